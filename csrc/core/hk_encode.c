@@ -1,0 +1,236 @@
+/* hk_encode.c -- the single-pass writer of a Heka Message. */
+#include "hk_encode.h"
+
+#include <assert.h>
+#include <string.h>
+
+/* Bytes of tag and length in front of a string that is itself shorter than 2^35 bytes. */
+#define PREFIX_MAX 6u
+/* Tags, uuid, and three varints of full length. */
+#define HEAD_FIXED (2u + HK_UUID_SIZE + 3u * (1u + HK_VARINT_MAX) + 5u * PREFIX_MAX)
+
+/* Negative int32 are sign-extended to ten bytes, as protobuf requires. */
+static inline uint64_t
+widen(int64_t value)
+{
+    return (uint64_t)value;
+}
+
+static inline uint8_t *
+put_text(uint8_t *p, uint8_t tag, const hk_text *text, size_t size)
+{
+    *p++ = tag;
+    p = hk_varint_put(p, size);
+    (void)hk_utf8_write(text, p);
+    return p + size;
+}
+
+hk_status
+hk_encode_head(hk_buffer *out, const hk_head *head)
+{
+    const hk_text *const texts[] = {&head->type, &head->logger, &head->payload, &head->env_version,
+                                    &head->hostname};
+    size_t sizes[5];
+    size_t total = HEAD_FIXED;
+    size_t at;
+    hk_status status;
+
+    for (size_t i = 0; i < 5; i++) {
+        status = hk_utf8_measure(texts[i], HK_SURROGATES_ESCAPED, &sizes[i], &at);
+        if (status != HK_OK) {
+            return status;
+        }
+        if (sizes[i] > HK_LENGTH_MAX) {
+            return HK_ERR_TOO_BIG;
+        }
+        total += sizes[i];
+    }
+    if ((status = hk_buffer_room(out, total)) != HK_OK) {
+        return status;
+    }
+
+    uint8_t *p = out->data + out->len;
+    *p++ = HK_TAG_UUID;
+    *p++ = HK_UUID_SIZE;
+    memcpy(p, head->uuid, HK_UUID_SIZE);
+    p += HK_UUID_SIZE;
+    *p++ = HK_TAG_TIMESTAMP;
+    p = hk_varint_put(p, widen(head->timestamp));
+    p = put_text(p, HK_TAG_TYPE, texts[0], sizes[0]);
+    p = put_text(p, HK_TAG_LOGGER, texts[1], sizes[1]);
+    *p++ = HK_TAG_SEVERITY;
+    p = hk_varint_put(p, widen(head->severity));
+    p = put_text(p, HK_TAG_PAYLOAD, texts[2], sizes[2]);
+    p = put_text(p, HK_TAG_ENV_VERSION, texts[3], sizes[3]);
+    *p++ = HK_TAG_PID;
+    p = hk_varint_put(p, widen(head->pid));
+    p = put_text(p, HK_TAG_HOSTNAME, texts[4], sizes[4]);
+    out->len = (size_t)(p - out->data);
+    return HK_OK;
+}
+
+static inline bool
+is_packed(hk_value_type type)
+{
+    return type >= HK_INTEGER;
+}
+
+hk_status
+hk_field_open(hk_buffer *out, hk_slice prefix, const hk_text *name, hk_value_type type,
+              const hk_text *representation, hk_surrogates mode, hk_field_mark *mark)
+{
+    static const uint8_t packed_tags[] = {0, 0, HK_TAG_FIELD_INTEGER, HK_TAG_FIELD_DOUBLE,
+                                          HK_TAG_FIELD_BOOL};
+    size_t name_size;
+    size_t representation_size;
+    size_t at;
+    hk_status status;
+
+    status = hk_utf8_measure(name, mode, &name_size, &at);
+    if (status == HK_OK) {
+        status = hk_utf8_measure(representation, mode, &representation_size, &at);
+    }
+    if (status != HK_OK) {
+        return status;
+    }
+    if (name_size > HK_LENGTH_MAX || representation_size > HK_LENGTH_MAX) {
+        return HK_ERR_TOO_BIG;
+    }
+    /* Two bytes open the field, two the value type, two the packed block. */
+    status = hk_buffer_room(out, prefix.len + name_size + representation_size + 2 * PREFIX_MAX + 6);
+    if (status != HK_OK) {
+        return status;
+    }
+
+    uint8_t *p = out->data + out->len;
+    mark->start = out->len;
+    mark->type = type;
+    *p++ = HK_TAG_FIELDS;
+    *p++ = 0; /* the field's length, by hk_field_close */
+    *p++ = HK_TAG_FIELD_NAME;
+    p = hk_varint_put(p, prefix.len + name_size);
+    if (prefix.len > 0) {
+        memcpy(p, prefix.data, prefix.len);
+        p += prefix.len;
+    }
+    (void)hk_utf8_write(name, p);
+    p += name_size;
+    *p++ = HK_TAG_FIELD_TYPE;
+    *p++ = (uint8_t)type;
+    p = put_text(p, HK_TAG_FIELD_REPRESENTATION, representation, representation_size);
+    if (is_packed(type)) {
+        *p++ = packed_tags[type];
+        *p++ = 0; /* the block's length, by hk_field_close */
+    }
+    out->len = (size_t)(p - out->data);
+    mark->values = out->len;
+    return HK_OK;
+}
+
+hk_status
+hk_put_string(hk_buffer *out, const hk_text *value, hk_surrogates mode, size_t *at)
+{
+    size_t size;
+    hk_status status = hk_utf8_measure(value, mode, &size, at);
+    if (status != HK_OK) {
+        return status;
+    }
+    if (size > HK_LENGTH_MAX) {
+        return HK_ERR_TOO_BIG;
+    }
+    if ((status = hk_buffer_room(out, PREFIX_MAX + size)) != HK_OK) {
+        return status;
+    }
+    uint8_t *p = out->data + out->len;
+    out->len = (size_t)(put_text(p, HK_TAG_FIELD_STRING, value, size) - out->data);
+    return HK_OK;
+}
+
+hk_status
+hk_put_bytes(hk_buffer *out, hk_slice value)
+{
+    if (value.len > HK_LENGTH_MAX) {
+        return HK_ERR_TOO_BIG;
+    }
+    const hk_status status = hk_buffer_room(out, PREFIX_MAX + value.len);
+    if (status != HK_OK) {
+        return status;
+    }
+    const hk_text raw = {.data = value.data, .len = value.len, .kind = HK_TEXT_UTF8};
+    uint8_t *p = out->data + out->len;
+    out->len = (size_t)(put_text(p, HK_TAG_FIELD_BYTES, &raw, value.len) - out->data);
+    return HK_OK;
+}
+
+hk_status
+hk_put_integer(hk_buffer *out, int64_t value)
+{
+    const hk_status status = hk_buffer_room(out, HK_VARINT_MAX);
+    if (status == HK_OK) {
+        out->len = (size_t)(hk_varint_put(out->data + out->len, widen(value)) - out->data);
+    }
+    return status;
+}
+
+hk_status
+hk_put_double(hk_buffer *out, double value)
+{
+    const hk_status status = hk_buffer_room(out, sizeof value);
+    if (status == HK_OK) {
+        uint64_t bits;
+        uint8_t *p = out->data + out->len;
+        memcpy(&bits, &value, sizeof bits);
+        for (unsigned shift = 0; shift < 64; shift += 8) { /* little-endian on every machine */
+            *p++ = (uint8_t)(bits >> shift);
+        }
+        out->len += sizeof value;
+    }
+    return status;
+}
+
+hk_status
+hk_put_bool(hk_buffer *out, bool value)
+{
+    const hk_status status = hk_buffer_room(out, 1);
+    if (status == HK_OK) {
+        out->data[out->len++] = value ? 1 : 0;
+    }
+    return status;
+}
+
+/* Writes the length of what stands behind the one byte kept for it at out->data[at], moving that
+ * back where the length needs more than the byte. */
+static inline hk_status
+close_length(hk_buffer *out, size_t at)
+{
+    const size_t length = out->len - at - 1;
+    if (HK_LIKELY(length < 0x80)) {
+        out->data[at] = (uint8_t)length;
+        return HK_OK;
+    }
+    const size_t extra = hk_varint_size(length) - 1;
+    const hk_status status = hk_buffer_room(out, extra);
+    if (status != HK_OK) {
+        return status;
+    }
+    memmove(out->data + at + 1 + extra, out->data + at + 1, length);
+    (void)hk_varint_put(out->data + at, length);
+    out->len += extra;
+    return HK_OK;
+}
+
+hk_status
+hk_field_close(hk_buffer *out, const hk_field_mark *mark)
+{
+    assert(mark->values <= out->len);
+    if (out->len == mark->values) {
+        return HK_ERR_EMPTY;
+    }
+    if (is_packed(mark->type)) {
+        const hk_status status = close_length(out, mark->values - 1);
+        if (status != HK_OK) {
+            return status;
+        }
+    }
+    return close_length(out, mark->start + 1);
+}

@@ -1,0 +1,70 @@
+/* hk_encode.h -- the single-pass writer of a Heka Message.
+ *
+ * Writes the safe subset that every receiver reads the same way: ascending tags, every header
+ * attribute and representation present even when empty, value_type always, numbers packed in one
+ * chunk, at least one value in each field. Lengths that are not known in advance get one byte,
+ * which grows when the length is closed: most fields are below 128 bytes.
+ *
+ *     hk_encode_head(out, &head)                  tags 1 to 9
+ *     hk_field_open(out, ..., &mark)              tag 10, once for each field
+ *         hk_put_*(out, ...)                      at least one value, of the type that was opened
+ *     hk_field_close(out, &mark)
+ *
+ * After an error the output is to be rewound (out->len = mark.start) or thrown away.
+ * Source: Heka docs, "Message Format"; lua_sandbox's reader.
+ * No state, reentrant. Includes: hk_buffer.h, hk_utf8.h, hk_wire.h. */
+#ifndef HK_ENCODE_H
+#define HK_ENCODE_H
+
+#include "hk_buffer.h"
+#include "hk_utf8.h"
+#include "hk_uuid.h"
+#include "hk_wire.h"
+
+/* Bytes of a Message that receivers take: hekad's and Hindsight's default max_message_size. */
+#define HK_MESSAGE_MAX (64u * 1024u)
+/* Bytes that we are ready to hold for one Message that is still being built, or to read over. */
+#define HK_LENGTH_MAX (16u * 1024u * 1024u)
+
+/* The attributes of a Message but its fields. All borrowed. */
+typedef struct {
+    const uint8_t *uuid; /* HK_UUID_SIZE bytes */
+    int64_t timestamp;   /* nanoseconds since the epoch */
+    int32_t severity;
+    int32_t pid;
+    hk_text type;
+    hk_text logger;
+    hk_text payload;
+    hk_text env_version;
+    hk_text hostname;
+} hk_head;
+
+/* Where an open field began. */
+typedef struct {
+    size_t start;  /* offset of its tag 10: rewind to here to take the field back */
+    size_t values; /* offset of its first value */
+    hk_value_type type;
+} hk_field_mark;
+
+/* Appends tags 1 to 9. Escaped surrogates go back to the bytes that they stand for; text that is
+ * not from the wire must have been checked before.
+ * HK_ERR_TEXT, HK_ERR_TOO_BIG, HK_ERR_NOMEM; the output is unchanged then. */
+HK_CHECK hk_status hk_encode_head(hk_buffer *out, const hk_head *head);
+
+/* Opens a field named prefix + name. HK_ERR_TEXT when name or representation cannot be written. */
+HK_CHECK hk_status hk_field_open(hk_buffer *out, hk_slice prefix, const hk_text *name,
+                                 hk_value_type type, const hk_text *representation,
+                                 hk_surrogates mode, hk_field_mark *mark);
+
+/* Values, each for the type its name says. HK_ERR_TEXT (strings only): the unit at *at. */
+HK_CHECK hk_status hk_put_string(hk_buffer *out, const hk_text *value, hk_surrogates mode,
+                                 size_t *at);
+HK_CHECK hk_status hk_put_bytes(hk_buffer *out, hk_slice value);
+HK_CHECK hk_status hk_put_integer(hk_buffer *out, int64_t value);
+HK_CHECK hk_status hk_put_double(hk_buffer *out, double value);
+HK_CHECK hk_status hk_put_bool(hk_buffer *out, bool value);
+
+/* Writes the lengths. HK_ERR_EMPTY when no value was put. */
+HK_CHECK hk_status hk_field_close(hk_buffer *out, const hk_field_mark *mark);
+
+#endif

@@ -1,0 +1,285 @@
+/* hk_reader.c -- frames out of a stream of bytes. */
+#include "hk_reader.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "hk_decode.h"
+
+void
+hk_reader_init(hk_reader *r, size_t max_message, const hk_keyring *keys, bool require_signature)
+{
+    assert(max_message <= HK_LENGTH_MAX);
+    memset(r, 0, sizeof *r);
+    r->max_message = max_message;
+    r->keys = keys;
+    r->require_signature = require_signature;
+    r->allowance = HK_READER_ALLOWANCE_START;
+    /* A frame's worth, its like that was discarded but not yet moved away, and growth. */
+    hk_buffer_init(&r->pending, NULL, 0, 4 * (max_message + HK_FRAME_ROOM));
+}
+
+void
+hk_reader_clear(hk_reader *r)
+{
+    hk_buffer_clear(&r->pending);
+}
+
+size_t
+hk_reader_pending(const hk_reader *r)
+{
+    return r->pending.len > 0 ? r->pending.len - r->at : 0;
+}
+
+/* ---- the view: pending first, then the chunk itself ------------------------------------------ */
+
+static hk_slice
+view(const hk_reader *r)
+{
+    if (r->pending.len > 0) {
+        return (hk_slice){r->pending.data + r->at, r->pending.len - r->at};
+    }
+    if (r->chunk.len == 0) {
+        return (hk_slice){NULL, 0};
+    }
+    return (hk_slice){r->chunk.data + r->at, r->chunk.len - r->at};
+}
+
+/* Moves on by n bytes of the view. Once all that was carried over is consumed, reading goes on in
+ * the chunk, where no byte needs to be copied. The bytes of pending stay readable. */
+static void
+consume(hk_reader *r, size_t n)
+{
+    r->at += n;
+    r->need = 0;
+    if (r->pending.len > 0 && r->at >= r->carried) {
+        r->at -= r->carried;
+        r->pending.len = 0;
+        r->carried = 0;
+    }
+}
+
+static void
+discard(hk_reader *r, size_t n)
+{
+    r->discarded_bytes += n;
+    consume(r, n);
+}
+
+/* Refuses `total` bytes, of which all that is here is consumed now and the rest as it comes. */
+static void
+refuse(hk_reader *r, hk_refusal why, uint64_t total)
+{
+    const size_t here = view(r).len;
+    const size_t now = total < here ? (size_t)total : here;
+    r->refused[why]++;
+    r->refused_bytes += now;
+    r->skip = total - now;
+    consume(r, now);
+}
+
+void
+hk_reader_feed(hk_reader *r, const uint8_t *data, size_t len)
+{
+    assert(r->chunk.len == 0);
+    r->chunk = (hk_slice){data, len};
+    if (r->pending.len == 0) {
+        r->at = 0;
+    }
+    const uint64_t earned = (uint64_t)len * HK_READER_ALLOWANCE;
+    const uint64_t room = HK_READER_ALLOWANCE_MAX - r->allowance;
+    r->allowance += earned < room ? earned : room;
+}
+
+/* Brings the view to r->need bytes, if the chunk has them. HK_ERR_TRUNCATED: it has not, and what
+ * there is has been put by. */
+static hk_status
+fill(hk_reader *r)
+{
+    if (r->pending.len == 0) {
+        const hk_slice rest = view(r);
+        if (rest.len > 0) {
+            const hk_status status = hk_buffer_append(&r->pending, rest.data, rest.len);
+            if (status != HK_OK) {
+                return status;
+            }
+        }
+        r->at = 0;
+        r->carried = r->pending.len;
+        r->chunk = (hk_slice){NULL, 0};
+        return HK_ERR_TRUNCATED;
+    }
+    const size_t copied = r->pending.len - r->carried;
+    const size_t rest = r->chunk.len - copied;
+    if (rest > 0) {
+        const size_t lacking = r->need - (r->pending.len - r->at);
+        /* At least a header's worth, so that a header is not read again for each of its bytes. */
+        const size_t wanted = lacking < HK_FRAME_ROOM ? HK_FRAME_ROOM : lacking;
+        const size_t n = wanted < rest ? wanted : rest;
+        const hk_status status = hk_buffer_append(&r->pending, r->chunk.data + copied, n);
+        if (status != HK_OK || n >= lacking) {
+            return status;
+        }
+    }
+    /* Moved away only when it is the larger part, so that the cost stays linear. */
+    if (r->at > r->pending.len / 2) {
+        hk_buffer_consume(&r->pending, r->at);
+        r->at = 0;
+    }
+    r->carried = r->pending.len;
+    r->chunk = (hk_slice){NULL, 0};
+    return HK_ERR_TRUNCATED;
+}
+
+/* ---- one frame ------------------------------------------------------------------------------- */
+
+/* HK_OK: v starts with a whole header, *message_at is where its Message starts. HK_ERR_CORRUPT: it
+ * starts no frame. HK_ERR_TRUNCATED: r->need says how many bytes make another look worth while. */
+static hk_status
+read_start(hk_reader *r, hk_slice v, hk_header *header, size_t *message_at)
+{
+    if (v.len < 2) {
+        r->need = 2;
+        return HK_ERR_TRUNCATED;
+    }
+    const size_t total = v.data[1];
+    if (total == 0) {
+        return HK_ERR_CORRUPT;
+    }
+    const size_t here = v.len - 2 < total ? v.len - 2 : total;
+    const hk_status status = hk_header_read(v.data + 2, here, total, header);
+    if (status == HK_ERR_CORRUPT) {
+        return status;
+    }
+    if (status == HK_ERR_TRUNCATED || v.len < HK_FRAME_OVERHEAD + total) {
+        r->need = v.len + 1; /* each byte may show that this is no header */
+        return HK_ERR_TRUNCATED;
+    }
+    *message_at = HK_FRAME_OVERHEAD + total;
+    return v.data[*message_at - 1] == HK_US ? HK_OK : HK_ERR_CORRUPT;
+}
+
+/* HK_OK: deliver it. HK_ERR_DIGEST: *refusal says why not. */
+static hk_status
+check_signature(const hk_reader *r, const hk_header *header, hk_frame *frame, hk_refusal *refusal,
+                hk_error *err)
+{
+    const hk_signer *signer;
+
+    frame->signer = (hk_slice){NULL, 0};
+    frame->version = 0;
+    if (r->keys == NULL) {
+        return HK_OK;
+    }
+    if (!header->has_hmac) {
+        *refusal = HK_REFUSED_UNSIGNED;
+        return r->require_signature ? HK_ERR_DIGEST : HK_OK;
+    }
+    hk_status status = hk_keyring_find(r->keys, header->signer, header->key_version, header->hash,
+                                       &signer, refusal);
+    if (status == HK_OK) {
+        *refusal = HK_REFUSED_BAD_DIGEST;
+        status = hk_verify(signer, frame->message, header->hmac, err);
+    }
+    if (status == HK_OK) {
+        frame->signer = header->signer;
+        if (frame->signer.data == NULL) {
+            frame->signer.data = frame->message.data; /* verified, under the empty name */
+        }
+        frame->version = header->key_version;
+    }
+    return status;
+}
+
+/* A torn frame of `total` bytes whose fault was found after `spent` of them. */
+static void
+give_up(hk_reader *r, size_t total, size_t spent)
+{
+    if (spent <= r->allowance) {
+        r->allowance -= spent;
+        discard(r, 1);
+    } else {
+        discard(r, total);
+    }
+}
+
+hk_status
+hk_reader_next(hk_reader *r, hk_frame *frame, hk_error *err)
+{
+    for (;;) {
+        hk_slice v = view(r);
+        if (r->skip > 0 && v.len > 0) {
+            const size_t n = r->skip < v.len ? (size_t)r->skip : v.len;
+            r->skip -= n;
+            r->refused_bytes += n;
+            consume(r, n);
+            continue;
+        }
+        if (v.len < r->need || v.len == 0) {
+            const hk_status status = fill(r);
+            if (status == HK_OK) {
+                continue;
+            }
+            return status == HK_ERR_TRUNCATED
+                       ? status
+                       : hk_fail(err, HK_ERR_NOMEM, 0, "no memory for an incomplete frame");
+        }
+        if (v.data[0] != HK_RS) {
+            const uint8_t *rs = memchr(v.data, HK_RS, v.len);
+            discard(r, rs == NULL ? v.len : (size_t)(rs - v.data));
+            continue;
+        }
+
+        hk_header header;
+        size_t message_at = 0;
+        hk_status status = read_start(r, v, &header, &message_at);
+        if (status == HK_ERR_TRUNCATED) {
+            continue;
+        }
+        if (status != HK_OK || header.message_length > HK_LENGTH_MAX) {
+            discard(r, 1);
+            continue;
+        }
+        const size_t total = message_at + header.message_length;
+        if (header.message_length > r->max_message) {
+            refuse(r, HK_REFUSED_OVERSIZE, total);
+            continue;
+        }
+        if (v.len < total) {
+            r->need = total;
+            continue;
+        }
+
+        hk_message message;
+        hk_error fault;
+        frame->message = (hk_slice){v.data + message_at, header.message_length};
+        if (hk_decode_canonical(frame->message.data, frame->message.len, &message) != HK_OK &&
+            hk_decode_check(frame->message.data, frame->message.len, &fault) != HK_OK) {
+            give_up(r, total, message_at + fault.offset);
+            continue;
+        }
+        hk_refusal refusal = HK_REFUSED_UNSIGNED;
+        status = check_signature(r, &header, frame, &refusal, err);
+        if (status == HK_ERR_DIGEST) {
+            refuse(r, refusal, total);
+            continue;
+        }
+        if (status != HK_OK) {
+            return status;
+        }
+        r->delivered_bytes += total;
+        consume(r, total);
+        return HK_OK;
+    }
+}
+
+void
+hk_reader_close(hk_reader *r)
+{
+    r->discarded_bytes += hk_reader_pending(r);
+    hk_buffer_clear(&r->pending);
+    r->at = 0;
+    r->carried = 0;
+    r->need = 0;
+    r->skip = 0;
+}

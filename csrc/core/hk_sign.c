@@ -1,0 +1,91 @@
+/* hk_sign.c -- HMAC by libcrypto's EVP_MAC. */
+#include "hk_sign.h"
+
+#include <assert.h>
+#include <string.h>
+#include <openssl/core_names.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/params.h>
+
+hk_status
+hk_signer_init(hk_signer *signer, hk_hash hash, hk_slice key, hk_error *err)
+{
+    /* OSSL_PARAM takes char *; the names are read only. */
+    char name[8];
+    static const uint8_t empty = 0; /* a NULL key would mean "keep the last one" */
+    EVP_MAC *mac = NULL;
+    EVP_MAC_CTX *ctx = NULL;
+    hk_status status = HK_ERR_CRYPTO;
+
+    signer->mac = NULL;
+    signer->hash = hash;
+    signer->digest_len = hash == HK_SHA1 ? 20 : 16;
+    memcpy(name, hash == HK_SHA1 ? "SHA1" : "MD5", hash == HK_SHA1 ? 5 : 4);
+    const OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name, 0),
+                                 OSSL_PARAM_END};
+
+    mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+    ctx = mac == NULL ? NULL : EVP_MAC_CTX_new(mac);
+    if (ctx == NULL) {
+        (void)hk_fail(err, status, 0, "libcrypto offers no HMAC");
+        goto done;
+    }
+    if (EVP_MAC_init(ctx, key.len > 0 ? key.data : &empty, key.len, params) != 1) {
+        (void)hk_fail(err, status, 0, "libcrypto refuses HMAC-%s (FIPS mode allows no MD5)", name);
+        goto done;
+    }
+    signer->mac = ctx;
+    ctx = NULL;
+    status = HK_OK;
+done:
+    EVP_MAC_CTX_free(ctx);
+    EVP_MAC_free(mac); /* the context keeps its own reference */
+    return status;
+}
+
+void
+hk_signer_clear(hk_signer *signer)
+{
+    EVP_MAC_CTX_free(signer->mac); /* wipes the key */
+    signer->mac = NULL;
+}
+
+hk_status
+hk_sign(const hk_signer *signer, hk_slice message, uint8_t digest[HK_DIGEST_MAX], hk_error *err)
+{
+    assert(signer->mac != NULL);
+    size_t len = 0;
+    hk_status status = HK_OK;
+    EVP_MAC_CTX *ctx = EVP_MAC_CTX_dup(signer->mac);
+
+    if (ctx == NULL) {
+        return hk_fail(err, HK_ERR_NOMEM, 0, "no memory to sign %zu bytes", message.len);
+    }
+    if (EVP_MAC_update(ctx, message.data, message.len) != 1 ||
+        EVP_MAC_final(ctx, digest, &len, HK_DIGEST_MAX) != 1 || len != signer->digest_len) {
+        status = hk_fail(err, HK_ERR_CRYPTO, 0, "libcrypto cannot sign %zu bytes", message.len);
+    }
+    EVP_MAC_CTX_free(ctx);
+    return status;
+}
+
+hk_status
+hk_verify(const hk_signer *signer, hk_slice message, hk_slice digest, hk_error *err)
+{
+    uint8_t expected[HK_DIGEST_MAX];
+    const hk_status status = hk_sign(signer, message, expected, err);
+
+    if (status != HK_OK) {
+        return status;
+    }
+    if (digest.len != signer->digest_len) {
+        return hk_fail(err, HK_ERR_DIGEST, 0, "expected a digest of %zu bytes, got %zu",
+                       signer->digest_len, digest.len);
+    }
+    if (CRYPTO_memcmp(expected, digest.data, digest.len) != 0) {
+        return hk_fail(err, HK_ERR_DIGEST, 0, "the digest is not that of these %zu bytes",
+                       message.len);
+    }
+    return HK_OK;
+}

@@ -1,0 +1,188 @@
+"""Types of the C extension; its docstrings hold the text."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, ClassVar, Final, Literal, SupportsIndex, final
+from uuid import UUID
+
+from typing_extensions import Buffer
+
+MESSAGE_MAX: Final = 65536
+HEADER_MAX: Final = 255
+UUID_SIZE: Final = 16
+
+class HekaError(Exception): ...
+class EncodeError(HekaError, ValueError): ...
+class FieldError(EncodeError, TypeError): ...
+
+class DecodeError(HekaError, ValueError):
+    offset: int
+
+class SignatureError(DecodeError): ...
+
+class Field(list[Any]):
+    STRING: ClassVar[int]
+    BYTES: ClassVar[int]
+    INTEGER: ClassVar[int]
+    DOUBLE: ClassVar[int]
+    BOOL: ClassVar[int]
+    representation: str
+    value_type: int | None
+    def __init__(
+        self, values: object, representation: str = "", value_type: int | None = None
+    ) -> None: ...
+
+@final
+class Message:
+    type: str
+    logger: str
+    severity: int
+    payload: str
+    env_version: str
+    pid: int
+    hostname: str
+    timestamp: int
+    uuid: bytes
+    fields: dict[str, Any]
+    def __init__(
+        self,
+        type: str = "",
+        logger: str = "",
+        severity: SupportsIndex = 7,
+        fields: Mapping[str, Any] | None = None,
+        payload: str = "",
+        env_version: str = "0.8",
+        pid: SupportsIndex | None = None,
+        hostname: str | None = None,
+        timestamp: float | datetime | None = None,
+        uuid: bytes | UUID | str | None = None,
+        *,
+        timestamp_ns: SupportsIndex | None = None,
+    ) -> None: ...
+    def encode(self) -> bytes: ...
+    @classmethod
+    def decode(cls, data: Buffer, /) -> Message: ...
+    def __copy__(self) -> Message: ...
+    def __deepcopy__(self, memo: Any, /) -> Message: ...
+
+@final
+class SignerConfig:
+    @property
+    def name(self) -> str: ...
+    @property
+    def version(self) -> int: ...
+    @property
+    def key(self) -> bytes: ...
+    @property
+    def hash(self) -> Literal["sha1", "md5"]: ...
+    def __init__(
+        self, name: str, version: SupportsIndex, key: str | Buffer, hash: str
+    ) -> None: ...
+    def sign(self, data: Buffer, /) -> bytes: ...
+    def verify(self, data: Buffer, digest: Buffer, /) -> None: ...
+
+@final
+class Frame:
+    @property
+    def payload(self) -> bytes: ...
+    @property
+    def message(self) -> Message: ...
+    @property
+    def signer(self) -> str | None: ...
+    @property
+    def signer_version(self) -> int | None: ...
+
+@final
+class StreamReader:
+    @property
+    def discarded_bytes(self) -> int: ...
+    @property
+    def delivered_bytes(self) -> int: ...
+    @property
+    def refused(self) -> dict[str, int]: ...
+    @property
+    def refused_bytes(self) -> int: ...
+    @property
+    def pending_bytes(self) -> int: ...
+    def __init__(
+        self,
+        max_message_size: SupportsIndex = 65536,
+        signers: Mapping[tuple[str, int], str | Buffer] | None = None,
+        require_signature: bool = False,
+    ) -> None: ...
+    def feed(self, chunk: Buffer, /) -> list[Frame]: ...
+    def close(self) -> None: ...
+
+def pack(
+    type: str = "",
+    logger: str = "",
+    severity: SupportsIndex = 7,
+    fields: Mapping[str, Any] | None = None,
+    payload: str = "",
+    env_version: str = "0.8",
+    pid: SupportsIndex | None = None,
+    hostname: str | None = None,
+    timestamp: float | datetime | None = None,
+    uuid: bytes | UUID | str | None = None,
+    *,
+    timestamp_ns: SupportsIndex | None = None,
+    signer: SignerConfig | None = None,
+) -> bytes: ...
+def frame(payload: Buffer, signer_config: SignerConfig | None = None) -> bytes: ...
+
+@final
+class Sink:
+    """One destination as the hot path sees it: a connected descriptor, or a way to Python."""
+
+    offered: int
+    sent: int
+    bytes: int
+    max_frame: int
+    framed: bool
+    @property
+    def busy(self) -> bool: ...
+    @property
+    def attached(self) -> bool: ...
+    def __init__(self, deliver: Callable[[bytes, int, int, float], bool]) -> None: ...
+    def attach(self, fd: int, *, datagram: bool) -> None: ...
+    def detach(self) -> None: ...
+    def release(self) -> None: ...
+    def write(self, frame: Buffer, timeout: float, /) -> bool: ...
+
+@final
+class Emitter:
+    """``log`` with its defaults: where a message goes when its call does not say."""
+
+    logger: str
+    level: int
+    signer: SignerConfig | None
+    oversize: str
+    bad_values: str
+    default: Callable[[Any], Any] | None
+    timeout: float
+    to: object
+    capture: Callable[[bytes], Any] | None
+    def __init__(self, open: Callable[[object], Sink]) -> None: ...
+    def log(
+        self,
+        type: str,
+        logger: str | None = None,
+        severity: SupportsIndex = 6,
+        fields: Mapping[str, Any] | None = None,
+        payload: str = "",
+        *,
+        to: object = None,
+        signer: SignerConfig | None = None,
+        timestamp: float | datetime | None = None,
+        timestamp_ns: SupportsIndex | None = None,
+        uuid: bytes | UUID | str | None = None,
+        bad_values: Literal["raise", "repr"] | None = None,
+        default: Callable[[Any], Any] | None = None,
+        oversize: Literal["truncate", "drop", "raise"] | None = None,
+        timeout: float | None = None,
+    ) -> bool: ...
+    def forget(self, to: object = ..., /) -> None: ...
+
+def set_sources(
+    clock: Callable[[], int] | None = None, uuid: Callable[[], Buffer] | None = None
+) -> None: ...
