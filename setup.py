@@ -1,75 +1,77 @@
 """Build the C extension ``heka._core``; everything else is said in pyproject.toml."""
 
-import glob
 import os
 import shlex
 import subprocess
 import sys
+from glob import glob
 
 from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
 
-# What pkg-config calls it, the least version, and the package that holds its headers.
+# pkg-config's name and the least version, then the package with its headers on each system.
 LIBRARIES = [
-    ("libprotobuf-c", "1.3", "libprotobuf-c-dev", "protobuf-c-devel", "protobuf-c"),
-    ("uuid", "2.20", "uuid-dev", "libuuid-devel", "ossp-uuid"),
-    ("libcrypto", "3.0", "libssl-dev", "openssl-devel", "openssl@3"),
+    ("libprotobuf-c >= 1.3", "libprotobuf-c-dev", "protobuf-c-devel", "protobuf-c"),
+    ("uuid >= 2.20", "uuid-dev", "libuuid-devel", "util-linux"),
+    ("libcrypto >= 3.0", "libssl-dev", "openssl-devel", "openssl@3"),
 ]
+PKG_CONFIG = ("pkg-config", "pkg-config", "pkgconf-pkg-config", "pkgconf")
 
 
-def pkg_config(*args: str) -> list[str]:
-    """Return what pkg-config prints for *args*, split as a shell would."""
-    out = subprocess.run(
-        [os.environ.get("PKG_CONFIG", "pkg-config"), *args],
-        check=True,
-        capture_output=True,
-        text=True,
+def missing(wanted: list[tuple[str, str, str, str]]) -> str:
+    """Say in one sentence what is not there and which package brings it."""
+    names, debian, fedora, homebrew = (" ".join(column) for column in zip(*wanted, strict=True))
+    names = names if len(wanted) == 1 else ", ".join(entry[0] for entry in wanted)
+    return (
+        f"heka-py cannot be built without {names}: "
+        f"install {debian} (Debian), {fedora} (Fedora) or {homebrew} (Homebrew)."
     )
-    return shlex.split(out.stdout)
+
+
+def pkg_config(*args: str) -> subprocess.CompletedProcess[str]:
+    """Run ``$PKG_CONFIG``; a machine without it ends the build."""
+    command = shlex.split(os.environ.get("PKG_CONFIG", "pkg-config"))
+    try:
+        return subprocess.run([*command, *args], check=False, capture_output=True, text=True)
+    except FileNotFoundError:
+        sys.exit(missing([PKG_CONFIG]))
 
 
 def library_flags() -> tuple[list[str], list[str]]:
-    """Compiler and linker flags of the C libraries; one sentence and no build without them."""
-    cflags: list[str] = []
-    libs: list[str] = []
-    for name, version, debian, fedora, homebrew in LIBRARIES:
-        wanted = f"{name} >= {version}"
-        try:
-            cflags += pkg_config("--cflags", wanted)
-            libs += pkg_config("--libs", wanted)
-        except FileNotFoundError:
-            sys.exit(
-                "heka-py needs pkg-config to find its C libraries: "
-                "install pkg-config (Debian), pkgconf (Fedora) or pkgconf (Homebrew)."
-            )
-        except subprocess.CalledProcessError:
-            sys.exit(
-                f"heka-py needs {wanted}: install {debian} (Debian), {fedora} (Fedora) "
-                f"or {homebrew} (Homebrew)."
-            )
+    """Return the compiler and linker flags of the C libraries; without one the build ends."""
+    absent = [entry for entry in LIBRARIES if pkg_config("--exists", entry[0]).returncode != 0]
+    if absent:
+        sys.exit(missing(absent))
+    wanted = [entry[0] for entry in LIBRARIES]
+    cflags = shlex.split(pkg_config("--cflags", *wanted).stdout)
+    libs = shlex.split(pkg_config("--libs", *wanted).stdout)
     return cflags, libs
 
 
-def extension() -> Extension:
-    """Describe ``heka._core``; HEKA_CFLAGS and HEKA_LDFLAGS add flags (sanitizers, -Werror)."""
-    cflags, libs = library_flags()
-    return Extension(
-        "heka._core",
-        sources=sorted(
-            glob.glob("csrc/core/*.c") + glob.glob("csrc/gen/*.c") + glob.glob("csrc/binding/*.c")
-        ),
-        depends=sorted(glob.glob("csrc/*/*.h")),
-        include_dirs=["csrc"],
-        extra_compile_args=[
-            "-std=c11",
-            "-fvisibility=hidden",
-            *cflags,
-            *shlex.split(os.environ.get("HEKA_CFLAGS", "")),
-        ],
-        extra_link_args=[*libs, *shlex.split(os.environ.get("HEKA_LDFLAGS", ""))],
-        define_macros=[("_GNU_SOURCE", "1")],
-    )
+class BuildCore(build_ext):
+    """Ask for the C libraries only when something is compiled: an sdist needs none of them."""
+
+    def build_extensions(self) -> None:
+        """Complete the flags, then compile; HEKA_CFLAGS and HEKA_LDFLAGS come last and win."""
+        cflags, libs = library_flags()
+        for extension in self.extensions:
+            extension.extra_compile_args += cflags
+            extension.extra_compile_args += shlex.split(os.environ.get("HEKA_CFLAGS", ""))
+            extension.extra_link_args += libs
+            extension.extra_link_args += shlex.split(os.environ.get("HEKA_LDFLAGS", ""))
+        super().build_extensions()
 
 
-# A source distribution needs no C library: only a build asks for them.
-needs_extension = not {"sdist", "--version", "--name", "egg_info"}.issuperset(sys.argv[1:2])
-setup(ext_modules=[extension()] if needs_extension else [])
+setup(
+    cmdclass={"build_ext": BuildCore},
+    ext_modules=[
+        Extension(
+            "heka._core",
+            sources=sorted(glob("csrc/core/*.c") + glob("csrc/gen/*.c") + glob("csrc/binding/*.c")),
+            depends=sorted(glob("csrc/*/*.h")),
+            include_dirs=["csrc"],
+            define_macros=[("_GNU_SOURCE", "1")],
+            extra_compile_args=["-std=c11", "-fvisibility=hidden"],
+        )
+    ],
+)
