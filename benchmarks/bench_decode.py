@@ -1,0 +1,179 @@
+"""How long from bytes to values, beside other decoders; and how fast a stream is validated.
+
+heka's rows read all nine attributes and iterate over every value of every field. The generic
+decoders return a dict that holds everything, so their call alone has read it all; a row that also
+looks everything up in msgspec's dict is there for those who compare reading with reading. The
+reader's rows split a chunk of about 64 KiB of frames and validate every message in it, without
+making anything of them but the frames.
+
+Usage: python benchmarks/bench_decode.py [--quick]
+"""
+
+import json
+import sys
+from typing import Any
+
+import msgpack
+import msgspec
+import orjson
+from harness import (
+    Contender,
+    Panel,
+    draw,
+    goal,
+    keep,
+    note,
+    ratio,
+    report,
+    rounds_from,
+    run,
+    show_ns,
+)
+from messages import CASES, Case
+from peers import ProtobufPeer, as_dict, text_uuid, values_at_hand
+
+import heka
+
+BASE = "msgspec.msgpack"
+LIMITS = {"M1": 1.0, "M2": 1.2}
+READER_LIMIT = 0.3
+CHUNK = 65_536
+
+NAMES = (
+    "uuid",
+    "timestamp",
+    "type",
+    "logger",
+    "severity",
+    "payload",
+    "env_version",
+    "pid",
+    "hostname",
+)
+
+#: Everything read from a heka.Message. Every value of a field stands in a list.
+READ_HEKA = (
+    "m = decode(data)\n"
+    + "; ".join(f"m.{name}" for name in NAMES)
+    + "\nfor values in m.fields.values():\n    for value in values: pass"
+)
+
+#: The same from the dict of a generic decoder.
+READ_DICT = (
+    "m = decode(data)\n"
+    + "; ".join(f"m[{name!r}]" for name in NAMES)
+    + "\nfor value in m['fields'].values(): pass"
+)
+
+#: A field that the schema does not have: tag 15, varint 1. It sends a message to the second tier.
+UNKNOWN_TAG = b"\x78\x01"
+
+
+def contenders(case: Case, protobuf: ProtobufPeer) -> list[Contender]:
+    """Build every contender for *case*, with the size of what it reads."""
+    scope = values_at_hand(case)
+    entry = as_dict(case, scope)
+    text = text_uuid(entry)
+    ours = heka.Message(
+        case.type, case.logger, case.severity, case.fields, case.payload, uuid=scope["uuid"]
+    ).encode()
+    frame = heka.frame(ours)
+    signer = heka.SignerConfig("bench", 1, "a key of 22 characters", "sha1")
+    signed = heka.frame(ours, signer)
+    decode = heka.Message.decode
+    generic = {
+        "decode": msgspec.msgpack.Decoder().decode,
+        "data": msgspec.msgpack.encode(entry),
+    }
+    rows = [
+        ("heka.Message, everything read", READ_HEKA, {"decode": decode, "data": ours}),
+        ("heka.Message.decode alone", "decode(data)", {"decode": decode, "data": ours}),
+        (
+            "heka.Message, not canonical, all read",
+            READ_HEKA,
+            {"decode": decode, "data": ours + UNKNOWN_TAG},
+        ),
+        (BASE, "decode(data)", generic),
+        (
+            "msgspec.msgpack, looked up",
+            READ_DICT,
+            generic,
+        ),
+        (
+            "msgpack.unpackb",
+            "unpackb(data)",
+            {"unpackb": msgpack.unpackb, "data": msgpack.packb(entry)},
+        ),
+        ("orjson.loads", "loads(data)", {"loads": orjson.loads, "data": orjson.dumps(text)}),
+        (
+            "json.loads",
+            "loads(data)",
+            {"loads": json.loads, "data": json.dumps(text, separators=(",", ":"))},
+        ),
+        (
+            "protobuf (upb), everything read",
+            "read(data)",
+            {"read": protobuf.read, "data": protobuf.pack(entry)},
+        ),
+    ]
+    made = [
+        Contender(label, statement, names, len(names["data"])) for label, statement, names in rows
+    ]
+    keys = {("bench", 1): "a key of 22 characters"}
+    for label, one, signers in (
+        ("heka.StreamReader.feed", frame, None),
+        ("heka.StreamReader.feed, SHA1 verified", signed, keys),
+    ):
+        count = CHUNK // len(one)
+        names = {"feed": heka.StreamReader(signers=signers).feed, "chunk": one * count}
+        assert len(names["feed"](names["chunk"])) == count
+        made.append(Contender(label, "feed(chunk)", names, len(one), count))
+    return made
+
+
+def main() -> None:
+    """Run both cases; print, keep, draw."""
+    rounds = rounds_from(sys.argv[1:])
+    protobuf = ProtobufPeer()
+    results: dict[str, Any] = {}
+    goals = []
+    panels = []
+    for case in CASES:
+        name = case.name
+        timings = run(contenders(case, protobuf), rounds=rounds, what=f"decode {name}")
+        results[name] = report(f"decode {name}: bytes to values", timings, BASE)
+        read = timings["heka.Message, everything read"]
+        alone = timings["heka.StreamReader.feed"]
+        looked_up = ratio(read, timings["msgspec.msgpack, looked up"])
+        results[f"{name} everything read / msgspec looked up"] = looked_up
+        print(f"\neverything read / msgspec.msgpack, looked up: {looked_up:.2f} x")
+        goals += [
+            goal(
+                f"decode {name}, everything read / msgspec.msgpack",
+                LIMITS[name],
+                ratio(read, timings[BASE]),
+                "x",
+            ),
+            goal(
+                f"StreamReader.feed {name} / msgspec.msgpack",
+                READER_LIMIT,
+                ratio(alone, timings[BASE]),
+                "x",
+            ),
+        ]
+        panels.append(
+            Panel(
+                f"{name}: ns from bytes to values (less is better)",
+                [
+                    (label, t.best, f"{show_ns(t.best)}   {t.contender.size:,} B")
+                    for label, t in timings.items()
+                ],
+                "ns a message, least of all rounds; bytes read",
+            )
+        )
+    keep("decode", results, goals)
+    draw("decode", "Decoding one message", note(), panels)
+
+
+if __name__ == "__main__":
+    main()

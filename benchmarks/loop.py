@@ -1,0 +1,90 @@
+"""Run one statement N times and nothing else: what callgrind counts.
+
+The difference between 2N and N runs is what one run costs; start-up and imports cancel.
+
+Usage: python benchmarks/loop.py CASE N        python benchmarks/loop.py --list
+"""
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from messages import CASES, Case
+
+import heka
+
+KEY = "a key of 22 characters"
+
+#: Frames that one feed of the reader's cases splits; their counts are given a message.
+CHUNK = 20
+
+READ = (
+    "m = decode(data); m.uuid; m.timestamp; m.type; m.logger; m.severity; m.payload; "
+    "m.env_version; m.pid; m.hostname"
+    "\n        for values in m.fields.values():\n            for value in values: pass"
+)
+
+
+def statements() -> dict[str, tuple[str, dict[str, Any], int]]:
+    """Name -> (statement, names it uses, messages one run handles)."""
+    made: dict[str, tuple[str, dict[str, Any], int]] = {"empty loop": ("pass", {}, 1)}
+    for case in CASES:
+        made |= of_case(case)
+    return made
+
+
+def of_case(case: Case) -> dict[str, tuple[str, dict[str, Any], int]]:
+    """Return the statements of one message."""
+    scope = {
+        "pack": heka.pack,
+        "frame": heka.frame,
+        "Message": heka.Message,
+        "decode": heka.Message.decode,
+        "payload": case.payload,
+        "signer": heka.SignerConfig("bench", 1, KEY, "sha1"),
+    }
+    data = heka.Message(
+        case.type, case.logger, case.severity, fields=case.fields, payload=case.payload
+    ).encode()
+    scope["data"] = data
+    scope["feed"] = heka.StreamReader().feed
+    scope["chunk"] = heka.frame(data) * CHUNK
+    scope["fields"] = case.fields
+    call = case.call_source
+    ready = call.replace(case.fields_source, "fields")
+    name = case.name
+    return {
+        f"{name} fields literal": (case.fields_source, scope, 1),
+        f"{name} pack": (f"pack({call})", scope, 1),
+        f"{name} pack, fields at hand": (f"pack({ready})", scope, 1),
+        f"{name} pack signed SHA1": (f"pack({call}, signer=signer)", scope, 1),
+        f"{name} frame(Message().encode())": (f"frame(Message({call}).encode())", scope, 1),
+        f"{name} Message()": (f"Message({call})", scope, 1),
+        f"{name} decode": ("decode(data)", scope, 1),
+        f"{name} decode, all read": (READ, scope, 1),
+        f"{name} StreamReader.feed": ("feed(chunk)", scope, CHUNK),
+    }
+
+
+def compile_loop(statement: str, scope: dict[str, Any]) -> Callable[[range], None]:
+    """Return a function that runs *statement* once for each of a range."""
+    names = dict(scope)
+    source = f"def loop(times):\n    for _ in times:\n        {statement}\n"
+    exec(compile(source, "<loop>", "exec"), names)
+    return names["loop"]
+
+
+def main() -> None:
+    """Do what the command line says."""
+    if sys.argv[1:] == ["--list"]:
+        for name, (_, _, messages) in statements().items():
+            print(f"{name}\t{messages}")
+        return
+    if len(sys.argv) != 3:
+        sys.exit("usage: loop.py CASE N, or loop.py --list")
+    statement, scope, _ = statements()[sys.argv[1]]
+    compile_loop(statement, scope)(range(int(sys.argv[2])))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,87 @@
+"""Run every benchmark one after another, refresh the pictures, and show the goals.
+
+Usage: python benchmarks/run.py [--quick] [--no-instructions]
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+
+from harness import HERE, OUT, goal, table
+
+SCRIPTS = ("encode", "decode", "send")
+
+#: Instructions that one heka.pack may cost; the caller's dict literal is not its work.
+INSTRUCTION_LIMITS = {"M1 pack, fields at hand": 2_300, "M2 pack, fields at hand": 6_500}
+
+
+def step(title: str, command: list[str]) -> None:
+    """Run *command* under a heading; end everything if it fails."""
+    print(f"\n== {title}", flush=True)
+    start = time.monotonic()
+    env = {**os.environ, "PYTHON": sys.executable}
+    status = subprocess.run(command, env=env, check=False).returncode
+    if status != 0:
+        sys.exit(f"{title}: failed with status {status}")
+    print(f"\n({title}: {time.monotonic() - start:.0f} s)", flush=True)
+
+
+def instruction_counts() -> dict[str, int]:
+    """Read what instructions.sh left."""
+    lines = (OUT / "instructions.tsv").read_text().splitlines()
+    pairs = (line.split("\t") for line in lines if not line.startswith("#"))
+    return {name: int(count) for name, count in pairs}
+
+
+def show_goals(counted: bool) -> None:
+    """Print every goal with its figure, and whether it holds."""
+    goals = []
+    for name in SCRIPTS:
+        goals += json.loads((OUT / f"{name}.json").read_text())["goals"]
+    if counted:
+        counts = instruction_counts()
+        for name, limit in INSTRUCTION_LIMITS.items():
+            goals.append(
+                {"what": f"instructions, {name}", "limit": limit, "value": counts[name], "unit": ""}
+            )
+    print("\n== goals\n")
+    print(
+        table(
+            ("goal", "at most", "measured", ""),
+            (
+                (
+                    g["what"],
+                    f"{g['limit']:,} {g['unit']}".strip(),
+                    f"{g['value']:,.6g} {g['unit']}".strip(),
+                    "met" if g["value"] <= g["limit"] else "MISSED",
+                )
+                for g in goals
+            ),
+        )
+    )
+
+
+def main() -> None:
+    """Run all."""
+    arguments = sys.argv[1:]
+    unknown = set(arguments) - {"--quick", "--no-instructions"}
+    if unknown:
+        sys.exit(f"unknown argument {sorted(unknown)[0]}; --quick and --no-instructions are known")
+    quick = [a for a in arguments if a == "--quick"]
+    counted = "--no-instructions" not in arguments and shutil.which("valgrind") is not None
+    for number, name in enumerate(SCRIPTS, 1):
+        title = f"{number} of {len(SCRIPTS) + counted}: bench_{name}.py"
+        step(title, [sys.executable, str(HERE / f"bench_{name}.py"), *quick])
+    if counted:
+        number = len(SCRIPTS) + 1
+        step(f"{number} of {number}: instructions.sh", ["bash", str(HERE / "instructions.sh")])
+    else:
+        print("\ninstructions not counted: valgrind is missing or --no-instructions was given")
+    show_goals(counted)
+
+
+if __name__ == "__main__":
+    main()
