@@ -44,9 +44,7 @@ def show_goals(counted: bool) -> None:
     if counted:
         counts = instruction_counts()
         for name, limit in INSTRUCTION_LIMITS.items():
-            goals.append(
-                {"what": f"instructions, {name}", "limit": limit, "value": counts[name], "unit": ""}
-            )
+            goals.append(goal(f"instructions, {name}", limit, counts[name], ""))
     print("\n== goals\n")
     print(
         table(
