@@ -1,7 +1,7 @@
 """What every test shares: which build is tested, and how long hypothesis may look.
 
-HEKA_TEST_CORE names the folder that heka has to come from: a run meant for a sanitizer or debug build
-must not quietly test the release build that stands in the source tree.
+HEKA_TEST_CORE names the folder that heka has to come from: a run meant for a sanitizer or debug
+build must not quietly test the release build that stands in the source tree.
 """
 
 from __future__ import annotations
