@@ -81,8 +81,8 @@ docs: $(STAMP)/build $(STAMP)/extra-docs ## Write the documentation to docs/_bui
 	@echo "Open docs/_build/html/index.html."
 
 .PHONY: bench
-bench: $(STAMP)/build $(STAMP)/extra-bench $(STAMP)/system-bench ## Measure against the peers; table, picture, instruction counts.
-	tools/run_benchmarks.sh $(BIN)/python
+bench: $(STAMP)/build $(STAMP)/system-bench ## Measure against the peers; tables, a picture, instruction counts.
+	PYTHON=$(BIN)/python benchmarks/run.sh
 
 # --- checks ---------------------------------------------------------------------------------------
 
@@ -116,7 +116,7 @@ check-proto: $(STAMP)/system-proto ## Fail if csrc/gen is not what proto/message
 
 .PHONY: fuzz
 fuzz: $(STAMP)/system-fuzz ## Run each libFuzzer target for FUZZ_SECONDS (60).
-	$(MAKE) -C tests/core fuzz SECONDS=$(FUZZ_SECONDS)
+	$(MAKE) --no-print-directory -C tests/core fuzz SECONDS=$(FUZZ_SECONDS) -j $$(nproc) --output-sync=target
 
 # Both builds go beside the release build, and tests/conftest.py refuses to run with any other core
 # than the one HEKA_TEST_CORE names. The packaging tests compile release builds only: left out.
