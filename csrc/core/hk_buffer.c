@@ -11,7 +11,7 @@ hk_buffer_init(hk_buffer *buf, uint8_t *block, size_t size, size_t limit)
     assert(block != NULL || size == 0);
     buf->data = block;
     buf->len = 0;
-    buf->cap = size;
+    buf->cap = size < limit ? size : limit; /* room() looks at cap alone */
     buf->limit = limit;
     buf->lent = block;
 }
@@ -34,9 +34,8 @@ hk_buffer_grow(hk_buffer *buf, size_t more)
     }
     const size_t need = buf->len + more;
     size_t cap = buf->cap < 128 ? 256 : buf->cap > buf->limit / 2 ? buf->limit : buf->cap * 2;
-    if (cap < need) {
-        cap = need;
-    }
+    cap = cap > buf->limit ? buf->limit : cap;
+    cap = cap < need ? need : cap;
 
     const bool heap = buf->data != buf->lent;
     uint8_t *data = realloc(heap ? buf->data : NULL, cap);

@@ -152,6 +152,9 @@ take_field(cursor *c, hk_field *field)
 hk_status
 hk_decode_canonical(const uint8_t *data, size_t len, hk_message *m)
 {
+    if (len == 0) {
+        return HK_ERR_CORRUPT; /* data may be NULL then, and NULL + 0 is undefined in C11 */
+    }
     cursor c = {data, data + len};
     hk_slice uuid;
     uint64_t timestamp;
@@ -188,6 +191,9 @@ hk_decode_canonical(const uint8_t *data, size_t len, hk_message *m)
 bool
 hk_field_next(hk_slice *fields, hk_field *field)
 {
+    if (fields->len == 0) {
+        return false;
+    }
     cursor c = {fields->data, fields->data + fields->len};
     const uint8_t *const start = c.p;
     if (!take_tag(&c, HK_TAG_FIELDS) || !take_field(&c, field)) {
@@ -201,12 +207,12 @@ hk_field_next(hk_slice *fields, hk_field *field)
 bool
 hk_value_next(hk_slice *values, hk_value_type type, hk_value *value)
 {
-    cursor c = {values->data, values->data + values->len};
-    uint64_t bits = 0;
-
     if (values->len == 0) {
         return false;
     }
+    cursor c = {values->data, values->data + values->len};
+    uint64_t bits = 0;
+
     switch (type) {
         case HK_STRING:
         case HK_BYTES:

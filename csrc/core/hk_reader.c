@@ -274,6 +274,22 @@ hk_reader_next(hk_reader *r, hk_frame *frame, hk_error *err)
 }
 
 void
+hk_reader_abandon(hk_reader *r)
+{
+    /* What pending has of the chunk is counted with the chunk. */
+    if (r->pending.len > 0) {
+        r->discarded_bytes += r->carried - r->at + r->chunk.len;
+    } else {
+        r->discarded_bytes += r->chunk.len - (r->chunk.len > 0 ? r->at : 0);
+    }
+    hk_buffer_clear(&r->pending);
+    r->chunk = (hk_slice){NULL, 0};
+    r->at = 0;
+    r->carried = 0;
+    r->need = 0;
+}
+
+void
 hk_reader_close(hk_reader *r)
 {
     r->discarded_bytes += hk_reader_pending(r);

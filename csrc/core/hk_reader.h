@@ -71,6 +71,9 @@ void hk_reader_feed(hk_reader *r, const uint8_t *data, size_t len);
  * HK_ERR_CRYPTO: nothing was consumed, the call may be repeated. */
 HK_CHECK hk_status hk_reader_next(hk_reader *r, hk_frame *frame, hk_error *err);
 
+/* Gives up what was fed and is not read yet, pending included, as discarded. */
+void hk_reader_abandon(hk_reader *r);
+
 /* Bytes that wait for the rest of their frame. */
 size_t hk_reader_pending(const hk_reader *r);
 

@@ -1,0 +1,168 @@
+/* args.c -- the one parser of arguments. */
+#include "args.h"
+
+#include <assert.h>
+#include <string.h>
+
+#define HEKA_NAME_TEXT(name) #name,
+static const char *const texts[] = {HEKA_NAMES(HEKA_NAME_TEXT) "default"};
+
+int
+heka_args_init(heka_state *state)
+{
+    for (size_t i = 0; i < HEKA_NAME_COUNT; i++) {
+        state->names[i] = PyUnicode_InternFromString(texts[i]);
+        if (state->names[i] == NULL) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static HK_COLD int
+too_many(const heka_signature *sig, Py_ssize_t given)
+{
+    if (sig->required == sig->positional) {
+        PyErr_Format(PyExc_TypeError, "%s() takes %d positional argument%s but %zd %s given",
+                     sig->fname, sig->positional, sig->positional == 1 ? "" : "s", given,
+                     given == 1 ? "was" : "were");
+    } else {
+        PyErr_Format(PyExc_TypeError,
+                     "%s() takes from %d to %d positional arguments but %zd %s given", sig->fname,
+                     sig->required, sig->positional, given, given == 1 ? "was" : "were");
+    }
+    return -1;
+}
+
+static HK_COLD int
+missing(const heka_signature *sig, PyObject *const *in)
+{
+    int absent = 0;
+    const char *first = NULL;
+    for (int i = 0; i < sig->required; i++) {
+        if (in[i] == NULL) {
+            absent++;
+            first = first == NULL ? texts[sig->names[i]] : first;
+        }
+    }
+    PyErr_Format(PyExc_TypeError, "%s() missing %d required positional argument%s: '%s'%s",
+                 sig->fname, absent, absent == 1 ? "" : "s", first,
+                 absent == 1 ? "" : " and others");
+    return -1;
+}
+
+/* Index of the argument called `name`, -1 when there is none (or with an exception). Callers'
+ * keywords are interned, so the pointer nearly always decides. */
+static inline int
+find_name(const heka_state *state, const heka_signature *sig, PyObject *name)
+{
+    for (int i = 0; i < sig->count; i++) {
+        if (state->names[sig->names[i]] == name) {
+            return i;
+        }
+    }
+    for (int i = 0; i < sig->count; i++) {
+        const int order = PyUnicode_Compare(state->names[sig->names[i]], name);
+        if (order == 0) {
+            return i;
+        }
+        if (order == -1 && PyErr_Occurred()) {
+            return -1;
+        }
+    }
+    return -1;
+}
+
+static int
+put_keyword(const heka_state *state, const heka_signature *sig, PyObject *name, PyObject *value,
+            PyObject **in)
+{
+    const int i = find_name(state, sig, name);
+    if (i < 0) {
+        if (!PyErr_Occurred()) {
+            PyErr_Format(PyExc_TypeError, "%s() got an unexpected keyword argument '%U'",
+                         sig->fname, name);
+        }
+        return -1;
+    }
+    if (in[i] != NULL) {
+        PyErr_Format(PyExc_TypeError, "%s() got multiple values for argument '%U'", sig->fname,
+                     name);
+        return -1;
+    }
+    in[i] = value;
+    return 0;
+}
+
+static inline int
+put_positional(const heka_signature *sig, PyObject *const *args, Py_ssize_t given, PyObject **in)
+{
+    if (given > sig->positional) {
+        return too_many(sig, given);
+    }
+    memset(in, 0, sig->count * sizeof *in);
+    for (Py_ssize_t i = 0; i < given; i++) {
+        in[i] = args[i];
+    }
+    return 0;
+}
+
+static inline int
+check_required(const heka_signature *sig, PyObject *const *in)
+{
+    for (int i = 0; i < sig->required; i++) {
+        if (in[i] == NULL) {
+            return missing(sig, in);
+        }
+    }
+    return 0;
+}
+
+int
+heka_parse_args(const heka_state *state, const heka_signature *sig, PyObject *const *args,
+                size_t nargsf, PyObject *kwnames, PyObject **in)
+{
+    const Py_ssize_t given = PyVectorcall_NARGS(nargsf);
+    if (put_positional(sig, args, given, in) < 0) {
+        return -1;
+    }
+    if (kwnames != NULL) {
+        const Py_ssize_t count = PyTuple_GET_SIZE(kwnames);
+        for (Py_ssize_t i = 0; i < count; i++) {
+            if (put_keyword(state, sig, PyTuple_GET_ITEM(kwnames, i), args[given + i], in) < 0) {
+                return -1;
+            }
+        }
+    }
+    return check_required(sig, in);
+}
+
+int
+heka_parse_tuple(const heka_state *state, const heka_signature *sig, PyObject *args,
+                 PyObject *kwargs, PyObject **in)
+{
+    assert(sig->count <= HEKA_ARGS_MAX);
+    const Py_ssize_t given = PyTuple_GET_SIZE(args);
+    PyObject *items[HEKA_ARGS_MAX];
+    for (Py_ssize_t i = 0; i < given && i < HEKA_ARGS_MAX; i++) {
+        items[i] = PyTuple_GET_ITEM(args, i);
+    }
+    if (put_positional(sig, items, given, in) < 0) {
+        return -1;
+    }
+    if (kwargs != NULL) {
+        PyObject *name;
+        PyObject *value;
+        Py_ssize_t pos = 0;
+        while (PyDict_Next(kwargs, &pos, &name, &value)) {
+            if (!PyUnicode_Check(name)) {
+                PyErr_Format(PyExc_TypeError, "%s() keywords must be strings", sig->fname);
+                return -1;
+            }
+            if (put_keyword(state, sig, name, value, in) < 0) {
+                return -1;
+            }
+        }
+    }
+    return check_required(sig, in);
+}

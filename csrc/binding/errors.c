@@ -1,0 +1,141 @@
+/* errors.c -- the exceptions of the C part, and the one table from status to exception. */
+#include "errors.h"
+
+static PyObject *
+new_exception(const char *name, const char *doc, PyObject *first, PyObject *second)
+{
+    PyObject *bases = second == NULL ? PyTuple_Pack(1, first) : PyTuple_Pack(2, first, second);
+    if (bases == NULL) {
+        return NULL;
+    }
+    PyObject *type = PyErr_NewExceptionWithDoc(name, doc, bases, NULL);
+    Py_DECREF(bases);
+    return type;
+}
+
+int
+heka_errors_init(PyObject *module, heka_state *state)
+{
+    state->HekaError =
+        new_exception("heka.exceptions.HekaError", "Everything that heka raises of its own.",
+                      PyExc_Exception, NULL);
+    if (state->HekaError == NULL) {
+        return -1;
+    }
+    state->EncodeError =
+        new_exception("heka.exceptions.EncodeError", "A message that cannot be put on the wire.",
+                      state->HekaError, PyExc_ValueError);
+    state->DecodeError = new_exception(
+        "heka.exceptions.DecodeError",
+        "Bytes that are no message; ``offset`` is the byte at fault, from the start of the input.",
+        state->HekaError, PyExc_ValueError);
+    state->ConfigError =
+        new_exception("heka.exceptions.ConfigError",
+                      "A setting that cannot work: a bad URL, an option that does not exist.",
+                      state->HekaError, PyExc_ValueError);
+    if (state->EncodeError == NULL || state->DecodeError == NULL || state->ConfigError == NULL) {
+        return -1;
+    }
+    state->FieldError = new_exception(
+        "heka.exceptions.FieldError",
+        "A field value that Heka has no type for; the text names field, type and remedy.",
+        state->EncodeError, PyExc_TypeError);
+    state->SignatureError =
+        new_exception("heka.exceptions.SignatureError", "A digest that is not that of the message.",
+                      state->DecodeError, NULL);
+    if (state->FieldError == NULL || state->SignatureError == NULL) {
+        return -1;
+    }
+    const struct {
+        const char *name;
+        PyObject *type;
+    } table[] = {
+        {"HekaError", state->HekaError},     {"EncodeError", state->EncodeError},
+        {"FieldError", state->FieldError},   {"DecodeError", state->DecodeError},
+        {"ConfigError", state->ConfigError}, {"SignatureError", state->SignatureError},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        if (PyModule_AddObjectRef(module, table[i].name, table[i].type) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static PyObject *
+exception_of(const heka_state *state, hk_status status)
+{
+    switch (status) {
+        case HK_ERR_NOMEM:
+            return PyExc_MemoryError;
+        case HK_ERR_TRUNCATED:
+        case HK_ERR_CORRUPT:
+            return state->DecodeError;
+        case HK_ERR_DIGEST:
+            return state->SignatureError;
+        case HK_ERR_TOO_BIG:
+        case HK_ERR_TEXT:
+        case HK_ERR_CRYPTO:
+            return state->EncodeError;
+        case HK_ERR_EMPTY:
+            return state->FieldError;
+        case HK_ERR_ARGUMENT:
+            return PyExc_ValueError;
+        case HK_OK:
+            break;
+    }
+    return PyExc_SystemError;
+}
+
+void *
+heka_raise(heka_state *state, const hk_error *err)
+{
+    PyObject *type = exception_of(state, err->status);
+    if (type != state->DecodeError) {
+        PyErr_SetString(type, err->text);
+        return NULL;
+    }
+    PyObject *exc = NULL;
+    PyObject *offset = PyLong_FromSize_t(err->offset);
+    PyObject *text = PyUnicode_FromFormat("%s (byte %zu)", err->text, err->offset);
+    if (offset != NULL && text != NULL) {
+        exc = PyObject_CallOneArg(type, text);
+    }
+    if (exc != NULL && PyObject_SetAttrString(exc, "offset", offset) == 0) {
+        PyErr_SetObject(type, exc);
+    }
+    Py_XDECREF(exc);
+    Py_XDECREF(text);
+    Py_XDECREF(offset);
+    return NULL;
+}
+
+void *
+heka_raise_status(heka_state *state, hk_status status)
+{
+    hk_error err;
+    switch (status) {
+        case HK_ERR_NOMEM:
+            return PyErr_NoMemory();
+        case HK_ERR_TOO_BIG:
+            (void)hk_fail(&err, status, 0,
+                          "a message of more than %u bytes; receivers take at most %u",
+                          HK_LENGTH_MAX, HK_MESSAGE_MAX);
+            break;
+        case HK_ERR_CRYPTO:
+            (void)hk_fail(&err, status, 0, "the kernel gives no entropy for a uuid");
+            break;
+        default:
+            (void)hk_fail(&err, status, 0, "status %d", (int)status);
+            break;
+    }
+    return heka_raise(state, &err);
+}
+
+int
+heka_type_error(const char *name, const char *expected, PyObject *got)
+{
+    PyErr_Format(PyExc_TypeError, "%s must be %s, not %.200s", name, expected,
+                 got == Py_None ? "None" : Py_TYPE(got)->tp_name);
+    return -1;
+}

@@ -1,0 +1,841 @@
+/* message.c -- heka.Message: attributes as Python has them, fields as wire bytes. */
+#include "message.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "args.h"
+#include "codec.h"
+#include "coerce.h"
+#include "core/hk_decode.h"
+#include "core/hk_uuid.h"
+#include "errors.h"
+#include "field.h"
+#include "head.h"
+#include "text.h"
+
+/* The fields stay wire bytes until somebody looks at them; the dict is then the truth, and the
+ * bytes say what it was read from. Without the dict no cycle can pass through a message, so the
+ * collector learns of it only then: a retained message costs nothing at each collection. */
+typedef struct {
+    PyObject_HEAD PyObject *type; /* owned str, as the next four */
+    PyObject *logger;
+    PyObject *payload;
+    PyObject *env_version;
+    PyObject *hostname;
+    PyObject *fields;  /* owned dict; NULL until first read */
+    uint8_t *wire;     /* owned: canonical fields; NULL when there are none */
+    size_t wire_len;   /* bytes */
+    int64_t timestamp; /* ns since the epoch */
+    int32_t severity;
+    int32_t pid;
+    uint8_t uuid[HK_UUID_SIZE];
+    bool irregular; /* on the wire a name came twice, or a field had no values */
+} HekaMessage;
+
+static const heka_policy strict = {.use_repr = false, .convert = NULL};
+
+static HekaMessage *
+message_alloc(PyTypeObject *type)
+{
+    HekaMessage *self = PyObject_GC_New(HekaMessage, type); /* not tracked yet */
+    if (self != NULL) {
+        memset((char *)self + sizeof(PyObject), 0, sizeof *self - sizeof(PyObject));
+    }
+    return self;
+}
+
+/* Takes a copy of the canonical fields. 0, or -1 with MemoryError. */
+static int
+keep_wire(HekaMessage *self, const uint8_t *data, size_t len)
+{
+    uint8_t *wire = NULL;
+    if (len > 0) {
+        wire = PyMem_Malloc(len);
+        if (wire == NULL) {
+            PyErr_NoMemory();
+            return -1;
+        }
+        memcpy(wire, data, len);
+    }
+    PyMem_Free(self->wire);
+    self->wire = wire;
+    self->wire_len = len;
+    return 0;
+}
+
+static inline hk_slice
+wire_of(const HekaMessage *self)
+{
+    return (hk_slice){self->wire, self->wire_len};
+}
+
+/* ---- construction ------------------------------------------------------------------------------
+ */
+
+static const uint8_t message_names[] = {
+    HEKA_NAME_type,      HEKA_NAME_logger,      HEKA_NAME_severity,    HEKA_NAME_fields,
+    HEKA_NAME_payload,   HEKA_NAME_env_version, HEKA_NAME_pid,         HEKA_NAME_hostname,
+    HEKA_NAME_timestamp, HEKA_NAME_uuid,        HEKA_NAME_timestamp_ns};
+static const heka_signature message_signature = {
+    .fname = "Message", .names = message_names, .count = 11, .required = 0, .positional = 10};
+
+/* A str of no subclass: an instance of one could hold a cycle that nobody looks for. */
+static inline PyObject *
+exact_str(PyObject *value)
+{
+    return PyUnicode_CheckExact(value) ? Py_NewRef(value) : PyUnicode_FromObject(value);
+}
+
+static inline int
+set_text(heka_state *state, PyObject **slot, const char *name, PyObject *value, PyObject *fallback)
+{
+    if (value == NULL) {
+        *slot = Py_NewRef(fallback);
+        return 0;
+    }
+    if ((!PyUnicode_CheckExact(value) || !PyUnicode_IS_ASCII(value)) &&
+        heka_text_check(state, name, value) < 0) {
+        return -1;
+    }
+    *slot = exact_str(value);
+    return *slot == NULL ? -1 : 0;
+}
+
+static int
+take_fields(HekaMessage *self, heka_state *state, PyObject *fields)
+{
+    uint8_t block[HEKA_BLOCK];
+    hk_buffer out;
+    hk_buffer_init(&out, block, sizeof block, HK_LENGTH_MAX);
+    int result = heka_coerce_fields(state, fields, &strict, NULL, &out);
+    if (result == 0) {
+        result = keep_wire(self, out.data, out.len);
+        self->irregular = false;
+    }
+    hk_buffer_clear(&out);
+    return result;
+}
+
+static PyObject *
+message_make(PyTypeObject *type, PyObject *const *in)
+{
+    heka_state *state = heka_state_of_type(type);
+    HekaMessage *self = NULL;
+
+    if (heka_know_process(state) < 0) {
+        return NULL;
+    }
+    self = message_alloc(type);
+    if (self == NULL) {
+        return NULL;
+    }
+    self->severity = HK_SEVERITY_DEFAULT;
+    self->pid = state->pid;
+    PyObject *hostname = in[7] == Py_None ? NULL : in[7];
+    if (set_text(state, &self->type, "type", in[0], state->empty) < 0 ||
+        set_text(state, &self->logger, "logger", in[1], state->empty) < 0 ||
+        set_text(state, &self->payload, "payload", in[4], state->empty) < 0 ||
+        set_text(state, &self->env_version, "env_version", in[5], state->env_version) < 0 ||
+        set_text(state, &self->hostname, "hostname", hostname, state->hostname) < 0 ||
+        (in[2] != NULL && heka_read_int32(in[2], "severity", &self->severity) < 0) ||
+        (in[6] != NULL && in[6] != Py_None && heka_read_int32(in[6], "pid", &self->pid) < 0) ||
+        heka_read_timestamp(state, in[8], in[10], &self->timestamp) < 0 ||
+        heka_read_uuid(state, in[9], self->uuid) < 0 ||
+        (in[3] != NULL && in[3] != Py_None && take_fields(self, state, in[3]) < 0)) {
+        Py_DECREF(self);
+        return NULL;
+    }
+    return (PyObject *)self;
+}
+
+static PyObject *
+message_vectorcall(PyObject *type, PyObject *const *args, size_t nargsf, PyObject *kwnames)
+{
+    PyObject *in[11];
+    if (heka_parse_args(heka_state_of_type((PyTypeObject *)type), &message_signature, args, nargsf,
+                        kwnames, in) < 0) {
+        return NULL;
+    }
+    return message_make((PyTypeObject *)type, in);
+}
+
+static PyObject *
+message_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    PyObject *in[11];
+    if (heka_parse_tuple(heka_state_of_type(type), &message_signature, args, kwargs, in) < 0) {
+        return NULL;
+    }
+    return message_make(type, in);
+}
+
+static int
+message_traverse(PyObject *op, visitproc visit, void *arg)
+{
+    Py_VISIT(Py_TYPE(op));
+    Py_VISIT(((HekaMessage *)op)->fields); /* the others are str */
+    return 0;
+}
+
+static int
+message_clear(PyObject *op)
+{
+    Py_CLEAR(((HekaMessage *)op)->fields);
+    return 0;
+}
+
+static void
+message_dealloc(PyObject *op)
+{
+    HekaMessage *self = (HekaMessage *)op;
+    PyTypeObject *tp = Py_TYPE(op);
+    PyObject_GC_UnTrack(op);
+    Py_CLEAR(self->fields);
+    Py_CLEAR(self->type);
+    Py_CLEAR(self->logger);
+    Py_CLEAR(self->payload);
+    Py_CLEAR(self->env_version);
+    Py_CLEAR(self->hostname);
+    PyMem_Free(self->wire);
+    tp->tp_free(op);
+    Py_DECREF(tp);
+}
+
+/* ---- the fields as bytes, whoever holds the truth
+ * ------------------------------------------------ */
+
+/* Appends wire fields that have values. */
+static hk_status
+append_sendable(hk_buffer *out, hk_slice fields)
+{
+    hk_field field;
+    hk_status status = HK_OK;
+    while (status == HK_OK && hk_field_next(&fields, &field)) {
+        if (field.values.len > 0) {
+            status = hk_buffer_append(out, field.whole.data, field.whole.len);
+        }
+    }
+    return status;
+}
+
+/* True when the dict still is what the wire says, though the wire says more than a dict can: a
+ * second field of a name, a field without values. encoded: the dict's own bytes. -1: exception. */
+static int
+is_unchanged(HekaMessage *self, heka_state *state, hk_slice encoded)
+{
+    const heka_origin origin = {wire_of(self)};
+    bool repeated;
+    hk_buffer out;
+    hk_buffer_init(&out, NULL, 0, HK_LENGTH_MAX);
+    PyObject *pristine = heka_fields_from_wire(state, wire_of(self), &repeated);
+    int result =
+        pristine == NULL ? -1 : heka_coerce_fields(state, pristine, &strict, &origin, &out);
+    if (result == 0) {
+        result = out.len == encoded.len &&
+                 (out.len == 0 || memcmp(out.data, encoded.data, out.len) == 0);
+    }
+    Py_XDECREF(pristine);
+    hk_buffer_clear(&out);
+    return result;
+}
+
+/* Appends the fields as they are to be sent. 0, or -1 with FieldError, MemoryError. */
+static int
+append_fields(HekaMessage *self, heka_state *state, hk_buffer *out)
+{
+    hk_status status = HK_OK;
+    if (self->fields != NULL) {
+        const heka_origin origin = {wire_of(self)};
+        const size_t start = out->len;
+        if (heka_coerce_fields(state, self->fields, &strict, &origin, out) < 0) {
+            return -1;
+        }
+        if (!self->irregular) {
+            return 0;
+        }
+        const int unchanged =
+            is_unchanged(self, state, (hk_slice){out->data + start, out->len - start});
+        if (unchanged <= 0) {
+            return unchanged;
+        }
+        out->len = start;
+    }
+    status = self->irregular ? append_sendable(out, wire_of(self))
+                             : hk_buffer_append(out, self->wire, self->wire_len);
+    if (status != HK_OK) {
+        (void)heka_raise_status(state, status);
+        return -1;
+    }
+    return 0;
+}
+
+static int
+append_message(HekaMessage *self, heka_state *state, hk_buffer *out)
+{
+    hk_head head = {.uuid = self->uuid,
+                    .timestamp = self->timestamp,
+                    .severity = self->severity,
+                    .pid = self->pid};
+    if (heka_text_borrow(self->type, &head.type) < 0 ||
+        heka_text_borrow(self->logger, &head.logger) < 0 ||
+        heka_text_borrow(self->payload, &head.payload) < 0 ||
+        heka_text_borrow(self->env_version, &head.env_version) < 0 ||
+        heka_text_borrow(self->hostname, &head.hostname) < 0) {
+        return -1;
+    }
+    const hk_status status = hk_encode_head(out, &head);
+    if (status != HK_OK) {
+        (void)heka_raise_status(state, status);
+        return -1;
+    }
+    return append_fields(self, state, out);
+}
+
+/* The message as bytes, refused over `limit`. */
+static PyObject *
+encode_within(PyObject *op, size_t limit)
+{
+    uint8_t block[HEKA_BLOCK];
+    hk_buffer out;
+    PyObject *bytes = NULL;
+    heka_state *state = heka_state_of(op);
+    int result;
+
+    hk_buffer_init(&out, block, sizeof block, HK_LENGTH_MAX);
+    HEKA_BEGIN_CRITICAL_SECTION(op);
+    result = append_message((HekaMessage *)op, state, &out);
+    HEKA_END_CRITICAL_SECTION();
+    if (result == 0 && out.len > limit) {
+        result = heka_refuse_size(state, out.len);
+    }
+    if (result == 0) {
+        bytes = PyBytes_FromStringAndSize((const char *)out.data, (Py_ssize_t)out.len);
+    }
+    hk_buffer_clear(&out);
+    return bytes;
+}
+
+static PyObject *
+message_encode(PyObject *op, PyObject *ignored)
+{
+    (void)ignored;
+    return encode_within(op, HK_MESSAGE_MAX);
+}
+
+/* ---- decoding
+ * ------------------------------------------------------------------------------------ */
+
+PyObject *
+heka_message_decode(heka_state *state, hk_slice data)
+{
+    hk_message m;
+    hk_buffer spare;
+    hk_error err;
+    HekaMessage *self = NULL;
+
+    hk_buffer_init(&spare, NULL, 0, HK_LENGTH_MAX);
+    if (hk_decode(data.data, data.len, &m, &spare, &err) != HK_OK) {
+        heka_raise(state, &err);
+        goto done;
+    }
+    self = message_alloc(state->message_type);
+    if (self == NULL) {
+        goto done;
+    }
+    memcpy(self->uuid, m.uuid, HK_UUID_SIZE);
+    self->timestamp = m.timestamp;
+    self->severity = m.severity;
+    self->pid = m.pid;
+    self->irregular = m.valueless;
+    if ((self->type = heka_text_new(state, m.type)) == NULL ||
+        (self->logger = heka_text_new(state, m.logger)) == NULL ||
+        (self->payload = heka_text_new(state, m.payload)) == NULL ||
+        (self->env_version = heka_text_new(state, m.env_version)) == NULL ||
+        (self->hostname = heka_text_new(state, m.hostname)) == NULL ||
+        keep_wire(self, m.fields.data, m.fields.len) < 0) {
+        Py_CLEAR(self);
+    }
+done:
+    hk_buffer_clear(&spare);
+    return (PyObject *)self;
+}
+
+static PyObject *
+message_decode(PyObject *type, PyObject *data)
+{
+    Py_buffer view;
+    if (PyObject_GetBuffer(data, &view, PyBUF_SIMPLE) < 0) {
+        return NULL;
+    }
+    PyObject *message = heka_message_decode(heka_state_of_type((PyTypeObject *)type),
+                                            (hk_slice){view.buf, (size_t)view.len});
+    PyBuffer_Release(&view);
+    return message;
+}
+
+/* For pickle: any size, since what was logged and what is merely kept differ. */
+static PyObject *
+message_reduce(PyObject *op, PyObject *ignored)
+{
+    (void)ignored;
+    PyObject *decode = PyObject_GetAttrString((PyObject *)Py_TYPE(op), "decode");
+    PyObject *bytes = decode == NULL ? NULL : encode_within(op, HK_LENGTH_MAX);
+    if (bytes == NULL) {
+        Py_XDECREF(decode);
+        return NULL;
+    }
+    return Py_BuildValue("N(N)", decode, bytes);
+}
+
+/* A copy is a snapshot of what would be sent now. */
+static PyObject *
+message_copy(PyObject *op, PyObject *ignored)
+{
+    (void)ignored;
+    PyObject *bytes = encode_within(op, HK_LENGTH_MAX);
+    if (bytes == NULL) {
+        return NULL;
+    }
+    const hk_slice data = {(const uint8_t *)PyBytes_AS_STRING(bytes),
+                           (size_t)PyBytes_GET_SIZE(bytes)};
+    PyObject *copy = heka_message_decode(heka_state_of(op), data);
+    Py_DECREF(bytes);
+    return copy;
+}
+
+/* ---- attributes
+ * ------------------------------------------------------------------------------------ */
+
+static PyObject **
+text_slot(PyObject *op, void *closure)
+{
+    return (PyObject **)(void *)((char *)op + (size_t)(uintptr_t)closure);
+}
+
+static PyObject *
+get_text(PyObject *op, void *closure)
+{
+    PyObject *value;
+    HEKA_BEGIN_CRITICAL_SECTION(op);
+    value = Py_NewRef(*text_slot(op, closure));
+    HEKA_END_CRITICAL_SECTION();
+    return value;
+}
+
+static const struct {
+    const char *name;
+    size_t offset;
+} texts[] = {
+    {"type", offsetof(HekaMessage, type)},
+    {"logger", offsetof(HekaMessage, logger)},
+    {"payload", offsetof(HekaMessage, payload)},
+    {"env_version", offsetof(HekaMessage, env_version)},
+    {"hostname", offsetof(HekaMessage, hostname)},
+};
+
+static int
+refuse_delete(const char *name)
+{
+    PyErr_Format(PyExc_AttributeError, "Message.%s cannot be deleted", name);
+    return -1;
+}
+
+static int
+set_text_attribute(PyObject *op, PyObject *value, void *closure)
+{
+    const char *name = "";
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        if (texts[i].offset == (size_t)(uintptr_t)closure) {
+            name = texts[i].name;
+        }
+    }
+    if (value == NULL) {
+        return refuse_delete(name);
+    }
+    if (heka_text_check(heka_state_of(op), name, value) < 0) {
+        return -1;
+    }
+    PyObject *text = exact_str(value);
+    if (text == NULL) {
+        return -1;
+    }
+    HEKA_BEGIN_CRITICAL_SECTION(op);
+    Py_SETREF(*text_slot(op, closure), text);
+    HEKA_END_CRITICAL_SECTION();
+    return 0;
+}
+
+static PyObject *
+get_severity(PyObject *op, void *closure)
+{
+    (void)closure;
+    return PyLong_FromLong(((HekaMessage *)op)->severity);
+}
+
+static int
+set_severity(PyObject *op, PyObject *value, void *closure)
+{
+    (void)closure;
+    return value == NULL ? refuse_delete("severity")
+                         : heka_read_int32(value, "severity", &((HekaMessage *)op)->severity);
+}
+
+static PyObject *
+get_pid(PyObject *op, void *closure)
+{
+    (void)closure;
+    return PyLong_FromLong(((HekaMessage *)op)->pid);
+}
+
+static int
+set_pid(PyObject *op, PyObject *value, void *closure)
+{
+    (void)closure;
+    return value == NULL ? refuse_delete("pid")
+                         : heka_read_int32(value, "pid", &((HekaMessage *)op)->pid);
+}
+
+static PyObject *
+get_timestamp(PyObject *op, void *closure)
+{
+    (void)closure;
+    return PyLong_FromLongLong(((HekaMessage *)op)->timestamp);
+}
+
+static int
+set_timestamp(PyObject *op, PyObject *value, void *closure)
+{
+    (void)closure;
+    if (value != NULL && !PyIndex_Check(value)) {
+        return heka_type_error("timestamp", "nanoseconds since the epoch as int", value);
+    }
+    return value == NULL ? refuse_delete("timestamp")
+                         : heka_read_int64(value, "timestamp", &((HekaMessage *)op)->timestamp);
+}
+
+static PyObject *
+get_uuid(PyObject *op, void *closure)
+{
+    (void)closure;
+    return PyBytes_FromStringAndSize((const char *)((HekaMessage *)op)->uuid, HK_UUID_SIZE);
+}
+
+static int
+set_uuid(PyObject *op, PyObject *value, void *closure)
+{
+    (void)closure;
+    if (value == NULL) {
+        return refuse_delete("uuid");
+    }
+    if (value == Py_None) {
+        return heka_type_error("uuid", "16 bytes, uuid.UUID or str", value);
+    }
+    return heka_read_uuid(heka_state_of(op), value, ((HekaMessage *)op)->uuid);
+}
+
+static PyObject *
+get_fields(PyObject *op, void *closure)
+{
+    (void)closure;
+    HekaMessage *self = (HekaMessage *)op;
+    PyObject *fields = NULL;
+    HEKA_BEGIN_CRITICAL_SECTION(op);
+    if (self->fields == NULL) {
+        bool repeated;
+        PyObject *made = heka_fields_from_wire(heka_state_of(op), wire_of(self), &repeated);
+        if (made != NULL && self->fields == NULL) { /* a collection may have come in between */
+            self->fields = Py_NewRef(made);
+            self->irregular |= repeated;
+            PyObject_GC_Track(op);
+        }
+        Py_XDECREF(made);
+    }
+    fields = Py_XNewRef(self->fields);
+    HEKA_END_CRITICAL_SECTION();
+    return fields;
+}
+
+static int
+set_fields(PyObject *op, PyObject *value, void *closure)
+{
+    (void)closure;
+    HekaMessage *self = (HekaMessage *)op;
+    PyObject *empty = NULL;
+    int result;
+    if (value == NULL) {
+        return refuse_delete("fields");
+    }
+    if (value == Py_None) {
+        value = empty = PyDict_New();
+        if (empty == NULL) {
+            return -1;
+        }
+    }
+    HEKA_BEGIN_CRITICAL_SECTION(op);
+    result = take_fields(self, heka_state_of(op), value);
+    if (result == 0 && self->fields != NULL) {
+        PyObject_GC_UnTrack(op);
+        Py_CLEAR(self->fields); /* the next reader gets a dict of the new ones */
+    }
+    HEKA_END_CRITICAL_SECTION();
+    Py_XDECREF(empty);
+    return result;
+}
+
+/* ---- comparing and showing
+ * --------------------------------------------------------------------------- */
+
+static int
+compare_fields(const void *left, const void *right)
+{
+    const hk_slice *a = left;
+    const hk_slice *b = right;
+    if (a->len != b->len) {
+        return a->len < b->len ? -1 : 1;
+    }
+    return memcmp(a->data, b->data, a->len);
+}
+
+/* The fields of a run, sorted; *count of them. NULL with MemoryError, or when there are none. */
+static hk_slice *
+sorted_fields(hk_slice fields, size_t *count)
+{
+    hk_field field;
+    hk_slice rest = fields;
+    hk_slice *list = NULL;
+    *count = 0;
+    while (hk_field_next(&rest, &field)) {
+        (*count)++;
+    }
+    if (*count > 0) {
+        list = PyMem_New(hk_slice, *count);
+        if (list == NULL) {
+            PyErr_NoMemory();
+            return NULL;
+        }
+        for (size_t i = 0; hk_field_next(&fields, &field); i++) {
+            list[i] = field.whole;
+        }
+        qsort(list, *count, sizeof *list, compare_fields);
+    }
+    return list;
+}
+
+/* Whether two runs hold the same fields in any order; -1 with MemoryError. */
+static int
+same_fields(hk_slice a, hk_slice b)
+{
+    size_t count_a = 0;
+    size_t count_b = 0;
+    int result = -1;
+    hk_slice *list_a = NULL;
+    hk_slice *list_b = NULL;
+
+    if (a.len != b.len) {
+        return 0;
+    }
+    if (a.len == 0 || memcmp(a.data, b.data, a.len) == 0) {
+        return 1;
+    }
+    list_a = sorted_fields(a, &count_a);
+    list_b = list_a == NULL ? NULL : sorted_fields(b, &count_b);
+    if (list_b != NULL) {
+        result = count_a == count_b;
+        for (size_t i = 0; i < count_a && result == 1; i++) {
+            result = compare_fields(&list_a[i], &list_b[i]) == 0;
+        }
+    }
+    PyMem_Free(list_b);
+    PyMem_Free(list_a);
+    return result;
+}
+
+static int
+messages_equal(HekaMessage *a, HekaMessage *b, heka_state *state)
+{
+    hk_buffer wire_a;
+    hk_buffer wire_b;
+    int result = a->severity == b->severity && a->pid == b->pid && a->timestamp == b->timestamp &&
+                 memcmp(a->uuid, b->uuid, HK_UUID_SIZE) == 0;
+
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0] && result == 1; i++) {
+        void *offset = (void *)(uintptr_t)texts[i].offset;
+        result = PyObject_RichCompareBool(*text_slot((PyObject *)a, offset),
+                                          *text_slot((PyObject *)b, offset), Py_EQ);
+    }
+    if (result != 1) {
+        return result;
+    }
+    hk_buffer_init(&wire_a, NULL, 0, HK_LENGTH_MAX);
+    hk_buffer_init(&wire_b, NULL, 0, HK_LENGTH_MAX);
+    if (append_fields(a, state, &wire_a) < 0 || append_fields(b, state, &wire_b) < 0) {
+        result = -1;
+    } else {
+        result =
+            same_fields((hk_slice){wire_a.data, wire_a.len}, (hk_slice){wire_b.data, wire_b.len});
+    }
+    hk_buffer_clear(&wire_b);
+    hk_buffer_clear(&wire_a);
+    return result;
+}
+
+static PyObject *
+message_richcompare(PyObject *left, PyObject *right, int op)
+{
+    if (Py_TYPE(left) != Py_TYPE(right) || (op != Py_EQ && op != Py_NE)) {
+        Py_RETURN_NOTIMPLEMENTED;
+    }
+    const int equal = left == right ? 1
+                                    : messages_equal((HekaMessage *)left, (HekaMessage *)right,
+                                                     heka_state_of(left));
+    return equal < 0 ? NULL : PyBool_FromLong((op == Py_EQ) == (equal == 1));
+}
+
+#define REPR_MAX 200 /* characters of payload and fields that a repr shows */
+
+/* repr(value), shortened; a new reference. */
+static PyObject *
+short_repr(PyObject *value)
+{
+    PyObject *text = PyObject_Repr(value);
+    if (text != NULL && PyUnicode_GET_LENGTH(text) > REPR_MAX) {
+        PyObject *head = PyUnicode_Substring(text, 0, REPR_MAX);
+        Py_SETREF(text, head == NULL ? NULL : PyUnicode_FromFormat("%U...", head));
+        Py_XDECREF(head);
+    }
+    return text;
+}
+
+static PyObject *
+message_repr(PyObject *op)
+{
+    HekaMessage *self = (HekaMessage *)op;
+    char uuid[HK_UUID_TEXT_SIZE];
+    bool repeated;
+    PyObject *text = NULL;
+    PyObject *fields = Py_XNewRef(self->fields);
+    PyObject *shown = NULL;
+    PyObject *payload = NULL;
+
+    const int entered = Py_ReprEnter(op);
+    if (entered != 0) {
+        Py_XDECREF(fields);
+        return entered < 0 ? NULL : PyUnicode_FromString("Message(...)");
+    }
+    if (fields == NULL) {
+        fields = heka_fields_from_wire(heka_state_of(op), wire_of(self), &repeated);
+    }
+    if (fields == NULL || (shown = short_repr(fields)) == NULL ||
+        (payload = short_repr(self->payload)) == NULL) {
+        goto done;
+    }
+    hk_uuid_format(self->uuid, uuid);
+    text = PyUnicode_FromFormat(
+        "Message(type=%R, logger=%R, severity=%d, fields=%U, payload=%U, env_version=%R, pid=%d, "
+        "hostname=%R, timestamp_ns=%lld, uuid='%s')",
+        self->type, self->logger, (int)self->severity, shown, payload, self->env_version,
+        (int)self->pid, self->hostname, (long long)self->timestamp, uuid);
+done:
+    Py_ReprLeave(op);
+    Py_XDECREF(payload);
+    Py_XDECREF(shown);
+    Py_XDECREF(fields);
+    return text;
+}
+
+/* ---- the type
+ * --------------------------------------------------------------------------------------- */
+
+#define TEXT_ATTRIBUTE(name, doc)                                                     \
+    {                                                                                 \
+#name, get_text, set_text_attribute, doc, (void *)offsetof(HekaMessage, name) \
+    }
+
+static PyGetSetDef message_getset[] = {
+    TEXT_ATTRIBUTE(type, "What kind of message this is, e.g. 'counter'; receivers match on it."),
+    TEXT_ATTRIBUTE(logger, "Which part of the program speaks."),
+    TEXT_ATTRIBUTE(payload, "Free text."),
+    TEXT_ATTRIBUTE(env_version, "Version of the envelope, '0.8'."),
+    TEXT_ATTRIBUTE(hostname, "Name of the sending host."),
+    {"severity", get_severity, set_severity, "RFC 5424 severity, 0 (emergency) to 7 (debug).",
+     NULL},
+    {"pid", get_pid, set_pid, "Process id of the sender.", NULL},
+    {"timestamp", get_timestamp, set_timestamp, "Nanoseconds since the epoch, int.", NULL},
+    {"uuid", get_uuid, set_uuid, "16 bytes.", NULL},
+    {"fields", get_fields, set_fields,
+     "dict of name to heka.Field, built when it is first read. Change it freely: it is checked\n"
+     "when the message is encoded, and FieldError names what is wrong.",
+     NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+static PyMethodDef message_methods[] = {
+    {"encode", message_encode, METH_NOARGS,
+     "encode($self)\n--\n\n"
+     "The message as protobuf, unframed.\n\n"
+     "Raises:\n"
+     "    EncodeError: Over 65,536 bytes, which no receiver takes by default.\n"
+     "    FieldError: A value in the fields dict that has no type on the wire."},
+    {"decode", message_decode, METH_O | METH_CLASS,
+     "decode($type, data, /)\n--\n\n"
+     "A Message from the bytes of one, unframed; any valid protobuf.\n\n"
+     "Raises:\n"
+     "    DecodeError: No message; exc.offset is the byte at fault."},
+    {"__copy__", message_copy, METH_NOARGS, "A snapshot."},
+    {"__deepcopy__", message_copy, METH_O, "A snapshot."},
+    {"__reduce__", message_reduce, METH_NOARGS, "For pickle."},
+    {NULL, NULL, 0, NULL},
+};
+
+PyDoc_STRVAR(
+    message_doc,
+    "Message(type='', logger='', severity=7, fields=None, payload='', env_version='0.8',\n"
+    "        pid=None, hostname=None, timestamp=None, uuid=None, *, timestamp_ns=None)\n--\n\n"
+    "One Heka message. Constructing it checks and snapshots the field values.\n\n"
+    "Args:\n"
+    "    type, logger, payload, env_version, hostname: str.\n"
+    "    severity: RFC 5424, 0 (emergency) to 7 (debug); any int32 is sent as it is.\n"
+    "    fields: Mapping of name to value: bool, int (64 bits), float, str, bytes, an iterable of\n"
+    "        one of these, a heka.Field, or a mapping (flattened to 'outer.inner').\n"
+    "    pid, hostname: By default this process's.\n"
+    "    timestamp: Seconds since the epoch (int or float), or a datetime; by default now.\n"
+    "    timestamp_ns: The same in nanoseconds, int.\n"
+    "    uuid: 16 bytes, uuid.UUID or text; by default a new version 4.\n\n"
+    "Raises:\n"
+    "    FieldError: A field value without a type on the wire; names field, type and remedy.\n"
+    "    TypeError, ValueError: An argument of the wrong type, or out of range.");
+
+static PyType_Slot message_slots[] = {
+    {Py_tp_doc, (void *)message_doc},
+    {Py_tp_new, message_new},
+    {Py_tp_dealloc, message_dealloc},
+    {Py_tp_traverse, message_traverse},
+    {Py_tp_clear, message_clear},
+    {Py_tp_repr, message_repr},
+    {Py_tp_richcompare, message_richcompare},
+    {Py_tp_hash, PyObject_HashNotImplemented},
+    {Py_tp_getset, message_getset},
+    {Py_tp_methods, message_methods},
+    {0, NULL},
+};
+
+static PyType_Spec message_spec = {
+    .name = "heka.Message",
+    .basicsize = sizeof(HekaMessage),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
+    .slots = message_slots,
+};
+
+int
+heka_message_init(PyObject *module, heka_state *state)
+{
+    state->message_type = heka_new_type(module, &message_spec, NULL);
+    if (state->message_type == NULL) {
+        return -1;
+    }
+    /* A slot for it exists from 3.14 on only, and in a spec before that it fails at import. */
+    state->message_type->tp_vectorcall = message_vectorcall;
+    return PyModule_AddObjectRef(module, "Message", (PyObject *)state->message_type);
+}

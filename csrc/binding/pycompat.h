@@ -1,0 +1,82 @@
+/* pycompat.h -- the only place that includes Python.h, and what differs from 3.10 to 3.14.
+ *
+ * Everything below is a newer public name made from older public ones. */
+#ifndef HEKA_PYCOMPAT_H
+#define HEKA_PYCOMPAT_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#include <stdbool.h>
+
+#if PY_VERSION_HEX < 0x030A0000
+#error "heka needs CPython 3.10 or later"
+#endif
+
+#if PY_VERSION_HEX < 0x030C0000
+#include <structmember.h>
+#define Py_T_OBJECT_EX T_OBJECT_EX
+#define Py_T_PYSSIZET T_PYSSIZET
+#define Py_READONLY READONLY
+/* Strings made by the old API need to be brought into their final form first. */
+static inline int
+heka_unicode_ready(PyObject *str)
+{
+    return PyUnicode_READY(str);
+}
+#else
+static inline int
+heka_unicode_ready(PyObject *str)
+{
+    (void)str;
+    return 0;
+}
+#endif
+
+/* Sets the current exception aside, for code that must not see it, and brings it back. */
+typedef struct {
+#if PY_VERSION_HEX >= 0x030C0000
+    PyObject *value;
+#else
+    PyObject *type, *value, *traceback;
+#endif
+} heka_saved_error;
+
+static inline heka_saved_error
+heka_save_error(void)
+{
+    heka_saved_error saved;
+#if PY_VERSION_HEX >= 0x030C0000
+    saved.value = PyErr_GetRaisedException();
+#else
+    PyErr_Fetch(&saved.type, &saved.value, &saved.traceback);
+#endif
+    return saved;
+}
+
+static inline void
+heka_restore_error(heka_saved_error saved)
+{
+#if PY_VERSION_HEX >= 0x030C0000
+    PyErr_SetRaisedException(saved.value);
+#else
+    PyErr_Restore(saved.type, saved.value, saved.traceback);
+#endif
+}
+
+/* Attributes are mutable, so without the GIL every access to them is a critical section. */
+#if PY_VERSION_HEX >= 0x030D0000
+#define HEKA_BEGIN_CRITICAL_SECTION(op) Py_BEGIN_CRITICAL_SECTION(op)
+#define HEKA_END_CRITICAL_SECTION() Py_END_CRITICAL_SECTION()
+#else
+#define HEKA_BEGIN_CRITICAL_SECTION(op) {
+#define HEKA_END_CRITICAL_SECTION() }
+#endif
+
+#ifdef Py_GIL_DISABLED
+#define HEKA_FREE_THREADED 1
+#else
+#define HEKA_FREE_THREADED 0
+#endif
+
+#endif

@@ -1,0 +1,100 @@
+/* text.c -- between str and the core's text. */
+#include "text.h"
+
+#include <string.h>
+
+#include "errors.h"
+
+#define CACHED_MAX 32u /* bytes; longer strings seldom repeat */
+
+int
+heka_text_init(heka_state *state)
+{
+    state->empty = PyUnicode_FromStringAndSize(NULL, 0);
+    return state->empty == NULL ? -1 : 0;
+}
+
+static PyObject *
+ascii_new(const uint8_t *data, size_t len)
+{
+    PyObject *str = PyUnicode_New((Py_ssize_t)len, 127);
+    if (str != NULL) {
+        memcpy(PyUnicode_DATA(str), data, len);
+    }
+    return str;
+}
+
+/* Slot of a short string: a few of its bytes and its length, well mixed. */
+static inline size_t
+slot_of(const uint8_t *data, size_t len)
+{
+    uint64_t word = 0;
+    memcpy(&word, data, len < sizeof word ? len : sizeof word);
+    uint64_t tail = 0;
+    memcpy(&tail, data + len - (len < 4 ? len : 4), len < 4 ? len : 4);
+    word = (word ^ tail << 29 ^ len) * UINT64_C(0x9e3779b97f4a7c15);
+    return (size_t)(word >> 55);
+}
+
+PyObject *
+heka_text_new(heka_state *state, hk_slice slice)
+{
+    if (slice.len == 0) {
+        return Py_NewRef(state->empty);
+    }
+    if (!hk_utf8_is_ascii(slice.data, slice.len)) {
+        return PyUnicode_DecodeUTF8((const char *)slice.data, (Py_ssize_t)slice.len,
+                                    "surrogateescape");
+    }
+    if (HEKA_FREE_THREADED || slice.len > CACHED_MAX) { /* the cache has no lock of its own */
+        return ascii_new(slice.data, slice.len);
+    }
+    PyObject **slot = &state->text_cache[slot_of(slice.data, slice.len)];
+    if (*slot != NULL && (size_t)PyUnicode_GET_LENGTH(*slot) == slice.len &&
+        memcmp(PyUnicode_DATA(*slot), slice.data, slice.len) == 0) {
+        return Py_NewRef(*slot);
+    }
+    PyObject *str = ascii_new(slice.data, slice.len);
+    if (str != NULL) {
+        Py_XSETREF(*slot, Py_NewRef(str));
+    }
+    return str;
+}
+
+int
+heka_text_check(heka_state *state, const char *name, PyObject *value)
+{
+    hk_text text;
+    size_t size;
+    size_t at;
+
+    if (!PyUnicode_Check(value)) {
+        return heka_type_error(name, "str", value);
+    }
+    if (heka_text_borrow(value, &text) < 0) {
+        return -1;
+    }
+    if (hk_utf8_measure(&text, HK_SURROGATES_REFUSED, &size, &at) != HK_OK) {
+        char point[8]; /* PyUnicode_FromFormat has no %X before 3.12 */
+        PyOS_snprintf(point, sizeof point, "%04X",
+                      (unsigned)PyUnicode_READ_CHAR(value, (Py_ssize_t)at) & 0xffffu);
+        PyErr_Format(state->EncodeError,
+                     "%s holds the lone surrogate U+%s at index %zu, which UTF-8 cannot hold; "
+                     "replace it, e.g. s.encode('utf-8', 'replace').decode()",
+                     name, point, at);
+        return -1;
+    }
+    return 0;
+}
+
+PyObject *
+heka_text_replace(PyObject *str)
+{
+    PyObject *bytes = PyUnicode_AsEncodedString(str, "utf-8", "backslashreplace");
+    if (bytes == NULL) {
+        return NULL;
+    }
+    PyObject *out = PyUnicode_DecodeUTF8(PyBytes_AS_STRING(bytes), PyBytes_GET_SIZE(bytes), NULL);
+    Py_DECREF(bytes);
+    return out;
+}

@@ -1,0 +1,77 @@
+"""Heka: typed log messages and metrics, encoded, signed and sent by C.
+
+::
+
+    import heka
+
+    heka.log("ads_served", "ads", fields={"ad_ids": [1, 2, 3], "time_taken": 0.010})
+"""
+
+from heka.api import configure, flush, log, stats
+from heka.connections import HekaConnection
+from heka.defaults import DEFAULT_PORT
+from heka.exceptions import (
+    ConfigError,
+    DecodeError,
+    EncodeError,
+    FieldError,
+    HekaError,
+    SignatureError,
+)
+from heka.framing import Frame, StreamReader, frame
+from heka.message import Field, Message, pack
+from heka.severity import (
+    ALERT,
+    CRIT,
+    CRITICAL,
+    DEBUG,
+    EMERG,
+    EMERGENCY,
+    ERR,
+    ERROR,
+    INFO,
+    INFORMATIONAL,
+    NOTICE,
+    PANIC,
+    WARN,
+    WARNING,
+)
+from heka.signing import SignerConfig
+
+__version__ = "2.0.0.dev0"
+
+__all__ = [
+    "ALERT",
+    "CRIT",
+    "CRITICAL",
+    "DEBUG",
+    "DEFAULT_PORT",
+    "EMERG",
+    "EMERGENCY",
+    "ERR",
+    "ERROR",
+    "INFO",
+    "INFORMATIONAL",
+    "NOTICE",
+    "PANIC",
+    "WARN",
+    "WARNING",
+    "ConfigError",
+    "DecodeError",
+    "EncodeError",
+    "Field",
+    "FieldError",
+    "Frame",
+    "HekaConnection",
+    "HekaError",
+    "Message",
+    "SignatureError",
+    "SignerConfig",
+    "StreamReader",
+    "configure",
+    "flush",
+    "frame",
+    "log",
+    "pack",
+    "stats",
+]

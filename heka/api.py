@@ -1,0 +1,169 @@
+"""``heka.log`` and what belongs to it: defaults, destinations, the account.
+
+One emitter serves the whole process. Its log method is C from the call to the kernel; this module
+only tells it where a destination is, once for each.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, Final
+
+from heka._core import Emitter, SignerConfig, Sink
+from heka.addresses import Address, parse
+from heka.defaults import DEFAULT_TO, TO_VARIABLE
+from heka.destinations import Destination, NoDestination, StreamDestination
+from heka.exceptions import ConfigError
+
+#: Destinations that are kept open; the oldest is closed when there are more.
+DESTINATIONS_MAX = 256
+
+_ABSENT: Final[Any] = object()
+_lock = threading.Lock()
+_open: dict[Address | str | int, Destination | StreamDestination | NoDestination] = {}
+_retired: list[dict[str, Any]] = []
+
+
+def _key_of(to: object) -> Address | str | int:
+    """Return what *to* is kept under: an address, a wrong ``$HEKA_TO``, or a stream's id."""
+    if to is None:
+        to = os.environ.get(TO_VARIABLE)
+        try:
+            return parse(to or DEFAULT_TO)
+        except ConfigError:
+            return str(to)
+    if not isinstance(to, (str, tuple, Address)) and callable(getattr(to, "write", None)):
+        return id(to)
+    return parse(to)
+
+
+def _make(key: Address | str | int, to: object) -> Destination | StreamDestination | NoDestination:
+    if isinstance(key, Address):
+        return Destination(key)
+    if isinstance(key, int):
+        return StreamDestination(to)
+    problem = f"environment variable {TO_VARIABLE} holds {key!r}, which is no destination"
+    return NoDestination(f"${TO_VARIABLE}", problem)
+
+
+def _find(to: object) -> Sink:
+    """Return the sink of *to*; the emitter asks once for each that it does not know."""
+    key = _key_of(to)
+    with _lock:
+        destination = _open.get(key)
+        if destination is None:
+            destination = _open[key] = _make(key, to)
+            if len(_open) > DESTINATIONS_MAX:
+                _retire(next(iter(_open)))
+    return destination.sink
+
+
+def _retire(key: Address | str | int) -> None:
+    """Close one destination and keep its account."""
+    destination = _open.pop(key)
+    _emitter.forget()
+    destination.close()
+    _retired.append(destination.stats())
+    if len(_retired) > DESTINATIONS_MAX:
+        _retired[:] = [_sum(_retired)]
+
+
+_emitter = Emitter(_find)
+log = _emitter.log
+
+
+def configure(
+    *,
+    to: object = _ABSENT,
+    signer: SignerConfig | None = _ABSENT,
+    level: int = _ABSENT,
+    logger: str = _ABSENT,
+    oversize: str = _ABSENT,
+    bad_values: str = _ABSENT,
+    default: Callable[[Any], Any] | None = _ABSENT,
+    timeout: float = _ABSENT,
+) -> None:
+    """Set what ``heka.log`` does where its call does not say; what is not given stays.
+
+    Args:
+        to: Where messages go: any notation of ``heka.log(to=...)``, or None for ``$HEKA_TO`` or
+            udp://localhost:5565.
+        signer: Signs every message; None signs none.
+        level: The largest severity that is sent, 0 to 7; 7 sends everything.
+        logger: The logger of a call that names none.
+        oversize: ``'truncate'``, ``'drop'`` or ``'raise'``.
+        bad_values: ``'raise'`` or ``'repr'``.
+        default: Called with a value that has no type on the wire, for one that has.
+        timeout: Seconds that a call may take on the network.
+
+    Raises:
+        ConfigError: *to* is no destination.
+        TypeError, ValueError: A setting of the wrong type, or none of its words. Nothing is
+            changed by the settings behind it.
+    """
+    if to is not _ABSENT and to is not None and not callable(getattr(to, "write", None)):
+        parse(to)
+    settings = {
+        "to": to,
+        "signer": signer,
+        "level": level,
+        "logger": logger,
+        "oversize": oversize,
+        "bad_values": bad_values,
+        "default": default,
+        "timeout": timeout,
+    }
+    for name, value in settings.items():
+        if value is not _ABSENT:
+            setattr(_emitter, name, value)
+
+
+def _sum(accounts: list[dict[str, Any]]) -> dict[str, Any]:
+    dropped: Counter[str] = Counter()
+    for account in accounts:
+        dropped.update(account["dropped"])
+    totals: dict[str, Any] = {
+        name: sum(account[name] for account in accounts)
+        for name in ("offered", "sent", "bytes", "reconnects")
+    }
+    totals["dropped"] = dict(dropped)
+    return totals
+
+
+def stats() -> dict[str, Any]:
+    """Return what became of the messages that ``heka.log`` took, in this process.
+
+    Returns:
+        ``offered``, ``sent`` (the kernel has them), ``bytes`` of those, ``reconnects``, and
+        ``dropped`` as {reason: count}; offered = sent + the sum of dropped. ``destinations`` holds
+        the same for each destination that is open, by its URL.
+    """
+    with _lock:
+        each = {destination.name: destination.stats() for destination in _open.values()}
+        totals = _sum([*_retired, *(destination.stats() for destination in _open.values())])
+    totals["destinations"] = each
+    return totals
+
+
+def flush(timeout: float = 1.0) -> bool:
+    """Wait until no frame is half written; True when that is so within *timeout* seconds."""
+    deadline = time.monotonic() + timeout
+    with _lock:
+        destinations = list(_open.values())
+    return all([destination.flush(deadline) for destination in destinations])
+
+
+def _forget_parent() -> None:
+    """Start a child process with its own account and its own connections."""
+    global _lock
+    _lock = threading.Lock()
+    _emitter.forget()
+    _open.clear()
+    _retired.clear()
+
+
+os.register_at_fork(after_in_child=_forget_parent)

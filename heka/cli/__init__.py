@@ -1,0 +1,100 @@
+"""The command line: one parser, one table of commands, one place that ends a run.
+
+A command is a module with ``SUMMARY``, ``add_arguments`` and ``run``; adding one means writing
+the module and naming it in ``COMMANDS``. What commands share:
+
+    receiver   sockets in, messages and refusals out      endpoint  addresses, listening sockets
+    render     a message -> a block of text               keys      signing keys from the caller
+    jsonlines  a message -> a JSON line                   terminal  colour, output, signals
+    escape     text from outside -> harmless text         tally     the account of what came
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import sys
+from collections.abc import Sequence
+from importlib import metadata
+from typing import Final, Protocol
+
+from heka.cli import demo, listen
+from heka.cli.errors import CommandError
+from heka.cli.terminal import abandon_stdout
+
+DISTRIBUTION: Final = "heka-py"
+EXIT_FAILED: Final = 1
+EXIT_USAGE: Final = 2
+EXIT_INTERRUPTED: Final = 130  # 128 + SIGINT, as shells count
+
+
+class Command(Protocol):
+    """What a command module offers."""
+
+    @property
+    def SUMMARY(self) -> str:
+        """One line for the list of commands."""
+
+    def add_arguments(self, parser: argparse.ArgumentParser, /) -> None:
+        """Declare the command's options on *parser*."""
+
+    def run(self, args: argparse.Namespace, /) -> int:
+        """Do it; returns the exit code, or raises ``CommandError`` with one sentence."""
+
+
+COMMANDS: Final[dict[str, Command]] = {"demo": demo, "listen": listen}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command that *argv* names (``sys.argv`` without it) and return its exit code.
+
+    0: done. 1: failed, with one sentence on stderr. 2: called wrongly (argparse exits by itself).
+    A reader of standard output that goes away, as ``head`` does, ends any command quietly with 0.
+    """
+    parser = build_parser()
+    args = parser.parse_args(argv)
+    if args.command is None:
+        parser.print_help(sys.stderr)
+        return EXIT_USAGE
+    try:
+        code = COMMANDS[args.command].run(args)
+        sys.stdout.flush()
+        return code
+    except CommandError as exc:
+        print(f"{parser.prog} {args.command}: {exc}", file=sys.stderr)
+        return EXIT_FAILED
+    except BrokenPipeError:
+        abandon_stdout()
+        return 0
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of every command."""
+    parser = argparse.ArgumentParser(
+        prog="python -m heka",
+        description="Structured messages over sockets: see them arrive.",
+        epilog="'python -m heka COMMAND --help' explains a command.",
+    )
+    parser.add_argument("--version", action="version", version=version())
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+    for name, command in COMMANDS.items():
+        command.add_arguments(
+            commands.add_parser(
+                name,
+                help=command.SUMMARY,
+                description=command.SUMMARY[0].upper() + command.SUMMARY[1:] + ".",
+                formatter_class=argparse.RawDescriptionHelpFormatter,
+            )
+        )
+    return parser
+
+
+def version() -> str:
+    """``heka-py 2.0.0 (CPython 3.12.1)``."""
+    try:
+        ours = metadata.version(DISTRIBUTION)
+    except metadata.PackageNotFoundError:  # run from a source tree that was never installed
+        ours = "(not installed)"
+    return f"{DISTRIBUTION} {ours} ({platform.python_implementation()} {platform.python_version()})"

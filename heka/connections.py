@@ -1,0 +1,146 @@
+"""``HekaConnection``: one explicit connection that frames, sends, and raises when it cannot."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from types import TracebackType
+from typing import Any
+
+from heka.addresses import Address, parse
+from heka.exceptions import ConfigError, EncodeError
+from heka.framing import frame
+from heka.message import Message
+from heka.signing import SignerConfig
+from heka.transports import SocketTransport, send_all
+
+
+class HekaConnection:
+    """Send framed messages to one address; unlike ``heka.log``, OSError is the caller's.
+
+    Safe across ``fork()``: a child connects for itself. One thread at a time, except over UDP and
+    unix datagrams, where the kernel sends each frame whole.
+
+    Attributes:
+        address: As it was given.
+        host, port: Of a UDP or TCP address, else ``""`` and 0.
+        signer_config: Signs every frame, or None.
+        socket: The connected socket; None before it is established. An object that is put in its
+            place is called: ``socket.send(frame)``.
+        timeout: Seconds that connecting, and each send, may take.
+    """
+
+    timeout = 10.0
+
+    def __init__(
+        self,
+        address: object = "localhost:5565",
+        signer_config: SignerConfig | None = None,
+        lazy: bool = False,
+    ) -> None:
+        """Connect, unless *lazy*: then the first send does.
+
+        Args:
+            address: Any notation of ``heka.log(to=...)`` but a file.
+            signer_config: Signs every frame.
+            lazy: Connect with the first send.
+
+        Raises:
+            ConfigError: *address* is no socket address, or cannot carry a signature.
+            OSError: It does not resolve, or does not take the connection.
+        """
+        self.address = address
+        self.signer_config = signer_config
+        self._address: Address = parse(address)
+        if self._address.scheme == "file":
+            raise ConfigError(f"{address!r}: a connection needs a socket; heka.log takes files")
+        if signer_config is not None and not self._address.framed:
+            raise ConfigError(f"{address!r}: framing=none cannot carry a signature")
+        self._transport = SocketTransport(self._address)
+        self._pid = os.getpid()
+        self._replaced: Any = None
+        if not lazy:
+            self.establish()
+
+    @property
+    def host(self) -> str:
+        """The host of a UDP or TCP address."""
+        return self._address.host
+
+    @property
+    def port(self) -> int:
+        """The port of a UDP or TCP address."""
+        return self._address.port
+
+    @property
+    def socket(self) -> Any:
+        """The connected socket, or what was put in its place."""
+        return self._replaced if self._replaced is not None else self._transport.socket
+
+    @socket.setter
+    def socket(self, value: Any) -> None:
+        self._replaced = value
+
+    def establish(self) -> None:
+        """Connect anew, whatever was there before."""
+        self._replaced = None
+        self._pid = os.getpid()
+        self._transport.open(time.monotonic() + self.timeout)
+
+    def send(self, payload: bytes) -> int:
+        """Frame *payload*, an encoded message, and send it; return the bytes sent.
+
+        Raises:
+            EncodeError: Over 65,536 bytes, or over what one datagram holds.
+            OSError: It could not be sent; a stream is closed, and the next send connects anew.
+        """
+        data = frame(payload, self.signer_config) if self._address.framed else bytes(payload)
+        limit = self._address.max_frame
+        if limit and len(data) > limit:
+            raise EncodeError(
+                f"a frame of {len(data)} bytes; a datagram to {self._address} holds {limit}, "
+                f"which ?datagram= changes"
+            )
+        sock = self.socket
+        if sock is not None and not isinstance(sock, socket.socket):
+            return int(sock.send(data) or 0)
+        if sock is None or self._pid != os.getpid():
+            self.establish()
+            sock = self._transport.socket
+        try:
+            send_all(
+                sock, data, time.monotonic() + self.timeout, datagram=self._address.is_datagram
+            )
+        except BaseException:
+            if not self._address.is_datagram:
+                self.close()  # the peer may have half a frame
+            raise
+        return len(data)
+
+    def send_message(self, message: Message) -> None:
+        """Encode *message* and send it."""
+        self.send(message.encode())
+
+    def close(self) -> None:
+        """Close the socket; a later send connects anew."""
+        self._replaced = None
+        self._transport.close()
+
+    def __enter__(self) -> HekaConnection:
+        """Return the connection itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close the socket."""
+        self.close()
+
+    def __repr__(self) -> str:
+        """Return the address and whether it is connected."""
+        state = "connected" if self.socket is not None else "not connected"
+        return f"<HekaConnection {self._address} {state}>"

@@ -1,0 +1,243 @@
+"""Ways to the kernel: sockets and files that take whole frames within a deadline.
+
+Knows sockets and files and nothing else: no messages, no policy. Everything here raises OSError.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import select
+import socket
+import stat
+import time
+from typing import Protocol
+
+from heka.addresses import Address
+from heka.resolver import Endpoint, resolve
+
+#: The kernel has no room now; wait, and try again.
+WOULD_BLOCK = frozenset({errno.EAGAIN, errno.EWOULDBLOCK, errno.ENOBUFS})
+#: Seconds between two tries where the kernel has no event to wait for.
+_PAUSE = 0.01
+
+
+class Transport(Protocol):
+    """What a destination needs of a way to the kernel.
+
+    ``fileno()`` is the descriptor that the hot path may send on, or None where each write has to
+    come through ``send``.
+    """
+
+    def is_open(self) -> bool: ...
+    def open(self, deadline: float) -> None: ...
+    def send(self, frame: bytes, deadline: float, start: int = 0) -> None: ...
+    def close(self) -> None: ...
+    def fileno(self) -> int | None: ...
+
+
+def make(address: Address) -> Transport:
+    """Return the transport for *address*, closed."""
+    if address.scheme == "file":
+        return FileTransport(address.path)
+    return SocketTransport(address)
+
+
+def remaining(deadline: float) -> float:
+    """Return the seconds until *deadline*; TimeoutError when there are none."""
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise TimeoutError(errno.ETIMEDOUT, "no time left")
+    return left
+
+
+def wait_writable(sock: socket.socket, deadline: float) -> None:
+    """Return once *sock* takes bytes, or has an error to tell; TimeoutError at the deadline."""
+    poller = select.poll()
+    poller.register(sock, select.POLLOUT)
+    if not poller.poll(remaining(deadline) * 1000):
+        raise TimeoutError(errno.ETIMEDOUT, "the peer takes nothing")
+
+
+def send_all(
+    sock: socket.socket, frame: bytes, deadline: float, *, datagram: bool, start: int = 0
+) -> None:
+    """Send ``frame[start:]`` on a non-blocking socket.
+
+    Raises:
+        OSError: Nothing, or only a part, went out; of a stream the peer then has half a frame, so
+            the connection has to be closed.
+    """
+    refused = False
+    view = memoryview(frame)[start:]
+    while view:
+        try:
+            sent = sock.send(view, socket.MSG_DONTWAIT | getattr(socket, "MSG_NOSIGNAL", 0))
+        except OSError as error:
+            if error.errno == errno.ECONNREFUSED and datagram and not refused:
+                refused = True  # the answer to an earlier datagram: this one is not sent yet
+                continue
+            if error.errno not in WOULD_BLOCK:
+                raise
+            wait_writable(sock, deadline)
+            if error.errno == errno.ENOBUFS:  # no event tells when the interface has room
+                time.sleep(min(_PAUSE, remaining(deadline)))
+            continue
+        view = view[sent:]
+
+
+class SocketTransport:
+    """UDP, TCP, unix stream or unix datagram; connected, non-blocking.
+
+    A name is resolved when it connects and not before it connects again: that keeps the name
+    service out of the logging path.
+    """
+
+    def __init__(self, address: Address) -> None:
+        """Keep *address*; nothing is opened yet."""
+        self._address = address
+        self._socket: socket.socket | None = None
+
+    @property
+    def socket(self) -> socket.socket | None:
+        """The connected socket, or None."""
+        return self._socket
+
+    def is_open(self) -> bool:
+        """Say whether a connected socket is there."""
+        return self._socket is not None
+
+    def fileno(self) -> int | None:
+        """Return the descriptor, or None."""
+        return None if self._socket is None else self._socket.fileno()
+
+    def open(self, deadline: float) -> None:
+        """Resolve and connect.
+
+        Each endpoint of a name gets its share of the time that is left, so that one which hangs
+        does not keep the next from being tried.
+
+        Raises:
+            ResolutionError: The name does not resolve.
+            OSError: No endpoint took the connection; the error is the last one's.
+        """
+        self.close()
+        endpoints = self._endpoints(deadline)
+        failure: OSError = OSError(errno.EADDRNOTAVAIL, "no address of the wanted family")
+        for index, (family, sockaddr) in enumerate(endpoints):
+            left = remaining(deadline) / (len(endpoints) - index)
+            try:
+                self._socket = self._connect(family, sockaddr, time.monotonic() + left)
+            except OSError as error:
+                failure = error
+            else:
+                return
+        raise failure
+
+    def _endpoints(self, deadline: float) -> list[Endpoint]:
+        address = self._address
+        if address.scheme in ("unix", "unixgram"):
+            path = address.path
+            return [(socket.AF_UNIX, "\0" + path[1:] if path.startswith("@") else path)]
+        endpoints = resolve(address.host, address.port, address.family, deadline)
+        if address.scheme == "udp":
+            # A datagram cannot notice that nobody listens on ::1; IPv4 first (the sort is stable).
+            endpoints = sorted(endpoints, key=lambda end: end[0] != socket.AF_INET)
+        return endpoints
+
+    def _connect(self, family: int, sockaddr: object, deadline: float) -> socket.socket:
+        kind = socket.SOCK_DGRAM if self._address.is_datagram else socket.SOCK_STREAM
+        sock = socket.socket(family, kind)
+        try:
+            sock.setblocking(False)
+            if family != socket.AF_UNIX and kind == socket.SOCK_STREAM:
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            if hasattr(socket, "SO_NOSIGPIPE"):
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_NOSIGPIPE, 1)
+            code = sock.connect_ex(sockaddr)  # type: ignore[arg-type]  # a sockaddr of its family
+            while code == errno.EAGAIN and family == socket.AF_UNIX:  # the listener's queue is full
+                time.sleep(min(_PAUSE, remaining(deadline)))
+                code = sock.connect_ex(sockaddr)  # type: ignore[arg-type]  # as above
+            if code == errno.EINPROGRESS:
+                wait_writable(sock, deadline)
+                code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            if code != 0:
+                raise OSError(code, os.strerror(code))
+        except BaseException:
+            sock.close()
+            raise
+        return sock
+
+    def send(self, frame: bytes, deadline: float, start: int = 0) -> None:
+        """Send ``frame[start:]``; after an OSError a stream has to be closed."""
+        if self._socket is None:
+            raise OSError(errno.ENOTCONN, "not connected")
+        send_all(
+            self._socket, frame, deadline, datagram=self._address.is_datagram, start=start
+        )
+
+    def close(self) -> None:
+        """Close the socket, if there is one."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+
+class FileTransport:
+    """A file that frames are appended to, each with one write.
+
+    ``O_APPEND`` keeps the frames of several processes apart. The path is looked at before each
+    write, so that a file which was moved away (logrotate) is opened anew.
+    """
+
+    def __init__(self, path: str) -> None:
+        """Keep *path*; nothing is opened yet."""
+        self._path = path
+        self._fd: int | None = None
+        self._identity: tuple[int, int] | None = None
+
+    def is_open(self) -> bool:
+        """Say whether the file that the path names now is open."""
+        if self._fd is None:
+            return False
+        try:
+            status = os.stat(self._path)
+        except OSError:
+            return False
+        return (status.st_dev, status.st_ino) == self._identity
+
+    def fileno(self) -> int | None:
+        """Return None: a file is written through ``send``, which lets other threads run."""
+        return None
+
+    def open(self, deadline: float) -> None:
+        """Open the file for appending, made with mode 0644 less the umask where it is missing."""
+        self.close()
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY
+        fd = os.open(self._path, flags | os.O_NONBLOCK, 0o644)  # a FIFO without reader: ENXIO
+        status = os.fstat(fd)
+        if stat.S_ISDIR(status.st_mode) or stat.S_ISBLK(status.st_mode):
+            os.close(fd)
+            raise OSError(errno.EINVAL, f"{self._path!r} is no file")
+        self._fd = fd
+        self._identity = (status.st_dev, status.st_ino)
+
+    def send(self, frame: bytes, deadline: float, start: int = 0) -> None:
+        """Append ``frame[start:]``; an OSError leaves what the disk still took."""
+        if self._fd is None:
+            raise OSError(errno.EBADF, "not open")
+        view = memoryview(frame)[start:]
+        written = os.write(self._fd, view)
+        while written < len(view):
+            try:
+                written += os.write(self._fd, view[written:])
+            except BlockingIOError:  # a FIFO that is full
+                time.sleep(min(_PAUSE, remaining(deadline)))
+
+    def close(self) -> None:
+        """Close the file, if it is open."""
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
+            self._identity = None
