@@ -46,8 +46,15 @@ def _make(key: Address | str | int, to: object) -> Destination | StreamDestinati
         return Destination(key)
     if isinstance(key, int):
         return StreamDestination(to)
-    problem = f"environment variable {TO_VARIABLE} holds {key!r}, which is no destination"
-    return NoDestination(f"${TO_VARIABLE}", problem)
+    return NoDestination(f"${TO_VARIABLE}", _problem_of(key))
+
+
+def _problem_of(to: str) -> str:
+    try:
+        parse(to)
+    except ConfigError as error:
+        return f"environment variable {TO_VARIABLE}: {error}"
+    return f"environment variable {TO_VARIABLE} has changed"
 
 
 def _find(to: object) -> Sink:
