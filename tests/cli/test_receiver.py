@@ -1,0 +1,227 @@
+"""The receiver by itself: one process, real sockets, limits and peers that misbehave."""
+
+from __future__ import annotations
+
+import os
+import resource
+import socket
+import struct
+import time
+
+import pytest
+
+import heka
+from heka.cli import endpoint
+from heka.cli.receiver import Received, Receiver, Rejected
+
+
+@pytest.fixture
+def make():
+    """Makes receivers that are closed at the end of the test."""
+    made = []
+
+    def maker(**kwargs):
+        made.append(Receiver(**kwargs))
+        return made[-1]
+
+    yield maker
+    for receiver in made:
+        receiver.close()
+
+
+def listen(receiver, open_=endpoint.listen_tcp):
+    sock = open_("127.0.0.1", 0)
+    receiver.add(sock)
+    return sock.getsockname()
+
+
+def connect(address):
+    return socket.create_connection(address, 10)
+
+
+def gather(receiver, count):
+    """Poll until *count* events are there."""
+    events = []
+    deadline = time.monotonic() + 20
+    while len(events) < count and time.monotonic() < deadline:
+        events += receiver.poll(1)
+    return events
+
+
+def types(events):
+    return [event.message.type for event in events if isinstance(event, Received)]
+
+
+def account_is_balanced(tally):
+    return tally.received_bytes == (
+        tally.delivered_bytes + tally.refused_bytes + tally.discarded_bytes
+    )
+
+
+def test_more_connections_than_allowed_wait_for_a_place(make):
+    """Nothing is lost: the kernel holds the rest until a connection ends."""
+    receiver = make(max_connections=2)
+    address = listen(receiver)
+    with connect(address) as first, connect(address) as second, connect(address) as third:
+        third.sendall(heka.pack("third"))
+        first.sendall(heka.pack("first"))
+        second.sendall(heka.pack("second"))
+        assert sorted(types(gather(receiver, 2))) == ["first", "second"]
+        assert receiver.poll(0.05) == []
+
+        first.close()
+
+        assert types(gather(receiver, 1)) == ["third"]
+
+
+def test_large_messages_lower_the_number_of_connections():
+    receiver = Receiver(max_message_size=16 * 1024 * 1024)
+    receiver.close()
+
+    assert receiver.max_connections == 16
+
+
+def test_running_out_of_descriptors_is_survived(make):
+    receiver = make()
+    address = listen(receiver)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with connect(address) as peer:
+        peer.sendall(heka.pack("patient"))
+        spare = os.dup(0)
+        os.close(spare)  # the lowest free number: no further descriptor fits
+        resource.setrlimit(resource.RLIMIT_NOFILE, (spare, hard))
+        try:
+            assert receiver.poll(5) == []
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+        assert types(gather(receiver, 1)) == ["patient"]
+
+
+def test_a_reset_costs_its_own_connection_only(make):
+    receiver = make()
+    address = listen(receiver)
+    data = heka.pack("whole")
+    with connect(address) as stays:
+        leaves = connect(address)
+        leaves.sendall(data + data[:-1])
+        assert types(gather(receiver, 1)) == ["whole"]
+        leaves.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        leaves.close()
+        (lost,) = gather(receiver, 1)
+        stays.sendall(data)
+        assert types(gather(receiver, 1)) == ["whole"]
+
+    assert isinstance(lost, Rejected)
+    assert lost.discarded_bytes == len(data) - 1
+    receiver.close()
+    assert account_is_balanced(receiver.tally)
+
+
+def test_what_is_incomplete_at_the_end_is_discarded(make):
+    receiver = make()
+    with connect(listen(receiver)) as peer:
+        data = heka.pack("never")
+        peer.sendall(heka.pack("once") + data[:-1])
+        gather(receiver, 1)
+
+        (last,) = receiver.close()
+
+    assert last.discarded_bytes == len(data) - 1
+    assert account_is_balanced(receiver.tally)
+    assert receiver.close() == []
+
+
+def test_every_byte_of_a_mixed_stream_is_accounted_for(make):
+    receiver = make(signers={("ops", 1): b"key"}, max_message_size=1000)
+    wrong = heka.SignerConfig("ops", 1, "wrong", "sha1")
+    stream = b"".join(
+        (
+            b"\x1e\xff junk",
+            heka.pack("good"),
+            heka.pack("bad", signer=wrong),
+            heka.pack("big", payload="x" * 2000),
+            b"\x1e" * 100,
+            heka.pack("last"),
+        )
+    )
+    with connect(listen(receiver)) as peer:
+        peer.sendall(stream)
+        events = []
+        while "last" not in types(events):
+            events += gather(receiver, 1)
+    receiver.close()
+
+    assert types(events) == ["good", "last"]
+    assert receiver.tally.received_bytes == len(stream)
+    assert receiver.tally.refused.total() == 2
+    assert receiver.tally.discarded_bytes == 107
+    assert account_is_balanced(receiver.tally)
+
+
+@pytest.mark.parametrize("checked", [False, True])
+def test_bare_datagrams_follow_the_rules_of_unsigned_frames(make, checked):
+    receiver = make(signers={} if checked else None, require_signature=checked)
+    address = listen(receiver, endpoint.listen_udp)
+    bare = heka.Message("bare").encode()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.sendto(bare, address)
+        sock.sendto(b"", address)
+        sock.sendto(bare[:-1], address)
+        sock.sendto(heka.pack("framed")[:-1], address)
+        events = gather(receiver, 3)
+
+    assert types(events) == ([] if checked else ["bare"])
+    assert receiver.tally.refused["unsigned"] == checked
+    assert receiver.tally.discarded_bytes == len(bare) - 1 + len(heka.pack("framed")) - 1
+    assert account_is_balanced(receiver.tally)
+
+
+def test_a_torn_datagram_does_not_reach_into_the_next(make):
+    """A stream would join the two halves; datagrams have nothing to do with each other."""
+    receiver = make()
+    address = listen(receiver, endpoint.listen_udp)
+    data = heka.pack("halves")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.sendto(data[:30], address)
+        sock.sendto(data[30:], address)
+        events = gather(receiver, 2)
+
+    assert types(events) == []
+    assert receiver.tally.discarded_bytes == len(data)
+
+
+def test_wake_ends_a_wait_and_may_come_first(make):
+    receiver = make()
+    for _ in range(100_000):  # more than the socket pair holds
+        receiver.wake()
+
+    started = time.monotonic()
+    assert receiver.poll(20) == []
+    assert time.monotonic() - started < 10
+    receiver.close()
+    receiver.wake()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (":5566", ("127.0.0.1", 5566)),
+        ("", ("127.0.0.1", 5565)),
+        ("example.org", ("example.org", 5565)),
+        ("0.0.0.0:0", ("0.0.0.0", 0)),
+        ("[::1]:5565", ("::1", 5565)),
+        ("[::1]", ("::1", 5565)),
+        ("[fe80::1%eth0]:1", ("fe80::1%eth0", 1)),
+    ],
+)
+def test_addresses(text, expected):
+    assert endpoint.parse_address(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text", [":65536", "a:b", "::1", "[::1", "a:1:2", ":-1", "[a]b:1", "a:", "a: 1", "a:\u0661"]
+)
+def test_bad_addresses_say_what_was_expected(text):
+    with pytest.raises(ValueError, match=r"expected HOST:PORT"):
+        endpoint.parse_address(text)
