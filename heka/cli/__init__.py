@@ -15,14 +15,13 @@ import argparse
 import platform
 import sys
 from collections.abc import Sequence
-from importlib import metadata
 from typing import Final, Protocol
 
+import heka
 from heka.cli import demo, listen
 from heka.cli.errors import CommandError
 from heka.cli.terminal import abandon_stdout
 
-DISTRIBUTION: Final = "heka-py"
 EXIT_FAILED: Final = 1
 EXIT_USAGE: Final = 2
 EXIT_INTERRUPTED: Final = 130  # 128 + SIGINT, as shells count
@@ -93,8 +92,5 @@ def build_parser() -> argparse.ArgumentParser:
 
 def version() -> str:
     """``heka-py 2.0.0 (CPython 3.12.1)``."""
-    try:
-        ours = metadata.version(DISTRIBUTION)
-    except metadata.PackageNotFoundError:  # run from a source tree that was never installed
-        ours = "(not installed)"
-    return f"{DISTRIBUTION} {ours} ({platform.python_implementation()} {platform.python_version()})"
+    python = f"{platform.python_implementation()} {platform.python_version()}"
+    return f"heka-py {heka.__version__} ({python})"

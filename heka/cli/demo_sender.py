@@ -25,8 +25,8 @@ def send(sample: Sample, ports: dict[str, int]) -> bool:
             payload=sample.payload,
             to=to,
         )
-    connection = heka.HekaConnection(f"127.0.0.1:{ports['tcp']}", signer_config=signer)
-    connection.send_message(sample.message())
+    with heka.HekaConnection(to, signer) as connection:
+        connection.send_message(sample.message())
     return True
 
 

@@ -1,0 +1,24 @@
+"""Fixtures of the command line's tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cli.support import Watched
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., Watched]]:
+    """Starts ``python -m heka ARGS``; whatever still runs at the end of the test is ended."""
+    running: list[Watched] = []
+
+    def starter(*args: str, **kwargs: Any) -> Watched:
+        running.append(Watched(tmp_path, *args, **kwargs))
+        return running[-1]
+
+    yield starter
+    for process in running:
+        process.kill()

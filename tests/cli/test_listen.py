@@ -1,0 +1,534 @@
+"""``python -m heka listen`` as its user meets it: real processes, real sockets."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+from pathlib import Path
+
+import pytest
+from cli.support import PATIENCE, SGR, environment, wire_message
+
+import heka
+
+LOCAL = ("--udp", ":0", "--tcp", ":0")
+KEY = "correct horse"
+
+
+def pack(type, signer=None, **kwargs):
+    return heka.pack(type, "test", 6, signer=signer, **kwargs)
+
+
+def send_udp(address, *datagrams):
+    family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as sock:
+        for data in datagrams:
+            sock.sendto(data, address)
+
+
+def send_tcp(address, data):
+    with socket.create_connection(address, PATIENCE) as sock:
+        sock.sendall(data)
+
+
+def signer(name="ops", version=1, key=KEY):
+    return heka.SignerConfig(name, version, key, "sha1")
+
+
+def test_shows_what_arrives_over_udp_and_tcp(start):
+    listen = start("listen", *LOCAL)
+    udp, tcp = listen.listening(2)
+
+    send_udp(udp, pack("by.datagram", fields={"size": heka.Field(12, "KiB")}))
+    send_tcp(tcp, pack("by.stream", payload="one\ntwo"))
+    listen.wait_for(lambda out, err: "by.datagram" in out and "two" in out)
+
+    assert listen.stop() == 0
+    assert "  size = 12 KiB  integer\n" in listen.out
+    assert "  │ one\n  │ two\n" in listen.out
+    assert re.search(
+        r"^  signature not checked · udp 127\.0\.0\.1:\d+ · logger test ", listen.out, re.M
+    )
+    assert re.search(
+        r"^  signature not checked · tcp 127\.0\.0\.1:\d+ · logger test ", listen.out, re.M
+    )
+
+
+def test_output_in_a_pipe_has_no_escape_sequences(start):
+    listen = start("listen", *LOCAL)
+    udp, _ = listen.listening(2)
+
+    send_udp(udp, pack("plain", payload="\x1b[31mred\x1b[0m \x07\u202e"))
+    listen.wait_for(lambda out, err: "red" in out)
+    listen.stop()
+
+    assert "\x1b" not in listen.out + listen.err
+    assert r"  │ \x1b[31mred\x1b[0m \x07\u202e" in listen.out
+
+
+@pytest.mark.parametrize(
+    ("changes", "coloured"),
+    [
+        pytest.param({}, True, id="terminal"),
+        pytest.param({"NO_COLOR": "1"}, False, id="NO_COLOR"),
+        pytest.param({"NO_COLOR": ""}, True, id="empty-NO_COLOR-is-none"),
+        pytest.param({"TERM": "dumb"}, False, id="dumb"),
+        pytest.param({"TERM": "dumb", "FORCE_COLOR": "1"}, True, id="FORCE_COLOR"),
+        pytest.param({"NO_COLOR": "1", "FORCE_COLOR": "1"}, False, id="NO_COLOR-wins"),
+    ],
+)
+def test_colour_on_a_terminal(start, changes, coloured):
+    """The severity is coloured exactly where the terminal and the environment want it."""
+    master, slave = os.openpty()
+    env = environment(**{"TERM": "xterm-256color", **changes})
+    try:
+        listen = start("listen", "--udp", ":0", stdout=slave, env=env)
+        os.close(slave)
+        send_udp(listen.listening()[0], pack("on.a.terminal"))
+        seen = b""
+        while b"on.a.terminal" not in seen or not seen.endswith(b"\n\r\n"):
+            seen += os.read(master, 65536)
+        assert listen.stop() == 0
+    finally:
+        os.close(master)
+
+    text = seen.decode()
+    assert ("\x1b[34mINFO" in text) is coloured
+    assert ("\x1b" in text) is coloured
+    assert "INFO       on.a.terminal" in SGR.sub("", text)
+
+
+def test_force_color_colours_a_pipe(start):
+    listen = start("listen", "--udp", ":0", env=environment(FORCE_COLOR="1"))
+
+    send_udp(listen.listening()[0], pack("piped"))
+    listen.wait_for(lambda out, err: "piped" in out)
+
+    assert "\x1b[34mINFO" in listen.out
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_summary_accounts_for_every_byte(start, number):
+    """Messages, bytes, refused by reason and discarded, at Ctrl-C and at SIGTERM alike."""
+    good, bad = pack("good", signer()), pack("bad", signer(key="wrong"))
+    stranger, unsigned = pack("stranger", signer("nobody")), pack("unsigned")
+    listen = start("listen", "--tcp", ":0", "--key", f"ops:1:{KEY}")
+    (tcp,) = listen.listening()
+
+    stream = b"garbage" + good + bad + bad + stranger + unsigned
+    with socket.create_connection(tcp, PATIENCE) as sock:
+        sock.sendall(stream + good[:20])  # the end is missing: nobody's message
+        listen.wait_for(lambda out, err: "unsigned" in out)
+        assert listen.stop(number) == 0
+
+    assert listen.err.splitlines()[-1] == (
+        f"2 messages, {len(stream) + 20:,} bytes, "
+        "3 refused (bad digest 2, unknown signer 1), 27 bytes discarded"
+    )
+    assert "signed by ops v1" in listen.out
+    assert re.search(r"INFO +unsigned\n  unsigned · tcp", listen.out)
+    assert "stranger" not in listen.out
+    assert "bad" not in listen.out
+
+
+def test_refusals_are_told_when_they_happen(start):
+    listen = start("listen", "--udp", ":0", "--key", f"ops:1:{KEY}", "--require-signature")
+
+    send_udp(listen.listening()[0], pack("unsigned"))
+    listen.wait_for(lambda out, err: "refused 1 frame (unsigned) from udp 127.0.0.1:" in err)
+
+    listen.stop()
+    assert listen.out == ""
+    assert "0 messages" in listen.err
+    assert "1 refused (unsigned)" in listen.err
+
+
+def test_keys_come_from_a_file_and_leave_no_trace(start, tmp_path):
+    """Comments and empty lines are skipped, a key may hold colons and any byte."""
+    path = tmp_path / "keys"
+    path.write_bytes(b"# for tests\n\nops:1:wrong\nops:2:a:b\xff \r\n")
+    path.chmod(0o600)
+    listen = start("listen", "--udp", ":0", "--key-file", str(path))
+
+    send_udp(listen.listening()[0], pack("kept", signer(version=2, key=b"a:b\xff ")))
+    listen.wait_for(lambda out, err: "kept" in out)
+    listen.stop()
+
+    assert "signed by ops v2" in listen.out
+    assert "note:" not in listen.err
+
+
+def test_a_key_file_that_others_read_is_pointed_out(start, tmp_path):
+    path = tmp_path / "keys"
+    path.write_text("ops:1:secret\n")
+    path.chmod(0o644)
+    listen = start("listen", "--udp", ":0", "--key-file", str(path))
+
+    listen.wait_for(lambda out, err: "chmod 600 it" in err)
+
+    assert "secret" not in listen.err
+
+
+@pytest.mark.parametrize(
+    ("line", "complaint"),
+    [
+        pytest.param("ops:1", "found 1 of its 2 colons", id="no-key"),
+        pytest.param(":1:secret", "the name is empty", id="no-name"),
+        pytest.param("ops:1:", "the key is empty", id="empty-key"),
+        pytest.param("ops:one:secret", "no number of 0 to 4294967295", id="version-in-words"),
+        pytest.param("ops:4294967296:secret", "no number of 0 to 4294967295", id="version-too-big"),
+        pytest.param("ops:1:a\nops:1:b", "two keys for 'ops' version 1", id="twice"),
+        pytest.param("# nothing", "no key in it", id="empty"),
+    ],
+)
+def test_a_bad_key_file_ends_with_its_line_and_without_its_key(start, tmp_path, line, complaint):
+    path = tmp_path / "keys"
+    path.write_text(line)
+    listen = start("listen", "--udp", ":0", "--key-file", str(path))
+
+    assert listen.ended() == 1
+    assert complaint in listen.err
+    assert listen.err.count("\n") == 1
+    assert "secret" not in listen.err
+
+
+def test_a_missing_key_file_is_named(start):
+    listen = start("listen", "--udp", ":0", "--key-file", "nowhere")
+
+    assert listen.ended() == 1
+    assert "cannot read the key file 'nowhere': No such file" in listen.err
+
+
+def test_require_signature_without_a_key_is_refused(start):
+    listen = start("listen", "--require-signature")
+
+    assert listen.ended() == 1
+    assert "--require-signature needs a key" in listen.err
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+def test_a_port_in_use_is_one_sentence_with_the_remedy(start, transport):
+    kind = socket.SOCK_DGRAM if transport == "udp" else socket.SOCK_STREAM
+    with socket.socket(socket.AF_INET, kind) as taken:
+        taken.bind(("127.0.0.1", 0))
+        if transport == "tcp":
+            taken.listen()
+        port = taken.getsockname()[1]
+        listen = start("listen", f"--{transport}", f":{port}")
+
+        assert listen.ended() == 1
+
+    assert f"cannot listen on {transport} 127.0.0.1:{port}: the port is in use" in listen.err
+    assert f"--{transport} :PORT" in listen.err
+    assert listen.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("args", "complaint"),
+    [
+        pytest.param(["--udp", "1.2.3"], "does not resolve", id="no-host"),
+        pytest.param(["--tcp", "192.0.2.1:0"], "no such address", id="not-ours"),
+    ],
+)
+def test_an_address_that_cannot_be_had_is_one_sentence(start, args, complaint):
+    listen = start("listen", *args)
+
+    assert listen.ended() == 1
+    assert listen.err.count("\n") == 1
+    assert complaint in listen.err or "cannot listen on udp 1.2.3:5565" in listen.err
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["--udp", "host:port"],
+        ["--udp", ":65536"],
+        ["--tcp", "::1:5565"],
+        ["--max-message", "0"],
+        ["--max-message", "16777217"],
+        ["--key", "ops:1"],
+        ["--nonsense"],
+    ],
+)
+def test_wrong_usage_exits_with_two(start, args):
+    listen = start("listen", *args)
+
+    assert listen.ended() == 2
+    assert "Traceback" not in listen.err
+
+
+def test_a_port_alone_is_loopback(start):
+    listen = start("listen", "--udp", ":0", "--tcp", "localhost:0")
+
+    assert [host for host, _ in listen.listening(2)] == ["127.0.0.1", "127.0.0.1"]
+
+
+def test_an_open_address_is_pointed_out(start):
+    listen = start("listen", "--udp", "0.0.0.0:0")
+
+    listen.wait_for(lambda out, err: "whoever can reach udp 0.0.0.0:" in err)
+
+
+def test_ipv6(start):
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        pytest.skip("this machine has no IPv6 loopback")
+    listen = start("listen", "--udp", "[::1]:0", "--tcp", "[::1]:0")
+    udp, tcp = listen.listening(2)
+
+    send_udp(udp, pack("six.udp"))
+    send_tcp(tcp, pack("six.tcp"))
+    listen.wait_for(lambda out, err: "six.udp" in out and "six.tcp" in out)
+
+    assert "listening on udp [::1]:" in listen.err
+    assert "tcp [::1]:" in listen.out
+
+
+def test_unix_socket_is_made_and_removed(start, tmp_path):
+    """One that a killed receiver left behind is replaced, one in use is not."""
+    path = tmp_path / "heka.sock"
+    with socket.socket(socket.AF_UNIX) as left_behind:
+        left_behind.bind(str(path))
+    listen = start("listen", "--unix", "heka.sock")
+    listen.wait_for(lambda out, err: "listening on unix heka.sock\n" in err)
+
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.connect(str(path))
+        sock.sendall(pack("by.path"))
+    listen.wait_for(lambda out, err: "by.path" in out)
+    second = start("listen", "--unix", "heka.sock")
+
+    assert second.ended() == 1
+    assert "a program listens there" in second.err
+    assert listen.stop() == 0
+    assert "unix heka.sock" in listen.out
+    assert not path.exists()
+
+
+def test_a_file_in_the_place_of_a_unix_socket_is_left_alone(start, tmp_path):
+    (tmp_path / "data").write_text("precious")
+    listen = start("listen", "--unix", "data")
+
+    assert listen.ended() == 1
+    assert "a file that is no socket is there" in listen.err
+    assert (tmp_path / "data").read_text() == "precious"
+
+
+def test_json_holds_everything(start):
+    """One object a line, values exact: 64-bit integers, bytes, NaN, bytes that are no UTF-8."""
+    listen = start("listen", "--udp", ":0", "--json", "--key", f"ops:1:{KEY}")
+    (udp,) = listen.listening()
+    fields = {
+        "big": 2**63 - 1,
+        "ratio": [0.1, float("inf"), float("-inf"), float("nan")],
+        "raw": b"\x00\xff",
+        "ok": [True, False],
+        "user.name": "a\u2028b",
+        "size": heka.Field(12, "KiB"),
+    }
+    sent = heka.Message(
+        "json", "test", 3, fields, "a\nb\x1b", timestamp_ns=1_700_000_000_123_456_789
+    )
+
+    send_udp(udp, heka.frame(sent.encode(), signer()))
+    send_udp(udp, heka.frame(wire_message(type=b"bad\xff", timestamp=-1)))
+    listen.wait_for(lambda out, err: out.count("\n") == 2)
+    listen.stop()
+
+    first, second = map(json.loads, listen.out.splitlines())
+    assert listen.out.isascii()
+    assert first["time"] == "2023-11-14T22:13:20.123456789Z"
+    assert first["timestamp_ns"] == sent.timestamp
+    assert first["payload"] == sent.payload
+    assert (first["severity"], first["severity_name"]) == (3, "ERROR")
+    assert (first["signer"], first["signer_version"]) == ("ops", 1)
+    assert first["pid"] == os.getpid()
+    assert first["from"].startswith("udp 127.0.0.1:")
+    assert first["fields"] == {
+        "big": {"value_type": "integer", "representation": "", "values": [2**63 - 1]},
+        "ratio": {
+            "value_type": "double",
+            "representation": "",
+            "values": [0.1, "Infinity", "-Infinity", "NaN"],
+        },
+        "raw": {"value_type": "bytes", "representation": "", "values": ["AP8="]},
+        "ok": {"value_type": "bool", "representation": "", "values": [True, False]},
+        "user.name": {"value_type": "string", "representation": "", "values": ["a\u2028b"]},
+        "size": {"value_type": "integer", "representation": "KiB", "values": [12]},
+    }
+    assert second["type"] == "bad\udcff"
+    assert second["time"] == "1969-12-31T23:59:59.999999999Z"
+    assert (second["signature_checked"], second["signer"]) == (True, None)
+
+
+@pytest.mark.skipif(shutil.which("jq") is None, reason="jq is not installed")
+def test_jq_reads_it(start):
+    listen = start("listen", "--udp", ":0", "--json")
+    send_udp(listen.listening()[0], pack("for.jq", fields={"size": 12, "bad": float("nan")}))
+    listen.wait_for(lambda out, err: "\n" in out)
+
+    answer = subprocess.run(
+        ["jq", "-r", ".type, .fields.size.values[0]"],
+        input=listen.out,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert answer.stdout == "for.jq\n12\n"
+
+
+def test_a_reader_that_goes_away_ends_it_quietly(start):
+    read_end, write_end = os.pipe()
+    try:
+        listen = start("listen", "--udp", ":0", stdout=write_end)
+        os.close(write_end)
+        (udp,) = listen.listening()
+        send_udp(udp, pack("seen"))
+        assert b"seen" in os.read(read_end, 65536)
+    finally:
+        os.close(read_end)
+    before = listen.err
+    send_udp(udp, pack("unseen"))
+
+    assert listen.ended() == 0
+    assert listen.err == before
+
+
+def test_oversize_messages_are_refused_by_reason(start):
+    listen = start("listen", *LOCAL, "--max-message", "300")
+    udp, tcp = listen.listening(2)
+
+    send_tcp(tcp, pack("long", payload="x" * 400) + pack("short"))
+    send_udp(udp, heka.Message("bare.long", payload="x" * 400).encode())
+    listen.wait_for(lambda out, err: "short" in out)
+    send_udp(udp, pack("last"))
+    listen.wait_for(lambda out, err: "last" in out)
+    listen.stop()
+
+    assert "2 refused (oversize), 0 bytes discarded" in listen.err
+    assert "xxxx" not in listen.out
+
+
+def test_a_bare_message_in_a_datagram_is_read(start):
+    """``udp://host?framing=none`` sends Messages without frames; several framed ones fit too."""
+    listen = start("listen", "--udp", ":0")
+
+    send_udp(
+        listen.listening()[0],
+        heka.Message("bare").encode(),
+        pack("first") + pack("second"),
+    )
+    listen.wait_for(lambda out, err: all(word in out for word in ("bare", "first", "second")))
+
+    listen.stop()
+    assert "3 messages" in listen.err
+    assert "0 refused, 0 bytes discarded" in listen.err
+
+
+def test_random_bytes_are_discarded_to_the_last_one(start):
+    noise = random.Random(5565)
+    listen = start("listen", *LOCAL, "--key", f"ops:1:{KEY}")
+    udp, tcp = listen.listening(2)
+    datagrams = [noise.randbytes(noise.randrange(1, 1400)) for _ in range(50)]
+    stream = noise.randbytes(1_000_000) + b"\x1e\xff" + b"\x1e" * 5000 + pack("after")
+
+    send_udp(udp, *datagrams)
+    send_tcp(tcp, stream)
+    listen.wait_for(lambda out, err: "after" in out)
+    send_udp(udp, pack("end"))
+    listen.wait_for(lambda out, err: "end\n" in out)
+
+    assert listen.stop() == 0
+    summary = listen.err.splitlines()[-1]
+    fed = len(stream) + sum(map(len, datagrams)) + len(pack("end"))
+    useful = len(pack("after")) + len(pack("end"))
+    assert summary == (f"2 messages, {fed:,} bytes, 0 refused, {fed - useful:,} bytes discarded")
+    assert "Traceback" not in listen.err
+
+
+def test_a_hundred_connections_come_and_go(start):
+    """Opened at once, some dropped with a reset, some in the middle of a frame."""
+    listen = start("listen", "--tcp", ":0")
+    (tcp,) = listen.listening()
+    half = pack("never.complete")[:-1]
+
+    peers = [socket.create_connection(tcp, PATIENCE) for _ in range(100)]
+    for number, peer in enumerate(peers):
+        if number % 2:
+            peer.sendall(half)
+        if number % 3 == 0:  # close sends a reset instead of an orderly end
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        peer.close()
+    send_tcp(tcp, pack("after.all"))
+    listen.wait_for(lambda out, err: "after.all" in out)
+
+    assert listen.stop() == 0
+    assert "1 message," in listen.err
+    assert "never.complete" not in listen.out
+
+
+def test_a_slow_peer_and_a_torn_frame(start):
+    """A frame that comes byte by byte is one message; nobody else waits for it."""
+    listen = start("listen", "--tcp", ":0")
+    (tcp,) = listen.listening()
+    data = pack("slow")
+
+    with socket.create_connection(tcp, PATIENCE) as slow:
+        slow.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for byte in data[:-1]:
+            slow.sendall(bytes([byte]))
+        send_tcp(tcp, pack("fast"))
+        listen.wait_for(lambda out, err: "fast" in out)
+        assert "slow" not in listen.out
+        slow.sendall(data[-1:])
+        listen.wait_for(lambda out, err: "slow" in out)
+
+    listen.stop()
+    assert "2 messages" in listen.err
+
+
+def test_what_heka_log_sends_is_shown(start):
+    listen = start("listen", *LOCAL)
+    udp, tcp = listen.listening(2)
+
+    assert heka.log("from.log", "test", to=f"udp://127.0.0.1:{udp[1]}")
+    assert heka.log("from.log.tcp", "test", to=f"tcp://127.0.0.1:{tcp[1]}")
+
+    listen.wait_for(lambda out, err: "from.log.tcp" in out and "from.log\n" in out)
+
+
+def test_a_latin_terminal_gets_ascii_glyphs(start):
+    """No character that standard output has not can end the receiver."""
+    env = environment(PYTHONUTF8="0", PYTHONIOENCODING="ascii", PYTHONCOERCECLOCALE="0")
+    listen = start("listen", "--udp", ":0", env=env)
+
+    send_udp(listen.listening()[0], pack("zoë", payload="\u2603"))
+    listen.wait_for(lambda out, err: "u2603" in out)
+
+    assert r"INFO       zo\xeb" in listen.out
+    assert r"  | \u2603" in listen.out
+    assert " - logger test - " in listen.out
+
+
+def test_a_second_receiver_on_the_default_port_is_told(start, tmp_path: Path):
+    """Without flags both transports of 127.0.0.1:5565 are opened, or neither."""
+    first = start("listen")
+    first.wait_for(lambda out, err: err.endswith("\n"))
+    if "in use" in first.err:
+        pytest.skip("port 5565 is taken on this machine")
+    first.wait_for(lambda out, err: "tcp 127.0.0.1:5565\n" in err)
+    second = start("listen")
+
+    assert second.ended() == 1
+    assert "udp 127.0.0.1:5565: the port is in use" in second.err
+    assert "listening on udp 127.0.0.1:5565\n" in first.err
