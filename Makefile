@@ -53,7 +53,7 @@ LIST_EXTRA = import importlib.metadata as m, sys; \
     rows = [row.partition(";") for row in m.requires("heka-py")]; \
     print(", ".join(row[0].strip() for row in rows if sys.argv[1] in row[2]))
 
-$(STAMP)/extra-%: $(STAMP)/build pyproject.toml
+$(STAMP)/extra-%: pyproject.toml | $(STAMP)/build
 	@echo "About to install into $(VENV): $$($(BIN)/python -c '$(LIST_EXTRA)' $*)."
 	@$(BIN)/pip install -q 'heka-py[$*]'
 	@touch $@

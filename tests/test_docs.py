@@ -1,7 +1,8 @@
 """The examples of README.md and docs/ run, and the drawing is what its script draws.
 
-Blocks marked ``python`` of one page run in order and share their names; ``pycon`` blocks are compared
-with what they say is printed. What they log goes to a socket of the test's, unless they say where.
+Blocks marked ``python`` of one page run in order and share their names; ``pycon`` blocks are
+compared with what they say is printed. What they log goes to a socket of the test, unless they say
+where.
 """
 
 from __future__ import annotations
@@ -36,11 +37,13 @@ def receiver(tmp_path, monkeypatch):
         sock.bind(str(path))
         monkeypatch.setenv("HEKA_TO", f"unixgram://{path}")
         monkeypatch.chdir(tmp_path)
-        heka.configure(to=None)
         yield sock
+        heka.configure(to=None, logger="")
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")], ids=str)
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if blocks(page, "python")], ids=lambda page: page.name
+)
 def test_python_blocks_run(page):
     names = {"__name__": "__main__"}
     for line, text in blocks(page, "python"):
@@ -48,7 +51,9 @@ def test_python_blocks_run(page):
         exec(compile("\n" * line + text, str(page), "exec"), names)
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "pycon")], ids=str)
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if blocks(page, "pycon")], ids=lambda page: page.name
+)
 def test_pycon_blocks_print_what_they_say(page):
     runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
     for line, text in blocks(page, "pycon"):
