@@ -421,7 +421,7 @@ check_field(const uint8_t *data, size_t len, size_t base, hk_error *err)
 }
 
 hk_status
-hk_decode_check(const uint8_t *data, size_t len, hk_error *err)
+hk_decode_judge(const uint8_t *data, size_t len, size_t *walked, hk_error *err)
 {
     static const char *const names[] = {"",       "uuid",     "timestamp", "type",
                                         "logger", "severity", "payload",   "env_version",
@@ -433,16 +433,17 @@ hk_decode_check(const uint8_t *data, size_t len, hk_error *err)
     bool identified = false;
     size_t uuid_at = 0;
     size_t uuid_len = 0;
-    size_t at = 0;
     hk_status status;
 
+    *walked = 0;
     if (len > HK_FOREIGN_MAX) {
+        *walked = len; /* as far as the canonical reader may have come */
         return hk_fail(err, HK_ERR_CORRUPT, HK_FOREIGN_MAX,
                        "expected a message of at most %u bytes, got %zu", HK_FOREIGN_MAX, len);
     }
-    while (at < len) {
+    while (*walked < len) {
         entry e;
-        if ((status = walk(data, len, &at, &e, 0, err)) != HK_OK) {
+        if ((status = walk(data, len, walked, &e, 0, err)) != HK_OK) {
             return status;
         }
         if (e.number >= sizeof wires) {
@@ -473,6 +474,13 @@ hk_decode_check(const uint8_t *data, size_t len, hk_error *err)
         return hk_fail(err, HK_ERR_CORRUPT, len, "no timestamp in a message of %zu bytes", len);
     }
     return HK_OK;
+}
+
+hk_status
+hk_decode_check(const uint8_t *data, size_t len, hk_error *err)
+{
+    size_t walked;
+    return hk_decode_judge(data, len, &walked, err);
 }
 
 hk_status

@@ -60,6 +60,11 @@ HK_CHECK hk_status hk_decode_canonical(const uint8_t *data, size_t len, hk_messa
  * byte at fault. Linear, no allocation, no recursion. */
 HK_CHECK hk_status hk_decode_check(const uint8_t *data, size_t len, hk_error *err);
 
+/* The same, and in *walked what it cost: the bytes that were looked at before the answer, by
+ * hk_decode_canonical too if that was asked first. It can be far behind the fault: that there is no
+ * good uuid shows at the end only. */
+HK_CHECK hk_status hk_decode_judge(const uint8_t *data, size_t len, size_t *walked, hk_error *err);
+
 /* Appends the canonical form of any valid Message to *out (hk_decode_canonical reads it).
  * HK_ERR_CORRUPT as hk_decode_check; HK_ERR_NOMEM; HK_ERR_TOO_BIG past the limit of *out. */
 HK_CHECK hk_status hk_decode_normalise(const uint8_t *data, size_t len, hk_buffer *out,

@@ -28,7 +28,11 @@ hk_reader_clear(hk_reader *r)
 size_t
 hk_reader_pending(const hk_reader *r)
 {
-    return r->pending.len > 0 ? r->pending.len - r->at : 0;
+    /* What pending has of the chunk is counted with the chunk. */
+    if (r->pending.len > 0) {
+        return r->carried - r->at + r->chunk.len;
+    }
+    return r->chunk.len > 0 ? r->chunk.len - r->at : 0;
 }
 
 /* ---- the view: pending first, then the chunk itself ------------------------------------------ */
@@ -45,11 +49,16 @@ view(const hk_reader *r)
     return (hk_slice){r->chunk.data + r->at, r->chunk.len - r->at};
 }
 
-/* Moves on by n bytes of the view. Once all that was carried over is consumed, reading goes on in
- * the chunk, where no byte needs to be copied. The bytes of pending stay readable. */
+/* Moves on by n bytes of the view, which earn their allowance: by what was read and not by what was
+ * fed, or the cuts of the stream would decide which frames are found. Once all that was carried
+ * over is consumed, reading goes on in the chunk, where no byte needs to be copied. The bytes of
+ * pending stay readable. */
 static void
 consume(hk_reader *r, size_t n)
 {
+    const uint64_t earned = (uint64_t)n * HK_READER_ALLOWANCE;
+    const uint64_t room = HK_READER_ALLOWANCE_MAX - r->allowance;
+    r->allowance += earned < room ? earned : room;
     r->at += n;
     r->need = 0;
     if (r->pending.len > 0 && r->at >= r->carried) {
@@ -86,9 +95,6 @@ hk_reader_feed(hk_reader *r, const uint8_t *data, size_t len)
     if (r->pending.len == 0) {
         r->at = 0;
     }
-    const uint64_t earned = (uint64_t)len * HK_READER_ALLOWANCE;
-    const uint64_t room = HK_READER_ALLOWANCE_MAX - r->allowance;
-    r->allowance += earned < room ? earned : room;
 }
 
 /* Brings the view to r->need bytes, if the chunk has them. HK_ERR_TRUNCATED: it has not, and what
@@ -191,7 +197,7 @@ check_signature(const hk_reader *r, const hk_header *header, hk_frame *frame, hk
     return status;
 }
 
-/* A torn frame of `total` bytes whose fault was found after `spent` of them. */
+/* A torn frame of `total` bytes, `spent` of which were looked at to find that out. */
 static void
 give_up(hk_reader *r, size_t total, size_t spent)
 {
@@ -251,11 +257,11 @@ hk_reader_next(hk_reader *r, hk_frame *frame, hk_error *err)
         }
 
         hk_message message;
-        hk_error fault;
+        size_t walked;
         frame->message = (hk_slice){v.data + message_at, header.message_length};
         if (hk_decode_canonical(frame->message.data, frame->message.len, &message) != HK_OK &&
-            hk_decode_check(frame->message.data, frame->message.len, &fault) != HK_OK) {
-            give_up(r, total, message_at + fault.offset);
+            hk_decode_judge(frame->message.data, frame->message.len, &walked, NULL) != HK_OK) {
+            give_up(r, total, message_at + walked);
             continue;
         }
         hk_refusal refusal = HK_REFUSED_UNSIGNED;
@@ -276,12 +282,7 @@ hk_reader_next(hk_reader *r, hk_frame *frame, hk_error *err)
 void
 hk_reader_abandon(hk_reader *r)
 {
-    /* What pending has of the chunk is counted with the chunk. */
-    if (r->pending.len > 0) {
-        r->discarded_bytes += r->carried - r->at + r->chunk.len;
-    } else {
-        r->discarded_bytes += r->chunk.len - (r->chunk.len > 0 ? r->at : 0);
-    }
+    r->discarded_bytes += hk_reader_pending(r);
     hk_buffer_clear(&r->pending);
     r->chunk = (hk_slice){NULL, 0};
     r->at = 0;
@@ -292,10 +293,6 @@ hk_reader_abandon(hk_reader *r)
 void
 hk_reader_close(hk_reader *r)
 {
-    r->discarded_bytes += hk_reader_pending(r);
-    hk_buffer_clear(&r->pending);
-    r->at = 0;
-    r->carried = 0;
-    r->need = 0;
+    hk_reader_abandon(r);
     r->skip = 0;
 }

@@ -16,8 +16,8 @@
  *
  * At every return: bytes fed = delivered + refused + discarded + pending.
  * Time is linear: looking into torn frames is paid for from an allowance that grows with the bytes
- * fed, and where hostile input has used it up a torn frame is discarded whole. Memory: one frame
- * of the limit's size. One thread at a time.
+ * read, and where hostile input has used it up a torn frame is discarded whole. Memory: at most
+ * four frames of the limit's size. One thread at a time.
  * Source: Heka docs, "Stream Framing"; the receivers' own behaviour. Includes: hk_frame.h,
  * hk_keyring.h. */
 #ifndef HK_READER_H
@@ -26,10 +26,9 @@
 #include "hk_frame.h"
 #include "hk_keyring.h"
 
-/* Bytes that may be spent on torn frames for each byte fed, before the first one, and at
- * most in one go. A walk
- * through a Message is some bytes a nanosecond, so hostile input costs about as much again as
- * honest input; one torn frame in each ten honest ones stays far below. */
+/* Bytes that may be spent on torn frames for each byte read, before the first one, and at most in
+ * one go. A walk through a Message is some bytes a nanosecond, so hostile input costs about as much
+ * again as honest input; one torn frame in each ten honest ones stays far below. */
 #define HK_READER_ALLOWANCE 8u
 #define HK_READER_ALLOWANCE_START (1024u * 1024u)
 #define HK_READER_ALLOWANCE_MAX (64u * 1024u * 1024u)
@@ -74,7 +73,8 @@ HK_CHECK hk_status hk_reader_next(hk_reader *r, hk_frame *frame, hk_error *err);
 /* Gives up what was fed and is not read yet, pending included, as discarded. */
 void hk_reader_abandon(hk_reader *r);
 
-/* Bytes that wait for the rest of their frame. */
+/* Bytes that were fed and are in no other account: those of a chunk that is not read to its end,
+ * and those that wait for the rest of their frame. */
 size_t hk_reader_pending(const hk_reader *r);
 
 /* The stream has ended: what is pending is discarded. */
