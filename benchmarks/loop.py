@@ -5,6 +5,7 @@ The difference between 2N and N runs is what one run costs; start-up and imports
 Usage: python benchmarks/loop.py CASE N        python benchmarks/loop.py --list
 """
 
+import socket
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -17,6 +18,10 @@ KEY = "a key of 22 characters"
 
 #: Frames that one feed of the reader's cases splits; their counts are given a message.
 CHUNK = 20
+
+#: Never read; what heka.log sends to.
+RECEIVER = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+RECEIVER.bind(("127.0.0.1", 0))
 
 READ = (
     "m = decode(data); m.uuid; m.timestamp; m.type; m.logger; m.severity; m.payload; "
@@ -50,6 +55,7 @@ def of_case(case: Case) -> dict[str, tuple[str, dict[str, Any], int]]:
     scope["feed"] = heka.StreamReader().feed
     scope["chunk"] = heka.frame(data) * CHUNK
     scope["fields"] = case.fields
+    scope |= {"log": heka.log, "target": RECEIVER.getsockname()}
     call = case.call_source
     ready = call.replace(case.fields_source, "fields")
     name = case.name
@@ -60,6 +66,7 @@ def of_case(case: Case) -> dict[str, tuple[str, dict[str, Any], int]]:
         f"{name} pack signed SHA1": (f"pack({call}, signer=signer)", scope, 1),
         f"{name} frame(Message().encode())": (f"frame(Message({call}).encode())", scope, 1),
         f"{name} Message()": (f"Message({call})", scope, 1),
+        f"{name} log over UDP": (f"log({call}, to=target)", scope, 1),
         f"{name} decode": ("decode(data)", scope, 1),
         f"{name} decode, all read": (READ, scope, 1),
         f"{name} StreamReader.feed": ("feed(chunk)", scope, CHUNK),
