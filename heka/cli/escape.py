@@ -70,7 +70,7 @@ def counted(number: int, noun: str, plural: str | None = None) -> str:
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
-def columns(text: str) -> int:
+def display_width(text: str) -> int:
     """How many terminal columns visible *text* takes: wide characters two, combining ones none."""
     if text.isascii():
         return len(text)

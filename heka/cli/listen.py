@@ -123,6 +123,8 @@ def run(args: argparse.Namespace) -> int:
             warnings += _open(receiver, args, keys, say)
             for warning in warnings:
                 say(f"note: {warning}", "warn")
+            if sys.stderr.isatty():
+                say("")
             while not stopped():
                 printer.show(receiver.poll())
             printer.show(receiver.close())
@@ -131,6 +133,8 @@ def run(args: argparse.Namespace) -> int:
         return 0
     finally:
         receiver.close()
+    if sys.stderr.isatty():
+        say("")  # the terminal has written ^C
     say(receiver.tally.summary(), "strong")
     return 0
 

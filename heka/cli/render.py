@@ -10,7 +10,8 @@
 
 A block cannot be forged from inside: whatever a message brings is escaped (``escape``), each line
 of a payload starts with a bar, values stand in quotes, and in the second line everything that the
-receiver itself knows precedes everything that the message claims. Knows no sockets.
+receiver itself knows precedes everything that the message claims. On a terminal long lines are
+broken here, so that their rest is indented too. Knows no sockets.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ from typing import Final
 
 import heka
 from heka.cli import values
-from heka.cli.escape import ELLIPSIS, columns, counted, shortened, visible
-from heka.cli.terminal import PLAIN, Style
+from heka.cli.escape import ELLIPSIS, counted, display_width, shortened, visible
+from heka.cli.terminal import PLAIN, Style, fold
 
 # What is shown at most, so that no message fills the screen; --json shows everything.
 PAYLOAD_CHARACTERS: Final = 4_000
@@ -68,14 +69,17 @@ def render(
         origin: Where it came from, in the receiver's own words.
         style: Colours and glyphs; plain by default.
     """
-    lines = [_headline(message, style)]
-    lines.append(_INDENT + _circumstances(message, signer, signer_version, checked, origin, style))
-    lines += (
-        f"{_INDENT}{style.paint('dim', style.bar)} {line}".rstrip(" ")
-        for line in _payload(message.payload, style)
+    bar = f"{_INDENT}{style.paint('dim', style.bar)} "
+    lines = [(_headline(message, style), _INDENT * 2)]
+    second = _circumstances(message, signer, signer_version, checked, origin, style)
+    lines.append((_INDENT + second, _INDENT * 2))
+    lines += ((bar + line, bar) for line in _payload(message.payload, style))
+    lines += ((_INDENT + line, _INDENT * 3) for line in _fields(message.fields, style))
+    columns = style.columns()
+    settled = ((style.settle(line).rstrip(" "), style.settle(lead)) for line, lead in lines)
+    return "".join(
+        f"{line if columns is None else fold(line, columns, lead)}\n" for line, lead in settled
     )
-    lines += (_INDENT + line for line in _fields(message.fields, style))
-    return style.settle("".join(f"{line}\n" for line in lines))
 
 
 def _headline(message: heka.Message, style: Style) -> str:
@@ -102,7 +106,7 @@ def _circumstances(
     if signer is not None:
         verdict = style.paint("good", f"signed by {_word(signer, PLAIN)} v{signer_version}")
     else:
-        verdict = style.paint("dim", "unsigned" if checked else "signature not checked")
+        verdict = style.paint("dim", "unsigned" if checked else "not verified")
     parts = [verdict]
     if origin:
         parts.append(style.paint("dim", visible(origin)))
@@ -135,7 +139,7 @@ def _payload(payload: str, style: Style) -> Iterator[str]:
 def _fields(fields: Mapping[str, heka.Field], style: Style) -> Iterator[str]:
     rows = []
     for name, field in list(fields.items())[:FIELDS]:
-        label, width = _name(name, style), columns(_name(name, PLAIN))
+        label, width = _name(name, style), display_width(_name(name, PLAIN))
         value, value_width = _value_list(field, style)
         rows.append((label, width, value, value_width, _type(field)))
     name_column = max((row[1] for row in rows if row[1] <= _NAME_COLUMNS), default=0)
@@ -178,7 +182,7 @@ def _value_list(field: heka.Field, style: Style) -> tuple[str, int]:
         plain.append(_value(value, PLAIN))
         dressed.append(_value(value, style))
         taken += len(plain[-1])
-    text, width = ", ".join(dressed), columns(", ".join(plain))
+    text, width = ", ".join(dressed), display_width(", ".join(plain))
     if not found:
         text = style.paint("dim", "(no value)")
         width = len("(no value)")
@@ -189,7 +193,7 @@ def _value_list(field: heka.Field, style: Style) -> tuple[str, int]:
     if field.representation:
         unit = _word(field.representation, PLAIN)
         text += " " + style.paint("unit", unit)
-        width += 1 + columns(unit)
+        width += 1 + display_width(unit)
     return text, width
 
 

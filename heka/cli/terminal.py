@@ -1,4 +1,4 @@
-"""The terminal: whether to colour, which glyphs it can show, and what ends a command.
+"""The terminal: colour or none, glyphs, where a line is full, and what ends a command.
 
 Knows standard streams and signals, no messages and no sockets.
 """
@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from types import FrameType
 from typing import Final, TextIO
 
-from heka.cli.escape import ELLIPSIS
+from heka.cli.escape import ELLIPSIS, display_width
 
 # SGR codes of the 16 colours that every theme redefines to taste; no background is touched.
 _CODES: Final[Mapping[str, str]] = {
@@ -28,16 +29,33 @@ _CODES: Final[Mapping[str, str]] = {
     "info": "34",
     "unit": "36",
 }
+_FEWEST_COLUMNS: Final = 20  # narrower terminals break lines by themselves
+_USUAL_COLUMNS: Final = 80  # where a terminal does not know
+_SGR: Final = re.compile(r"(\x1b\[[0-9;]*m)")
 _RESET: Final = "\x1b[0m"
 _GLYPHS: Final = {"dot": "\N{MIDDLE DOT}", "bar": "\N{BOX DRAWINGS LIGHT VERTICAL}"}
 _ASCII_GLYPHS: Final = {"dot": "-", "bar": "|"}
 
 
 class Style:
-    """How text is dressed: colours or none, fine glyphs or ASCII ones."""
+    """How text is dressed.
 
-    def __init__(self, *, colour: bool = False, ascii_only: bool = False) -> None:
+    Args:
+        colour: Whether ``paint`` paints.
+        ascii_only: ASCII in the place of everything else.
+        measure: Tells the columns of a line, each time anew since terminals are resized; None:
+            lines have no end.
+    """
+
+    def __init__(
+        self,
+        *,
+        colour: bool = False,
+        ascii_only: bool = False,
+        measure: Callable[[], int] | None = None,
+    ) -> None:
         self.colour = colour
+        self._measure = measure
         glyphs = _ASCII_GLYPHS if ascii_only else _GLYPHS
         self.dot = glyphs["dot"]
         self.bar = glyphs["bar"]
@@ -51,8 +69,42 @@ class Style:
         return f"{start}{text.replace(_RESET, _RESET + start)}{_RESET}"
 
     def settle(self, text: str) -> str:
-        """*text* with our own typographic marks in the glyphs of this style."""
-        return text.replace(ELLIPSIS, "...") if self._ascii_only else text
+        """*text* in the characters of this style: in ASCII, what is none is escaped."""
+        if not self._ascii_only:
+            return text
+        text = text.replace(ELLIPSIS, "...")
+        return text.encode("ascii", "backslashreplace").decode("ascii")
+
+    def columns(self) -> int | None:
+        """The columns of a line now, at least 20; None: lines have no end."""
+        return None if self._measure is None else max(self._measure(), _FEWEST_COLUMNS)
+
+
+def fold(line: str, columns: int, lead: str) -> str:
+    """Break painted *line* where it is full; what follows a break is led by *lead*.
+
+    A terminal breaks a long line by itself, but goes on in its first column, where padding of the
+    right length would let a message begin a line of its own. *lead* must be shorter than a line.
+    """
+    if len(line) <= columns and line.isascii():
+        return line
+    out: list[str] = []
+    colours = ""  # in force at this place
+    left = columns
+    for part in _SGR.split(line):
+        if part.startswith("\x1b"):
+            colours = "" if part == _RESET else colours + part
+            out.append(part)
+            continue
+        for char in part:
+            # A combining mark takes no column, but here it counts: some terminals give it one.
+            width = max(display_width(char), 1)
+            if width > left:
+                out.append(f"{_RESET if colours else ''}\n{lead}{colours}")
+                left = columns - display_width(_SGR.sub("", lead))
+            out.append(char)
+            left -= width
+    return "".join(out)
 
 
 PLAIN: Final = Style()
@@ -72,7 +124,18 @@ def style_for(stream: TextIO, environ: Mapping[str, str] | None = None) -> Style
         colour = True
     else:
         colour = stream.isatty() and env.get("TERM") != "dumb"
-    return Style(colour=colour, ascii_only=not _can_show(stream, "".join(_GLYPHS.values())))
+    return Style(
+        colour=colour,
+        ascii_only=not _can_show(stream, "".join(_GLYPHS.values())),
+        measure=(lambda: _columns_of(stream)) if stream.isatty() else None,
+    )
+
+
+def _columns_of(stream: TextIO) -> int:
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or _USUAL_COLUMNS
+    except OSError:  # it has gone
+        return _USUAL_COLUMNS
 
 
 def _can_show(stream: TextIO, text: str) -> bool:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import heka
 
@@ -110,6 +111,36 @@ class Watched:
                     self._news.notify_all()
         except (OSError, ValueError):  # a test closed it
             return
+
+
+# ---- messages of the usual kind ---------------------------------------------------------------
+
+LOCAL = ("--udp", ":0", "--tcp", ":0")
+KEY = "correct horse"
+
+
+def pack(type: str, signer: heka.SignerConfig | None = None, **kwargs: Any) -> bytes:
+    """A frame of severity INFO from the logger ``test``."""
+    return heka.pack(type, "test", 6, signer=signer, **kwargs)
+
+
+def send_udp(address: tuple[str, int], *datagrams: bytes) -> None:
+    """Send datagrams from one socket."""
+    family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as sock:
+        for data in datagrams:
+            sock.sendto(data, address)
+
+
+def send_tcp(address: tuple[str, int], data: bytes) -> None:
+    """Send *data* over a connection of its own."""
+    with socket.create_connection(address, PATIENCE) as sock:
+        sock.sendall(data)
+
+
+def signer(name: str = "ops", version: int = 1, key: str | bytes = KEY) -> heka.SignerConfig:
+    """Signs with SHA1, and with the right key unless told otherwise."""
+    return heka.SignerConfig(name, version, key, "sha1")
 
 
 # ---- messages byte by byte, for what no encoder would write ------------------------------------

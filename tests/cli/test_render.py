@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import heka
 from heka.cli import escape, render
 from heka.cli.jsonlines import json_line
-from heka.cli.terminal import Style
+from heka.cli.terminal import Style, fold
 
 HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}  # Unicode categories that show nothing
 
@@ -78,7 +78,7 @@ def test_no_message_brings_a_control_character(message, signer, checked):
     assert_harmless(text)
     first, second, *rest = text.removesuffix("\n").split("\n")
     assert re.match(r"[12]\d{3}-\d\d-\d\dT[\d:]{8}\.\d{3}\S+  [A-Z]{4,9}", first)
-    verdict = "signed by " if signer else "unsigned · " if checked else "signature not checked · "
+    verdict = "signed by " if signer else "unsigned · " if checked else "not verified · "
     assert second.startswith("  " + verdict)
     assert all(line.startswith("  ") for line in rest)
 
@@ -92,6 +92,37 @@ def test_colours_change_nothing_but_colour(message, signer):
     assert "\x1b[0m\x1b[0m" not in coloured
     for line in coloured.splitlines():  # each line ends in the colour it began with
         assert line.rfind("\x1b[") in (-1, line.rfind("\x1b[0m"))
+
+
+@given(some_messages, st.integers(20, 90), st.booleans(), st.booleans())
+def test_no_line_is_wider_than_the_terminal(message, columns, colour, ascii_only):
+    """Else the terminal would break it and let its rest begin in the first column."""
+    style = Style(colour=colour, ascii_only=ascii_only, measure=lambda: columns)
+    text = SGR.sub("", render.render(message, checked=True, origin="udp 1.2.3.4:5", style=style))
+
+    _, *rest = text.removesuffix("\n").split("\n")
+    assert all(line.startswith("  ") for line in rest)
+    for line in text.split("\n"):
+        assert sum(max(escape.display_width(char), 1) for char in line) <= columns
+    assert text.isascii() or not ascii_only
+
+
+def test_a_padded_payload_cannot_begin_a_line():
+    forged = "2023-11-14T22:13:20.123+00:00  CRITICAL  all is lost"
+    padded = message(type="t", payload=" " * 56 + forged)
+
+    lines = render.render(padded, style=Style(measure=lambda: 60)).splitlines()
+
+    assert lines[-2:] == ["  │ " + " " * 56, f"  │ {forged}"]
+
+
+def test_a_fold_keeps_its_colours_to_itself():
+    """The lead is not painted in the colour of what is broken, which goes on after it."""
+    line = "ab\x1b[35mcdef\x1b[0mgh"
+
+    assert fold(line, 4, "> ") == "ab\x1b[35mcd\x1b[0m\n> \x1b[35mef\x1b[0m\n> gh"
+    assert fold("日本語", 5, "  ") == "日本\n  語"
+    assert fold("日本語", 6, "  ") == "日本語"
 
 
 @given(some_messages)
@@ -290,7 +321,7 @@ def test_what_is_absent_is_left_out():
     first, second = render.render(decoded).splitlines()
 
     assert first.endswith("  SEVERITY 42  (no type)")
-    assert second == "  signature not checked"
+    assert second == "  not verified"
 
 
 def test_a_logger_cannot_claim_a_signature():
