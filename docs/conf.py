@@ -26,6 +26,7 @@ nitpick_ignore_regex = [
     ("py:.*", r"(collections\.abc|datetime|typing_extensions|typing|uuid)\..*|Any|Buffer|self"),
 ]
 autodoc_member_order = "bysource"
+autodoc_preserve_defaults = True
 autodoc_typehints = "signature"
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True

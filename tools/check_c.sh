@@ -27,10 +27,13 @@ for compiler in gcc clang; do
     done
 done
 
-echo "cppcheck" # reads no system headers, so what protobuf-c.h defines is told
+# It reads no system headers, so what they define is told.
+echo "cppcheck"
+hexversion=$("$python" -c 'import sys; print(hex(sys.hexversion))')
 cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,portability \
-    --inline-suppr --suppress=missingIncludeSystem --library=python,openssl -D_GNU_SOURCE -Icsrc \
-    -DPROTOBUF_C_VERSION_NUMBER=1004001 -DPROTOBUF_C_MIN_COMPILER_VERSION=1004001 -j "$jobs" "$@"
+    --inline-suppr --suppress=missingIncludeSystem --library=python,openssl -j "$jobs" -Icsrc \
+    -D_GNU_SOURCE -DPY_VERSION_HEX="$hexversion" -DPROTOBUF_C_VERSION_NUMBER=1004001 \
+    -DPROTOBUF_C_MIN_COMPILER_VERSION=1004001 "$@"
 
 echo "clang-tidy"
 tidy() { # FILE: what it prints of other people's headers ("N warnings generated.") is dropped
