@@ -67,12 +67,14 @@ hk_keyring_add(hk_keyring *ring, hk_slice name, uint32_t version, hk_slice key, 
         }
         memcpy(e.name, name.data, name.len);
     }
-    status = hk_signer_init(&e.signers[HK_SHA1], HK_SHA1, key, err);
+    /* In FIPS mode there is no MD5, and frames signed with it are refused. First, because libcrypto
+     * may call a lack of memory "unsupported", which then shows in SHA1. */
+    status = hk_signer_init(&e.signers[HK_MD5], HK_MD5, key, err);
+    if (status == HK_OK || status == HK_ERR_CRYPTO) {
+        status = hk_signer_init(&e.signers[HK_SHA1], HK_SHA1, key, err);
+    }
     if (status != HK_OK) {
         goto done;
-    }
-    if (hk_signer_init(&e.signers[HK_MD5], HK_MD5, key, NULL) != HK_OK) {
-        e.signers[HK_MD5].mac = NULL; /* FIPS mode: frames signed with MD5 are refused */
     }
     ring->entries[ring->count++] = e;
     return HK_OK;

@@ -5,8 +5,25 @@
 #include <string.h>
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/params.h>
+
+/* HK_ERR_NOMEM for what EVP says, if anything, when an allocation below it failed (seen with 3.0 by
+ * failing each in turn); a refusal says something else, "unsupported" for a hash. */
+static hk_status
+reason(void)
+{
+    switch (ERR_GET_REASON(ERR_peek_last_error())) {
+        case 0:
+        case ERR_R_MALLOC_FAILURE:
+        case EVP_R_INITIALIZATION_ERROR:
+        case EVP_R_NOT_ABLE_TO_COPY_CTX:
+            return HK_ERR_NOMEM;
+        default:
+            return HK_ERR_CRYPTO;
+    }
+}
 
 hk_status
 hk_signer_init(hk_signer *signer, hk_hash hash, hk_slice key, hk_error *err)
@@ -16,7 +33,7 @@ hk_signer_init(hk_signer *signer, hk_hash hash, hk_slice key, hk_error *err)
     static const uint8_t empty = 0; /* a NULL key would mean "keep the last one" */
     EVP_MAC *mac = NULL;
     EVP_MAC_CTX *ctx = NULL;
-    hk_status status = HK_ERR_CRYPTO;
+    hk_status status = HK_OK;
 
     signer->mac = NULL;
     signer->hash = hash;
@@ -25,22 +42,27 @@ hk_signer_init(hk_signer *signer, hk_hash hash, hk_slice key, hk_error *err)
     const OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name, 0),
                                  OSSL_PARAM_END};
 
+    /* The queue of errors is the application's too: its TLS code would take ours for its own. (Not
+     * around a signature, which only a lack of memory can spoil: a mark costs a twentieth of it.)
+     */
+    (void)ERR_set_mark();
     mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
     ctx = mac == NULL ? NULL : EVP_MAC_CTX_new(mac);
     if (ctx == NULL) {
-        (void)hk_fail(err, status, 0, "libcrypto offers no HMAC");
+        status = hk_fail(err, reason(), 0, "libcrypto offers no HMAC");
         goto done;
     }
     if (EVP_MAC_init(ctx, key.len > 0 ? key.data : &empty, key.len, params) != 1) {
-        (void)hk_fail(err, status, 0, "libcrypto refuses HMAC-%s (FIPS mode allows no MD5)", name);
+        status =
+            hk_fail(err, reason(), 0, "libcrypto refuses HMAC-%s (FIPS mode allows no MD5)", name);
         goto done;
     }
     signer->mac = ctx;
     ctx = NULL;
-    status = HK_OK;
 done:
     EVP_MAC_CTX_free(ctx);
     EVP_MAC_free(mac); /* the context keeps its own reference */
+    (void)ERR_pop_to_mark();
     return status;
 }
 

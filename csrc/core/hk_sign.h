@@ -22,8 +22,7 @@ typedef struct {
     size_t digest_len; /* bytes */
 } hk_signer;
 
-/* Keys *signer. HK_ERR_CRYPTO when libcrypto refuses the hash (MD5 in FIPS mode) or has no memory.
- */
+/* Keys *signer. HK_ERR_CRYPTO when libcrypto refuses the hash (MD5 in FIPS mode); HK_ERR_NOMEM. */
 HK_CHECK hk_status hk_signer_init(hk_signer *signer, hk_hash hash, hk_slice key, hk_error *err);
 
 /* Wipes and frees the key state; a cleared or zeroed signer may be cleared again. */
