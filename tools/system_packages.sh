@@ -99,9 +99,10 @@ if ((${#packages[@]})); then
         run=(sudo)
     fi
     echo "About to install with ${run[*]:+${run[*]} }apt-get: ${packages[*]}"
-    "${run[@]}" apt-get update -qq
+    # apt tells of every file it unpacks; what goes wrong it says on stderr.
+    "${run[@]}" apt-get update -qq >/dev/null
     "${run[@]}" env DEBIAN_FRONTEND=noninteractive \
-        apt-get install -y -qq --no-install-recommends "${packages[@]}"
+        apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
 fi
 
 if [[ " $* " =~ \ (build|test)\  ]] && ! python_builds "$python" >/dev/null 2>&1; then
