@@ -72,7 +72,7 @@ demo: $(STAMP)/build ## Build, then show messages on their way from a program to
 	@$(BIN)/python -m heka demo
 
 .PHONY: test
-test: $(STAMP)/build $(STAMP)/extra-test ## Build, then run every test.
+test: $(STAMP)/build $(STAMP)/system-test $(STAMP)/extra-test ## Build, then run every test.
 	$(BIN)/pytest $(PYTEST_ARGS)
 
 .PHONY: docs

@@ -63,6 +63,8 @@ for purpose in "$@"; do
             if python_is_debians; then
                 need python_builds "$python" -- python3 python3-dev python3-venv
             fi
+            # One test pipes `listen --json` into it.
+            [[ $purpose == build ]] || need jq --version -- jq
             ;;
         fuzz)
             need compiles clang -- clang
