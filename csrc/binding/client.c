@@ -118,7 +118,11 @@ find_sink(HekaEmitter *self, PyObject *to)
         return Py_NewRef(sink);
     }
     if (PyErr_Occurred()) {
-        return NULL;
+        if (!PyErr_ExceptionMatches(PyExc_TypeError)) {
+            return NULL;
+        }
+        PyErr_Clear(); /* a tuple that cannot be hashed is no address: Python says so */
+        return open_sink(self, to);
     }
     sink = open_sink(self, to);
     if (sink != NULL && PyDict_SetItem(self->sinks, to, sink) < 0) {
@@ -132,7 +136,10 @@ find_sink(HekaEmitter *self, PyObject *to)
 
 /* What one call asks for, its own words before the emitter's. */
 typedef struct {
-    const hk_identity *signer; /* borrowed, or NULL */
+    const hk_identity *signer; /* borrowed from owned[0], or NULL */
+    PyObject *logger;          /* borrowed from owned[1] */
+    PyObject *owned[3];        /* signer, logger, policy.convert: while the call runs, others may
+                                  configure the emitter */
     heka_policy policy;
     heka_oversize oversize;
     double timeout;
@@ -171,8 +178,10 @@ read_request(HekaEmitter *self, heka_state *state, PyObject *const *in, request 
     r->timeout = self->timeout;
     r->policy.use_repr = self->use_repr;
     r->policy.convert = self->convert;
-    if (heka_signer_borrow(state, given(in[LOG_SIGNER]) ? in[LOG_SIGNER] : self->signer, "signer",
-                           &r->signer) < 0) {
+    r->owned[0] = Py_NewRef(given(in[LOG_SIGNER]) ? in[LOG_SIGNER] : self->signer);
+    r->owned[1] = r->logger = Py_NewRef(given(in[LOG_LOGGER]) ? in[LOG_LOGGER] : self->logger);
+    r->owned[2] = Py_XNewRef(self->convert);
+    if (heka_signer_borrow(state, r->owned[0], "signer", &r->signer) < 0) {
         return -1;
     }
     if (given(in[LOG_BAD_VALUES])) {
@@ -259,7 +268,9 @@ hand_over(HekaEmitter *self, heka_state *state, HekaSink *sink, const request *r
     if (HK_LIKELY(sink != NULL)) {
         return heka_sink_send(sink, start, len, r->timeout);
     }
-    PyObject *answer = PyObject_CallFunction(self->capture, "y#", start, (Py_ssize_t)len);
+    PyObject *capture = Py_NewRef(self->capture); /* it may put an end to itself */
+    PyObject *answer = PyObject_CallFunction(capture, "y#", start, (Py_ssize_t)len);
+    Py_DECREF(capture);
     if (answer == NULL) {
         return -1;
     }
@@ -301,7 +312,7 @@ emit(HekaEmitter *self, heka_state *state, PyObject *const *in, const request *r
     hk_buffer out;
     heka_words words = {
         .type = in[LOG_TYPE],
-        .logger = given(in[LOG_LOGGER]) ? in[LOG_LOGGER] : self->logger,
+        .logger = r->logger,
         .fields = given(in[LOG_FIELDS]) ? in[LOG_FIELDS] : NULL,
         .payload = in[LOG_PAYLOAD],
         .timestamp = in[LOG_TIMESTAMP],
@@ -361,10 +372,10 @@ emitter_log(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwn
     if (r.severity > self->level) {
         Py_RETURN_FALSE;
     }
-    if (read_request(self, state, in, &r) < 0) {
-        return NULL;
+    const int sent = read_request(self, state, in, &r) < 0 ? -1 : emit(self, state, in, &r);
+    for (size_t i = 0; i < 3; i++) {
+        Py_XDECREF(r.owned[i]);
     }
-    const int sent = emit(self, state, in, &r);
     return sent < 0 ? NULL : PyBool_FromLong(sent);
 }
 
@@ -373,6 +384,11 @@ static PyObject *
 emitter_forget(PyObject *op, PyObject *const *args, Py_ssize_t nargs)
 {
     HekaEmitter *self = (HekaEmitter *)op;
+    if (nargs > 1) {
+        PyErr_Format(PyExc_TypeError,
+                     "forget() takes from 0 to 1 positional arguments but %zd were given", nargs);
+        return NULL;
+    }
     if (nargs == 0) {
         PyDict_Clear(self->sinks);
         Py_CLEAR(self->default_sink);

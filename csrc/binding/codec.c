@@ -31,10 +31,15 @@ heka_encode_words(heka_state *state, const heka_words *w, int32_t severity,
     uint8_t uuid[HK_UUID_SIZE];
     hk_head head = {.uuid = uuid, .severity = severity};
 
-    if (heka_know_process(state) < 0) {
+    /* First what runs code of the user's, which may change who we are; then what is borrowed. */
+    if (heka_read_timestamp(state, w->timestamp, w->timestamp_ns, &head.timestamp) < 0 ||
+        heka_read_uuid(state, w->uuid, uuid) < 0 || heka_know_process(state) < 0) {
         return -1;
     }
     head.pid = state->pid;
+    if (w->pid != NULL && heka_read_int32(w->pid, "pid", &head.pid) < 0) {
+        return -1;
+    }
     PyObject *hostname = w->hostname == NULL ? state->hostname : w->hostname;
     PyObject *version = w->env_version == NULL ? state->env_version : w->env_version;
     PyObject *type = w->type == NULL ? state->empty : w->type;
@@ -45,10 +50,7 @@ heka_encode_words(heka_state *state, const heka_words *w, int32_t severity,
         borrow_text(state, logger, "logger", lax, &head.logger) < 0 ||
         borrow_text(state, payload, "payload", lax, &head.payload) < 0 ||
         borrow_text(state, version, "env_version", lax, &head.env_version) < 0 ||
-        borrow_text(state, hostname, "hostname", lax, &head.hostname) < 0 ||
-        (w->pid != NULL && heka_read_int32(w->pid, "pid", &head.pid) < 0) ||
-        heka_read_timestamp(state, w->timestamp, w->timestamp_ns, &head.timestamp) < 0 ||
-        heka_read_uuid(state, w->uuid, uuid) < 0) {
+        borrow_text(state, hostname, "hostname", lax, &head.hostname) < 0) {
         return -1;
     }
     const hk_status status = hk_encode_head(out, &head);

@@ -22,6 +22,7 @@ typedef struct {
     bool dotted;  /* a key holds a dot */
     bool unusual; /* a key is no exact str, or a mapping no exact dict: keys may repeat */
     bool escaped; /* the field being written holds bytes that only the wire may bring */
+    bool endless; /* too deep or too big, for which only a whole entry's repr can stand in */
 } run;
 
 typedef enum {
@@ -65,6 +66,7 @@ path_of(const run *r)
 static int
 fail_status(run *r, hk_status status)
 {
+    r->endless |= status == HK_ERR_TOO_BIG;
     (void)heka_raise_status(r->state, status);
     return -1;
 }
@@ -255,24 +257,65 @@ is_numpy_bool(const PyTypeObject *type)
     return strcmp(type->tp_name, "numpy.bool") == 0 || strcmp(type->tp_name, "numpy.bool_") == 0;
 }
 
-/* What a value is. *value (owned) may be replaced: an Enum by its value. */
+/* Whether __float__ tells the number that a value is. numpy gives one to each of its scalars: a
+ * complex number loses half of itself in it, a date raises. */
+static bool
+is_real(const PyTypeObject *type)
+{
+    const bool numpy = strncmp(type->tp_name, "numpy.", 6) == 0;
+    return type->tp_as_number != NULL && type->tp_as_number->nb_float != NULL &&
+           (!numpy || strncmp(type->tp_name + 6, "float", 5) == 0 ||
+            strcmp(type->tp_name + 6, "longdouble") == 0);
+}
+
+/* Replaces *value (owned) by what it stands for: an Enum by its value, a numpy array without
+ * dimensions, which says that it is iterable and is not, by its item. 1, 0: it stands for itself,
+ * or -1. */
+static int
+unwrap(run *r, PyObject **value)
+{
+    PyTypeObject *type = Py_TYPE(*value);
+    PyObject *inner = NULL;
+    if (PyType_IsSubtype(type, (PyTypeObject *)r->state->enum_type)) {
+        inner = PyObject_GetAttrString(*value, "value");
+    } else if (type->tp_iter != NULL && PyIndex_Check(*value) && PyObject_Size(*value) < 0) {
+        if (!PyErr_ExceptionMatches(PyExc_TypeError)) {
+            return -1;
+        }
+        PyErr_Clear();
+        PyObject *item = PyObject_GetAttrString(*value, "item");
+        if (item == NULL) {
+            PyErr_Clear();
+            return 0;
+        }
+        inner = PyObject_CallNoArgs(item);
+        Py_DECREF(item);
+    } else {
+        return 0;
+    }
+    if (inner == NULL) {
+        return -1;
+    }
+    Py_SETREF(*value, inner);
+    return 1;
+}
+
+/* What a value is. *value (owned) may be replaced by what it stands for. */
 static kind
 classify(run *r, PyObject **value)
 {
     for (int i = 0; i < 4; i++) { /* an Enum of an Enum of an Enum is somebody's joke */
-        PyTypeObject *type = Py_TYPE(*value);
         const int plain = plain_kind(*value);
         if (plain >= 0) {
             return (kind)plain;
         }
-        if (!PyType_IsSubtype(type, (PyTypeObject *)r->state->enum_type)) {
-            break;
-        }
-        PyObject *inner = PyObject_GetAttrString(*value, "value");
-        if (inner == NULL) {
+        const int replaced = unwrap(r, value);
+        if (replaced < 0) {
             return KIND_ERROR;
         }
-        Py_SETREF(*value, inner);
+        if (replaced == 0) {
+            break;
+        }
     }
     PyObject *v = *value;
     if (PyUnicode_Check(v)) {
@@ -306,8 +349,7 @@ classify(run *r, PyObject **value)
     if (PyIndex_Check(v)) {
         return KIND_INTEGER;
     }
-    const PyNumberMethods *number = Py_TYPE(v)->tp_as_number;
-    return number != NULL && number->nb_float != NULL ? KIND_DOUBLE : KIND_UNKNOWN;
+    return is_real(Py_TYPE(v)) ? KIND_DOUBLE : KIND_UNKNOWN;
 }
 
 /* classify, and once more what policy->convert made of a value without a type. */
@@ -345,11 +387,21 @@ static int
 put_buffer(run *r, PyObject *value)
 {
     Py_buffer view;
+    PyObject *flat = NULL; /* the bytes of a memoryview with gaps */
     if (PyObject_GetBuffer(value, &view, PyBUF_CONTIG_RO) < 0) {
-        return -1;
+        if (!PyErr_ExceptionMatches(PyExc_BufferError)) {
+            return -1;
+        }
+        PyErr_Clear();
+        flat = PyBytes_FromObject(value);
+        if (flat == NULL || PyObject_GetBuffer(flat, &view, PyBUF_CONTIG_RO) < 0) {
+            Py_XDECREF(flat);
+            return -1;
+        }
     }
     const hk_status status = hk_put_bytes(r->out, (hk_slice){view.buf, (size_t)view.len});
     PyBuffer_Release(&view);
+    Py_XDECREF(flat);
     return status == HK_OK ? 0 : fail_status(r, status);
 }
 
@@ -380,7 +432,7 @@ put_scalar(run *r, PyObject *key, kind k, PyObject *value, Py_ssize_t index)
             const long long wide = PyLong_AsLongLongAndOverflow(number, &overflow);
             Py_DECREF(number);
             if (overflow != 0) {
-                return heka_refuse_overflow(r->state, path_of(r), key, index);
+                return heka_refuse_overflow(r->state, path_of(r), key, HK_INTEGER, index);
             }
             status = hk_put_integer(r->out, wide);
             break;
@@ -388,7 +440,11 @@ put_scalar(run *r, PyObject *key, kind k, PyObject *value, Py_ssize_t index)
         default: {
             const double real = PyFloat_AsDouble(value);
             if (real == -1.0 && PyErr_Occurred()) {
-                return -1;
+                if (!PyErr_ExceptionMatches(PyExc_OverflowError)) {
+                    return -1;
+                }
+                PyErr_Clear();
+                return heka_refuse_overflow(r->state, path_of(r), key, HK_DOUBLE, index);
             }
             status = hk_put_double(r->out, real);
             break;
@@ -400,7 +456,7 @@ put_scalar(run *r, PyObject *key, kind k, PyObject *value, Py_ssize_t index)
 /* A field that is being written. */
 typedef struct {
     PyObject *key;            /* borrowed: its name */
-    PyObject *representation; /* borrowed, or NULL */
+    PyObject *representation; /* owned, or NULL */
     int wanted;               /* the hk_value_type that the user asked for, or -1 */
     PyObject *first;          /* owned: the first value, whose type all have; or NULL */
     hk_field_mark mark;
@@ -474,18 +530,12 @@ close_field(run *r, writing *w)
     return status == HK_OK ? 0 : fail_status(r, status);
 }
 
-/* All values of an iterable. *is_scalar: it turned out to have no iterator, as numpy's arrays
- * without dimensions. */
+/* All values of an iterable. */
 static int
-add_all(run *r, writing *w, PyObject *iterable, bool *is_scalar)
+add_all(run *r, writing *w, PyObject *iterable)
 {
     PyObject *iterator = PyObject_GetIter(iterable);
     if (iterator == NULL) {
-        if (PyErr_ExceptionMatches(PyExc_TypeError) && PyIndex_Check(iterable)) {
-            PyErr_Clear();
-            *is_scalar = true;
-            return 0;
-        }
         return -1;
     }
     PyObject *item;
@@ -499,18 +549,6 @@ add_all(run *r, writing *w, PyObject *iterable, bool *is_scalar)
     }
     Py_DECREF(iterator);
     return PyErr_Occurred() ? -1 : 0;
-}
-
-/* A number that also claims to be iterable and is not: its int, or else its float. */
-static PyObject *
-number_of(PyObject *value)
-{
-    PyObject *number = PyNumber_Index(value);
-    if (number == NULL && PyErr_ExceptionMatches(PyExc_TypeError)) {
-        PyErr_Clear();
-        number = PyNumber_Float(value);
-    }
-    return number;
 }
 
 /* A Field without values is what the wire had: it is not sent, and no error. */
@@ -545,7 +583,6 @@ is_wire_valueless(run *r, PyObject *key)
 static int
 put_list(run *r, writing *w, PyObject *values)
 {
-    bool is_scalar = false;
     PyObject *snapshot = NULL;
     int result = -1;
 
@@ -556,19 +593,8 @@ put_list(run *r, writing *w, PyObject *values)
             return -1;
         }
     }
-    if (add_all(r, w, snapshot == NULL ? values : snapshot, &is_scalar) < 0) {
+    if (add_all(r, w, snapshot == NULL ? values : snapshot) < 0) {
         goto done;
-    }
-    if (is_scalar) {
-        PyObject *number = number_of(values);
-        if (number == NULL) {
-            goto done;
-        }
-        result = add_value(r, w, number, -1);
-        Py_DECREF(number);
-        if (result < 0) {
-            goto done;
-        }
     }
     if (w->count > 0) {
         result = close_field(r, w);
@@ -590,6 +616,7 @@ put_mapping(run *r, PyObject *key, PyObject *mapping)
     hk_text name;
     const size_t path_len = r->path.len;
     if (r->depth >= HEKA_DEPTH_MAX) {
+        r->endless = true;
         return heka_refuse_depth(r->state, path_of(r), key);
     }
     if (heka_text_borrow(key, &name) < 0) {
@@ -615,6 +642,7 @@ put_entry(run *r, PyObject *key, PyObject *value)
 
     if (PyObject_TypeCheck(value, r->state->field_type)) {
         heka_field_view(value, &w.representation, &w.wanted);
+        Py_INCREF(w.representation); /* code of the user's may give the Field another one */
         result = put_list(r, &w, value);
         goto done;
     }
@@ -643,6 +671,7 @@ put_entry(run *r, PyObject *key, PyObject *value)
     }
 done:
     Py_XDECREF(w.first);
+    Py_XDECREF(w.representation);
     Py_DECREF(owned);
     return result;
 }
@@ -695,9 +724,11 @@ thorough_entry(run *r, PyObject *key, PyObject *value)
         result = check_escaped(r, key, start);
     }
     r->escaped = false;
-    if (result < 0 && r->policy->use_repr && PyErr_ExceptionMatches(PyExc_Exception) &&
-        !PyErr_ExceptionMatches(PyExc_MemoryError)) {
+    /* A dict that holds itself twice would be written 2^32 times if its own parts stood in. */
+    if (result < 0 && r->policy->use_repr && (depth == 0 || !r->endless) &&
+        PyErr_ExceptionMatches(PyExc_Exception) && !PyErr_ExceptionMatches(PyExc_MemoryError)) {
         PyErr_Clear();
+        r->endless = false;
         r->out->len = start;
         r->path.len = path_len;
         r->depth = depth;
@@ -844,7 +875,8 @@ heka_coerce_fields(heka_state *state, PyObject *mapping, const heka_policy *poli
         r.depth = 0;
         result = thorough_mapping(&r, mapping);
     }
-    if (result == DONE && ((r.nested && r.dotted) || r.unusual)) {
+    /* With the repr policy both are sent: no record is lost for a name, and the first one wins. */
+    if (result == DONE && !policy->use_repr && ((r.nested && r.dotted) || r.unusual)) {
         result = check_unique(&r, start);
     }
     hk_buffer_clear(&r.path);

@@ -13,6 +13,7 @@
 #include "errors.h"
 #include "field.h"
 #include "head.h"
+#include "refuse.h"
 #include "text.h"
 
 /* The fields stay wire bytes until somebody looks at them; the dict is then the truth, and the
@@ -223,15 +224,13 @@ append_sendable(hk_buffer *out, hk_slice fields)
 /* True when the dict still is what the wire says, though the wire says more than a dict can: a
  * second field of a name, a field without values. encoded: the dict's own bytes. -1: exception. */
 static int
-is_unchanged(HekaMessage *self, heka_state *state, hk_slice encoded)
+is_unchanged(heka_state *state, const heka_origin *origin, hk_slice encoded)
 {
-    const heka_origin origin = {wire_of(self)};
     bool repeated;
     hk_buffer out;
     hk_buffer_init(&out, NULL, 0, HK_LENGTH_MAX);
-    PyObject *pristine = heka_fields_from_wire(state, wire_of(self), &repeated);
-    int result =
-        pristine == NULL ? -1 : heka_coerce_fields(state, pristine, &strict, &origin, &out);
+    PyObject *pristine = heka_fields_from_wire(state, origin->wire, &repeated);
+    int result = pristine == NULL ? -1 : heka_coerce_fields(state, pristine, &strict, origin, &out);
     if (result == 0) {
         result = out.len == encoded.len &&
                  (out.len == 0 || memcmp(out.data, encoded.data, out.len) == 0);
@@ -241,29 +240,52 @@ is_unchanged(HekaMessage *self, heka_state *state, hk_slice encoded)
     return result;
 }
 
+/* Appends the dict's fields, or the wire's where the dict still is what was read from them. */
+static int
+append_dict(HekaMessage *self, heka_state *state, hk_buffer *out)
+{
+    uint8_t block[512];
+    hk_buffer wire;
+    const size_t start = out->len;
+    int result = -1;
+
+    /* A copy, and a reference of our own: code of the user's that runs meanwhile may give the
+     * message other fields. */
+    PyObject *fields = Py_NewRef(self->fields);
+    hk_buffer_init(&wire, block, sizeof block, HK_LENGTH_MAX);
+    hk_status status = hk_buffer_append(&wire, self->wire, self->wire_len);
+    const heka_origin origin = {{wire.data, wire.len}};
+    const bool irregular = self->irregular;
+
+    if (status == HK_OK) {
+        result = heka_coerce_fields(state, fields, &strict, &origin, out);
+    }
+    if (result == 0 && irregular) {
+        result = is_unchanged(state, &origin, (hk_slice){out->data + start, out->len - start});
+        if (result == 1) {
+            out->len = start;
+            status = append_sendable(out, origin.wire);
+        }
+        result = result < 0 ? -1 : 0;
+    }
+    if (status != HK_OK) {
+        (void)heka_raise_status(state, status);
+        result = -1;
+    }
+    hk_buffer_clear(&wire);
+    Py_DECREF(fields);
+    return result;
+}
+
 /* Appends the fields as they are to be sent. 0, or -1 with FieldError, MemoryError. */
 static int
 append_fields(HekaMessage *self, heka_state *state, hk_buffer *out)
 {
-    hk_status status = HK_OK;
     if (self->fields != NULL) {
-        const heka_origin origin = {wire_of(self)};
-        const size_t start = out->len;
-        if (heka_coerce_fields(state, self->fields, &strict, &origin, out) < 0) {
-            return -1;
-        }
-        if (!self->irregular) {
-            return 0;
-        }
-        const int unchanged =
-            is_unchanged(self, state, (hk_slice){out->data + start, out->len - start});
-        if (unchanged <= 0) {
-            return unchanged;
-        }
-        out->len = start;
+        return append_dict(self, state, out);
     }
-    status = self->irregular ? append_sendable(out, wire_of(self))
-                             : hk_buffer_append(out, self->wire, self->wire_len);
+    const hk_status status = self->irregular ? append_sendable(out, wire_of(self))
+                                             : hk_buffer_append(out, self->wire, self->wire_len);
     if (status != HK_OK) {
         (void)heka_raise_status(state, status);
         return -1;
@@ -535,6 +557,25 @@ set_uuid(PyObject *op, PyObject *value, void *closure)
     return heka_read_uuid(heka_state_of(op), value, ((HekaMessage *)op)->uuid);
 }
 
+/* A new dict of the wire's fields, read from a copy: making it may start a collection, and a
+ * finalizer may give the message other fields. */
+static PyObject *
+fields_of(HekaMessage *self, bool *repeated)
+{
+    uint8_t block[512];
+    hk_buffer wire;
+    PyObject *fields = NULL;
+    hk_buffer_init(&wire, block, sizeof block, HK_LENGTH_MAX);
+    if (hk_buffer_append(&wire, self->wire, self->wire_len) != HK_OK) {
+        PyErr_NoMemory();
+    } else {
+        fields = heka_fields_from_wire(heka_state_of((PyObject *)self),
+                                       (hk_slice){wire.data, wire.len}, repeated);
+    }
+    hk_buffer_clear(&wire);
+    return fields;
+}
+
 static PyObject *
 get_fields(PyObject *op, void *closure)
 {
@@ -544,7 +585,7 @@ get_fields(PyObject *op, void *closure)
     HEKA_BEGIN_CRITICAL_SECTION(op);
     if (self->fields == NULL) {
         bool repeated;
-        PyObject *made = heka_fields_from_wire(heka_state_of(op), wire_of(self), &repeated);
+        PyObject *made = fields_of(self, &repeated);
         if (made != NULL && self->fields == NULL) { /* a collection may have come in between */
             self->fields = Py_NewRef(made);
             self->irregular |= repeated;
@@ -693,21 +734,10 @@ message_richcompare(PyObject *left, PyObject *right, int op)
     return equal < 0 ? NULL : PyBool_FromLong((op == Py_EQ) == (equal == 1));
 }
 
-#define REPR_MAX 200 /* characters of payload and fields that a repr shows */
+#define REPR_MAX 200 /* characters that a repr shows of each text and of the fields */
 
-/* repr(value), shortened; a new reference. */
-static PyObject *
-short_repr(PyObject *value)
-{
-    PyObject *text = PyObject_Repr(value);
-    if (text != NULL && PyUnicode_GET_LENGTH(text) > REPR_MAX) {
-        PyObject *head = PyUnicode_Substring(text, 0, REPR_MAX);
-        Py_SETREF(text, head == NULL ? NULL : PyUnicode_FromFormat("%U...", head));
-        Py_XDECREF(head);
-    }
-    return text;
-}
-
+/* Helps in a traceback or a log, so it is short whatever the message holds, and does not fail for
+ * what somebody has put into the fields. */
 static PyObject *
 message_repr(PyObject *op)
 {
@@ -715,32 +745,33 @@ message_repr(PyObject *op)
     char uuid[HK_UUID_TEXT_SIZE];
     bool repeated;
     PyObject *text = NULL;
-    PyObject *fields = Py_XNewRef(self->fields);
-    PyObject *shown = NULL;
-    PyObject *payload = NULL;
+    PyObject *parts[6] = {NULL}; /* owned: the reprs of texts, and of the fields at last */
 
     const int entered = Py_ReprEnter(op);
     if (entered != 0) {
-        Py_XDECREF(fields);
         return entered < 0 ? NULL : PyUnicode_FromString("Message(...)");
     }
-    if (fields == NULL) {
-        fields = heka_fields_from_wire(heka_state_of(op), wire_of(self), &repeated);
-    }
-    if (fields == NULL || (shown = short_repr(fields)) == NULL ||
-        (payload = short_repr(self->payload)) == NULL) {
+    PyObject *fields = self->fields == NULL ? fields_of(self, &repeated) : Py_NewRef(self->fields);
+    if (fields == NULL || (parts[5] = heka_safe_repr(fields, REPR_MAX)) == NULL) {
         goto done;
+    }
+    for (size_t i = 0; i < 5; i++) {
+        parts[i] = heka_safe_repr(*text_slot(op, (void *)(uintptr_t)texts[i].offset), REPR_MAX);
+        if (parts[i] == NULL) {
+            goto done;
+        }
     }
     hk_uuid_format(self->uuid, uuid);
     text = PyUnicode_FromFormat(
-        "Message(type=%R, logger=%R, severity=%d, fields=%U, payload=%U, env_version=%R, pid=%d, "
-        "hostname=%R, timestamp_ns=%lld, uuid='%s')",
-        self->type, self->logger, (int)self->severity, shown, payload, self->env_version,
-        (int)self->pid, self->hostname, (long long)self->timestamp, uuid);
+        "Message(type=%U, logger=%U, severity=%d, fields=%U, payload=%U, env_version=%U, pid=%d, "
+        "hostname=%U, timestamp_ns=%lld, uuid='%s')",
+        parts[0], parts[1], (int)self->severity, parts[5], parts[2], parts[3], (int)self->pid,
+        parts[4], (long long)self->timestamp, uuid);
 done:
     Py_ReprLeave(op);
-    Py_XDECREF(payload);
-    Py_XDECREF(shown);
+    for (size_t i = 0; i < 6; i++) {
+        Py_XDECREF(parts[i]);
+    }
     Py_XDECREF(fields);
     return text;
 }
