@@ -105,12 +105,16 @@ place(Py_ssize_t index)
 }
 
 int
-heka_refuse_overflow(heka_state *state, hk_slice path, PyObject *key, Py_ssize_t index)
+heka_refuse_overflow(heka_state *state, hk_slice path, PyObject *key, hk_value_type type,
+                     Py_ssize_t index)
 {
     PyObject *where = place(index);
     if (where != NULL) {
         (void)refuse(state, path, key,
-                     "an int%U does not fit in the 64 bits of INTEGER; send it as str or float",
+                     type == HK_DOUBLE
+                         ? "a number%U does not fit in a DOUBLE; send it as str"
+                         : "an int%U does not fit in the 64 bits of INTEGER; send it as str or "
+                           "float",
                      where);
         Py_DECREF(where);
     }

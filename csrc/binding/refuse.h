@@ -16,7 +16,8 @@ int heka_refuse_value_type(heka_state *state, hk_slice path, PyObject *key, PyOb
                            int wanted);
 
 /* index is the value's place among several, -1 when it is alone. */
-int heka_refuse_overflow(heka_state *state, hk_slice path, PyObject *key, Py_ssize_t index);
+int heka_refuse_overflow(heka_state *state, hk_slice path, PyObject *key, hk_value_type type,
+                         Py_ssize_t index);
 int heka_refuse_surrogate(heka_state *state, hk_slice path, PyObject *key, PyObject *value,
                           size_t at, Py_ssize_t index);
 int heka_refuse_item(heka_state *state, hk_slice path, PyObject *key, PyObject *item,
