@@ -19,29 +19,41 @@ typedef struct {
 
 static const char *const hash_names[] = {"md5", "sha1"};
 
+/* Whether a str is `word`, in any case of ASCII. */
+static bool
+is_word(PyObject *str, const char *word)
+{
+    const Py_ssize_t len = PyUnicode_GET_LENGTH(str);
+    if (len != (Py_ssize_t)strlen(word)) {
+        return false;
+    }
+    for (Py_ssize_t i = 0; i < len; i++) {
+        const Py_UCS4 c = PyUnicode_READ_CHAR(str, i);
+        const Py_UCS4 lower = c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c;
+        if (lower != (Py_UCS4)word[i]) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static int
 read_hash(PyObject *value, hk_hash *out)
 {
     if (!PyUnicode_Check(value)) {
         return heka_type_error("hash", "str", value);
     }
-    PyObject *lower = PyObject_CallMethod(value, "lower", NULL);
-    if (lower == NULL) {
+    if (heka_unicode_ready(value) < 0) {
         return -1;
     }
-    int found = -1;
-    for (int i = 0; i < (int)HK_HASHES && found < 0; i++) {
-        if (PyUnicode_CompareWithASCIIString(lower, hash_names[i]) == 0) {
-            found = i;
+    for (int i = 0; i < (int)HK_HASHES; i++) {
+        if (is_word(value, hash_names[i])) {
+            *out = (hk_hash)i;
+            return 0;
         }
     }
-    Py_DECREF(lower);
-    if (found < 0) {
-        PyErr_Format(PyExc_ValueError, "hash must be 'sha1' or 'md5', got %R", value);
-        return -1;
-    }
-    *out = (hk_hash)found;
-    return 0;
+    PyErr_Format(PyExc_ValueError, "hash must be 'sha1' or 'md5', got %R", value);
+    return -1;
 }
 
 static int
