@@ -34,20 +34,31 @@ too_many(const heka_signature *sig, Py_ssize_t given)
     return -1;
 }
 
+/* The names that are absent, as Python lists them: 'a' / 'a' and 'b' / 'a', 'b', and 'c'. */
 static HK_COLD int
 missing(const heka_signature *sig, PyObject *const *in)
 {
+    char names[160] = "";
+    size_t len = 0;
     int absent = 0;
-    const char *first = NULL;
+    int said = 0;
     for (int i = 0; i < sig->required; i++) {
-        if (in[i] == NULL) {
-            absent++;
-            first = first == NULL ? texts[sig->names[i]] : first;
-        }
+        absent += in[i] == NULL;
     }
-    PyErr_Format(PyExc_TypeError, "%s() missing %d required positional argument%s: '%s'%s",
-                 sig->fname, absent, absent == 1 ? "" : "s", first,
-                 absent == 1 ? "" : " and others");
+    for (int i = 0; i < sig->required; i++) {
+        if (in[i] != NULL) {
+            continue;
+        }
+        said++;
+        const char *joint = said == 1       ? ""
+                            : said < absent ? ", "
+                            : absent == 2   ? " and "
+                                            : ", and ";
+        PyOS_snprintf(names + len, sizeof names - len, "%s'%s'", joint, texts[sig->names[i]]);
+        len = strlen(names);
+    }
+    PyErr_Format(PyExc_TypeError, "%s() missing %d required positional argument%s: %s", sig->fname,
+                 absent, absent == 1 ? "" : "s", names);
     return -1;
 }
 
