@@ -8,7 +8,7 @@
 /* A list in the first place: equal to one, as long as one, changed like one. */
 typedef struct {
     PyListObject list;
-    PyObject *representation; /* owned str */
+    PyObject *representation; /* owned str, of no subclass */
     int value_type;           /* hk_value_type, or -1: decided by the values */
 } HekaField;
 
@@ -70,6 +70,7 @@ field_init(PyObject *op, PyObject *args, PyObject *kwargs)
     HekaField *self = (HekaField *)op;
     heka_state *state = heka_state_of_type(Py_TYPE(op));
     PyObject *in[3];
+    PyObject *representation = NULL;
     PyObject *list = NULL;
     int value_type = -1;
     int result = -1;
@@ -82,18 +83,17 @@ field_init(PyObject *op, PyObject *args, PyObject *kwargs)
     if (PyDict_Check(in[0])) {
         return heka_type_error("values", "one value or an iterable of values", in[0]);
     }
-    list = list_of(in[0]);
-    if (list == NULL) {
-        return -1;
-    }
-    if (PyList_SetSlice(op, 0, PY_SSIZE_T_MAX, list) < 0) {
+    representation = heka_text_exact(in[1] == NULL ? state->empty : in[1]);
+    list = representation == NULL ? NULL : list_of(in[0]);
+    if (list == NULL || PyList_SetSlice(op, 0, PY_SSIZE_T_MAX, list) < 0) {
         goto done;
     }
-    Py_XSETREF(self->representation, Py_NewRef(in[1] == NULL ? state->empty : in[1]));
+    Py_SETREF(self->representation, Py_NewRef(representation));
     self->value_type = value_type;
     result = 0;
 done:
-    Py_DECREF(list);
+    Py_XDECREF(list);
+    Py_XDECREF(representation);
     return result;
 }
 
@@ -127,10 +127,14 @@ static void
 field_dealloc(PyObject *op)
 {
     PyTypeObject *tp = Py_TYPE(op);
+    PyObject_GC_UnTrack(op);
+    /* Field in Field in Field: a list's own guard of the C stack is for exact lists. */
+    Py_TRASHCAN_BEGIN(op, field_dealloc);
     Py_CLEAR(((HekaField *)op)->representation); /* a str: no cycle, and traverse skips it */
-    /* list_dealloc untracks and frees, but does not know that heap types are counted. */
+    /* list_dealloc frees, but does not know that heap types are counted. */
     PyList_Type.tp_dealloc(op);
     Py_DECREF(tp);
+    Py_TRASHCAN_END;
 }
 
 static PyObject *
@@ -189,7 +193,11 @@ field_set_representation(PyObject *op, PyObject *value, void *closure)
     if (heka_text_check(heka_state_of(op), "representation", value) < 0) {
         return -1;
     }
-    Py_SETREF(((HekaField *)op)->representation, Py_NewRef(value));
+    PyObject *representation = heka_text_exact(value);
+    if (representation == NULL) {
+        return -1;
+    }
+    Py_SETREF(((HekaField *)op)->representation, representation);
     return 0;
 }
 

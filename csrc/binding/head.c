@@ -10,7 +10,23 @@
 
 #define NS_PER_SECOND 1000000000
 
-/* Sets *slot to module.name; 0, or -1. */
+/* Fills *slot, where `value` (stolen, or NULL) goes unless another thread was faster: importing
+ * lets others run, and what they use must stay. 0, or -1. */
+static int
+fill_slot(PyObject **slot, PyObject *value)
+{
+    if (value == NULL) {
+        return -1;
+    }
+    if (*slot == NULL) {
+        *slot = value;
+    } else {
+        Py_DECREF(value);
+    }
+    return 0;
+}
+
+/* Fills *slot with module.name; 0, or -1. */
 static int
 import_name(PyObject **slot, const char *module_name, const char *name)
 {
@@ -18,9 +34,9 @@ import_name(PyObject **slot, const char *module_name, const char *name)
     if (module == NULL) {
         return -1;
     }
-    *slot = PyObject_GetAttrString(module, name);
+    const int result = fill_slot(slot, PyObject_GetAttrString(module, name));
     Py_DECREF(module);
-    return *slot == NULL ? -1 : 0;
+    return result;
 }
 
 int
@@ -95,31 +111,42 @@ seconds_to_ns(double seconds, int64_t *out)
     return 0;
 }
 
+/* Makes state->epoch; 0, or -1. */
+static int
+make_epoch(heka_state *state)
+{
+    PyObject *zone = NULL;
+    PyObject *utc = NULL;
+    PyObject *epoch = NULL;
+    if (import_name(&zone, "datetime", "timezone") == 0) {
+        utc = PyObject_GetAttrString(zone, "utc");
+    }
+    if (utc != NULL) {
+        epoch = PyObject_CallMethod(state->datetime_type, "fromtimestamp", "iO", 0, utc);
+    }
+    Py_XDECREF(utc);
+    Py_XDECREF(zone);
+    return fill_slot(&state->epoch, epoch);
+}
+
 /* Seconds east of the epoch as an exact timedelta, then integers only. A naive datetime is local
  * time, which datetime.astimezone() resolves, its fold included. */
 static int
 datetime_to_ns(heka_state *state, PyObject *value, int64_t *out)
 {
-    static const char *const parts[] = {"days", "seconds", "microseconds"};
+    /* The parts of a timedelta, and what Python promises of each; a subclass may promise less. */
+    static const struct {
+        const char *name;
+        int64_t least, most;
+    } parts[] = {
+        {"days", -999999999, 999999999}, {"seconds", 0, 86399}, {"microseconds", 0, 999999}};
     int64_t numbers[3];
     int result = -1;
     PyObject *aware = NULL;
     PyObject *delta = NULL;
 
-    if (state->epoch == NULL) {
-        PyObject *zone = NULL;
-        PyObject *utc = NULL;
-        if (import_name(&zone, "datetime", "timezone") == 0) {
-            utc = PyObject_GetAttrString(zone, "utc");
-        }
-        if (utc != NULL) {
-            state->epoch = PyObject_CallMethod(state->datetime_type, "fromtimestamp", "iO", 0, utc);
-        }
-        Py_XDECREF(utc);
-        Py_XDECREF(zone);
-        if (state->epoch == NULL) {
-            return -1;
-        }
+    if (state->epoch == NULL && make_epoch(state) < 0) {
+        return -1;
     }
     aware = PyObject_CallMethod(value, "astimezone", NULL);
     if (aware == NULL) {
@@ -130,13 +157,18 @@ datetime_to_ns(heka_state *state, PyObject *value, int64_t *out)
         goto done;
     }
     for (size_t i = 0; i < 3; i++) {
-        PyObject *part = PyObject_GetAttrString(delta, parts[i]);
+        PyObject *part = PyObject_GetAttrString(delta, parts[i].name);
         if (part == NULL) {
             goto done;
         }
         const int read = heka_read_int64(part, "timestamp", &numbers[i]);
         Py_DECREF(part);
         if (read < 0) {
+            goto done;
+        }
+        if (numbers[i] < parts[i].least || numbers[i] > parts[i].most) {
+            PyErr_Format(PyExc_ValueError, "timestamp is a datetime with %lld %s since the epoch",
+                         (long long)numbers[i], parts[i].name);
             goto done;
         }
     }
@@ -168,7 +200,9 @@ is_datetime(heka_state *state, PyObject *value)
 static int
 source_time(heka_state *state, int64_t *out)
 {
-    PyObject *now = PyObject_CallNoArgs(state->clock_source);
+    PyObject *source = Py_NewRef(state->clock_source); /* it may replace itself */
+    PyObject *now = PyObject_CallNoArgs(source);
+    Py_DECREF(source);
     if (now == NULL) {
         return -1;
     }
@@ -259,7 +293,9 @@ heka_read_uuid(heka_state *state, PyObject *value, uint8_t out[HK_UUID_SIZE])
 {
     if (HK_LIKELY(value == NULL || value == Py_None)) {
         if (HK_UNLIKELY(state->uuid_source != NULL)) {
-            PyObject *made = PyObject_CallNoArgs(state->uuid_source);
+            PyObject *source = Py_NewRef(state->uuid_source); /* it may replace itself */
+            PyObject *made = PyObject_CallNoArgs(source);
+            Py_DECREF(source);
             if (made == NULL) {
                 return -1;
             }

@@ -61,6 +61,12 @@ heka_text_new(heka_state *state, hk_slice slice)
     return str;
 }
 
+PyObject *
+heka_text_exact(PyObject *str)
+{
+    return PyUnicode_CheckExact(str) ? Py_NewRef(str) : PyUnicode_FromObject(str);
+}
+
 int
 heka_text_check(heka_state *state, const char *name, PyObject *value)
 {

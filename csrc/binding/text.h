@@ -23,6 +23,10 @@ heka_text_borrow(PyObject *str, hk_text *text)
  * Short ASCII comes from a cache: the same names and loggers arrive for ever. */
 PyObject *heka_text_new(heka_state *state, hk_slice slice);
 
+/* A new reference to the same text as a str of no subclass: an instance of one has attributes, and
+ * could be part of a cycle that no collector looks for. */
+PyObject *heka_text_exact(PyObject *str);
+
 /* Checks an attribute: a str without lone surrogates. TypeError, EncodeError that name it. */
 int heka_text_check(heka_state *state, const char *name, PyObject *value);
 
