@@ -142,6 +142,20 @@ def test_summary_accounts_for_every_byte(start, number):
     assert "bad" not in listen.out
 
 
+def test_an_ignored_interrupt_stays_ignored(start):
+    """As ``nohup`` and background jobs want it; SIGTERM still ends it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    listen = start("listen", "--udp", ":0")
+    (udp,) = listen.listening()
+
+    listen.process.send_signal(signal.SIGINT)
+    send_udp(udp, pack("still.there"))
+    listen.wait_for(lambda out, err: "still.there" in out)
+
+    assert listen.stop(signal.SIGTERM) == 0
+    assert "1 message," in listen.err
+
+
 def test_refusals_are_told_when_they_happen(start):
     listen = start("listen", "--udp", ":0", "--key", f"ops:1:{KEY}", "--require-signature")
 
