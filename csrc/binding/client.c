@@ -17,10 +17,11 @@ typedef struct {
     PyObject *sinks;              /* owned dict: a str or tuple `to` -> its Sink */
     PyObject *to;                 /* owned: where a call without `to` goes */
     PyObject *default_sink;       /* owned: the Sink of `to`; NULL until it is needed */
-    PyObject *logger;             /* owned str: the logger of a call without one */
+    PyObject *logger;             /* owned str of no subclass: the logger of a call without one */
     PyObject *signer;             /* owned: SignerConfig or None */
     PyObject *convert;            /* owned: called with values that have no type; NULL: none */
     PyObject *capture; /* owned: called with each frame instead of sending it; NULL: none */
+    unsigned changes;  /* of `to`, and calls of forget(): an answer of open() from before is old */
     double timeout;    /* seconds */
     int32_t level;     /* the largest severity that is sent */
     heka_oversize oversize;
@@ -89,7 +90,9 @@ static PyObject *
 open_sink(HekaEmitter *self, PyObject *to)
 {
     heka_state *state = heka_state_of((PyObject *)self);
-    PyObject *sink = PyObject_CallOneArg(self->open, to);
+    PyObject *open = Py_NewRef(self->open); /* the collector may clear it meanwhile */
+    PyObject *sink = PyObject_CallOneArg(open, to);
+    Py_DECREF(open);
     if (sink != NULL && Py_TYPE(sink) != state->sink_type) {
         (void)heka_type_error("open()'s answer", "Sink", sink);
         Py_CLEAR(sink);
@@ -100,12 +103,15 @@ open_sink(HekaEmitter *self, PyObject *to)
 static PyObject *
 find_sink(HekaEmitter *self, PyObject *to)
 {
+    const unsigned before = self->changes;
     if (HK_LIKELY(to == NULL || to == Py_None)) {
         if (self->default_sink != NULL) {
             return Py_NewRef(self->default_sink);
         }
-        PyObject *sink = open_sink(self, self->to);
-        if (sink != NULL) {
+        PyObject *where = Py_NewRef(self->to);
+        PyObject *sink = open_sink(self, where);
+        Py_DECREF(where);
+        if (sink != NULL && self->changes == before) {
             Py_XSETREF(self->default_sink, Py_NewRef(sink));
         }
         return sink;
@@ -125,7 +131,7 @@ find_sink(HekaEmitter *self, PyObject *to)
         return open_sink(self, to);
     }
     sink = open_sink(self, to);
-    if (sink != NULL && PyDict_SetItem(self->sinks, to, sink) < 0) {
+    if (sink != NULL && self->changes == before && PyDict_SetItem(self->sinks, to, sink) < 0) {
         Py_CLEAR(sink);
     }
     return sink;
@@ -389,14 +395,17 @@ emitter_forget(PyObject *op, PyObject *const *args, Py_ssize_t nargs)
                      "forget() takes from 0 to 1 positional arguments but %zd were given", nargs);
         return NULL;
     }
+    self->changes++;
+    Py_CLEAR(self->default_sink);
     if (nargs == 0) {
         PyDict_Clear(self->sinks);
-        Py_CLEAR(self->default_sink);
         Py_RETURN_NONE;
     }
-    const int known = PyDict_Contains(self->sinks, args[0]);
-    if (known < 0 || (known == 1 && PyDict_DelItem(self->sinks, args[0]) < 0)) {
-        return NULL;
+    if (PyDict_DelItem(self->sinks, args[0]) < 0) {
+        if (!PyErr_ExceptionMatches(PyExc_KeyError)) {
+            return NULL;
+        }
+        PyErr_Clear(); /* not known, so there is nothing to forget */
     }
     Py_RETURN_NONE;
 }
@@ -443,7 +452,11 @@ set_logger(PyObject *op, PyObject *value, void *closure)
     if (heka_text_check(heka_state_of(op), "logger", value) < 0) {
         return -1;
     }
-    Py_SETREF(((HekaEmitter *)op)->logger, Py_NewRef(value));
+    PyObject *logger = heka_text_exact(value);
+    if (logger == NULL) {
+        return -1;
+    }
+    Py_SETREF(((HekaEmitter *)op)->logger, logger);
     return 0;
 }
 
@@ -538,8 +551,10 @@ set_to(PyObject *op, PyObject *value, void *closure)
     if (value == NULL) {
         return refuse_delete("to");
     }
-    Py_SETREF(((HekaEmitter *)op)->to, Py_NewRef(value));
-    Py_CLEAR(((HekaEmitter *)op)->default_sink);
+    HekaEmitter *self = (HekaEmitter *)op;
+    self->changes++;
+    Py_SETREF(self->to, Py_NewRef(value));
+    Py_CLEAR(self->default_sink);
     return 0;
 }
 

@@ -170,7 +170,7 @@ enter(run *r, const hk_text *name)
         status = hk_buffer_room(&r->path, size + 1);
     }
     if (status == HK_OK) {
-        r->path.len += hk_utf8_write(name, r->path.data + r->path.len);
+        r->path.len = (size_t)(hk_utf8_write(name, r->path.data + r->path.len) - r->path.data);
         r->path.data[r->path.len++] = '.';
         r->depth++;
         r->nested = true;
@@ -185,6 +185,33 @@ leave(run *r, size_t path_len)
     r->depth--;
 }
 
+/* True when one of the eight bytes is a dot: the classic test for a zero byte, after a xor. */
+static inline bool
+word_has_dot(uint64_t word)
+{
+    const uint64_t x = word ^ UINT64_C(0x2e2e2e2e2e2e2e2e);
+    return ((x - UINT64_C(0x0101010101010101)) & ~x & UINT64_C(0x8080808080808080)) != 0;
+}
+
+/* memchr(data, '.', len) for names, which are too short for a call to pay. */
+static inline bool
+has_dot(const uint8_t *data, size_t len)
+{
+    uint64_t word = 0;
+    if (len <= sizeof word) {
+        hk_copy((uint8_t *)&word, data, len);
+        return word_has_dot(word);
+    }
+    for (size_t at = 0; at < len - sizeof word; at += sizeof word) {
+        memcpy(&word, data + at, sizeof word);
+        if (word_has_dot(word)) {
+            return true;
+        }
+    }
+    memcpy(&word, data + len - sizeof word, sizeof word);
+    return word_has_dot(word);
+}
+
 static int
 plain_entry(run *r, PyObject *key, PyObject *value)
 {
@@ -197,7 +224,7 @@ plain_entry(run *r, PyObject *key, PyObject *value)
     if (name.kind != HK_TEXT_UTF8) {
         return NOT_PLAIN; /* rare enough to go the thorough way */
     }
-    r->dotted |= memchr(name.data, '.', name.len) != NULL;
+    r->dotted |= has_dot(name.data, name.len);
     PyTypeObject *type = Py_TYPE(value);
     if (type == &PyList_Type || type == &PyTuple_Type) {
         const Py_ssize_t count = PySequence_Fast_GET_SIZE(value);
@@ -569,7 +596,7 @@ is_wire_valueless(run *r, PyObject *key)
     }
     hk_buffer_init(&text, NULL, 0, HK_LENGTH_MAX);
     if (hk_buffer_room(&text, size + 1) == HK_OK) {
-        text.len = hk_utf8_write(&name, text.data);
+        text.len = (size_t)(hk_utf8_write(&name, text.data) - text.data);
         hk_slice fields = r->origin->wire;
         while (!found && hk_field_next(&fields, &field)) {
             found = field.values.len == 0 && field.name.len == text.len &&

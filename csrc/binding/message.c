@@ -82,13 +82,6 @@ static const uint8_t message_names[] = {
 static const heka_signature message_signature = {
     .fname = "Message", .names = message_names, .count = 11, .required = 0, .positional = 10};
 
-/* A str of no subclass: an instance of one could hold a cycle that nobody looks for. */
-static inline PyObject *
-exact_str(PyObject *value)
-{
-    return PyUnicode_CheckExact(value) ? Py_NewRef(value) : PyUnicode_FromObject(value);
-}
-
 static inline int
 set_text(heka_state *state, PyObject **slot, const char *name, PyObject *value, PyObject *fallback)
 {
@@ -100,7 +93,7 @@ set_text(heka_state *state, PyObject **slot, const char *name, PyObject *value, 
         heka_text_check(state, name, value) < 0) {
         return -1;
     }
-    *slot = exact_str(value);
+    *slot = heka_text_exact(value);
     return *slot == NULL ? -1 : 0;
 }
 
@@ -479,7 +472,7 @@ set_text_attribute(PyObject *op, PyObject *value, void *closure)
     if (heka_text_check(heka_state_of(op), name, value) < 0) {
         return -1;
     }
-    PyObject *text = exact_str(value);
+    PyObject *text = heka_text_exact(value);
     if (text == NULL) {
         return -1;
     }
@@ -589,7 +582,9 @@ get_fields(PyObject *op, void *closure)
         if (made != NULL && self->fields == NULL) { /* a collection may have come in between */
             self->fields = Py_NewRef(made);
             self->irregular |= repeated;
-            PyObject_GC_Track(op);
+            if (!PyObject_GC_IsTracked(op)) { /* the collector itself may have cleared it */
+                PyObject_GC_Track(op);
+            }
         }
         Py_XDECREF(made);
     }

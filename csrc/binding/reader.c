@@ -91,7 +91,9 @@ frame_get_message(PyObject *op, void *closure)
         PyObject *made = heka_message_decode(heka_state_of(op), data);
         if (made != NULL && self->message == NULL) {
             self->message = Py_NewRef(made);
-            PyObject_GC_Track(op);
+            if (!PyObject_GC_IsTracked(op)) { /* the collector itself may have cleared it */
+                PyObject_GC_Track(op);
+            }
         }
         Py_XDECREF(made);
     }

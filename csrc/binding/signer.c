@@ -11,7 +11,7 @@
 /* Attributes are immutable after construction; hk_sign works on a copy of the key state, so
  * threads may share a signer. Final, so PyType_GetModuleState(Py_TYPE(self)) finds our state. */
 typedef struct {
-    PyObject_HEAD PyObject *name; /* owned str */
+    PyObject_HEAD PyObject *name; /* owned str, of no subclass */
     PyObject *key;                /* owned bytes */
     uint32_t version;             /* key version, as the receiver's configuration counts it */
     hk_identity identity;         /* key state, never written after init; wiped on dealloc */
@@ -106,10 +106,10 @@ signer_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     if (self == NULL || read_version(in[1], &self->version) < 0) {
         goto fail;
     }
-    self->name = Py_NewRef(in[0]);
-    self->key = heka_key_bytes(state, in[2]);
-    const char *name = PyUnicode_AsUTF8AndSize(self->name, &name_len);
-    if (self->key == NULL || name == NULL) {
+    self->name = heka_text_exact(in[0]);
+    self->key = self->name == NULL ? NULL : heka_key_bytes(state, in[2]);
+    const char *name = self->key == NULL ? NULL : PyUnicode_AsUTF8AndSize(self->name, &name_len);
+    if (name == NULL) {
         goto fail;
     }
     const hk_slice name_slice = {(const uint8_t *)name, (size_t)name_len};

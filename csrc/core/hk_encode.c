@@ -21,31 +21,39 @@ put_text(uint8_t *p, uint8_t tag, const hk_text *text, size_t size)
 {
     *p++ = tag;
     p = hk_varint_put(p, size);
-    (void)hk_utf8_write(text, p);
-    return p + size;
+    return hk_utf8_write(text, p);
+}
+
+/* The size of a text, added up in *total. */
+static inline hk_status
+measure(const hk_text *text, size_t *size, size_t *total)
+{
+    size_t at;
+    const hk_status status = hk_utf8_measure(text, HK_SURROGATES_ESCAPED, size, &at);
+    if (status == HK_OK && *size > HK_LENGTH_MAX) {
+        return HK_ERR_TOO_BIG;
+    }
+    *total += *size;
+    return status;
 }
 
 hk_status
 hk_encode_head(hk_buffer *out, const hk_head *head)
 {
-    const hk_text *const texts[] = {&head->type, &head->logger, &head->payload, &head->env_version,
-                                    &head->hostname};
-    size_t sizes[5];
+    size_t type;
+    size_t logger;
+    size_t payload;
+    size_t env_version;
+    size_t hostname;
     size_t total = HEAD_FIXED;
-    size_t at;
     hk_status status;
 
-    for (size_t i = 0; i < 5; i++) {
-        status = hk_utf8_measure(texts[i], HK_SURROGATES_ESCAPED, &sizes[i], &at);
-        if (status != HK_OK) {
-            return status;
-        }
-        if (sizes[i] > HK_LENGTH_MAX) {
-            return HK_ERR_TOO_BIG;
-        }
-        total += sizes[i];
-    }
-    if ((status = hk_buffer_room(out, total)) != HK_OK) {
+    if ((status = measure(&head->type, &type, &total)) != HK_OK ||
+        (status = measure(&head->logger, &logger, &total)) != HK_OK ||
+        (status = measure(&head->payload, &payload, &total)) != HK_OK ||
+        (status = measure(&head->env_version, &env_version, &total)) != HK_OK ||
+        (status = measure(&head->hostname, &hostname, &total)) != HK_OK ||
+        (status = hk_buffer_room(out, total)) != HK_OK) {
         return status;
     }
 
@@ -56,15 +64,15 @@ hk_encode_head(hk_buffer *out, const hk_head *head)
     p += HK_UUID_SIZE;
     *p++ = HK_TAG_TIMESTAMP;
     p = hk_varint_put(p, widen(head->timestamp));
-    p = put_text(p, HK_TAG_TYPE, texts[0], sizes[0]);
-    p = put_text(p, HK_TAG_LOGGER, texts[1], sizes[1]);
+    p = put_text(p, HK_TAG_TYPE, &head->type, type);
+    p = put_text(p, HK_TAG_LOGGER, &head->logger, logger);
     *p++ = HK_TAG_SEVERITY;
     p = hk_varint_put(p, widen(head->severity));
-    p = put_text(p, HK_TAG_PAYLOAD, texts[2], sizes[2]);
-    p = put_text(p, HK_TAG_ENV_VERSION, texts[3], sizes[3]);
+    p = put_text(p, HK_TAG_PAYLOAD, &head->payload, payload);
+    p = put_text(p, HK_TAG_ENV_VERSION, &head->env_version, env_version);
     *p++ = HK_TAG_PID;
     p = hk_varint_put(p, widen(head->pid));
-    p = put_text(p, HK_TAG_HOSTNAME, texts[4], sizes[4]);
+    p = put_text(p, HK_TAG_HOSTNAME, &head->hostname, hostname);
     out->len = (size_t)(p - out->data);
     return HK_OK;
 }
@@ -75,12 +83,32 @@ is_packed(hk_value_type type)
     return type >= HK_INTEGER;
 }
 
-hk_status
-hk_field_open(hk_buffer *out, hk_slice prefix, const hk_text *name, hk_value_type type,
-              const hk_text *representation, hk_surrogates mode, hk_field_mark *mark)
+/* Writes what stands between a field's name and its values. */
+static inline uint8_t *
+put_type(uint8_t *p, hk_value_type type)
 {
-    static const uint8_t packed_tags[] = {0, 0, HK_TAG_FIELD_INTEGER, HK_TAG_FIELD_DOUBLE,
-                                          HK_TAG_FIELD_BOOL};
+    *p++ = HK_TAG_FIELD_TYPE;
+    *p++ = (uint8_t)type;
+    return p;
+}
+
+static inline uint8_t *
+put_block(uint8_t *p, hk_value_type type)
+{
+    static const uint8_t tags[] = {0, 0, HK_TAG_FIELD_INTEGER, HK_TAG_FIELD_DOUBLE,
+                                   HK_TAG_FIELD_BOOL};
+    if (is_packed(type)) {
+        *p++ = tags[type];
+        *p++ = 0; /* the block's length, by hk_field_close */
+    }
+    return p;
+}
+
+/* The cold half of hk_field_open: long names, prefixes, representations, text to transcode. */
+static HK_COLD hk_status
+field_open(hk_buffer *out, hk_slice prefix, const hk_text *name, hk_value_type type,
+           const hk_text *representation, hk_surrogates mode, hk_field_mark *mark)
+{
     size_t name_size;
     size_t representation_size;
     size_t at;
@@ -101,10 +129,7 @@ hk_field_open(hk_buffer *out, hk_slice prefix, const hk_text *name, hk_value_typ
     if (status != HK_OK) {
         return status;
     }
-
     uint8_t *p = out->data + out->len;
-    mark->start = out->len;
-    mark->type = type;
     *p++ = HK_TAG_FIELDS;
     *p++ = 0; /* the field's length, by hk_field_close */
     *p++ = HK_TAG_FIELD_NAME;
@@ -113,16 +138,39 @@ hk_field_open(hk_buffer *out, hk_slice prefix, const hk_text *name, hk_value_typ
         memcpy(p, prefix.data, prefix.len);
         p += prefix.len;
     }
-    (void)hk_utf8_write(name, p);
-    p += name_size;
-    *p++ = HK_TAG_FIELD_TYPE;
-    *p++ = (uint8_t)type;
+    p = put_type(hk_utf8_write(name, p), type);
     p = put_text(p, HK_TAG_FIELD_REPRESENTATION, representation, representation_size);
-    if (is_packed(type)) {
-        *p++ = packed_tags[type];
-        *p++ = 0; /* the block's length, by hk_field_close */
+    out->len = (size_t)(put_block(p, type) - out->data);
+    mark->values = out->len;
+    return HK_OK;
+}
+
+hk_status
+hk_field_open(hk_buffer *out, hk_slice prefix, const hk_text *name, hk_value_type type,
+              const hk_text *representation, hk_surrogates mode, hk_field_mark *mark)
+{
+    const size_t name_size = name->len;
+
+    mark->start = out->len;
+    mark->type = type;
+    if (HK_UNLIKELY(name->kind != HK_TEXT_UTF8 || name_size >= 0x80 || prefix.len > 0 ||
+                    representation->len > 0)) {
+        return field_open(out, prefix, name, type, representation, mode, mark);
     }
-    out->len = (size_t)(p - out->data);
+    const hk_status status = hk_buffer_room(out, name_size + 10);
+    if (status != HK_OK) {
+        return status;
+    }
+    uint8_t *p = out->data + out->len;
+    *p++ = HK_TAG_FIELDS;
+    *p++ = 0; /* the field's length, by hk_field_close */
+    *p++ = HK_TAG_FIELD_NAME;
+    *p++ = (uint8_t)name_size;
+    hk_copy(p, name->data, name_size);
+    p = put_type(p + name_size, type);
+    *p++ = HK_TAG_FIELD_REPRESENTATION;
+    *p++ = 0;
+    out->len = (size_t)(put_block(p, type) - out->data);
     mark->values = out->len;
     return HK_OK;
 }
@@ -204,11 +252,11 @@ static inline hk_status
 close_length(hk_buffer *out, size_t at)
 {
     const size_t length = out->len - at - 1;
-    if (HK_LIKELY(length < 0x80)) {
+    const size_t extra = hk_varint_size(length) - 1;
+    if (extra == 0) {
         out->data[at] = (uint8_t)length;
         return HK_OK;
     }
-    const size_t extra = hk_varint_size(length) - 1;
     const hk_status status = hk_buffer_room(out, extra);
     if (status != HK_OK) {
         return status;
@@ -220,7 +268,7 @@ close_length(hk_buffer *out, size_t at)
 }
 
 hk_status
-hk_field_close(hk_buffer *out, const hk_field_mark *mark)
+hk_field_close_long(hk_buffer *out, const hk_field_mark *mark)
 {
     assert(mark->values <= out->len);
     if (out->len == mark->values) {

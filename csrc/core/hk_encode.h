@@ -64,7 +64,23 @@ HK_CHECK hk_status hk_put_integer(hk_buffer *out, int64_t value);
 HK_CHECK hk_status hk_put_double(hk_buffer *out, double value);
 HK_CHECK hk_status hk_put_bool(hk_buffer *out, bool value);
 
+/* The cold half of hk_field_close: lengths of more than a byte, and none at all. */
+HK_CHECK HK_COLD hk_status hk_field_close_long(hk_buffer *out, const hk_field_mark *mark);
+
 /* Writes the lengths. HK_ERR_EMPTY when no value was put. */
-HK_CHECK hk_status hk_field_close(hk_buffer *out, const hk_field_mark *mark);
+HK_CHECK static inline hk_status
+hk_field_close(hk_buffer *out, const hk_field_mark *mark)
+{
+    const size_t length = out->len - mark->start - 2;
+    const size_t values = out->len - mark->values;
+    if (HK_UNLIKELY(length >= 0x80 || values == 0)) {
+        return hk_field_close_long(out, mark);
+    }
+    if (mark->type >= HK_INTEGER) {
+        out->data[mark->values - 1] = (uint8_t)values;
+    }
+    out->data[mark->start + 1] = (uint8_t)length;
+    return HK_OK;
+}
 
 #endif

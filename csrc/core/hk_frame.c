@@ -88,6 +88,8 @@ hk_frame_seal(uint8_t *message, size_t len, const hk_identity *identity, uint8_t
 
 /* ---- reading a header ----------------------------------------------------------------------- */
 
+#define KEY_MAX 5u /* bytes that protobuf's readers allow for a key, and for a length */
+
 /* Reads one varint of the header. Bytes that may still come count as far as `total`: a varint that
  * would have to end behind it is corrupt now. */
 static hk_status
@@ -144,11 +146,12 @@ hk_header_read(const uint8_t *data, size_t len, size_t total, hk_header *header)
         uint64_t key;
         uint64_t value = 0;
         hk_slice bytes = {NULL, 0};
+        size_t start = at;
         hk_status status = header_varint(data, len, total, &at, &key);
         if (status != HK_OK) {
             return status;
         }
-        if (key >> 32 != 0) {
+        if (key >> 32 != 0 || at - start > KEY_MAX) {
             return HK_ERR_CORRUPT; /* field numbers have 29 bits */
         }
         const unsigned wire = (unsigned)(key & 7);
@@ -157,7 +160,11 @@ hk_header_read(const uint8_t *data, size_t len, size_t total, hk_header *header)
                 status = header_varint(data, len, total, &at, &value);
                 break;
             case 2:
+                start = at;
                 status = header_varint(data, len, total, &at, &value);
+                if (status == HK_OK && at - start > KEY_MAX) {
+                    return HK_ERR_CORRUPT;
+                }
                 if (status == HK_OK) {
                     bytes = (hk_slice){data + at, (size_t)value};
                 }

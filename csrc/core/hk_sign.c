@@ -2,6 +2,8 @@
 #include "hk_sign.h"
 
 #include <assert.h>
+#include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
@@ -25,6 +27,69 @@ reason(void)
     }
 }
 
+struct hk_spare {
+    _Atomic(EVP_MAC_CTX *) ctx; /* owned; NULL while somebody signs with it */
+};
+
+/* Makes room for a spare copy, unless this libcrypto does not start a used one over when it is
+ * initialised without a key: 3.0.0 to 3.0.2 go on where they were. Without one, each signature
+ * duplicates. */
+static hk_spare *
+spare_new(const EVP_MAC_CTX *mac)
+{
+    static const uint8_t text[] = "once, and once more";
+    uint8_t digests[2][HK_DIGEST_MAX] = {{0}, {1}};
+    size_t len;
+    hk_spare *spare = NULL;
+    EVP_MAC_CTX *ctx = EVP_MAC_CTX_dup(mac);
+
+    bool same = ctx != NULL;
+    for (size_t i = 0; i < 2 && same; i++) {
+        same = EVP_MAC_update(ctx, text, sizeof text) == 1 &&
+               EVP_MAC_final(ctx, digests[i], &len, HK_DIGEST_MAX) == 1 &&
+               EVP_MAC_init(ctx, NULL, 0, NULL) == 1;
+    }
+    if (same && memcmp(digests[0], digests[1], len) == 0) {
+        spare = malloc(sizeof *spare);
+    }
+    if (spare == NULL) {
+        EVP_MAC_CTX_free(ctx);
+        return NULL;
+    }
+    atomic_init(&spare->ctx, ctx);
+    return spare;
+}
+
+static void
+spare_free(hk_spare *spare)
+{
+    if (spare != NULL) {
+        EVP_MAC_CTX_free(atomic_load(&spare->ctx));
+        free(spare);
+    }
+}
+
+/* A copy that this caller alone has; NULL without memory. */
+static EVP_MAC_CTX *
+take(const hk_signer *signer)
+{
+    EVP_MAC_CTX *ctx = NULL;
+    if (signer->spare != NULL) {
+        ctx = atomic_exchange(&signer->spare->ctx, NULL);
+    }
+    return ctx != NULL ? ctx : EVP_MAC_CTX_dup(signer->mac);
+}
+
+/* Keeps a used copy for the next signature, where that is possible. */
+static void
+put_back(const hk_signer *signer, EVP_MAC_CTX *ctx)
+{
+    if (signer->spare != NULL && EVP_MAC_init(ctx, NULL, 0, NULL) == 1) {
+        ctx = atomic_exchange(&signer->spare->ctx, ctx);
+    }
+    EVP_MAC_CTX_free(ctx);
+}
+
 hk_status
 hk_signer_init(hk_signer *signer, hk_hash hash, hk_slice key, hk_error *err)
 {
@@ -36,6 +101,7 @@ hk_signer_init(hk_signer *signer, hk_hash hash, hk_slice key, hk_error *err)
     hk_status status = HK_OK;
 
     signer->mac = NULL;
+    signer->spare = NULL;
     signer->hash = hash;
     signer->digest_len = hash == HK_SHA1 ? 20 : 16;
     memcpy(name, hash == HK_SHA1 ? "SHA1" : "MD5", hash == HK_SHA1 ? 5 : 4);
@@ -58,6 +124,7 @@ hk_signer_init(hk_signer *signer, hk_hash hash, hk_slice key, hk_error *err)
         goto done;
     }
     signer->mac = ctx;
+    signer->spare = spare_new(ctx);
     ctx = NULL;
 done:
     EVP_MAC_CTX_free(ctx);
@@ -69,8 +136,10 @@ done:
 void
 hk_signer_clear(hk_signer *signer)
 {
+    spare_free(signer->spare);
     EVP_MAC_CTX_free(signer->mac); /* wipes the key */
     signer->mac = NULL;
+    signer->spare = NULL;
 }
 
 hk_status
@@ -79,7 +148,7 @@ hk_sign(const hk_signer *signer, hk_slice message, uint8_t digest[HK_DIGEST_MAX]
     assert(signer->mac != NULL);
     size_t len = 0;
     hk_status status = HK_OK;
-    EVP_MAC_CTX *ctx = EVP_MAC_CTX_dup(signer->mac);
+    EVP_MAC_CTX *ctx = take(signer);
 
     if (ctx == NULL) {
         return hk_fail(err, HK_ERR_NOMEM, 0, "no memory to sign %zu bytes", message.len);
@@ -88,7 +157,7 @@ hk_sign(const hk_signer *signer, hk_slice message, uint8_t digest[HK_DIGEST_MAX]
         EVP_MAC_final(ctx, digest, &len, HK_DIGEST_MAX) != 1 || len != signer->digest_len) {
         status = hk_fail(err, HK_ERR_CRYPTO, 0, "libcrypto cannot sign %zu bytes", message.len);
     }
-    EVP_MAC_CTX_free(ctx);
+    put_back(signer, ctx);
     return status;
 }
 

@@ -1,8 +1,8 @@
 /* hk_sign.h -- HMAC-MD5 and HMAC-SHA1 over a Message, by libcrypto 3.0 or later.
  *
- * The keyed state is made once (0.34 us a signature against 1.4 us with a new key each time) and
- * duplicated for each signature, because libcrypto changes the state that it signs with. An
- * initialised signer is never written again, so threads may share it.
+ * The keyed state is made once and never signs itself, because libcrypto changes the state that it
+ * signs with: a copy does. One copy is kept at hand and used again, taken and put back atomically;
+ * whoever finds it taken duplicates the keyed state. So threads may share a signer.
  * Source: Heka docs, "Stream Framing": the digest is raw, over the Message bytes alone.
  * Includes: hk_status.h. */
 #ifndef HK_SIGN_H
@@ -16,8 +16,12 @@
 typedef enum { HK_MD5 = 0, HK_SHA1 = 1 } hk_hash;
 #define HK_HASHES 2u
 
+/* The copy that is at hand, or not: the one thing that signing writes, atomically. */
+typedef struct hk_spare hk_spare;
+
 typedef struct {
-    void *mac; /* owned EVP_MAC_CTX, keyed; NULL when cleared */
+    void *mac;       /* owned EVP_MAC_CTX, keyed; NULL when cleared */
+    hk_spare *spare; /* owned; NULL where libcrypto cannot start a used copy over */
     hk_hash hash;
     size_t digest_len; /* bytes */
 } hk_signer;

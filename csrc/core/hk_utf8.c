@@ -20,13 +20,9 @@ unit_at(const hk_text *text, size_t i)
 }
 
 hk_status
-hk_utf8_measure(const hk_text *text, hk_surrogates mode, size_t *size, size_t *at)
+hk_utf8_measure_units(const hk_text *text, hk_surrogates mode, size_t *size, size_t *at)
 {
     assert(text->data != NULL || text->len == 0);
-    if (text->kind == HK_TEXT_UTF8) {
-        *size = text->len;
-        return HK_OK;
-    }
     size_t total = 0;
     for (size_t i = 0; i < text->len; i++) {
         const uint32_t c = unit_at(text, i);
@@ -48,15 +44,9 @@ hk_utf8_measure(const hk_text *text, hk_surrogates mode, size_t *size, size_t *a
     return HK_OK;
 }
 
-size_t
-hk_utf8_write(const hk_text *text, uint8_t *out)
+uint8_t *
+hk_utf8_write_units(const hk_text *text, uint8_t *out)
 {
-    if (text->kind == HK_TEXT_UTF8) {
-        if (text->len > 0) {
-            memcpy(out, text->data, text->len);
-        }
-        return text->len;
-    }
     uint8_t *p = out;
     for (size_t i = 0; i < text->len; i++) {
         const uint32_t c = unit_at(text, i);
@@ -78,7 +68,7 @@ hk_utf8_write(const hk_text *text, uint8_t *out)
             *p++ = (uint8_t)(0x80 | (c & 0x3f));
         }
     }
-    return (size_t)(p - out);
+    return p;
 }
 
 bool

@@ -7,6 +7,8 @@
 #ifndef HK_UTF8_H
 #define HK_UTF8_H
 
+#include <string.h>
+
 #include "hk_status.h"
 
 typedef enum {
@@ -27,13 +29,61 @@ typedef struct {
  * text came from the wire, never for new text. */
 typedef enum { HK_SURROGATES_REFUSED = 0, HK_SURROGATES_ESCAPED = 1 } hk_surrogates;
 
-/* Bytes that hk_utf8_write will write. HK_ERR_TEXT: the unit at *at cannot be written. */
-HK_CHECK hk_status hk_utf8_measure(const hk_text *text, hk_surrogates mode, size_t *size,
-                                   size_t *at);
+/* The cold halves of the next two: text that is not UTF-8 already. */
+HK_CHECK hk_status hk_utf8_measure_units(const hk_text *text, hk_surrogates mode, size_t *size,
+                                         size_t *at);
+uint8_t *hk_utf8_write_units(const hk_text *text, uint8_t *out);
 
-/* Writes the measured bytes to out and returns their number. The text must have been measured
- * with success in the same mode (or in HK_SURROGATES_ESCAPED, which writes the same). */
-size_t hk_utf8_write(const hk_text *text, uint8_t *out);
+/* Copies n bytes. Names and loggers are short, and a call of memcpy costs more than they do. */
+static inline void
+hk_copy(uint8_t *out, const void *data, size_t n)
+{
+    const uint8_t *in = data;
+    uint64_t head;
+    uint64_t tail;
+    uint32_t half;
+    uint32_t rest;
+    if (n > 16) {
+        memcpy(out, in, n);
+    } else if (n >= 8) { /* two words that overlap */
+        memcpy(&head, in, 8);
+        memcpy(&tail, in + n - 8, 8);
+        memcpy(out, &head, 8);
+        memcpy(out + n - 8, &tail, 8);
+    } else if (n >= 4) {
+        memcpy(&half, in, 4);
+        memcpy(&rest, in + n - 4, 4);
+        memcpy(out, &half, 4);
+        memcpy(out + n - 4, &rest, 4);
+    } else if (n > 0) {
+        out[0] = in[0];
+        out[n / 2] = in[n / 2];
+        out[n - 1] = in[n - 1];
+    }
+}
+
+/* Bytes that hk_utf8_write will write. HK_ERR_TEXT: the unit at *at cannot be written. */
+HK_CHECK static inline hk_status
+hk_utf8_measure(const hk_text *text, hk_surrogates mode, size_t *size, size_t *at)
+{
+    if (HK_LIKELY(text->kind == HK_TEXT_UTF8)) {
+        *size = text->len;
+        return HK_OK;
+    }
+    return hk_utf8_measure_units(text, mode, size, at);
+}
+
+/* Writes the measured bytes to out and returns the byte behind them. The text must have been
+ * measured with success in the same mode (or in HK_SURROGATES_ESCAPED, which writes the same). */
+static inline uint8_t *
+hk_utf8_write(const hk_text *text, uint8_t *out)
+{
+    if (HK_LIKELY(text->kind == HK_TEXT_UTF8)) {
+        hk_copy(out, text->data, text->len);
+        return out + text->len;
+    }
+    return hk_utf8_write_units(text, out);
+}
 
 /* True when every byte is below 0x80. */
 bool hk_utf8_is_ascii(const uint8_t *data, size_t len);
