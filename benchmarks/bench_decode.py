@@ -1,10 +1,10 @@
 """How long from bytes to values, beside other decoders; and how fast a stream is validated.
 
-heka's rows read all nine attributes and iterate over every value of every field. The generic
-decoders return a dict that holds everything, so their call alone has read it all; a row that also
-looks everything up in msgspec's dict is there for those who compare reading with reading. The
-reader's rows split a chunk of about 64 KiB of frames and validate every message in it, without
-making anything of them but the frames.
+A generic decoder returns a dict in which every value is made. heka's first row does as much: it
+decodes, reads all nine attributes and takes ``fields``, the dict with every value of every field.
+A second row also iterates over those values, which stand in a list for each field; msgspec's row
+"looked up" does the same with its dict. The reader's rows split a chunk of about 64 KiB of frames
+and validate every message in it, without making anything of them but the frames.
 
 Usage: python benchmarks/bench_decode.py [--quick]
 """
@@ -35,6 +35,9 @@ from peers import ProtobufPeer, as_dict, text_uuid, values_at_hand
 import heka
 
 BASE = "msgspec.msgpack"
+READ = "heka.Message, read"
+VISITED = "heka.Message, read and iterated"
+PEER_VISITED = "msgspec.msgpack, looked up"
 LIMITS = {"M1": 1.0, "M2": 1.2}
 READER_LIMIT = 0.3
 CHUNK = 65_536
@@ -51,15 +54,14 @@ NAMES = (
     "hostname",
 )
 
-#: Everything read from a heka.Message. Every value of a field stands in a list.
-READ_HEKA = (
-    "m = decode(data)\n"
-    + "; ".join(f"m.{name}" for name in NAMES)
-    + "\nfor values in m.fields.values():\n    for value in values: pass"
-)
+#: All nine attributes and the dict of the fields: every value is made.
+READ_HEKA = "m = decode(data)\n" + "; ".join(f"m.{name}" for name in (*NAMES, "fields"))
+
+#: And each value looked at; every value of a field stands in a list.
+VISIT_HEKA = READ_HEKA + "\nfor values in m.fields.values():\n    for value in values: pass"
 
 #: The same from the dict of a generic decoder.
-READ_DICT = (
+VISIT_DICT = (
     "m = decode(data)\n"
     + "; ".join(f"m[{name!r}]" for name in NAMES)
     + "\nfor value in m['fields'].values(): pass"
@@ -86,17 +88,18 @@ def contenders(case: Case, protobuf: ProtobufPeer) -> list[Contender]:
         "data": msgspec.msgpack.encode(entry),
     }
     rows = [
-        ("heka.Message, everything read", READ_HEKA, {"decode": decode, "data": ours}),
+        (READ, READ_HEKA, {"decode": decode, "data": ours}),
+        (VISITED, VISIT_HEKA, {"decode": decode, "data": ours}),
         ("heka.Message.decode alone", "decode(data)", {"decode": decode, "data": ours}),
         (
-            "heka.Message, not canonical, all read",
+            "heka.Message, not canonical, read",
             READ_HEKA,
             {"decode": decode, "data": ours + UNKNOWN_TAG},
         ),
         (BASE, "decode(data)", generic),
         (
-            "msgspec.msgpack, looked up",
-            READ_DICT,
+            PEER_VISITED,
+            VISIT_DICT,
             generic,
         ),
         (
@@ -111,7 +114,7 @@ def contenders(case: Case, protobuf: ProtobufPeer) -> list[Contender]:
             {"loads": json.loads, "data": json.dumps(text, separators=(",", ":"))},
         ),
         (
-            "protobuf (upb), everything read",
+            "protobuf (upb), read",
             "read(data)",
             {"read": protobuf.read, "data": protobuf.pack(entry)},
         ),
@@ -142,16 +145,21 @@ def main() -> None:
         name = case.name
         timings = run(contenders(case, protobuf), rounds=rounds, what=f"decode {name}")
         results[name] = report(f"decode {name}: bytes to values", timings, BASE)
-        read = timings["heka.Message, everything read"]
         alone = timings["heka.StreamReader.feed"]
-        looked_up = ratio(read, timings["msgspec.msgpack, looked up"])
-        results[f"{name} everything read / msgspec looked up"] = looked_up
-        print(f"\neverything read / msgspec.msgpack, looked up: {looked_up:.2f} x")
+        visited = ratio(timings[VISITED], timings[PEER_VISITED])
+        results[f"{name} iterated / looked up"] = visited
+        print(f"\n{VISITED} / {PEER_VISITED}: {visited:.2f} x")
         goals += [
             goal(
-                f"decode {name}, everything read / msgspec.msgpack",
+                f"decode {name}, every value made / msgspec.msgpack",
                 LIMITS[name],
-                ratio(read, timings[BASE]),
+                ratio(timings[READ], timings[BASE]),
+                "x",
+            ),
+            goal(
+                f"decode {name}, every value iterated over / msgspec.msgpack",
+                LIMITS[name],
+                ratio(timings[VISITED], timings[BASE]),
                 "x",
             ),
             goal(

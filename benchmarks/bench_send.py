@@ -6,7 +6,8 @@ but releases the GIL around it, as Python's sockets do.
 
 The receiver's socket exists and is not read: once its buffer is full the kernel drops datagrams
 at its door. That makes the send itself cheaper than with a reader, so it is the harder test for the
-ratio; a second group has a process that reads everything.
+ratio, and the one that the goal is held against. A second group has a process that reads all; what
+waking it costs differs from call to call.
 
 Usage: python benchmarks/bench_send.py [--quick]
 """
@@ -232,15 +233,12 @@ def main() -> None:
                 every = contenders(case, bare, made.getsockname())
                 timings = run(every, rounds=rounds, what=f"send {name}")
             results[name] = report(f"send {name}: call to kernel, UDP loopback", timings, BASE)
-            goals.append(
-                goal(
-                    f"heka.log {name} / C send of ready bytes",
-                    CALL_LIMIT,
-                    ratio(timings["heka.log"], timings[BASE]),
-                    "x",
-                )
-            )
             if not read:
+                value = ratio(timings["heka.log"], timings[BASE])
+                goals.append(goal(f"heka.log {case.name} / {BASE}", CALL_LIMIT, value, "x"))
+                value = ratio(timings["heka.log, fields at hand"], timings[BASE])
+                what = f"heka.log {case.name}, fields at hand / {BASE}"
+                goals.append(goal(what, CALL_LIMIT, value, "x"))
                 panels.append(
                     Panel(
                         f"{case.name}: call to kernel, nothing else running (less is better)",
@@ -256,14 +254,13 @@ def main() -> None:
         if how == "back to back":
             what = "heka.log beside a busy thread, p50 / idle"
             goals.append(goal(what, BUSY_LIMIT, busy[0]["p50_ratio"], "x"))
+        key = "busy_p50_ns" if how == "back to back" else "busy_p99_ns"
+        point = "median" if how == "back to back" else "99th percentile"
         panels.append(
             Panel(
-                f"M1 beside one busy Python thread, {how}: median call (less is better)",
-                [
-                    (row["contender"], row["busy_p50_ns"] / 1e3, show_ns(row["busy_p50_ns"]))
-                    for row in busy
-                ],
-                "us a call, p50 of single calls",
+                f"M1 beside one busy Python thread, {how}: {point} (less is better)",
+                [(row["contender"], row[key] / 1e3, show_ns(row[key])) for row in busy],
+                "us a call, calls timed one by one",
             )
         )
     keep("send", results, goals)

@@ -47,7 +47,7 @@ def main() -> None:
     each = {name: (twice[name] - once[name]) / messages for name in twice}
     print(f"{sum(each.values()):10,.0f}  all, the loop included\n")
     for name, spent in sorted(each.items(), key=lambda item: -item[1]):
-        if spent >= 4:
+        if spent >= 4:  # what is below it adds up to a few dozen
             print(f"{spent:10,.0f}  {name}")
 
 

@@ -68,7 +68,7 @@ def of_case(case: Case) -> dict[str, tuple[str, dict[str, Any], int]]:
         f"{name} Message()": (f"Message({call})", scope, 1),
         f"{name} log over UDP": (f"log({call}, to=target)", scope, 1),
         f"{name} decode": ("decode(data)", scope, 1),
-        f"{name} decode, all read": (READ, scope, 1),
+        f"{name} decode, read and iterated": (READ, scope, 1),
         f"{name} StreamReader.feed": ("feed(chunk)", scope, CHUNK),
     }
 

@@ -1,6 +1,7 @@
 """Run every benchmark one after another, refresh the pictures, and show the goals.
 
 Usage: python benchmarks/run.py [--quick] [--no-instructions]
+       python benchmarks/run.py --goals     the goals of the last run, as a Markdown table
 """
 
 import json
@@ -36,8 +37,8 @@ def instruction_counts() -> dict[str, int]:
     return {name: int(count) for name, count in pairs}
 
 
-def show_goals(counted: bool) -> None:
-    """Print every goal with its figure, and whether it holds."""
+def goals_of_last_run(counted: bool) -> list[tuple[str, str, str, str]]:
+    """Every goal: what it is, its limit, its figure, whether it holds."""
     goals = []
     for name in SCRIPTS:
         goals += json.loads((OUT / f"{name}.json").read_text())["goals"]
@@ -45,26 +46,26 @@ def show_goals(counted: bool) -> None:
         counts = instruction_counts()
         for name, limit in INSTRUCTION_LIMITS.items():
             goals.append(goal(f"instructions, {name}", limit, counts[name], ""))
-    print("\n== goals\n")
-    print(
-        table(
-            ("goal", "at most", "measured", ""),
-            (
-                (
-                    g["what"],
-                    f"{g['limit']:,} {g['unit']}".strip(),
-                    f"{g['value']:,.6g} {g['unit']}".strip(),
-                    "met" if g["value"] <= g["limit"] else "MISSED",
-                )
-                for g in goals
-            ),
+    return [
+        (
+            g["what"],
+            f"{g['limit']:,g} {g['unit']}".strip(),
+            f"{g['value']:,.2f} {g['unit']}"
+            if g["unit"] == "x"
+            else f"{g['value']:,.0f} {g['unit']}",
+            "met" if g["value"] <= g["limit"] else "MISSED",
         )
-    )
+        for g in goals
+    ]
 
 
 def main() -> None:
     """Run all."""
     arguments = sys.argv[1:]
+    if arguments == ["--goals"]:
+        for row in goals_of_last_run((OUT / "instructions.tsv").exists()):
+            print("| " + " | ".join(row) + " |")
+        return
     unknown = set(arguments) - {"--quick", "--no-instructions"}
     if unknown:
         sys.exit(f"unknown argument {sorted(unknown)[0]}; --quick and --no-instructions are known")
@@ -78,7 +79,8 @@ def main() -> None:
         step(f"{number} of {number}: instructions.sh", ["bash", str(HERE / "instructions.sh")])
     else:
         print("\ninstructions not counted: valgrind is missing or --no-instructions was given")
-    show_goals(counted)
+    print("\n== goals\n")
+    print(table(("goal", "at most", "measured", ""), goals_of_last_run(counted)))
 
 
 if __name__ == "__main__":
