@@ -119,7 +119,9 @@ fuzz: $(STAMP)/system-fuzz ## Run each libFuzzer target for FUZZ_SECONDS (60).
 	$(MAKE) --no-print-directory -C tests/core fuzz SECONDS=$(FUZZ_SECONDS) -j $$(nproc) --output-sync=target
 
 # Both builds go beside the release build, and tests/conftest.py refuses to run with any other core
-# than the one HEKA_TEST_CORE names. The packaging tests compile release builds only: left out.
+# than the one HEKA_TEST_CORE names. Left out are the tests that do not depend on the build: packaging
+# makes release builds of its own, tests/core sanitized and release programs of its own.
+SAME_TESTS := -m 'not packaging' --ignore=tests/core
 OTHER_BUILD = $(BIN)/python setup.py -q build --build-base build/$(1) --build-lib build/$(1)/lib
 WITH_BUILD = PYTHONSAFEPATH=1 PYTHONPATH=build/$(1)/lib HEKA_TEST_CORE=build/$(1)/lib
 
@@ -138,7 +140,7 @@ asan: build/asan/stamp $(STAMP)/extra-test ## Run the tests on a build with ASan
 	$(call WITH_BUILD,asan) PYTHONMALLOC=malloc HEKA_SANITIZER=1 \
 	    LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libstdc++.so.6)" \
 	    ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1 \
-	    $(BIN)/pytest -m 'not packaging' $(PYTEST_ARGS)
+	    $(BIN)/pytest $(SAME_TESTS) $(PYTEST_ARGS)
 
 build/debug/stamp: setup.py $(CORE) $(PACKAGE) | $(STAMP)/setuptools
 	rm -rf build/debug
@@ -147,7 +149,7 @@ build/debug/stamp: setup.py $(CORE) $(PACKAGE) | $(STAMP)/setuptools
 
 .PHONY: debug
 debug: build/debug/stamp $(STAMP)/extra-test ## Run the tests on a build with its assertions on.
-	$(call WITH_BUILD,debug) $(BIN)/pytest -m 'not packaging' $(PYTEST_ARGS)
+	$(call WITH_BUILD,debug) $(BIN)/pytest $(SAME_TESTS) $(PYTEST_ARGS)
 
 .PHONY: versions
 versions: $(STAMP)/build ## Run the tests on every other CPython 3.10 to 3.13 of this machine.
