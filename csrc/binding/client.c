@@ -1,89 +1,16 @@
 /* client.c -- the Emitter: a log call with its defaults, from arguments to a sink. */
-#include "client.h"
-
 #include <string.h>
 
 #include "args.h"
 #include "codec.h"
+#include "emitter.h"
 #include "errors.h"
 #include "head.h"
-#include "oversize.h"
 #include "send.h"
 #include "signer.h"
 #include "text.h"
 
-typedef struct {
-    PyObject_HEAD PyObject *open; /* owned: open(to) -> Sink, in Python */
-    PyObject *sinks;              /* owned dict: a str or tuple `to` -> its Sink */
-    PyObject *to;                 /* owned: where a call without `to` goes */
-    PyObject *default_sink;       /* owned: the Sink of `to`; NULL until it is needed */
-    PyObject *logger;             /* owned str of no subclass: the logger of a call without one */
-    PyObject *signer;             /* owned: SignerConfig or None */
-    PyObject *convert;            /* owned: called with values that have no type; NULL: none */
-    PyObject *capture; /* owned: called with each frame instead of sending it; NULL: none */
-    unsigned changes;  /* of `to`, and calls of forget(): an answer of open() from before is old */
-    double timeout;    /* seconds */
-    int32_t level;     /* the largest severity that is sent */
-    heka_oversize oversize;
-    bool use_repr; /* bad_values == 'repr' */
-} HekaEmitter;
-
-static const char *const oversize_names[] = {"truncate", "drop", "raise"};
-static const char *const bad_values_names[] = {"raise", "repr"};
-
-/* Index of the word in names[0..count); -1 with TypeError or ValueError. */
-static int
-read_word(PyObject *value, const char *name, const char *const *names, int count)
-{
-    if (!PyUnicode_Check(value)) {
-        return heka_type_error(name, "str", value);
-    }
-    for (int i = 0; i < count; i++) {
-        if (PyUnicode_CompareWithASCIIString(value, names[i]) == 0) {
-            return i;
-        }
-    }
-    if (count == 2) {
-        PyErr_Format(PyExc_ValueError, "%s must be '%s' or '%s', got %R", name, names[0], names[1],
-                     value);
-    } else {
-        PyErr_Format(PyExc_ValueError, "%s must be '%s', '%s' or '%s', got %R", name, names[0],
-                     names[1], names[2], value);
-    }
-    return -1;
-}
-
-static int
-read_timeout(PyObject *value, double *out)
-{
-    const double timeout = PyFloat_AsDouble(value);
-    if (timeout == -1.0 && PyErr_Occurred()) {
-        return -1;
-    }
-    if (!(timeout >= 0)) {
-        PyErr_Format(PyExc_ValueError, "timeout must be seconds, 0 or more, got %R", value);
-        return -1;
-    }
-    *out = timeout;
-    return 0;
-}
-
-static int
-read_callable(PyObject *value, const char *name, PyObject **out)
-{
-    if (value == NULL || value == Py_None) {
-        *out = NULL;
-        return 0;
-    }
-    if (!PyCallable_Check(value)) {
-        return heka_type_error(name, "callable or None", value);
-    }
-    *out = value;
-    return 0;
-}
-
-/* ---- where to
- * ------------------------------------------------------------------------------------ */
+/* ---- where to ---- */
 
 /* Asks Python for the sink of `to`; a new reference. */
 static PyObject *
@@ -137,8 +64,7 @@ find_sink(HekaEmitter *self, PyObject *to)
     return sink;
 }
 
-/* ---- the call
- * -------------------------------------------------------------------------------------- */
+/* ---- the call ---- */
 
 /* What one call asks for, its own words before the emitter's. */
 typedef struct {
@@ -191,24 +117,24 @@ read_request(HekaEmitter *self, heka_state *state, PyObject *const *in, request 
         return -1;
     }
     if (given(in[LOG_BAD_VALUES])) {
-        word = read_word(in[LOG_BAD_VALUES], "bad_values", bad_values_names, 2);
+        word = heka_read_bad_values(in[LOG_BAD_VALUES]);
         if (word < 0) {
             return -1;
         }
         r->policy.use_repr = word == 1;
     }
     if (given(in[LOG_DEFAULT]) &&
-        read_callable(in[LOG_DEFAULT], "default", &r->policy.convert) < 0) {
+        heka_read_callable(in[LOG_DEFAULT], "default", &r->policy.convert) < 0) {
         return -1;
     }
     if (given(in[LOG_OVERSIZE])) {
-        word = read_word(in[LOG_OVERSIZE], "oversize", oversize_names, 3);
+        word = heka_read_oversize(in[LOG_OVERSIZE]);
         if (word < 0) {
             return -1;
         }
         r->oversize = (heka_oversize)word;
     }
-    return given(in[LOG_TIMEOUT]) ? read_timeout(in[LOG_TIMEOUT], &r->timeout) : 0;
+    return given(in[LOG_TIMEOUT]) ? heka_read_timeout(in[LOG_TIMEOUT], &r->timeout) : 0;
 }
 
 /* Largest message that the sink takes, given what a frame adds to it. */
@@ -410,200 +336,7 @@ emitter_forget(PyObject *op, PyObject *const *args, Py_ssize_t nargs)
     Py_RETURN_NONE;
 }
 
-/* ---- settings
- * ---------------------------------------------------------------------------------------- */
-
-static int
-refuse_delete(const char *name)
-{
-    PyErr_Format(PyExc_AttributeError, "%s cannot be deleted", name);
-    return -1;
-}
-
-static PyObject *
-get_level(PyObject *op, void *closure)
-{
-    (void)closure;
-    return PyLong_FromLong(((HekaEmitter *)op)->level);
-}
-
-static int
-set_level(PyObject *op, PyObject *value, void *closure)
-{
-    (void)closure;
-    return value == NULL ? refuse_delete("level")
-                         : heka_read_int32(value, "level", &((HekaEmitter *)op)->level);
-}
-
-static PyObject *
-get_logger(PyObject *op, void *closure)
-{
-    (void)closure;
-    return Py_NewRef(((HekaEmitter *)op)->logger);
-}
-
-static int
-set_logger(PyObject *op, PyObject *value, void *closure)
-{
-    (void)closure;
-    if (value == NULL) {
-        return refuse_delete("logger");
-    }
-    if (heka_text_check(heka_state_of(op), "logger", value) < 0) {
-        return -1;
-    }
-    PyObject *logger = heka_text_exact(value);
-    if (logger == NULL) {
-        return -1;
-    }
-    Py_SETREF(((HekaEmitter *)op)->logger, logger);
-    return 0;
-}
-
-static PyObject *
-get_signer(PyObject *op, void *closure)
-{
-    (void)closure;
-    return Py_NewRef(((HekaEmitter *)op)->signer);
-}
-
-static int
-set_signer(PyObject *op, PyObject *value, void *closure)
-{
-    (void)closure;
-    const hk_identity *ignored;
-    if (value == NULL) {
-        return refuse_delete("signer");
-    }
-    if (heka_signer_borrow(heka_state_of(op), value, "signer", &ignored) < 0) {
-        return -1;
-    }
-    Py_SETREF(((HekaEmitter *)op)->signer, Py_NewRef(value));
-    return 0;
-}
-
-static PyObject *
-get_oversize(PyObject *op, void *closure)
-{
-    (void)closure;
-    return PyUnicode_FromString(oversize_names[((HekaEmitter *)op)->oversize]);
-}
-
-static int
-set_oversize(PyObject *op, PyObject *value, void *closure)
-{
-    (void)closure;
-    const int word =
-        value == NULL ? refuse_delete("oversize") : read_word(value, "oversize", oversize_names, 3);
-    if (word < 0) {
-        return -1;
-    }
-    ((HekaEmitter *)op)->oversize = (heka_oversize)word;
-    return 0;
-}
-
-static PyObject *
-get_bad_values(PyObject *op, void *closure)
-{
-    (void)closure;
-    return PyUnicode_FromString(bad_values_names[((HekaEmitter *)op)->use_repr ? 1 : 0]);
-}
-
-static int
-set_bad_values(PyObject *op, PyObject *value, void *closure)
-{
-    (void)closure;
-    const int word = value == NULL ? refuse_delete("bad_values")
-                                   : read_word(value, "bad_values", bad_values_names, 2);
-    if (word < 0) {
-        return -1;
-    }
-    ((HekaEmitter *)op)->use_repr = word == 1;
-    return 0;
-}
-
-static PyObject *
-get_timeout(PyObject *op, void *closure)
-{
-    (void)closure;
-    return PyFloat_FromDouble(((HekaEmitter *)op)->timeout);
-}
-
-static int
-set_timeout(PyObject *op, PyObject *value, void *closure)
-{
-    (void)closure;
-    return value == NULL ? refuse_delete("timeout")
-                         : read_timeout(value, &((HekaEmitter *)op)->timeout);
-}
-
-static PyObject *
-get_to(PyObject *op, void *closure)
-{
-    (void)closure;
-    return Py_NewRef(((HekaEmitter *)op)->to);
-}
-
-static int
-set_to(PyObject *op, PyObject *value, void *closure)
-{
-    (void)closure;
-    if (value == NULL) {
-        return refuse_delete("to");
-    }
-    HekaEmitter *self = (HekaEmitter *)op;
-    self->changes++;
-    Py_SETREF(self->to, Py_NewRef(value));
-    Py_CLEAR(self->default_sink);
-    return 0;
-}
-
-static PyObject *
-or_none(PyObject *value)
-{
-    return Py_NewRef(value == NULL ? Py_None : value);
-}
-
-static PyObject *
-get_default(PyObject *op, void *closure)
-{
-    (void)closure;
-    return or_none(((HekaEmitter *)op)->convert);
-}
-
-static int
-set_default(PyObject *op, PyObject *value, void *closure)
-{
-    (void)closure;
-    PyObject *callable = NULL;
-    if (read_callable(value, "default", &callable) < 0) {
-        return -1;
-    }
-    Py_XSETREF(((HekaEmitter *)op)->convert, Py_XNewRef(callable));
-    return 0;
-}
-
-static PyObject *
-get_capture(PyObject *op, void *closure)
-{
-    (void)closure;
-    return or_none(((HekaEmitter *)op)->capture);
-}
-
-static int
-set_capture(PyObject *op, PyObject *value, void *closure)
-{
-    (void)closure;
-    PyObject *callable = NULL;
-    if (read_callable(value, "capture", &callable) < 0) {
-        return -1;
-    }
-    Py_XSETREF(((HekaEmitter *)op)->capture, Py_XNewRef(callable));
-    return 0;
-}
-
-/* ---- the type
- * ------------------------------------------------------------------------------------------ */
+/* ---- the type ---- */
 
 static PyObject *
 emitter_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
@@ -686,21 +419,6 @@ emitter_dealloc(PyObject *op)
     Py_DECREF(tp);
 }
 
-static PyGetSetDef emitter_getset[] = {
-    {"logger", get_logger, set_logger, "The logger of a call that names none.", NULL},
-    {"level", get_level, set_level, "The largest severity that is sent; 7 sends all.", NULL},
-    {"signer", get_signer, set_signer, "Signs every message; a SignerConfig or None.", NULL},
-    {"oversize", get_oversize, set_oversize, "'truncate', 'drop' or 'raise'.", NULL},
-    {"bad_values", get_bad_values, set_bad_values, "'raise' or 'repr'.", NULL},
-    {"default", get_default, set_default,
-     "Called with a value that has no type on the wire, for one that has; or None.", NULL},
-    {"timeout", get_timeout, set_timeout, "Seconds that a call may take on the network.", NULL},
-    {"to", get_to, set_to, "Where a call without `to` goes.", NULL},
-    {"capture", get_capture, set_capture, "Called with each frame instead of sending it; or None.",
-     NULL},
-    {NULL, NULL, NULL, NULL, NULL},
-};
-
 PyDoc_STRVAR(
     log_doc,
     "log($self, type, logger=None, severity=6, fields=None, payload='', *, to=None, signer=None,\n"
@@ -749,7 +467,7 @@ static PyType_Slot emitter_slots[] = {
     {Py_tp_dealloc, emitter_dealloc},
     {Py_tp_traverse, emitter_traverse},
     {Py_tp_clear, emitter_clear},
-    {Py_tp_getset, emitter_getset},
+    {Py_tp_getset, heka_emitter_getset},
     {Py_tp_methods, emitter_methods},
     {0, NULL},
 };
@@ -769,29 +487,3 @@ heka_client_init(PyObject *module, heka_state *state)
                ? -1
                : PyModule_AddObjectRef(module, "Emitter", (PyObject *)state->emitter_type);
 }
-
-PyObject *
-heka_set_sources(PyObject *module, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
-{
-    static const uint8_t names[] = {HEKA_NAME_clock, HEKA_NAME_uuid};
-    static const heka_signature sig = {
-        .fname = "set_sources", .names = names, .count = 2, .required = 0, .positional = 2};
-    heka_state *state = heka_state_of_module(module);
-    PyObject *in[2];
-    PyObject *clock = NULL;
-    PyObject *uuid = NULL;
-    if (heka_parse_args(state, &sig, args, (size_t)nargs, kwnames, in) < 0 ||
-        read_callable(in[0], "clock", &clock) < 0 || read_callable(in[1], "uuid", &uuid) < 0) {
-        return NULL;
-    }
-    Py_XSETREF(state->clock_source, Py_XNewRef(clock));
-    Py_XSETREF(state->uuid_source, Py_XNewRef(uuid));
-    Py_RETURN_NONE;
-}
-
-const char heka_set_sources_doc[] = PyDoc_STR(
-    "set_sources(clock=None, uuid=None)\n--\n\n"
-    "Replace where new messages take their time and id from; for tests.\n\n"
-    "Args:\n"
-    "    clock: Called for the time in ns; None: the system's clock.\n"
-    "    uuid: Called for 16 bytes or a uuid.UUID; None: the generator.");

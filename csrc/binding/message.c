@@ -1,41 +1,16 @@
 /* message.c -- heka.Message: attributes as Python has them, fields as wire bytes. */
 #include "message.h"
 
-#include <stddef.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "args.h"
 #include "codec.h"
-#include "coerce.h"
-#include "core/hk_decode.h"
 #include "core/hk_uuid.h"
 #include "errors.h"
-#include "field.h"
 #include "head.h"
+#include "message_object.h"
 #include "refuse.h"
 #include "text.h"
-
-/* The fields stay wire bytes until somebody looks at them; the dict is then the truth, and the
- * bytes say what it was read from. Without the dict no cycle can pass through a message, so the
- * collector learns of it only then: a retained message costs nothing at each collection. */
-typedef struct {
-    PyObject_HEAD PyObject *type; /* owned str, as the next four */
-    PyObject *logger;
-    PyObject *payload;
-    PyObject *env_version;
-    PyObject *hostname;
-    PyObject *fields;  /* owned dict; NULL until first read */
-    uint8_t *wire;     /* owned: canonical fields; NULL when there are none */
-    size_t wire_len;   /* bytes */
-    int64_t timestamp; /* ns since the epoch */
-    int32_t severity;
-    int32_t pid;
-    uint8_t uuid[HK_UUID_SIZE];
-    bool irregular; /* on the wire a name came twice, or a field had no values */
-} HekaMessage;
-
-static const heka_policy strict = {.use_repr = false, .convert = NULL};
 
 static HekaMessage *
 message_alloc(PyTypeObject *type)
@@ -47,33 +22,7 @@ message_alloc(PyTypeObject *type)
     return self;
 }
 
-/* Takes a copy of the canonical fields. 0, or -1 with MemoryError. */
-static int
-keep_wire(HekaMessage *self, const uint8_t *data, size_t len)
-{
-    uint8_t *wire = NULL;
-    if (len > 0) {
-        wire = PyMem_Malloc(len);
-        if (wire == NULL) {
-            PyErr_NoMemory();
-            return -1;
-        }
-        memcpy(wire, data, len);
-    }
-    PyMem_Free(self->wire);
-    self->wire = wire;
-    self->wire_len = len;
-    return 0;
-}
-
-static inline hk_slice
-wire_of(const HekaMessage *self)
-{
-    return (hk_slice){self->wire, self->wire_len};
-}
-
-/* ---- construction ------------------------------------------------------------------------------
- */
+/* ---- construction ---- */
 
 static const uint8_t message_names[] = {
     HEKA_NAME_type,      HEKA_NAME_logger,      HEKA_NAME_severity,    HEKA_NAME_fields,
@@ -95,21 +44,6 @@ set_text(heka_state *state, PyObject **slot, const char *name, PyObject *value, 
     }
     *slot = heka_text_exact(value);
     return *slot == NULL ? -1 : 0;
-}
-
-static int
-take_fields(HekaMessage *self, heka_state *state, PyObject *fields)
-{
-    uint8_t block[HEKA_BLOCK];
-    hk_buffer out;
-    hk_buffer_init(&out, block, sizeof block, HK_LENGTH_MAX);
-    int result = heka_coerce_fields(state, fields, &strict, NULL, &out);
-    if (result == 0) {
-        result = keep_wire(self, out.data, out.len);
-        self->irregular = false;
-    }
-    hk_buffer_clear(&out);
-    return result;
 }
 
 static PyObject *
@@ -137,7 +71,7 @@ message_make(PyTypeObject *type, PyObject *const *in)
         (in[6] != NULL && in[6] != Py_None && heka_read_int32(in[6], "pid", &self->pid) < 0) ||
         heka_read_timestamp(state, in[8], in[10], &self->timestamp) < 0 ||
         heka_read_uuid(state, in[9], self->uuid) < 0 ||
-        (in[3] != NULL && in[3] != Py_None && take_fields(self, state, in[3]) < 0)) {
+        (in[3] != NULL && in[3] != Py_None && heka_message_take(self, state, in[3]) < 0)) {
         Py_DECREF(self);
         return NULL;
     }
@@ -197,95 +131,6 @@ message_dealloc(PyObject *op)
     Py_DECREF(tp);
 }
 
-/* ---- the fields as bytes, whoever holds the truth
- * ------------------------------------------------ */
-
-/* Appends wire fields that have values. */
-static hk_status
-append_sendable(hk_buffer *out, hk_slice fields)
-{
-    hk_field field;
-    hk_status status = HK_OK;
-    while (status == HK_OK && hk_field_next(&fields, &field)) {
-        if (field.values.len > 0) {
-            status = hk_buffer_append(out, field.whole.data, field.whole.len);
-        }
-    }
-    return status;
-}
-
-/* True when the dict still is what the wire says, though the wire says more than a dict can: a
- * second field of a name, a field without values. encoded: the dict's own bytes. -1: exception. */
-static int
-is_unchanged(heka_state *state, const heka_origin *origin, hk_slice encoded)
-{
-    bool repeated;
-    hk_buffer out;
-    hk_buffer_init(&out, NULL, 0, HK_LENGTH_MAX);
-    PyObject *pristine = heka_fields_from_wire(state, origin->wire, &repeated);
-    int result = pristine == NULL ? -1 : heka_coerce_fields(state, pristine, &strict, origin, &out);
-    if (result == 0) {
-        result = out.len == encoded.len &&
-                 (out.len == 0 || memcmp(out.data, encoded.data, out.len) == 0);
-    }
-    Py_XDECREF(pristine);
-    hk_buffer_clear(&out);
-    return result;
-}
-
-/* Appends the dict's fields, or the wire's where the dict still is what was read from them. */
-static int
-append_dict(HekaMessage *self, heka_state *state, hk_buffer *out)
-{
-    uint8_t block[512];
-    hk_buffer wire;
-    const size_t start = out->len;
-    int result = -1;
-
-    /* A copy, and a reference of our own: code of the user's that runs meanwhile may give the
-     * message other fields. */
-    PyObject *fields = Py_NewRef(self->fields);
-    hk_buffer_init(&wire, block, sizeof block, HK_LENGTH_MAX);
-    hk_status status = hk_buffer_append(&wire, self->wire, self->wire_len);
-    const heka_origin origin = {{wire.data, wire.len}};
-    const bool irregular = self->irregular;
-
-    if (status == HK_OK) {
-        result = heka_coerce_fields(state, fields, &strict, &origin, out);
-    }
-    if (result == 0 && irregular) {
-        result = is_unchanged(state, &origin, (hk_slice){out->data + start, out->len - start});
-        if (result == 1) {
-            out->len = start;
-            status = append_sendable(out, origin.wire);
-        }
-        result = result < 0 ? -1 : 0;
-    }
-    if (status != HK_OK) {
-        (void)heka_raise_status(state, status);
-        result = -1;
-    }
-    hk_buffer_clear(&wire);
-    Py_DECREF(fields);
-    return result;
-}
-
-/* Appends the fields as they are to be sent. 0, or -1 with FieldError, MemoryError. */
-static int
-append_fields(HekaMessage *self, heka_state *state, hk_buffer *out)
-{
-    if (self->fields != NULL) {
-        return append_dict(self, state, out);
-    }
-    const hk_status status = self->irregular ? append_sendable(out, wire_of(self))
-                                             : hk_buffer_append(out, self->wire, self->wire_len);
-    if (status != HK_OK) {
-        (void)heka_raise_status(state, status);
-        return -1;
-    }
-    return 0;
-}
-
 static int
 append_message(HekaMessage *self, heka_state *state, hk_buffer *out)
 {
@@ -305,7 +150,7 @@ append_message(HekaMessage *self, heka_state *state, hk_buffer *out)
         (void)heka_raise_status(state, status);
         return -1;
     }
-    return append_fields(self, state, out);
+    return heka_message_append(self, state, out);
 }
 
 /* The message as bytes, refused over `limit`. */
@@ -339,8 +184,7 @@ message_encode(PyObject *op, PyObject *ignored)
     return encode_within(op, HK_MESSAGE_MAX);
 }
 
-/* ---- decoding
- * ------------------------------------------------------------------------------------ */
+/* ---- decoding ---- */
 
 PyObject *
 heka_message_decode(heka_state *state, hk_slice data)
@@ -369,7 +213,7 @@ heka_message_decode(heka_state *state, hk_slice data)
         (self->payload = heka_text_new(state, m.payload)) == NULL ||
         (self->env_version = heka_text_new(state, m.env_version)) == NULL ||
         (self->hostname = heka_text_new(state, m.hostname)) == NULL ||
-        keep_wire(self, m.fields.data, m.fields.len) < 0) {
+        heka_message_keep(self, m.fields.data, m.fields.len) < 0) {
         Py_CLEAR(self);
     }
 done:
@@ -420,273 +264,7 @@ message_copy(PyObject *op, PyObject *ignored)
     return copy;
 }
 
-/* ---- attributes
- * ------------------------------------------------------------------------------------ */
-
-static PyObject **
-text_slot(PyObject *op, void *closure)
-{
-    return (PyObject **)(void *)((char *)op + (size_t)(uintptr_t)closure);
-}
-
-static PyObject *
-get_text(PyObject *op, void *closure)
-{
-    PyObject *value;
-    HEKA_BEGIN_CRITICAL_SECTION(op);
-    value = Py_NewRef(*text_slot(op, closure));
-    HEKA_END_CRITICAL_SECTION();
-    return value;
-}
-
-static const struct {
-    const char *name;
-    size_t offset;
-} texts[] = {
-    {"type", offsetof(HekaMessage, type)},
-    {"logger", offsetof(HekaMessage, logger)},
-    {"payload", offsetof(HekaMessage, payload)},
-    {"env_version", offsetof(HekaMessage, env_version)},
-    {"hostname", offsetof(HekaMessage, hostname)},
-};
-
-static int
-refuse_delete(const char *name)
-{
-    PyErr_Format(PyExc_AttributeError, "Message.%s cannot be deleted", name);
-    return -1;
-}
-
-static int
-set_text_attribute(PyObject *op, PyObject *value, void *closure)
-{
-    const char *name = "";
-    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
-        if (texts[i].offset == (size_t)(uintptr_t)closure) {
-            name = texts[i].name;
-        }
-    }
-    if (value == NULL) {
-        return refuse_delete(name);
-    }
-    if (heka_text_check(heka_state_of(op), name, value) < 0) {
-        return -1;
-    }
-    PyObject *text = heka_text_exact(value);
-    if (text == NULL) {
-        return -1;
-    }
-    HEKA_BEGIN_CRITICAL_SECTION(op);
-    Py_SETREF(*text_slot(op, closure), text);
-    HEKA_END_CRITICAL_SECTION();
-    return 0;
-}
-
-static PyObject *
-get_severity(PyObject *op, void *closure)
-{
-    (void)closure;
-    return PyLong_FromLong(((HekaMessage *)op)->severity);
-}
-
-static int
-set_severity(PyObject *op, PyObject *value, void *closure)
-{
-    (void)closure;
-    return value == NULL ? refuse_delete("severity")
-                         : heka_read_int32(value, "severity", &((HekaMessage *)op)->severity);
-}
-
-static PyObject *
-get_pid(PyObject *op, void *closure)
-{
-    (void)closure;
-    return PyLong_FromLong(((HekaMessage *)op)->pid);
-}
-
-static int
-set_pid(PyObject *op, PyObject *value, void *closure)
-{
-    (void)closure;
-    return value == NULL ? refuse_delete("pid")
-                         : heka_read_int32(value, "pid", &((HekaMessage *)op)->pid);
-}
-
-static PyObject *
-get_timestamp(PyObject *op, void *closure)
-{
-    (void)closure;
-    return PyLong_FromLongLong(((HekaMessage *)op)->timestamp);
-}
-
-static int
-set_timestamp(PyObject *op, PyObject *value, void *closure)
-{
-    (void)closure;
-    if (value != NULL && !PyIndex_Check(value)) {
-        return heka_type_error("timestamp", "nanoseconds since the epoch as int", value);
-    }
-    return value == NULL ? refuse_delete("timestamp")
-                         : heka_read_int64(value, "timestamp", &((HekaMessage *)op)->timestamp);
-}
-
-static PyObject *
-get_uuid(PyObject *op, void *closure)
-{
-    (void)closure;
-    return PyBytes_FromStringAndSize((const char *)((HekaMessage *)op)->uuid, HK_UUID_SIZE);
-}
-
-static int
-set_uuid(PyObject *op, PyObject *value, void *closure)
-{
-    (void)closure;
-    if (value == NULL) {
-        return refuse_delete("uuid");
-    }
-    if (value == Py_None) {
-        return heka_type_error("uuid", "16 bytes, uuid.UUID or str", value);
-    }
-    return heka_read_uuid(heka_state_of(op), value, ((HekaMessage *)op)->uuid);
-}
-
-/* A new dict of the wire's fields, read from a copy: making it may start a collection, and a
- * finalizer may give the message other fields. */
-static PyObject *
-fields_of(HekaMessage *self, bool *repeated)
-{
-    uint8_t block[512];
-    hk_buffer wire;
-    PyObject *fields = NULL;
-    hk_buffer_init(&wire, block, sizeof block, HK_LENGTH_MAX);
-    if (hk_buffer_append(&wire, self->wire, self->wire_len) != HK_OK) {
-        PyErr_NoMemory();
-    } else {
-        fields = heka_fields_from_wire(heka_state_of((PyObject *)self),
-                                       (hk_slice){wire.data, wire.len}, repeated);
-    }
-    hk_buffer_clear(&wire);
-    return fields;
-}
-
-static PyObject *
-get_fields(PyObject *op, void *closure)
-{
-    (void)closure;
-    HekaMessage *self = (HekaMessage *)op;
-    PyObject *fields = NULL;
-    HEKA_BEGIN_CRITICAL_SECTION(op);
-    if (self->fields == NULL) {
-        bool repeated;
-        PyObject *made = fields_of(self, &repeated);
-        if (made != NULL && self->fields == NULL) { /* a collection may have come in between */
-            self->fields = Py_NewRef(made);
-            self->irregular |= repeated;
-            if (!PyObject_GC_IsTracked(op)) { /* the collector itself may have cleared it */
-                PyObject_GC_Track(op);
-            }
-        }
-        Py_XDECREF(made);
-    }
-    fields = Py_XNewRef(self->fields);
-    HEKA_END_CRITICAL_SECTION();
-    return fields;
-}
-
-static int
-set_fields(PyObject *op, PyObject *value, void *closure)
-{
-    (void)closure;
-    HekaMessage *self = (HekaMessage *)op;
-    PyObject *empty = NULL;
-    int result;
-    if (value == NULL) {
-        return refuse_delete("fields");
-    }
-    if (value == Py_None) {
-        value = empty = PyDict_New();
-        if (empty == NULL) {
-            return -1;
-        }
-    }
-    HEKA_BEGIN_CRITICAL_SECTION(op);
-    result = take_fields(self, heka_state_of(op), value);
-    if (result == 0 && self->fields != NULL) {
-        PyObject_GC_UnTrack(op);
-        Py_CLEAR(self->fields); /* the next reader gets a dict of the new ones */
-    }
-    HEKA_END_CRITICAL_SECTION();
-    Py_XDECREF(empty);
-    return result;
-}
-
-/* ---- comparing and showing
- * --------------------------------------------------------------------------- */
-
-static int
-compare_fields(const void *left, const void *right)
-{
-    const hk_slice *a = left;
-    const hk_slice *b = right;
-    if (a->len != b->len) {
-        return a->len < b->len ? -1 : 1;
-    }
-    return memcmp(a->data, b->data, a->len);
-}
-
-/* The fields of a run, sorted; *count of them. NULL with MemoryError, or when there are none. */
-static hk_slice *
-sorted_fields(hk_slice fields, size_t *count)
-{
-    hk_field field;
-    hk_slice rest = fields;
-    hk_slice *list = NULL;
-    *count = 0;
-    while (hk_field_next(&rest, &field)) {
-        (*count)++;
-    }
-    if (*count > 0) {
-        list = PyMem_New(hk_slice, *count);
-        if (list == NULL) {
-            PyErr_NoMemory();
-            return NULL;
-        }
-        for (size_t i = 0; hk_field_next(&fields, &field); i++) {
-            list[i] = field.whole;
-        }
-        qsort(list, *count, sizeof *list, compare_fields);
-    }
-    return list;
-}
-
-/* Whether two runs hold the same fields in any order; -1 with MemoryError. */
-static int
-same_fields(hk_slice a, hk_slice b)
-{
-    size_t count_a = 0;
-    size_t count_b = 0;
-    int result = -1;
-    hk_slice *list_a = NULL;
-    hk_slice *list_b = NULL;
-
-    if (a.len != b.len) {
-        return 0;
-    }
-    if (a.len == 0 || memcmp(a.data, b.data, a.len) == 0) {
-        return 1;
-    }
-    list_a = sorted_fields(a, &count_a);
-    list_b = list_a == NULL ? NULL : sorted_fields(b, &count_b);
-    if (list_b != NULL) {
-        result = count_a == count_b;
-        for (size_t i = 0; i < count_a && result == 1; i++) {
-            result = compare_fields(&list_a[i], &list_b[i]) == 0;
-        }
-    }
-    PyMem_Free(list_b);
-    PyMem_Free(list_a);
-    return result;
-}
+/* ---- comparing and showing ---- */
 
 static int
 messages_equal(HekaMessage *a, HekaMessage *b, heka_state *state)
@@ -696,21 +274,19 @@ messages_equal(HekaMessage *a, HekaMessage *b, heka_state *state)
     int result = a->severity == b->severity && a->pid == b->pid && a->timestamp == b->timestamp &&
                  memcmp(a->uuid, b->uuid, HK_UUID_SIZE) == 0;
 
-    for (size_t i = 0; i < sizeof texts / sizeof texts[0] && result == 1; i++) {
-        void *offset = (void *)(uintptr_t)texts[i].offset;
-        result = PyObject_RichCompareBool(*text_slot((PyObject *)a, offset),
-                                          *text_slot((PyObject *)b, offset), Py_EQ);
+    for (size_t i = 0; i < HEKA_MESSAGE_TEXTS && result == 1; i++) {
+        result = PyObject_RichCompareBool(heka_message_text(a, i), heka_message_text(b, i), Py_EQ);
     }
     if (result != 1) {
         return result;
     }
     hk_buffer_init(&wire_a, NULL, 0, HK_LENGTH_MAX);
     hk_buffer_init(&wire_b, NULL, 0, HK_LENGTH_MAX);
-    if (append_fields(a, state, &wire_a) < 0 || append_fields(b, state, &wire_b) < 0) {
+    if (heka_message_append(a, state, &wire_a) < 0 || heka_message_append(b, state, &wire_b) < 0) {
         result = -1;
     } else {
-        result =
-            same_fields((hk_slice){wire_a.data, wire_a.len}, (hk_slice){wire_b.data, wire_b.len});
+        result = heka_same_fields((hk_slice){wire_a.data, wire_a.len},
+                                  (hk_slice){wire_b.data, wire_b.len});
     }
     hk_buffer_clear(&wire_b);
     hk_buffer_clear(&wire_a);
@@ -746,12 +322,13 @@ message_repr(PyObject *op)
     if (entered != 0) {
         return entered < 0 ? NULL : PyUnicode_FromString("Message(...)");
     }
-    PyObject *fields = self->fields == NULL ? fields_of(self, &repeated) : Py_NewRef(self->fields);
+    PyObject *fields =
+        self->fields == NULL ? heka_message_dict(self, &repeated) : Py_NewRef(self->fields);
     if (fields == NULL || (parts[5] = heka_safe_repr(fields, REPR_MAX)) == NULL) {
         goto done;
     }
-    for (size_t i = 0; i < 5; i++) {
-        parts[i] = heka_safe_repr(*text_slot(op, (void *)(uintptr_t)texts[i].offset), REPR_MAX);
+    for (size_t i = 0; i < HEKA_MESSAGE_TEXTS; i++) {
+        parts[i] = heka_safe_repr(heka_message_text(self, i), REPR_MAX);
         if (parts[i] == NULL) {
             goto done;
         }
@@ -771,31 +348,7 @@ done:
     return text;
 }
 
-/* ---- the type
- * --------------------------------------------------------------------------------------- */
-
-#define TEXT_ATTRIBUTE(name, doc)                                                     \
-    {                                                                                 \
-#name, get_text, set_text_attribute, doc, (void *)offsetof(HekaMessage, name) \
-    }
-
-static PyGetSetDef message_getset[] = {
-    TEXT_ATTRIBUTE(type, "What kind of message this is, e.g. 'counter'; receivers match on it."),
-    TEXT_ATTRIBUTE(logger, "Which part of the program speaks."),
-    TEXT_ATTRIBUTE(payload, "Free text."),
-    TEXT_ATTRIBUTE(env_version, "Version of the envelope, '0.8'."),
-    TEXT_ATTRIBUTE(hostname, "Name of the sending host."),
-    {"severity", get_severity, set_severity, "RFC 5424 severity, 0 (emergency) to 7 (debug).",
-     NULL},
-    {"pid", get_pid, set_pid, "Process id of the sender.", NULL},
-    {"timestamp", get_timestamp, set_timestamp, "Nanoseconds since the epoch, int.", NULL},
-    {"uuid", get_uuid, set_uuid, "16 bytes.", NULL},
-    {"fields", get_fields, set_fields,
-     "dict of name to heka.Field, built when it is first read. Change it freely: it is checked\n"
-     "when the message is encoded, and FieldError names what is wrong.",
-     NULL},
-    {NULL, NULL, NULL, NULL, NULL},
-};
+/* ---- the type ---- */
 
 static PyMethodDef message_methods[] = {
     {"encode", message_encode, METH_NOARGS,
@@ -842,7 +395,7 @@ static PyType_Slot message_slots[] = {
     {Py_tp_repr, message_repr},
     {Py_tp_richcompare, message_richcompare},
     {Py_tp_hash, PyObject_HashNotImplemented},
-    {Py_tp_getset, message_getset},
+    {Py_tp_getset, heka_message_getset},
     {Py_tp_methods, message_methods},
     {0, NULL},
 };

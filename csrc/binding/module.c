@@ -1,6 +1,6 @@
 /* module.c -- heka._core: the tables, and the order in which its parts are made. */
-#include "client.h"
 #include "codec.h"
+#include "sources.h"
 #include "state.h"
 
 #include "core/hk_uuid.h"

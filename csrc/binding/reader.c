@@ -11,16 +11,16 @@
 #include "state.h"
 #include "text.h"
 
-/* ---- Frame -------------------------------------------------------------------------------------
- */
+/* ---- Frame ---- */
 
 /* Tracked by the collector only once it holds a message, which is the one thing that could lead
  * back to it. */
 typedef struct {
-    PyObject_HEAD PyObject *payload; /* owned bytes: the message as it came */
-    PyObject *message;               /* owned Message; NULL until first read */
-    PyObject *signer;                /* owned str; NULL unless verified */
-    uint32_t version;                /* of the signer's key */
+    PyObject_HEAD
+    PyObject *payload; /* owned bytes: the message as it came */
+    PyObject *message; /* owned Message; NULL until first read */
+    PyObject *signer;  /* owned str; NULL unless verified */
+    uint32_t version;  /* of the signer's key */
 } HekaFrame;
 
 static PyObject *
@@ -158,11 +158,11 @@ static PyType_Spec frame_spec = {
     .slots = frame_slots,
 };
 
-/* ---- StreamReader
- * -------------------------------------------------------------------------------- */
+/* ---- StreamReader ---- */
 
 typedef struct {
-    PyObject_HEAD hk_reader reader;
+    PyObject_HEAD
+    hk_reader reader;
     hk_keyring *keys; /* owned; NULL: nothing is verified */
     bool busy;        /* inside feed(): what a finalizer must not enter again */
 } HekaReader;

@@ -130,8 +130,7 @@ heka_sink_send(HekaSink *sink, const uint8_t *data, size_t len, double timeout)
     return deliver(sink, data, len, n > 0 ? (size_t)n : 0, error, timeout);
 }
 
-/* ---- the type
- * ------------------------------------------------------------------------------------ */
+/* ---- the type ---- */
 
 static PyObject *
 sink_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)

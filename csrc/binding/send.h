@@ -11,8 +11,8 @@
 
 /* One destination as the hot path sees it. */
 typedef struct {
-    PyObject_HEAD PyObject
-        *deliver;        /* owned: deliver(frame, written, errno, timeout) -> bool, in Python */
+    PyObject_HEAD
+    PyObject *deliver;   /* owned: deliver(frame, written, errno, timeout) -> bool, in Python */
     PyObject *dropped;   /* owned dict: reason -> count */
     int fd;              /* connected and not ours to close; -1: go to Python */
     unsigned generation; /* fork generation that attached fd */

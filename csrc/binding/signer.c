@@ -11,10 +11,11 @@
 /* Attributes are immutable after construction; hk_sign works on a copy of the key state, so
  * threads may share a signer. Final, so PyType_GetModuleState(Py_TYPE(self)) finds our state. */
 typedef struct {
-    PyObject_HEAD PyObject *name; /* owned str, of no subclass */
-    PyObject *key;                /* owned bytes */
-    uint32_t version;             /* key version, as the receiver's configuration counts it */
-    hk_identity identity;         /* key state, never written after init; wiped on dealloc */
+    PyObject_HEAD
+    PyObject *name;       /* owned str, of no subclass */
+    PyObject *key;        /* owned bytes */
+    uint32_t version;     /* key version, as the receiver's configuration counts it */
+    hk_identity identity; /* key state, never written after init; wiped on dealloc */
 } HekaSigner;
 
 static const char *const hash_names[] = {"md5", "sha1"};

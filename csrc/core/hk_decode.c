@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-/* ---- the canonical tier -------------------------------------------------------------------- */
+/* ---- the canonical tier ---- */
 
 /* A cursor over bytes that must be canonical; the first byte that is not ends the reading. */
 typedef struct {
@@ -245,7 +245,7 @@ hk_value_next(hk_slice *values, hk_value_type type, hk_value *value)
     return true;
 }
 
-/* ---- the judge ------------------------------------------------------------------------------ */
+/* ---- the judge ---- */
 
 enum { WIRE_VARINT = 0, WIRE_FIXED64 = 1, WIRE_BYTES = 2, WIRE_FIXED32 = 5 };
 

@@ -86,7 +86,7 @@ hk_frame_seal(uint8_t *message, size_t len, const hk_identity *identity, uint8_t
     return HK_OK;
 }
 
-/* ---- reading a header ----------------------------------------------------------------------- */
+/* ---- reading a header ---- */
 
 #define KEY_MAX 5u /* bytes that protobuf's readers allow for a key, and for a length */
 

@@ -35,7 +35,7 @@ hk_reader_pending(const hk_reader *r)
     return r->chunk.len > 0 ? r->chunk.len - r->at : 0;
 }
 
-/* ---- the view: pending first, then the chunk itself ------------------------------------------ */
+/* ---- the view: pending first, then the chunk itself ---- */
 
 static hk_slice
 view(const hk_reader *r)
@@ -137,7 +137,7 @@ fill(hk_reader *r)
     return HK_ERR_TRUNCATED;
 }
 
-/* ---- one frame ------------------------------------------------------------------------------- */
+/* ---- one frame ---- */
 
 /* HK_OK: v starts with a whole header, *message_at is where its Message starts. HK_ERR_CORRUPT: it
  * starts no frame. HK_ERR_TRUNCATED: r->need says how many bytes make another look worth while. */

@@ -1,0 +1,122 @@
+/* classify.c -- what a value is, for the wire. */
+#include "classify.h"
+
+#include <string.h>
+
+#include "plain.h"
+
+static bool
+is_numpy_bool(const PyTypeObject *type)
+{
+    return strcmp(type->tp_name, "numpy.bool") == 0 || strcmp(type->tp_name, "numpy.bool_") == 0;
+}
+
+/* Whether __float__ tells the number that a value is. numpy gives one to each of its scalars: a
+ * complex number loses half of itself in it, a date raises. */
+static bool
+is_real(const PyTypeObject *type)
+{
+    const bool numpy = strncmp(type->tp_name, "numpy.", 6) == 0;
+    return type->tp_as_number != NULL && type->tp_as_number->nb_float != NULL &&
+           (!numpy || strncmp(type->tp_name + 6, "float", 5) == 0 ||
+            strcmp(type->tp_name + 6, "longdouble") == 0);
+}
+
+/* Replaces *value (owned) by what it stands for: an Enum by its value, a numpy array without
+ * dimensions, which says that it is iterable and is not, by its item. 1, 0: it stands for itself,
+ * or -1. */
+static int
+unwrap(heka_run *r, PyObject **value)
+{
+    PyTypeObject *type = Py_TYPE(*value);
+    PyObject *inner = NULL;
+    if (PyType_IsSubtype(type, (PyTypeObject *)r->state->enum_type)) {
+        inner = PyObject_GetAttrString(*value, "value");
+    } else if (type->tp_iter != NULL && PyIndex_Check(*value) && PyObject_Size(*value) < 0) {
+        if (!PyErr_ExceptionMatches(PyExc_TypeError)) {
+            return -1;
+        }
+        PyErr_Clear();
+        PyObject *item = PyObject_GetAttrString(*value, "item");
+        if (item == NULL) {
+            PyErr_Clear();
+            return 0;
+        }
+        inner = PyObject_CallNoArgs(item);
+        Py_DECREF(item);
+    } else {
+        return 0;
+    }
+    if (inner == NULL) {
+        return -1;
+    }
+    Py_SETREF(*value, inner);
+    return 1;
+}
+
+/* What a value is. *value (owned) may be replaced by what it stands for. */
+static heka_kind
+classify(heka_run *r, PyObject **value)
+{
+    for (int i = 0; i < 4; i++) { /* an Enum of an Enum of an Enum is somebody's joke */
+        const int plain = heka_plain_kind(*value);
+        if (plain >= 0) {
+            return (heka_kind)plain;
+        }
+        const int replaced = unwrap(r, value);
+        if (replaced < 0) {
+            return KIND_ERROR;
+        }
+        if (replaced == 0) {
+            break;
+        }
+    }
+    PyObject *v = *value;
+    if (PyUnicode_Check(v)) {
+        return KIND_STRING;
+    }
+    if (PyLong_Check(v)) {
+        return KIND_INTEGER;
+    }
+    if (PyFloat_Check(v)) {
+        return KIND_DOUBLE;
+    }
+    if (PyBytes_Check(v) || PyByteArray_Check(v) || PyMemoryView_Check(v)) {
+        return KIND_BYTES;
+    }
+    if (PyDict_Check(v)) {
+        return KIND_MAPPING;
+    }
+    if (v == Py_None) {
+        return KIND_UNKNOWN;
+    }
+    if (is_numpy_bool(Py_TYPE(v))) {
+        return KIND_BOOL;
+    }
+    const int mapping = PyObject_IsInstance(v, r->state->mapping_type);
+    if (mapping != 0) {
+        return mapping < 0 ? KIND_ERROR : KIND_MAPPING;
+    }
+    if (Py_TYPE(v)->tp_iter != NULL || PyList_Check(v) || PyTuple_Check(v)) {
+        return KIND_ITERABLE;
+    }
+    if (PyIndex_Check(v)) {
+        return KIND_INTEGER;
+    }
+    return is_real(Py_TYPE(v)) ? KIND_DOUBLE : KIND_UNKNOWN;
+}
+
+heka_kind
+heka_resolve(heka_run *r, PyObject **value)
+{
+    heka_kind k = classify(r, value);
+    if (k == KIND_UNKNOWN && r->policy->convert != NULL) {
+        PyObject *converted = PyObject_CallOneArg(r->policy->convert, *value);
+        if (converted == NULL) {
+            return KIND_ERROR;
+        }
+        Py_SETREF(*value, converted);
+        k = classify(r, value);
+    }
+    return k;
+}
