@@ -6,6 +6,7 @@ Knows the notation and nothing else: no names are resolved, no sockets opened.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypedDict
 from urllib.parse import parse_qsl, unquote
 
 from heka.defaults import DATAGRAM_MAX, DATAGRAM_SIZE, DEFAULT_PORT
@@ -23,6 +24,14 @@ EXPECTED = (
     "expected (host, port), 'host:port', '[::1]:5565', udp://host:port, tcp://host:port, "
     "unix:///path, unixgram:///path or file:///path"
 )
+
+
+class _Options(TypedDict, total=False):
+    """What stands behind ``?``."""
+
+    family: int
+    framed: bool
+    datagram: int
 
 
 @dataclass(frozen=True)
@@ -88,7 +97,8 @@ def parse(to: object) -> Address:
         raise ConfigError(f"{EXPECTED}, or an object with write(bytes); got {to!r}")
     scheme, separator, rest = to.partition("://")
     if not separator:
-        return Address("udp", **_host_port(to, to))
+        host, port = _host_port(to, to)
+        return Address("udp", host=host, port=port)
     if scheme == "tls":
         raise ConfigError(
             f"{to!r}: tls is not there yet; send over tcp:// to a TLS proxy on this host"
@@ -98,14 +108,15 @@ def parse(to: object) -> Address:
     rest, _, query = rest.partition("?")
     options = _options(scheme, query, to)
     if scheme in ("udp", "tcp"):
-        return Address(scheme, **_host_port(rest.rstrip("/"), to), **options)
+        host, port = _host_port(rest.rstrip("/"), to)
+        return Address(scheme, host=host, port=port, **options)
     path = unquote(rest)
     if not path or "\0" in path:
         raise ConfigError(f"{to!r}: expected a path, as in {scheme}:///var/run/heka.sock")
     return Address(scheme, path=path, **options)
 
 
-def _host_port(text: str, to: object) -> dict[str, object]:
+def _host_port(text: str, to: object) -> tuple[str, int]:
     """Split ``host:port``, ``[v6]:port``, ``:port`` or ``host``."""
     if text.startswith("["):
         host, bracket, rest = text[1:].partition("]")
@@ -116,10 +127,7 @@ def _host_port(text: str, to: object) -> dict[str, object]:
         raise ConfigError(f"{to!r}: an IPv6 address needs brackets, as in '[::1]:5565'")
     else:
         host, _, port = text.partition(":")
-    return {
-        "host": _host(host or "localhost", to),
-        "port": _port(port, to) if port else DEFAULT_PORT,
-    }
+    return _host(host or "localhost", to), _port(port, to) if port else DEFAULT_PORT
 
 
 def _host(host: str, to: object) -> str:
@@ -137,8 +145,8 @@ def _port(port: object, to: object) -> int:
     return port
 
 
-def _options(scheme: str, query: str, to: object) -> dict[str, object]:
-    options: dict[str, object] = {}
+def _options(scheme: str, query: str, to: object) -> _Options:
+    options: _Options = {}
     for name, value in parse_qsl(query, keep_blank_values=True):
         if name not in OPTIONS[scheme]:
             known = ", ".join(OPTIONS[scheme]) or "none"

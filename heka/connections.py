@@ -76,7 +76,7 @@ class HekaConnection:
     @property
     def socket(self) -> Any:
         """The connected socket, or what was put in its place."""
-        return self._replaced if self._replaced is not None else self._transport.socket
+        return self._replaced if self._replaced is not None else self._transport.connected
 
     @socket.setter
     def socket(self, value: Any) -> None:
@@ -107,7 +107,7 @@ class HekaConnection:
             return int(sock.send(data) or 0)
         if sock is None or self._pid != os.getpid():
             self.establish()
-            sock = self._transport.socket
+            sock = self._transport.connected
         try:
             send_all(
                 sock, data, time.monotonic() + self.timeout, datagram=self._address.is_datagram

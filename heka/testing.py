@@ -14,7 +14,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import overload
+from typing import Any, overload
 from uuid import UUID
 
 from heka._core import set_sources
@@ -98,7 +98,9 @@ def sources(
         set_sources()
 
 
-def _source(value: object) -> Callable[[], object] | None:
-    if value is None or callable(value):
-        return value
+def _source(value: Any) -> Callable[[], Any] | None:
+    if value is None:
+        return None
+    if callable(value):
+        return value  # type: ignore[no-any-return]  # callable() cannot say of what
     return itertools.repeat(value).__next__

@@ -29,11 +29,20 @@ class Transport(Protocol):
     come through ``send``.
     """
 
-    def is_open(self) -> bool: ...
-    def open(self, deadline: float) -> None: ...
-    def send(self, frame: bytes, deadline: float, start: int = 0) -> None: ...
-    def close(self) -> None: ...
-    def fileno(self) -> int | None: ...
+    def is_open(self) -> bool:
+        """Say whether ``send`` would find something to send on."""
+
+    def open(self, deadline: float) -> None:
+        """Connect, or open; OSError when that is not done by *deadline*."""
+
+    def send(self, frame: bytes, deadline: float, start: int = 0) -> None:
+        """Give ``frame[start:]`` to the kernel; OSError when not all of it is by *deadline*."""
+
+    def close(self) -> None:
+        """Close what is open, if anything is."""
+
+    def fileno(self) -> int | None:
+        """Return the descriptor to send on, or None."""
 
 
 def make(address: Address) -> Transport:
@@ -99,7 +108,7 @@ class SocketTransport:
         self._socket: socket.socket | None = None
 
     @property
-    def socket(self) -> socket.socket | None:
+    def connected(self) -> socket.socket | None:
         """The connected socket, or None."""
         return self._socket
 
@@ -173,9 +182,7 @@ class SocketTransport:
         """Send ``frame[start:]``; after an OSError a stream has to be closed."""
         if self._socket is None:
             raise OSError(errno.ENOTCONN, "not connected")
-        send_all(
-            self._socket, frame, deadline, datagram=self._address.is_datagram, start=start
-        )
+        send_all(self._socket, frame, deadline, datagram=self._address.is_datagram, start=start)
 
     def close(self) -> None:
         """Close the socket, if there is one."""
