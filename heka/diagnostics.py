@@ -6,11 +6,15 @@ Never through ``logging``: a handler that logs about itself is a loop.
 from __future__ import annotations
 
 import contextlib
+import select
 import sys
 import time
+from typing import TextIO
 
 #: Seconds between two lines about the same thing.
 INTERVAL = 60.0
+#: Characters of a line; a pipe that polls as writable takes as many without blocking.
+LINE_MAX = 1000
 
 
 class Reporter:
@@ -22,7 +26,7 @@ class Reporter:
         self._silent = 0
 
     def report(self, text: str) -> None:
-        """Write ``heka: text`` to stderr, unless that was done lately. Never raises."""
+        """Write ``heka: text`` to stderr, unless that was done lately. Never raises, nor blocks."""
         now = time.monotonic()
         if now < self._next:
             self._silent += 1
@@ -32,5 +36,21 @@ class Reporter:
         self._silent = 0
         # stderr may be None, closed, full or somebody's object: none of that is our caller's fault.
         with contextlib.suppress(Exception):
-            if sys.stderr is not None:
-                sys.stderr.write(f"heka: {text}{more}\n")
+            if sys.stderr is not None and _takes_bytes(sys.stderr):
+                sys.stderr.write(f"heka: {_printable(text)[:LINE_MAX]}{more}\n")
+
+
+def _takes_bytes(stream: TextIO) -> bool:
+    """Say whether writing to *stream* returns at once: nobody may be reading the pipe it is."""
+    try:
+        descriptor = stream.fileno()
+    except Exception:
+        return True  # an object in stderr's place, without a descriptor
+    poller = select.poll()
+    poller.register(descriptor, select.POLLOUT)
+    return bool(poller.poll(0))  # an error counts: writing then fails, and at once
+
+
+def _printable(text: str) -> str:
+    """Escape what a terminal would obey; paths and names may hold anything."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
