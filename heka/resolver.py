@@ -14,8 +14,14 @@ from typing import Any
 
 #: What connects: address family and the sockaddr of that family.
 Endpoint = tuple[int, Any]
+_Question = tuple[str, int, int]
 
 _FAMILIES = {0: socket.AF_UNSPEC, 4: socket.AF_INET, 6: socket.AF_INET6}
+#: Seconds that an answer waits for somebody to ask again. Without it, a name service slower than
+#: everybody's timeout would be asked for ever and never be heard.
+_KEPT = 300.0
+#: Names that are asked for at the same time: each that hangs costs a thread.
+_LOOKUPS_MAX = 64
 
 
 class ResolutionError(OSError):
@@ -25,40 +31,59 @@ class ResolutionError(OSError):
 class _Lookup:
     """One call of getaddrinfo, shared by all who wait for the same name."""
 
-    def __init__(self, host: str, port: int, family: int) -> None:
-        self._question = (host, port, family)
+    def __init__(self, question: _Question) -> None:
+        self._question = question
         self._done = threading.Event()
         self._answer: list[Endpoint] = []
-        self._error: OSError | None = None
+        self._problem = ""
+        self._finished = 0.0
 
-    def run(self) -> None:
-        host, port, family = self._question
+    def start(self) -> None:
+        """Ask in a new thread; RuntimeError without one."""
+        name = f"heka-resolve-{self._question[0]}"
+        threading.Thread(target=self._run, name=name, daemon=True).start()
+
+    def _run(self) -> None:
         try:
-            self._answer = _ask(host, port, family, 0)
-        except (OSError, UnicodeError) as error:  # UnicodeError: no IDNA form
-            self._error = ResolutionError(f"{host!r} does not resolve: {error}")
+            self._answer = _ask(*self._question, 0)
+        except Exception as error:  # UnicodeError where there is no IDNA form
+            self._problem = f"{self._question[0]!r} does not resolve: {error}"
         finally:
-            with _lock:
-                _running.pop(self._question, None)
+            self._finished = time.monotonic()
             self._done.set()
 
+    def is_done(self) -> bool:
+        """Say whether the answer is there."""
+        return self._done.is_set()
+
+    def is_of_use(self) -> bool:
+        """Say whether one who asks now may have the answer: it is to come, or good and recent."""
+        if not self._done.is_set():
+            return True
+        return not self._problem and time.monotonic() < self._finished + _KEPT
+
     def wait(self, deadline: float) -> list[Endpoint]:
-        if not self._done.wait(max(0.0, deadline - time.monotonic())):
+        left = max(0.0, deadline - time.monotonic())
+        if not self._done.wait(min(left, threading.TIMEOUT_MAX)):
             raise ResolutionError(f"{self._question[0]!r} did not resolve in time")
-        if self._error is not None:
-            raise self._error
+        with _lock:
+            if _lookups.get(self._question) is self:
+                del _lookups[self._question]
+        if self._problem:
+            raise ResolutionError(self._problem)
         return self._answer
 
 
-_lock = threading.Lock()
-_running: dict[tuple[str, int, int], _Lookup] = {}
+# Reentrant: a signal handler, or a finalizer, may log while its thread is in here.
+_lock = threading.RLock()
+_lookups: dict[_Question, _Lookup] = {}
 
 
 def _forget_parent() -> None:
     """Drop what only the parent process's threads could have finished."""
     global _lock
-    _lock = threading.Lock()
-    _running.clear()
+    _lock = threading.RLock()
+    _lookups.clear()
 
 
 os.register_at_fork(after_in_child=_forget_parent)
@@ -67,6 +92,28 @@ os.register_at_fork(after_in_child=_forget_parent)
 def _ask(host: str, port: int, family: int, flags: int) -> list[Endpoint]:
     infos = socket.getaddrinfo(host, port, _FAMILIES[family], socket.SOCK_STREAM, 0, flags)
     return list(dict.fromkeys((info[0], info[4]) for info in infos))
+
+
+def _find_lookup(question: _Question) -> _Lookup:
+    """Return the lookup that runs for *question*, or start one."""
+    with _lock:
+        lookup = _lookups.get(question)
+        if lookup is not None and lookup.is_of_use():
+            return lookup
+        if len(_lookups) >= _LOOKUPS_MAX:
+            for old in [old for old, its in _lookups.items() if its.is_done()]:
+                del _lookups[old]
+        if len(_lookups) >= _LOOKUPS_MAX:
+            raise ResolutionError(
+                f"{question[0]!r} is not asked for: {_LOOKUPS_MAX} names are waiting for an answer"
+            )
+        lookup = _lookups[question] = _Lookup(question)
+        try:
+            lookup.start()
+        except BaseException:
+            _lookups.pop(question, None)
+            raise
+        return lookup
 
 
 def resolve(host: str, port: int, family: int, deadline: float) -> list[Endpoint]:
@@ -79,9 +126,11 @@ def resolve(host: str, port: int, family: int, deadline: float) -> list[Endpoint
         deadline: ``time.monotonic()`` after which nobody waits for the answer.
 
     Raises:
-        ResolutionError: No answer, or not in time; a thread may go on waiting for one.
+        ResolutionError: No answer, or not in time; a thread may go on waiting for one, and what it
+            hears is kept for who asks next.
     """
-    if host == "localhost" or host.endswith(".localhost"):  # RFC 6761, 6.3
+    name = host.lower().removesuffix(".")
+    if name == "localhost" or name.endswith(".localhost"):  # RFC 6761, 6.3
         loopback: list[Endpoint] = [
             (socket.AF_INET, ("127.0.0.1", port)),
             (socket.AF_INET6, ("::1", port, 0, 0)),
@@ -93,16 +142,8 @@ def resolve(host: str, port: int, family: int, deadline: float) -> list[Endpoint
         pass  # a name, not an address
     except UnicodeError as error:
         raise ResolutionError(f"{host!r} is no host name: {error}") from None
-
-    question = (host, port, family)
-    with _lock:
-        lookup = _running.get(question)
-        if lookup is None:
-            lookup = _running[question] = _Lookup(*question)
-            thread = threading.Thread(target=lookup.run, name=f"heka-resolve-{host}", daemon=True)
-            try:
-                thread.start()
-            except RuntimeError as error:  # no threads left, or the interpreter is closing
-                del _running[question]
-                raise ResolutionError(f"{host!r} cannot be resolved: {error}") from None
+    try:
+        lookup = _find_lookup((host, port, family))
+    except RuntimeError as error:  # no threads left, or the interpreter is closing
+        raise ResolutionError(f"{host!r} cannot be resolved: {error}") from None
     return lookup.wait(deadline)
