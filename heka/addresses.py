@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TypedDict
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl, quote, unquote
 
 from heka.defaults import DATAGRAM_MAX, DATAGRAM_SIZE, DEFAULT_PORT
 from heka.exceptions import ConfigError
@@ -78,7 +78,8 @@ class Address:
         if self.scheme in ("udp", "tcp"):
             host = f"[{self.host}]" if ":" in self.host else self.host
             return f"{self.scheme}://{host}:{self.port}{query}"
-        return f"{self.scheme}://{self.path}{query}"
+        path = quote(self.path, safe="/@:,+=~", errors="surrogateescape")
+        return f"{self.scheme}://{path}{query}"
 
 
 def parse(to: object) -> Address:
@@ -110,7 +111,7 @@ def parse(to: object) -> Address:
     if scheme in ("udp", "tcp"):
         host, port = _host_port(rest.rstrip("/"), to)
         return Address(scheme, host=host, port=port, **options)
-    path = unquote(rest)
+    path = unquote(rest, errors="surrogateescape")
     if not path or "\0" in path:
         raise ConfigError(f"{to!r}: expected a path, as in {scheme}:///var/run/heka.sock")
     return Address(scheme, path=path, **options)
