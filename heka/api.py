@@ -23,12 +23,19 @@ from heka.exceptions import ConfigError
 DESTINATIONS_MAX = 256
 
 _ABSENT: Final[Any] = object()
-_lock = threading.Lock()
-_open: dict[Address | str | int, Destination | StreamDestination | NoDestination] = {}
-_retired: list[dict[str, Any]] = []
+_AnyDestination = Destination | StreamDestination | NoDestination
+_Key = Address | str | int
+
+# Reentrant: a signal handler, or a finalizer, may log while its thread is in here.
+_lock = threading.RLock()
+_open: dict[_Key, _AnyDestination] = {}
+#: Closed ones, some of whose frames may still be on their way.
+_retired: list[_AnyDestination] = []
+#: The account of those of which none is; empty or one.
+_settled: list[dict[str, Any]] = []
 
 
-def _key_of(to: object) -> Address | str | int:
+def _key_of(to: object) -> _Key:
     """Return what *to* is kept under: an address, a wrong ``$HEKA_TO``, or a stream's id."""
     if to is None:
         to = os.environ.get(TO_VARIABLE)
@@ -41,7 +48,7 @@ def _key_of(to: object) -> Address | str | int:
     return parse(to)
 
 
-def _make(key: Address | str | int, to: object) -> Destination | StreamDestination | NoDestination:
+def _make(key: _Key, to: object) -> _AnyDestination:
     if isinstance(key, Address):
         return Destination(key)
     if isinstance(key, int):
@@ -62,21 +69,29 @@ def _find(to: object) -> Sink:
     key = _key_of(to)
     with _lock:
         destination = _open.get(key)
-        if destination is None:
-            destination = _open[key] = _make(key, to)
+    if destination is None:
+        made = _make(key, to)  # without the lock: it asks a stream, which may do anything
+        with _lock:
+            destination = _open.setdefault(key, made)
             if len(_open) > DESTINATIONS_MAX:
                 _retire(next(iter(_open)))
     return destination.sink
 
 
-def _retire(key: Address | str | int) -> None:
+def _retire(key: _Key) -> None:
     """Close one destination and keep its account."""
     destination = _open.pop(key)
-    _emitter.forget()
+    _retired.append(destination)
     destination.close()
-    _retired.append(destination.stats())
+    _emitter.forget()
     if len(_retired) > DESTINATIONS_MAX:
-        _retired[:] = [_sum(_retired)]
+        # The newer half may just have been found by a call that has not come to it yet.
+        old = _retired[: DESTINATIONS_MAX // 2]
+        done = [destination for destination in old if not destination.sink.pending]
+        kept = [destination for destination in _retired if destination not in done]
+        total = [_sum([*_settled, *(destination.stats() for destination in done)])]
+        _settled[:] = total
+        _retired[:] = kept
 
 
 _emitter = Emitter(_find)
@@ -147,11 +162,17 @@ def stats() -> dict[str, Any]:
     Returns:
         ``offered``, ``sent`` (the kernel has them), ``bytes`` of those, ``reconnects``, and
         ``dropped`` as {reason: count}; offered = sent + the sum of dropped. ``destinations`` holds
-        the same for each destination that is open, by its URL.
+        the same for each destination that is open, by its URL, or its type where ``to`` was an
+        object with ``write``. A message that is still on its way is not counted yet.
     """
     with _lock:
-        each = {destination.name: destination.stats() for destination in _open.values()}
-        totals = _sum([*_retired, *(destination.stats() for destination in _open.values())])
+        each: dict[str, dict[str, Any]] = {}
+        for destination in list(_open.values()):
+            account = destination.stats()
+            name = destination.name  # of streams: of their type
+            each[name] = _sum([each[name], account]) if name in each else account
+        closed = [destination.stats() for destination in list(_retired)]
+        totals = _sum([*_settled, *closed, *each.values()])
     totals["destinations"] = each
     return totals
 
@@ -167,10 +188,11 @@ def flush(timeout: float = 1.0) -> bool:
 def _forget_parent() -> None:
     """Start a child process with its own account and its own connections."""
     global _lock
-    _lock = threading.Lock()
+    _lock = threading.RLock()
     _emitter.forget()
     _open.clear()
     _retired.clear()
+    _settled.clear()
 
 
 os.register_at_fork(after_in_child=_forget_parent)

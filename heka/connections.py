@@ -13,21 +13,22 @@ from heka.exceptions import ConfigError, EncodeError
 from heka.framing import frame
 from heka.message import Message
 from heka.signing import SignerConfig
-from heka.transports import SocketTransport, send_all
+from heka.transports import NothingSentError, SocketTransport, send_all
 
 
 class HekaConnection:
     """Send framed messages to one address; unlike ``heka.log``, OSError is the caller's.
 
     Safe across ``fork()``: a child connects for itself. One thread at a time, except over UDP and
-    unix datagrams, where the kernel sends each frame whole.
+    unix datagrams once they are connected, where the kernel sends each frame whole.
 
     Attributes:
         address: As it was given.
         host, port: Of a UDP or TCP address, else ``""`` and 0.
         signer_config: Signs every frame, or None.
-        socket: The connected socket; None before it is established. An object that is put in its
-            place is called: ``socket.send(frame)``.
+        socket: The connected socket; None before it is established. What is put in its place, if
+            it is no plain ``socket.socket`` (a mock, a TLS socket), is called:
+            ``socket.send(frame)``, again with the rest when it says that it took a part.
         timeout: Seconds that connecting, and each send, may take.
     """
 
@@ -103,8 +104,8 @@ class HekaConnection:
                 f"which ?datagram= changes"
             )
         sock = self.socket
-        if sock is not None and not isinstance(sock, socket.socket):
-            return int(sock.send(data) or 0)
+        if sock is not None and type(sock) is not socket.socket:
+            return self._send_through(sock, data)
         if sock is None or self._pid != os.getpid():
             self.establish()
             sock = self._transport.connected
@@ -112,11 +113,24 @@ class HekaConnection:
             send_all(
                 sock, data, time.monotonic() + self.timeout, datagram=self._address.is_datagram
             )
+        except NothingSentError:
+            raise  # a slow peer, between two frames
         except BaseException:
             if not self._address.is_datagram:
                 self.close()  # the peer may have half a frame
             raise
         return len(data)
+
+    def _send_through(self, other: Any, data: bytes) -> int:
+        """Call what stands in the socket's place; it need not say how much it took."""
+        taken = other.send(data)
+        if not isinstance(taken, int) or self._address.is_datagram:
+            return taken if isinstance(taken, int) else len(data)
+        at = taken
+        while taken > 0 and at < len(data):
+            taken = other.send(data[at:])
+            at += taken
+        return at
 
     def send_message(self, message: Message) -> None:
         """Encode *message* and send it."""

@@ -1,14 +1,17 @@
 """Where frames go: a sink for the hot path, and what happens when it cannot take one.
 
 ``heka._core.Sink`` sends on a connected descriptor, and comes here for everything else: to connect,
-to wait, to give up and to count. A destination that failed is in back-off, and drops at once until
-its time is up.
+to wait, and to give up; it counts what comes of it. A destination that failed is in back-off, and
+drops at once until its time is up.
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import io
 import os
+import queue
 import threading
 import time
 import weakref
@@ -19,30 +22,59 @@ from heka.addresses import Address
 from heka.defaults import BACKOFF_FIRST, BACKOFF_MAX
 from heka.diagnostics import Reporter
 from heka.resolver import ResolutionError
-from heka.transports import WOULD_BLOCK, Transport, make
+from heka.transports import WOULD_BLOCK, NothingSentError, Transport, make
 
 _REASONS = {
     errno.ECONNREFUSED: "refused",
     errno.ENOENT: "refused",  # a unix socket that nobody has bound
+    errno.ENXIO: "refused",  # a FIFO that nobody reads
     errno.EMSGSIZE: "oversize",
     errno.EPIPE: "closed",
     errno.ECONNRESET: "closed",
     errno.ENETUNREACH: "unreachable",
     errno.EHOSTUNREACH: "unreachable",
 }
+#: Seconds after which one who waits looks for itself, should nobody have called it.
+_RECHECK = 0.05
 
 
-def reason_of(error: OSError) -> str:
-    """Return the word that counts *error* in ``stats()['dropped']``."""
-    if isinstance(error, ResolutionError):
+def reason_of(failure: Exception) -> str:
+    """Return the word that counts *failure* in ``stats()['dropped']``."""
+    if isinstance(failure, ResolutionError):
         return "unresolved"
-    if isinstance(error, TimeoutError):
+    if isinstance(failure, TimeoutError):
         return "timeout"
-    return _REASONS.get(error.errno or 0, "error")
+    return _REASONS.get(getattr(failure, "errno", None) or 0, "error")
+
+
+class _Bell:
+    """Wakes one who waits. No lock is held by anyone, so none is lost with its holder."""
+
+    def __init__(self) -> None:
+        self._rings: queue.SimpleQueue[None] = queue.SimpleQueue()
+
+    def ring(self) -> None:
+        """Wake one; with nobody waiting, the next who would wait does not."""
+        if self._rings.empty():
+            self._rings.put(None)
+
+    def wait(self, deadline: float) -> bool:
+        """Wait for a ring, not for long: the caller looks and comes back. False: time is over."""
+        left = deadline - time.monotonic()
+        if left <= 0:
+            return False
+        with contextlib.suppress(queue.Empty):
+            self._rings.get(timeout=min(left, _RECHECK))
+        return True
 
 
 class Destination:
-    """One address, its connection, its back-off and its account."""
+    """One address, its connection, its back-off and its account.
+
+    The connection belongs to the hot path, or to the one call whose ticket ``sink.acquire`` has
+    taken (a frame of which the hot path has sent a part brings its ticket along): only that call
+    may send on it or close it, until ``sink.release`` gives it back between two frames.
+    """
 
     def __init__(self, address: Address) -> None:
         """Prepare to send to *address*; it is connected by the first frame."""
@@ -52,147 +84,152 @@ class Destination:
         self.sink.framed = address.framed
         self.reconnects = 0
         self._address = address
-        self._transport: Transport = make(address)
         self._reporter = Reporter()
-        self._closed = False
-        self._reset()
+        self._start()
         _all.add(self)
 
-    def _reset(self) -> None:
-        """Start without a connection and without a past."""
-        self._idle = threading.Condition(threading.Lock())
+    def _start(self) -> None:
+        """Begin without a connection and without a past."""
+        # Anew: in a child process, a call that was interrupted by the fork may still hold the old.
+        self._transport: Transport = make(self._address)
+        self._bell = _Bell()
+        self._holder = 0  # the thread whose call has the connection
         self._failures = 0
         self._retry_at = 0.0
         self._connected_once = False
-        self.sink.detach()
-        self.sink.release()
-        self._transport.close()
+        self.sink.reset()
+
+    def leave_to_parent(self) -> None:
+        """Start anew in a child process; what is connected stays the parent's."""
+        inherited = self._transport
+        self._start()
+        with contextlib.suppress(OSError):
+            inherited.close()
 
     # ---- called by the sink -----------------------------------------------------------------
 
-    def _deliver(self, frame: bytes, written: int, error: int, timeout: float) -> bool:
-        """Send what the hot path could not: True when the kernel has it, else it is counted.
+    def _deliver(
+        self, frame: bytes, written: int, error: int, timeout: float, ticket: int
+    ) -> bool | str:
+        """Send what the hot path could not: True when the kernel has it, else why it is dropped.
 
         Args:
             frame: The whole frame.
-            written: Bytes of it that the hot path has written; then this thread alone may go on.
+            written: Bytes of it that the hot path has written; then this call has the connection.
             error: The errno that stopped the hot path, 0 when it had no descriptor.
             timeout: Seconds for everything together.
+            ticket: What this call owns the connection with.
         """
         deadline = time.monotonic() + timeout
-        if written:
-            with self._idle:
-                return self._finish(frame, written, deadline)
-        if time.monotonic() < self._retry_at:
-            return self._drop("backoff")
-        if not self._idle.acquire(timeout=min(timeout, threading.TIMEOUT_MAX)):
-            return self._drop("timeout")
+        if not written:
+            reason = self._enter(ticket, deadline)
+            if reason:
+                return reason
+        self._holder = threading.get_ident()
+        transport = self._transport
         try:
-            if not self._wait_idle(deadline):
-                return self._drop("timeout")
-            if self._closed:
-                return self._drop("closed")
-            if time.monotonic() < self._retry_at:  # another thread has just failed
-                return self._drop("backoff")
-            return self._send(frame, error, deadline)
-        finally:
-            self._idle.release()
-
-    def _wait_idle(self, deadline: float) -> bool:
-        """Take the descriptor from the hot path, and wait for the frame it may have begun."""
-        self.sink.detach()
-        while self.sink.busy:
-            if not self._idle.wait(max(0.0, deadline - time.monotonic())) and self.sink.busy:
-                return False
-            self.sink.detach()
+            if not written:
+                self._connect(transport, error, deadline)
+            transport.send(frame, deadline, written)
+        except Exception as failure:
+            return self._fail(transport, failure, ticket)
+        except BaseException:  # KeyboardInterrupt: the peer may have half a frame
+            self._holder = 0
+            transport.close()
+            raise  # which the sink notices: it marks the connection torn, and frees it
+        self._failures = 0
+        self._retry_at = 0.0
+        self._leave(ticket, transport.fileno())
         return True
 
-    def _send(self, frame: bytes, error: int, deadline: float) -> bool:
-        if error and error not in WOULD_BLOCK and error != errno.EMSGSIZE:
-            self._transport.close()  # the peer has gone; nothing of this frame was written
-        try:
-            if not self._transport.is_open():
-                self._transport.open(deadline)
-                self.reconnects += self._connected_once
-                self._connected_once = True
-            self._transport.send(frame, deadline)
-        except OSError as failure:
-            return self._fail(failure)
-        except BaseException:  # KeyboardInterrupt: the peer may have half a frame
+    def _enter(self, ticket: int, deadline: float) -> str:
+        """Get the connection for *ticket*; else return the reason why the frame is dropped."""
+        reason = self._refusal()
+        if reason:
+            return reason
+        while not self.sink.acquire(ticket):
+            if self._holder == threading.get_ident():
+                return "reentrant"  # a signal handler, or a finalizer: waiting would be for itself
+            if not self._bell.wait(deadline):
+                return "timeout"
+        if self.sink.torn:
             self._transport.close()
-            raise
-        return self._succeed()
+        reason = self._refusal()  # another thread may have failed meanwhile
+        if reason:
+            self._leave(ticket, None)
+        return reason
 
-    def _finish(self, frame: bytes, written: int, deadline: float) -> bool:
-        """Write the rest of a frame that the hot path has begun."""
-        try:
-            self._transport.send(frame, deadline, written)
-        except OSError as failure:
-            return self._fail(failure)
-        except BaseException:
-            self._transport.close()
-            raise
-        else:
-            return self._succeed()
-        finally:
-            self.sink.release()
-            self._idle.notify_all()
+    def _refusal(self) -> str:
+        if self.sink.closed:
+            return "closed"
+        return "backoff" if time.monotonic() < self._retry_at else ""
+
+    def _connect(self, transport: Transport, error: int, deadline: float) -> None:
+        """Have *transport* open, anew where the hot path saw that the peer has gone."""
+        if error and error not in WOULD_BLOCK and error != errno.EMSGSIZE:
+            transport.close()
+        if transport.is_open():
+            return
+        transport.open(deadline)
+        if transport is not self._transport:
+            raise OSError(errno.ECANCELED, "this is a child process now, and not its connection")
+        self.reconnects += self._connected_once
+        self._connected_once = True
 
     # ---- outcomes ---------------------------------------------------------------------------
 
-    def _succeed(self) -> bool:
-        self._failures = 0
-        descriptor = self._transport.fileno()
-        if descriptor is not None:
-            self.sink.attach(descriptor, datagram=self._address.is_datagram)
-        return True
+    def _leave(self, ticket: int, descriptor: int | None) -> None:
+        """Give the connection back, to the hot path where there is a *descriptor* for it."""
+        self._holder = 0
+        self.sink.release(
+            ticket, -1 if descriptor is None else descriptor, self._address.is_datagram
+        )
+        if self.sink.closed:
+            self._hang_up()
+        self._bell.ring()
 
-    def _fail(self, failure: OSError) -> bool:
+    def _fail(self, transport: Transport, failure: Exception, ticket: int) -> str:
         reason = reason_of(failure)
         if reason == "oversize":  # the frame's fault, not the destination's
-            return self._drop(reason)
-        self._transport.close()
+            self._leave(ticket, transport.fileno())
+            return reason
+        # A peer that is slow gets a second chance before its connection is given up.
+        if not isinstance(failure, NothingSentError) or self._failures:
+            transport.close()
         wait = min(BACKOFF_MAX, BACKOFF_FIRST * 2**self._failures)
         self._failures = min(self._failures + 1, 32)
         self._retry_at = time.monotonic() + wait
+        self._leave(ticket, None)
         self._reporter.report(
             f"cannot send to {self.name} ({reason}): {failure}; messages are dropped and counted, "
             f"next try in {wait:.1f} s"
         )
-        return self._drop(reason)
-
-    def _drop(self, reason: str) -> bool:
-        self.sink.drop(reason)
-        return False
+        return reason
 
     # ---- called by heka.api -----------------------------------------------------------------
 
     def flush(self, deadline: float) -> bool:
         """Wait until no frame is half written; True when that is so."""
-        if not self._idle.acquire(timeout=max(0.0, deadline - time.monotonic())):
-            return False
-        try:
-            return self._wait_idle(deadline) and self._reattach()
-        finally:
-            self._idle.release()
-
-    def _reattach(self) -> bool:
-        descriptor = self._transport.fileno()
-        if descriptor is not None and not self._closed:
-            self.sink.attach(descriptor, datagram=self._address.is_datagram)
+        while self.sink.busy:
+            if self._holder == threading.get_ident() or not self._bell.wait(deadline):
+                return False
+        self._bell.ring()  # for whoever else has waited
         return True
 
     def close(self) -> None:
-        """Close the connection; what is offered from now on is dropped as 'closed'."""
-        with self._idle:
-            self._closed = True
-            self.sink.detach()
-            if not self.sink.busy:
-                self._transport.close()
+        """Close the connection, or let the call that has it do so; what comes now is dropped."""
+        self.sink.close()
+        self._hang_up()
+
+    def _hang_up(self) -> None:
+        ticket = self.sink.acquire()
+        if ticket:
+            self._transport.close()
+            self.sink.release(ticket)
 
     def stats(self) -> dict[str, Any]:
         """Return the account: offered = sent + the sum of dropped."""
-        return account(self.sink, self.reconnects)
+        return {**self.sink.counts(), "reconnects": self.reconnects}
 
 
 class StreamDestination:
@@ -203,17 +240,37 @@ class StreamDestination:
         self.name = f"{type(stream).__module__}.{type(stream).__qualname__}"
         self.stream = stream
         self.sink = Sink(self._deliver)
-        self.sink.max_frame = getattr(stream, "max_frame", None) or 0
+        limit = getattr(stream, "max_frame", 0)
+        self.sink.max_frame = limit if isinstance(limit, int) else 0  # None, or a mock: no limit
+        self._writing: set[int] = set()
         self._reporter = Reporter()
 
-    def _deliver(self, frame: bytes, written: int, error: int, timeout: float) -> bool:
+    def _deliver(
+        self, frame: bytes, written: int, error: int, timeout: float, ticket: int
+    ) -> bool | str:
+        me = threading.get_ident()
+        if me in self._writing:
+            return "reentrant"  # its write() logs, which would never end
+        self._writing.add(me)
         try:
-            self.stream.write(frame)
+            self._write(frame)
         except Exception as failure:
-            self.sink.drop("error")
             self._reporter.report(f"{self.name}.write() raised {failure!r}; the message is dropped")
-            return False
+            return "error"
+        finally:
+            self._writing.discard(me)
         return True
+
+    def _write(self, frame: bytes) -> None:
+        taken = self.stream.write(frame)
+        if not isinstance(self.stream, io.RawIOBase):
+            return
+        at = taken or 0  # raw streams take what they can, and None is nothing
+        while at < len(frame):
+            taken = self.stream.write(frame[at:])
+            if not taken:
+                raise BlockingIOError(errno.EAGAIN, f"only {at} of {len(frame)} bytes were taken")
+            at += taken
 
     def flush(self, deadline: float) -> bool:
         """Call the stream's ``flush()`` where it has one; True unless it raises."""
@@ -228,11 +285,12 @@ class StreamDestination:
         return True
 
     def close(self) -> None:
-        """Do nothing: the stream is its owner's."""
+        """Let go of the stream, which is its owner's to close."""
+        self.sink.close()
 
     def stats(self) -> dict[str, Any]:
         """Return the account: offered = sent + the sum of dropped."""
-        return account(self.sink, 0)
+        return {**self.sink.counts(), "reconnects": 0}
 
 
 class NoDestination:
@@ -249,32 +307,23 @@ class NoDestination:
         self._problem = problem
         self._reporter = Reporter()
 
-    def _deliver(self, frame: bytes, written: int, error: int, timeout: float) -> bool:
+    def _deliver(
+        self, frame: bytes, written: int, error: int, timeout: float, ticket: int
+    ) -> bool | str:
         self._reporter.report(f"{self._problem}; messages are dropped and counted")
-        self.sink.drop("misconfigured")
-        return False
+        return "misconfigured"
 
     def flush(self, deadline: float) -> bool:
         """Return True: nothing is under way."""
         return True
 
     def close(self) -> None:
-        """Do nothing: nothing is open."""
+        """Be asked for anew."""
+        self.sink.close()
 
     def stats(self) -> dict[str, Any]:
         """Return the account: offered = sent + the sum of dropped."""
-        return account(self.sink, 0)
-
-
-def account(sink: Sink, reconnects: int) -> dict[str, Any]:
-    """Return the counters of one sink."""
-    return {
-        "offered": sink.offered,
-        "sent": sink.sent,
-        "bytes": sink.bytes,
-        "reconnects": reconnects,
-        "dropped": sink.dropped,
-    }
+        return {**self.sink.counts(), "reconnects": 0}
 
 
 _all: weakref.WeakSet[Destination] = weakref.WeakSet()
@@ -283,7 +332,7 @@ _all: weakref.WeakSet[Destination] = weakref.WeakSet()
 def _forget_parent() -> None:
     """Leave the parent's connections and locks alone; a child connects for itself."""
     for destination in list(_all):
-        destination._reset()
+        destination.leave_to_parent()
 
 
 os.register_at_fork(after_in_child=_forget_parent)

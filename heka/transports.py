@@ -1,16 +1,20 @@
 """Ways to the kernel: sockets and files that take whole frames within a deadline.
 
 Knows sockets and files and nothing else: no messages, no policy. Everything here raises OSError.
+A deadline bounds waiting; what needs no waiting is done even when there is no time left.
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import select
+import signal
 import socket
 import stat
 import time
+from collections.abc import Iterator
 from typing import Protocol
 
 from heka.addresses import Address
@@ -20,6 +24,12 @@ from heka.resolver import Endpoint, resolve
 WOULD_BLOCK = frozenset({errno.EAGAIN, errno.EWOULDBLOCK, errno.ENOBUFS})
 #: Seconds between two tries where the kernel has no event to wait for.
 _PAUSE = 0.01
+#: Seconds of one poll(), which counts milliseconds in an int.
+_POLL_MAX = 3600.0
+
+
+class NothingSentError(TimeoutError):
+    """The peer took not a byte of the frame in time: the connection is as good as before."""
 
 
 class Transport(Protocol):
@@ -60,39 +70,61 @@ def remaining(deadline: float) -> float:
     return left
 
 
-def wait_writable(sock: socket.socket, deadline: float) -> None:
-    """Return once *sock* takes bytes, or has an error to tell; TimeoutError at the deadline."""
+def wait_writable(descriptor: int, deadline: float) -> None:
+    """Return once it takes bytes, or has an error to tell; TimeoutError at the deadline."""
     poller = select.poll()
-    poller.register(sock, select.POLLOUT)
-    if not poller.poll(remaining(deadline) * 1000):
-        raise TimeoutError(errno.ETIMEDOUT, "the peer takes nothing")
+    poller.register(descriptor, select.POLLOUT)
+    while True:
+        left = max(0.0, deadline - time.monotonic())
+        if poller.poll(min(left, _POLL_MAX) * 1000):
+            return
+        if left <= _POLL_MAX:
+            raise TimeoutError(errno.ETIMEDOUT, "the peer takes nothing")
 
 
 def send_all(
     sock: socket.socket, frame: bytes, deadline: float, *, datagram: bool, start: int = 0
 ) -> None:
-    """Send ``frame[start:]`` on a non-blocking socket.
+    """Send ``frame[start:]`` on a socket, without blocking in the kernel.
 
     Raises:
+        NothingSentError: The time is over, and the peer has nothing of the frame.
         OSError: Nothing, or only a part, went out; of a stream the peer then has half a frame, so
             the connection has to be closed.
     """
     refused = False
-    view = memoryview(frame)[start:]
-    while view:
+    at = start
+    view = memoryview(frame)
+    while at < len(frame):
         try:
-            sent = sock.send(view, socket.MSG_DONTWAIT | getattr(socket, "MSG_NOSIGNAL", 0))
+            at += sock.send(view[at:], socket.MSG_DONTWAIT | getattr(socket, "MSG_NOSIGNAL", 0))
         except OSError as error:
             if error.errno == errno.ECONNREFUSED and datagram and not refused:
                 refused = True  # the answer to an earlier datagram: this one is not sent yet
                 continue
             if error.errno not in WOULD_BLOCK:
                 raise
-            wait_writable(sock, deadline)
-            if error.errno == errno.ENOBUFS:  # no event tells when the interface has room
-                time.sleep(min(_PAUSE, remaining(deadline)))
-            continue
-        view = view[sent:]
+            try:
+                wait_writable(sock.fileno(), deadline)
+                if error.errno == errno.ENOBUFS:  # no event tells when the interface has room
+                    time.sleep(min(_PAUSE, remaining(deadline)))
+            except TimeoutError as late:
+                if at == 0:
+                    raise NothingSentError(*late.args) from None
+                raise
+
+
+#: Device and inode, which tell one open file from another.
+Identity = tuple[int, int]
+
+
+def _identity(descriptor: int) -> Identity | None:
+    """Return what is open as *descriptor* now; None when nothing is."""
+    try:
+        status = os.fstat(descriptor)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 class SocketTransport:
@@ -106,6 +138,7 @@ class SocketTransport:
         """Keep *address*; nothing is opened yet."""
         self._address = address
         self._socket: socket.socket | None = None
+        self._identity: Identity | None = None
 
     @property
     def connected(self) -> socket.socket | None:
@@ -134,12 +167,14 @@ class SocketTransport:
         endpoints = self._endpoints(deadline)
         failure: OSError = OSError(errno.EADDRNOTAVAIL, "no address of the wanted family")
         for index, (family, sockaddr) in enumerate(endpoints):
-            left = remaining(deadline) / (len(endpoints) - index)
+            now = time.monotonic()
+            share = max(0.0, deadline - now) / (len(endpoints) - index)
             try:
-                self._socket = self._connect(family, sockaddr, time.monotonic() + left)
+                self._socket = self._connect(family, sockaddr, now + share)
             except OSError as error:
                 failure = error
             else:
+                self._identity = _identity(self._socket.fileno())
                 return
         raise failure
 
@@ -169,7 +204,7 @@ class SocketTransport:
                 time.sleep(min(_PAUSE, remaining(deadline)))
                 code = sock.connect_ex(sockaddr)  # type: ignore[arg-type]  # as above
             if code == errno.EINPROGRESS:
-                wait_writable(sock, deadline)
+                wait_writable(sock.fileno(), deadline)
                 code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
             if code != 0:
                 raise OSError(code, os.strerror(code))
@@ -179,16 +214,25 @@ class SocketTransport:
         return sock
 
     def send(self, frame: bytes, deadline: float, start: int = 0) -> None:
-        """Send ``frame[start:]``; after an OSError a stream has to be closed."""
+        """Send ``frame[start:]``.
+
+        Raises:
+            NothingSentError: The peer has nothing of the frame.
+            OSError: A stream has to be closed.
+        """
         if self._socket is None:
             raise OSError(errno.ENOTCONN, "not connected")
         send_all(self._socket, frame, deadline, datagram=self._address.is_datagram, start=start)
 
     def close(self) -> None:
         """Close the socket, if there is one."""
-        if self._socket is not None:
-            self._socket.close()
-            self._socket = None
+        sock, self._socket = self._socket, None
+        if sock is None:
+            return
+        if _identity(sock.fileno()) == self._identity:
+            sock.close()
+        else:
+            sock.detach()  # a program that closes every descriptor: the number is another's by now
 
 
 class FileTransport:
@@ -202,7 +246,8 @@ class FileTransport:
         """Keep *path*; nothing is opened yet."""
         self._path = path
         self._fd: int | None = None
-        self._identity: tuple[int, int] | None = None
+        self._identity: Identity | None = None
+        self._is_fifo = False
 
     def is_open(self) -> bool:
         """Say whether the file that the path names now is open."""
@@ -212,7 +257,8 @@ class FileTransport:
             status = os.stat(self._path)
         except OSError:
             return False
-        return (status.st_dev, status.st_ino) == self._identity
+        named = (status.st_dev, status.st_ino)
+        return named == self._identity and _identity(self._fd) == named
 
     def fileno(self) -> int | None:
         """Return None: a file is written through ``send``, which lets other threads run."""
@@ -223,28 +269,70 @@ class FileTransport:
         self.close()
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY
         fd = os.open(self._path, flags | os.O_NONBLOCK, 0o644)  # a FIFO without reader: ENXIO
-        status = os.fstat(fd)
-        if stat.S_ISDIR(status.st_mode) or stat.S_ISBLK(status.st_mode):
+        try:
+            status = os.fstat(fd)
+            if stat.S_ISDIR(status.st_mode) or stat.S_ISBLK(status.st_mode):
+                raise OSError(errno.EINVAL, "this is no file", self._path)
+        except BaseException:
             os.close(fd)
-            raise OSError(errno.EINVAL, f"{self._path!r} is no file")
-        self._fd = fd
+            raise
+        self._is_fifo = stat.S_ISFIFO(status.st_mode)
         self._identity = (status.st_dev, status.st_ino)
+        self._fd = fd
 
     def send(self, frame: bytes, deadline: float, start: int = 0) -> None:
-        """Append ``frame[start:]``; an OSError leaves what the disk still took."""
+        """Append ``frame[start:]``; an OSError leaves what the disk still took.
+
+        Raises:
+            NothingSentError: A FIFO was full until the deadline, and has nothing of the frame.
+            OSError: As the kernel has it.
+        """
         if self._fd is None:
             raise OSError(errno.EBADF, "not open")
-        view = memoryview(frame)[start:]
-        written = os.write(self._fd, view)
-        while written < len(view):
-            try:
-                written += os.write(self._fd, view[written:])
-            except BlockingIOError:  # a FIFO that is full
-                time.sleep(min(_PAUSE, remaining(deadline)))
+        at = start
+        view = memoryview(frame)
+        with _without_sigpipe() if self._is_fifo else contextlib.nullcontext():
+            while at < len(frame):
+                try:
+                    at += os.write(self._fd, view[at:])
+                except BlockingIOError:  # a FIFO that is full
+                    if at == 0:
+                        self._wait_to_begin(deadline)
+                    else:
+                        wait_writable(self._fd, deadline)
+
+    def _wait_to_begin(self, deadline: float) -> None:
+        if self._fd is None:
+            raise OSError(errno.EBADF, "not open")
+        try:
+            wait_writable(self._fd, deadline)
+            time.sleep(min(_PAUSE / 10, remaining(deadline)))  # there is room, maybe not enough
+        except TimeoutError as late:
+            raise NothingSentError(*late.args) from None
 
     def close(self) -> None:
         """Close the file, if it is open."""
-        if self._fd is not None:
-            os.close(self._fd)
-            self._fd = None
-            self._identity = None
+        fd, self._fd = self._fd, None
+        if fd is not None and _identity(fd) == self._identity:
+            os.close(fd)
+
+
+@contextlib.contextmanager
+def _without_sigpipe() -> Iterator[None]:
+    """Let a FIFO that lost its reader raise EPIPE and nothing else.
+
+    Only sockets can be written without the signal, which ends a program that has set it to its
+    default.
+    """
+    if signal.getsignal(signal.SIGPIPE) == signal.SIG_IGN or not hasattr(signal, "sigtimedwait"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    pending = signal.SIGPIPE in signal.sigpending()
+    try:
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGPIPE])
+        yield
+    finally:
+        if not pending and signal.SIGPIPE in signal.sigpending():
+            signal.sigtimedwait([signal.SIGPIPE], 0)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -12,6 +12,9 @@
 
 /* ---- where to ---- */
 
+/* Notations that are kept with their sinks: some for each of the destinations that are open. */
+#define SINKS_MAX 1024
+
 /* Asks Python for the sink of `to`; a new reference. */
 static PyObject *
 open_sink(HekaEmitter *self, PyObject *to)
@@ -27,27 +30,56 @@ open_sink(HekaEmitter *self, PyObject *to)
     return sink;
 }
 
+static HK_COLD PyObject *
+open_default(HekaEmitter *self)
+{
+    const unsigned before = self->changes;
+    PyObject *where = Py_NewRef(self->to);
+    PyObject *sink = open_sink(self, where);
+    Py_DECREF(where);
+    if (sink != NULL && self->changes == before) {
+        Py_XSETREF(self->default_sink, Py_NewRef(sink));
+    }
+    return sink;
+}
+
+static HK_COLD PyObject *
+open_named(HekaEmitter *self, PyObject *to)
+{
+    const unsigned before = self->changes;
+    PyObject *sink = open_sink(self, to);
+    if (sink == NULL || self->changes != before) {
+        return sink;
+    }
+    if (PyDict_GET_SIZE(self->sinks) >= SINKS_MAX) {
+        PyDict_Clear(self->sinks);
+    }
+    if (PyDict_SetItem(self->sinks, to, sink) < 0) {
+        Py_CLEAR(sink);
+    }
+    return sink;
+}
+
+static inline bool
+usable(PyObject *sink)
+{
+    return sink != NULL && !((HekaSink *)sink)->closed;
+}
+
+/* The sink of `to`, or of the emitter's; a new reference. One that was closed, to make room for
+ * others, is asked for anew. */
 static PyObject *
 find_sink(HekaEmitter *self, PyObject *to)
 {
-    const unsigned before = self->changes;
     if (HK_LIKELY(to == NULL || to == Py_None)) {
-        if (self->default_sink != NULL) {
-            return Py_NewRef(self->default_sink);
-        }
-        PyObject *where = Py_NewRef(self->to);
-        PyObject *sink = open_sink(self, where);
-        Py_DECREF(where);
-        if (sink != NULL && self->changes == before) {
-            Py_XSETREF(self->default_sink, Py_NewRef(sink));
-        }
-        return sink;
+        return HK_LIKELY(usable(self->default_sink)) ? Py_NewRef(self->default_sink)
+                                                     : open_default(self);
     }
     if (!PyUnicode_CheckExact(to) && !PyTuple_CheckExact(to)) {
         return open_sink(self, to);
     }
     PyObject *sink = PyDict_GetItemWithError(self->sinks, to);
-    if (sink != NULL) {
+    if (HK_LIKELY(usable(sink))) {
         return Py_NewRef(sink);
     }
     if (PyErr_Occurred()) {
@@ -57,11 +89,7 @@ find_sink(HekaEmitter *self, PyObject *to)
         PyErr_Clear(); /* a tuple that cannot be hashed is no address: Python says so */
         return open_sink(self, to);
     }
-    sink = open_sink(self, to);
-    if (sink != NULL && self->changes == before && PyDict_SetItem(self->sinks, to, sink) < 0) {
-        Py_CLEAR(sink);
-    }
-    return sink;
+    return open_named(self, to);
 }
 
 /* ---- the call ---- */
@@ -259,19 +287,18 @@ emit(HekaEmitter *self, heka_state *state, PyObject *const *in, const request *r
          make_writable(&words.payload, &made[2]) < 0)) {
         goto done;
     }
+    if (heka_encode_words(state, &words, r->severity, &r->policy, &out, NULL) < 0) {
+        goto done;
+    }
+    /* Only now: encoding runs code of the user's, after which this may be another process, or the
+     * destination closed, or captured. */
     if (HK_LIKELY(self->capture == NULL)) {
         sink = find_sink(self, in[LOG_TO]);
         if (sink == NULL) {
             goto done;
         }
     }
-    if (heka_encode_words(state, &words, r->severity, &r->policy, &out, NULL) == 0) {
-        /* capture may have gone meanwhile: encoding runs code of the user's */
-        if (sink == NULL && self->capture == NULL && (sink = find_sink(self, in[LOG_TO])) == NULL) {
-            goto done;
-        }
-        result = hand_over(self, state, (HekaSink *)sink, r, &out);
-    }
+    result = hand_over(self, state, (HekaSink *)sink, r, &out);
 done:
     hk_buffer_clear(&out);
     Py_XDECREF(sink);

@@ -13,43 +13,39 @@
 #define MSG_NOSIGNAL 0 /* macOS: the socket has SO_NOSIGPIPE instead */
 #endif
 
+/* Counts one frame dropped; 0, or -1 with an exception, and then it is not counted at all. */
 static int
 count_drop(HekaSink *sink, PyObject *reason)
 {
     int64_t count = 0;
+    int result = -1;
+    PyObject *next = NULL;
     PyObject *old = PyDict_GetItemWithError(sink->dropped, reason);
-    if (old == NULL && PyErr_Occurred()) {
+    if ((old == NULL && PyErr_Occurred()) ||
+        (old != NULL && heka_read_int64(old, "a count", &count) < 0)) {
         return -1;
     }
-    if (old != NULL && heka_read_int64(old, "a count", &count) < 0) {
-        return -1;
+    next = PyLong_FromLongLong(count + 1);
+    if (next != NULL && PyDict_SetItem(sink->dropped, reason, next) == 0) {
+        sink->lost++;
+        result = 0;
     }
-    PyObject *next = PyLong_FromLongLong(count + 1);
-    if (next == NULL) {
-        return -1;
-    }
-    const int result = PyDict_SetItem(sink->dropped, reason, next);
-    Py_DECREF(next);
-    return result;
-}
-
-static int
-drop_named(HekaSink *sink, const char *reason)
-{
-    PyObject *name = PyUnicode_InternFromString(reason);
-    if (name == NULL) {
-        return -1;
-    }
-    const int result = count_drop(sink, name);
-    Py_DECREF(name);
+    Py_XDECREF(next);
     return result;
 }
 
 int
 heka_sink_drop(HekaSink *sink, const char *reason)
 {
-    sink->offered++;
-    return drop_named(sink, reason);
+    int result = -1;
+    PyObject *name = PyUnicode_InternFromString(reason);
+    if (name != NULL) {
+        HEKA_BEGIN_CRITICAL_SECTION(sink);
+        result = count_drop(sink, name);
+        HEKA_END_CRITICAL_SECTION();
+        Py_DECREF(name);
+    }
+    return result;
 }
 
 static ssize_t
@@ -62,38 +58,90 @@ send_now(int fd, const uint8_t *data, size_t len)
     return n;
 }
 
-/* The way through Python: connects, waits, gives up and counts. */
-static HK_COLD int
-deliver(HekaSink *sink, const uint8_t *data, size_t len, size_t written, int error, double timeout)
+/* What the hot path leaves to Python: all of a frame, or the rest of it. */
+typedef struct {
+    const uint8_t *data;
+    size_t len;
+    size_t written; /* bytes that the kernel has; if any, this call owns the connection */
+    int error;      /* the errno that stopped the hot path; 0: it had no descriptor */
+    double timeout; /* seconds */
+    uint64_t ticket;
+} errand;
+
+static PyObject *
+call_deliver(HekaSink *sink, const errand *e)
 {
-    PyObject *answer = NULL;
-    int result = -1;
-    PyObject *frame = PyBytes_FromStringAndSize((const char *)data, (Py_ssize_t)len);
-    if (frame != NULL) {
-        answer = PyObject_CallFunction(sink->deliver, "Onid", frame, (Py_ssize_t)written, error,
-                                       timeout);
-        Py_DECREF(frame);
+    PyObject *frame = PyBytes_FromStringAndSize((const char *)e->data, (Py_ssize_t)e->len);
+    if (frame == NULL) {
+        return NULL;
     }
-    if (answer != NULL) {
-        result = PyObject_IsTrue(answer);
-        Py_DECREF(answer);
+    PyObject *answer = PyObject_CallFunction(sink->deliver, "OnidK", frame, (Py_ssize_t)e->written,
+                                             e->error, e->timeout, (unsigned long long)e->ticket);
+    Py_DECREF(frame);
+    return answer;
+}
+
+/* Telemetry never breaks the program: an Exception is a bug, said and not raised; anything else
+ * (KeyboardInterrupt, SystemExit) is the caller's. Counts the frame; 0, or -1 with that exception.
+ */
+static HK_COLD int
+settle_exception(HekaSink *sink)
+{
+    const bool broken = PyErr_ExceptionMatches(PyExc_Exception);
+    if (broken) {
+        PyErr_WriteUnraisable(sink->deliver);
     }
-    if (result == 1) {
+    const heka_saved_error saved = heka_save_error();
+    if (heka_sink_drop(sink, broken ? "error" : "interrupted") < 0) {
+        PyErr_WriteUnraisable((PyObject *)sink);
+    }
+    heka_restore_error(saved);
+    return broken ? 0 : -1;
+}
+
+/* The answer of deliver(): a str is the reason of a drop, anything else true means sent. */
+static int
+settle(HekaSink *sink, PyObject *answer, size_t len)
+{
+    int sent = 0;
+    int counted = 0;
+    if (!PyUnicode_Check(answer)) {
+        sent = PyObject_IsTrue(answer);
+    }
+    if (sent < 0) {
+        return settle_exception(sink);
+    }
+    if (!sent && !PyUnicode_Check(answer)) {
+        return heka_sink_drop(sink, "error") < 0 ? settle_exception(sink) : 0;
+    }
+    HEKA_BEGIN_CRITICAL_SECTION(sink);
+    if (sent) {
         sink->sent++;
         sink->bytes += len;
-    } else if (result < 0) {
-        /* Telemetry never breaks the program: an Exception here is a bug, said and not raised. */
-        const bool broken = PyErr_ExceptionMatches(PyExc_Exception);
-        if (broken) {
-            PyErr_WriteUnraisable(sink->deliver);
-            result = 0;
-        }
-        const heka_saved_error saved = heka_save_error();
-        if (drop_named(sink, broken ? "error" : "interrupted") < 0) {
-            PyErr_WriteUnraisable((PyObject *)sink);
-        }
-        heka_restore_error(saved);
+    } else {
+        counted = count_drop(sink, answer);
     }
+    HEKA_END_CRITICAL_SECTION();
+    return counted < 0 ? settle_exception(sink) : sent;
+}
+
+/* The way through Python, which connects, waits and gives up:
+ * deliver(frame, written, errno, timeout, ticket) -> True, or the reason of the drop. */
+static HK_COLD int
+deliver(HekaSink *sink, const errand *e)
+{
+    PyObject *answer = call_deliver(sink, e);
+
+    HEKA_BEGIN_CRITICAL_SECTION(sink);
+    sink->pending--;
+    if (sink->owner == e->ticket) { /* interrupted before it could say what it has left */
+        sink->owner = 0;
+        sink->torn = true;
+    }
+    HEKA_END_CRITICAL_SECTION();
+
+    const int result = answer == NULL ? settle_exception(sink) : settle(sink, answer, e->len);
+    Py_XDECREF(answer);
     return result;
 }
 
@@ -101,11 +149,10 @@ int
 heka_sink_send(HekaSink *sink, const uint8_t *data, size_t len, double timeout)
 {
     ssize_t n = -1;
-    int error = 0;
     bool whole = false;
+    errand e = {.data = data, .len = len, .timeout = timeout};
 
     HEKA_BEGIN_CRITICAL_SECTION(sink);
-    sink->offered++;
     if (HK_LIKELY(sink->fd >= 0 && sink->generation == hk_fork_generation())) {
         n = send_now(sink->fd, data, len);
         if (HK_UNLIKELY(n < 0 && errno == ECONNREFUSED && sink->datagram)) {
@@ -116,18 +163,20 @@ heka_sink_send(HekaSink *sink, const uint8_t *data, size_t len, double timeout)
             sink->sent++;
             sink->bytes += len;
         } else {
-            error = n < 0 ? errno : EAGAIN;
-            if (n > 0) {
-                sink->fd = -1; /* the rest of this frame comes before any other */
-                sink->busy = true;
-            }
+            e.error = n < 0 ? errno : EAGAIN;
+        }
+    }
+    if (HK_UNLIKELY(!whole)) {
+        e.ticket = ++sink->tickets;
+        sink->pending++;
+        if (n > 0) {
+            e.written = (size_t)n;
+            sink->fd = -1; /* the rest of this frame comes before any other */
+            sink->owner = e.ticket;
         }
     }
     HEKA_END_CRITICAL_SECTION();
-    if (HK_LIKELY(whole)) {
-        return 1;
-    }
-    return deliver(sink, data, len, n > 0 ? (size_t)n : 0, error, timeout);
+    return HK_LIKELY(whole) ? 1 : deliver(sink, &e);
 }
 
 /* ---- the type ---- */
@@ -191,52 +240,100 @@ sink_dealloc(PyObject *op)
     Py_DECREF(tp);
 }
 
-static PyObject *
-sink_attach(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+static int
+read_ticket(PyObject *value, uint64_t *ticket)
 {
-    static const uint8_t names[] = {HEKA_NAME_fd, HEKA_NAME_datagram};
+    const unsigned long long number = PyLong_AsUnsignedLongLong(value);
+    if (number == (unsigned long long)-1 && PyErr_Occurred()) {
+        return -1;
+    }
+    *ticket = number;
+    return 0;
+}
+
+static PyObject *
+sink_acquire(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    static const uint8_t names[] = {HEKA_NAME_ticket};
     static const heka_signature sig = {
-        .fname = "attach", .names = names, .count = 2, .required = 2, .positional = 1};
+        .fname = "acquire", .names = names, .count = 1, .required = 0, .positional = 1};
     HekaSink *self = (HekaSink *)op;
-    PyObject *in[2];
-    int32_t fd;
+    PyObject *in[1];
+    uint64_t ticket = 0;
     if (heka_parse_args(heka_state_of(op), &sig, args, (size_t)nargs, kwnames, in) < 0 ||
-        heka_read_int32(in[0], "fd", &fd) < 0) {
+        (in[0] != NULL && read_ticket(in[0], &ticket) < 0)) {
         return NULL;
     }
-    const int datagram = PyObject_IsTrue(in[1]);
+    HEKA_BEGIN_CRITICAL_SECTION(op);
+    if (ticket == 0) {
+        ticket = ++self->tickets;
+    }
+    if (self->owner == 0 || self->owner == ticket) {
+        self->owner = ticket;
+        self->fd = -1;
+    } else {
+        ticket = 0;
+    }
+    HEKA_END_CRITICAL_SECTION();
+    return PyLong_FromUnsignedLongLong(ticket);
+}
+
+static PyObject *
+sink_release(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    static const uint8_t names[] = {HEKA_NAME_ticket, HEKA_NAME_fd, HEKA_NAME_datagram};
+    static const heka_signature sig = {
+        .fname = "release", .names = names, .count = 3, .required = 1, .positional = 3};
+    HekaSink *self = (HekaSink *)op;
+    PyObject *in[3];
+    uint64_t ticket;
+    int32_t fd = -1;
+    bool owned;
+    if (heka_parse_args(heka_state_of(op), &sig, args, (size_t)nargs, kwnames, in) < 0 ||
+        read_ticket(in[0], &ticket) < 0 ||
+        (in[1] != NULL && heka_read_int32(in[1], "fd", &fd) < 0)) {
+        return NULL;
+    }
+    const int datagram = in[2] == NULL ? 0 : PyObject_IsTrue(in[2]);
     if (datagram < 0) {
         return NULL;
     }
-    if (fd < 0) {
-        PyErr_Format(PyExc_ValueError, "fd must be an open descriptor, got %d", (int)fd);
-        return NULL;
+    HEKA_BEGIN_CRITICAL_SECTION(op);
+    owned = ticket != 0 && self->owner == ticket;
+    if (owned) {
+        self->owner = 0;
+        self->torn = false;
+        if (fd >= 0 && !self->closed) {
+            self->fd = fd;
+            self->datagram = datagram != 0;
+            self->generation = hk_fork_generation();
+        }
     }
+    HEKA_END_CRITICAL_SECTION();
+    return PyBool_FromLong(owned);
+}
+
+static PyObject *
+sink_reset(PyObject *op, PyObject *ignored)
+{
+    HekaSink *self = (HekaSink *)op;
+    (void)ignored;
     HEKA_BEGIN_CRITICAL_SECTION(op);
-    self->datagram = datagram != 0;
-    self->generation = hk_fork_generation();
-    self->busy = false;
-    self->fd = fd;
+    self->fd = -1;
+    self->owner = 0;
+    self->torn = false;
     HEKA_END_CRITICAL_SECTION();
     Py_RETURN_NONE;
 }
 
 static PyObject *
-sink_detach(PyObject *op, PyObject *ignored)
+sink_close(PyObject *op, PyObject *ignored)
 {
+    HekaSink *self = (HekaSink *)op;
     (void)ignored;
     HEKA_BEGIN_CRITICAL_SECTION(op);
-    ((HekaSink *)op)->fd = -1;
-    HEKA_END_CRITICAL_SECTION();
-    Py_RETURN_NONE;
-}
-
-static PyObject *
-sink_release(PyObject *op, PyObject *ignored)
-{
-    (void)ignored;
-    HEKA_BEGIN_CRITICAL_SECTION(op);
-    ((HekaSink *)op)->busy = false;
+    self->fd = -1;
+    self->closed = true;
     HEKA_END_CRITICAL_SECTION();
     Py_RETURN_NONE;
 }
@@ -261,38 +358,50 @@ sink_write(PyObject *op, PyObject *const *args, Py_ssize_t nargs)
 }
 
 static PyObject *
-sink_drop(PyObject *op, PyObject *reason)
+sink_counts(PyObject *op, PyObject *ignored)
 {
-    if (!PyUnicode_Check(reason)) {
-        (void)heka_type_error("reason", "str", reason);
-        return NULL;
-    }
-    int result;
+    HekaSink *self = (HekaSink *)op;
+    PyObject *counts = NULL;
+    (void)ignored;
     HEKA_BEGIN_CRITICAL_SECTION(op);
-    result = count_drop((HekaSink *)op, reason);
+    const unsigned long long sent = self->sent;
+    const unsigned long long bytes = self->bytes;
+    const unsigned long long lost = self->lost;
+    PyObject *dropped = PyDict_Copy(self->dropped);
+    if (dropped != NULL) {
+        counts = Py_BuildValue("{sKsKsKsN}", "offered", sent + lost, "sent", sent, "bytes", bytes,
+                               "dropped", dropped);
+    }
     HEKA_END_CRITICAL_SECTION();
-    return result < 0 ? NULL : Py_NewRef(Py_None);
+    return counts;
 }
 
 static PyObject *
-sink_get_count(PyObject *op, void *closure)
-{
-    return PyLong_FromUnsignedLongLong(
-        *(uint64_t *)(void *)((char *)op + (size_t)(uintptr_t)closure));
-}
-
-static PyObject *
-sink_get_dropped(PyObject *op, void *closure)
+sink_get_pending(PyObject *op, void *closure)
 {
     (void)closure;
-    return PyDict_Copy(((HekaSink *)op)->dropped);
+    return PyLong_FromUnsignedLongLong(((HekaSink *)op)->pending);
 }
 
 static PyObject *
 sink_get_busy(PyObject *op, void *closure)
 {
     (void)closure;
-    return PyBool_FromLong(((HekaSink *)op)->busy);
+    return PyBool_FromLong(((HekaSink *)op)->owner != 0);
+}
+
+static PyObject *
+sink_get_torn(PyObject *op, void *closure)
+{
+    (void)closure;
+    return PyBool_FromLong(((HekaSink *)op)->torn);
+}
+
+static PyObject *
+sink_get_closed(PyObject *op, void *closure)
+{
+    (void)closure;
+    return PyBool_FromLong(((HekaSink *)op)->closed);
 }
 
 static PyObject *
@@ -350,12 +459,14 @@ sink_set_framed(PyObject *op, PyObject *value, void *closure)
 }
 
 static PyGetSetDef sink_getset[] = {
-    {"offered", sink_get_count, NULL, "Frames handed in.", (void *)offsetof(HekaSink, offered)},
-    {"sent", sink_get_count, NULL, "Frames that the kernel has.", (void *)offsetof(HekaSink, sent)},
-    {"bytes", sink_get_count, NULL, "Bytes of the frames sent.", (void *)offsetof(HekaSink, bytes)},
-    {"dropped", sink_get_dropped, NULL, "A copy of the counts of dropped frames, by reason.", NULL},
-    {"busy", sink_get_busy, NULL, "Part of a frame is written; only who began it may go on.", NULL},
-    {"attached", sink_get_attached, NULL, "A descriptor of this process is attached.", NULL},
+    {"attached", sink_get_attached, NULL, "The hot path has a descriptor of this process.", NULL},
+    {"busy", sink_get_busy, NULL, "One call has the connection; only that one may write.", NULL},
+    {"torn", sink_get_torn, NULL,
+     "The call that had the connection ended without release(): the peer may have half a frame.",
+     NULL},
+    {"closed", sink_get_closed, NULL, "close() was called.", NULL},
+    {"pending", sink_get_pending, NULL, "Frames whose outcome is open: in Python, or waiting.",
+     NULL},
     {"max_frame", sink_get_max_frame, sink_set_max_frame,
      "Bytes of the largest frame (message, when not framed); 0: no limit of its own.", NULL},
     {"framed", sink_get_framed, sink_set_framed, "False: bare messages, one a datagram.", NULL},
@@ -363,17 +474,26 @@ static PyGetSetDef sink_getset[] = {
 };
 
 static PyMethodDef sink_methods[] = {
-    {"attach", (PyCFunction)(void (*)(void))sink_attach, METH_FASTCALL | METH_KEYWORDS,
-     "attach($self, fd, *, datagram)\n--\n\n"
-     "Send on *fd* from now on; it is connected, and stays its owner's to close after detach()."},
-    {"detach", sink_detach, METH_NOARGS, "detach($self)\n--\n\nSend through Python from now on."},
-    {"release", sink_release, METH_NOARGS,
-     "release($self)\n--\n\nThe frame that was partly written is done, or its connection closed."},
+    {"acquire", (PyCFunction)(void (*)(void))sink_acquire, METH_FASTCALL | METH_KEYWORDS,
+     "acquire($self, ticket=0)\n--\n\n"
+     "Take the connection from the hot path for the call *ticket*, or for a new one: its number, "
+     "or 0 while another call has it."},
+    {"release", (PyCFunction)(void (*)(void))sink_release, METH_FASTCALL | METH_KEYWORDS,
+     "release($self, ticket, fd=-1, datagram=False)\n--\n\n"
+     "Give the connection back, between two frames; the hot path sends on *fd* from now on, which "
+     "stays its owner's to close after acquire(). False, and nothing done, unless *ticket* has "
+     "it."},
+    {"reset", sink_reset, METH_NOARGS,
+     "reset($self)\n--\n\nTake the connection from whoever has it: they are in another process."},
+    {"close", sink_close, METH_NOARGS,
+     "close($self)\n--\n\nTake it from the hot path for ever; who looks it up asks for another."},
     {"write", (PyCFunction)(void (*)(void))sink_write, METH_FASTCALL,
      "write($self, frame, timeout, /)\n--\n\n"
      "Send *frame* within *timeout* seconds; True when the kernel has it."},
-    {"drop", sink_drop, METH_O,
-     "drop($self, reason, /)\n--\n\nCount a frame that was offered and is dropped."},
+    {"counts", sink_counts, METH_NOARGS,
+     "counts($self)\n--\n\n"
+     "The frames that have an outcome, of one moment: offered, sent, their bytes, and dropped as "
+     "{reason: count}. offered = sent + the sum of dropped."},
     {NULL, NULL, 0, NULL},
 };
 

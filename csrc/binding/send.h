@@ -9,24 +9,33 @@
 #include "core/hk_wire.h"
 #include "state.h"
 
-/* One destination as the hot path sees it. */
+/* One destination as the hot path sees it.
+ *
+ * A connection that the hot path does not have belongs to at most one call, known by its ticket:
+ * either that call wrote the first part of a frame, or it came to Python and asked. So nobody else
+ * writes, closes or attaches meanwhile, and a call that ends without giving the connection up (a
+ * KeyboardInterrupt may come between any two lines of Python) is noticed here. */
 typedef struct {
     PyObject_HEAD
-    PyObject *deliver;   /* owned: deliver(frame, written, errno, timeout) -> bool, in Python */
+    PyObject *deliver;   /* owned: the way through Python, see deliver() in send.c */
     PyObject *dropped;   /* owned dict: reason -> count */
-    int fd;              /* connected and not ours to close; -1: go to Python */
+    int fd;              /* connected and not ours to close; -1: go to Python. Then: no owner */
     unsigned generation; /* fork generation that attached fd */
     bool datagram;
     bool framed;      /* false: bare messages, one a datagram */
-    bool busy;        /* part of a frame is written: only who began it may write */
+    bool torn;        /* the last owner ended without a word: the peer may have half a frame */
+    bool closed;      /* nothing is to be sent here any more; whoever looks it up asks anew */
     size_t max_frame; /* bytes; 0: no limit but that of a message */
-    uint64_t offered; /* frames handed in */
+    uint64_t tickets; /* how many were given out; the last one's number */
+    uint64_t owner;   /* ticket of the call that has the connection; 0: none */
+    uint64_t pending; /* calls that are on their way through Python */
     uint64_t sent;    /* frames that the kernel has */
     uint64_t bytes;   /* of those frames */
+    uint64_t lost;    /* frames dropped: the sum of the counts in dropped */
 } HekaSink;
 
 /* Sends data[0..len) within timeout seconds: 1 the kernel has it, 0 dropped and counted, -1 an
- * exception that is no Exception (KeyboardInterrupt). */
+ * exception that is no Exception (KeyboardInterrupt); counted too. */
 int heka_sink_send(HekaSink *sink, const uint8_t *data, size_t len, double timeout);
 
 /* Counts one frame offered and dropped. 0, or -1 with MemoryError. */
