@@ -1,0 +1,98 @@
+"""Build and run the C tests of csrc/core: one case for each program and configuration.
+
+The C programs print what failed; pytest shows it. Without a compiler, or without the libraries,
+the cases fail: a core that was not tested is not a core that passed.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).resolve().parent
+CORE = HERE.parent.parent / "csrc" / "core"
+COMPILER = next((name for name in ("gcc", "clang") if shutil.which(name)), None)
+MODES = ("sanitized", "release")
+TIMEOUT = 600  # seconds a program, its build included; test_hostile guards itself at 300
+
+pytestmark = pytest.mark.timeout(TIMEOUT + 30)
+
+# A make or a sanitizer around this run is not that of the C programs.
+FOREIGN = {"MAKEFLAGS", "MFLAGS", "MAKELEVEL", "LD_PRELOAD", "ASAN_OPTIONS", "UBSAN_OPTIONS"}
+
+TESTS = sorted(path.stem for path in HERE.glob("test_*.c"))
+REPLAYS = sorted("replay_" + path.stem.removeprefix("fuzz_") for path in HERE.glob("fuzz_*.c"))
+
+
+def run(target: str, mode: str) -> str:
+    """Make *target* of the Makefile in *mode* and return what it printed."""
+    if COMPILER is None:
+        pytest.fail("neither gcc nor clang is here: the core cannot be tested")
+    make = shutil.which("make")
+    if make is None:
+        pytest.fail("make is not here: the core cannot be tested")
+    command = [make, "--no-print-directory", "-C", str(HERE), target, f"CONFIG={COMPILER}-{mode}"]
+    env = {name: value for name, value in os.environ.items() if name not in FOREIGN}
+    (HERE / "build").mkdir(exist_ok=True)
+    with (HERE / "build" / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two runs must not write the same objects
+        result = subprocess.run(
+            command, capture_output=True, text=True, timeout=TIMEOUT, check=False, env=env
+        )
+    if result.returncode != 0:
+        pytest.fail(f"{target}, {mode}:\n{result.stdout[-8000:]}\n{result.stderr[-8000:]}")
+    return result.stdout
+
+
+def files_of(folder: Path) -> dict[Path, bytes]:
+    """Contents of each file of *folder*, by its path inside."""
+    return {p.relative_to(folder): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("program", TESTS)
+def test_program(program: str, mode: str) -> None:
+    """The program exits with 0 and has checked something."""
+    printed = run(f"run-{program}", mode)
+
+    checks = re.search(r"(\d+) checks, 0 failed", printed)
+    assert checks is not None, printed
+    assert int(checks[1]) > 0
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("program", REPLAYS)
+def test_replay(program: str, mode: str) -> None:
+    """No seed and no kept crasher breaks a promise of its fuzz target."""
+    target = program.replace("replay_", "fuzz_")
+    folders = (HERE / "corpus" / target, HERE / "crashers" / target)
+    kept = sum(len(list(folder.glob("[!.]*"))) for folder in folders)
+
+    printed = run(f"run-{program}", mode)
+
+    assert f"{kept} inputs, 0 failed" in printed
+
+
+def test_every_core_file_has_its_test() -> None:
+    """csrc/core/hk_<name>.c goes with tests/core/test_<name>.c."""
+    names = {path.stem.removeprefix("hk_") for path in CORE.glob("hk_*.c")}
+    tested = {name.removeprefix("test_") for name in TESTS}
+
+    assert names
+    assert names <= tested
+
+
+def test_seeds_come_from_the_golden_vectors(tmp_path: Path) -> None:
+    """make_corpus.py writes the very seeds that are committed."""
+    script = [sys.executable, str(HERE / "make_corpus.py"), str(tmp_path)]
+
+    subprocess.run(script, check=True)
+
+    assert files_of(tmp_path) == files_of(HERE / "corpus")

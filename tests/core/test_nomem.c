@@ -1,0 +1,354 @@
+/* test_nomem.c -- every allocation fails once, and from there on: a status, no leak, no crash.
+ *
+ * What leaks is found by LeakSanitizer in the sanitized configurations. */
+#include <stdlib.h>
+#include <openssl/err.h>
+
+#include "check.h"
+#include "failing.h"
+#include "hk_decode.h"
+#include "hk_keyring.h"
+#include "hk_reader.h"
+#include "sample.h"
+
+#define NEVER 100000ul /* allocations: more than any of the works below makes */
+
+typedef hk_status (*work)(void *arg);
+
+static void
+prepare_crypto(void)
+{
+    hk_identity identity = sample_identity("name", 1, HK_SHA1, "key");
+    hk_identity md5 = sample_identity("name", 1, HK_MD5, "key");
+    uint8_t digest[HK_DIGEST_MAX];
+    /* libcrypto does much once, at the first use, and does not repeat it if that failed. */
+    must(hk_sign(&identity.key, slice_of("m"), digest, NULL));
+    must(hk_sign(&md5.key, slice_of("m"), digest, NULL));
+    hk_identity_clear(&md5);
+    hk_identity_clear(&identity);
+}
+
+/* Runs `run` with the first allocation failing, then the second, until none does. A failed
+ * allocation must show in the status, unless libcrypto can do without. */
+static void
+sweep(const char *what, work run, void *arg, bool crypto)
+{
+    for (int once = 0; once < 2; once++) {
+        unsigned long n = 0;
+        unsigned long survived = 0;
+        for (; n < NEVER; n++) {
+            failing_arm(n, once == 1);
+            const hk_status status = run(arg);
+            const bool failed = failing_disarm();
+            if (!failed) {
+                CHECK_INT(status, HK_OK);
+                break;
+            }
+            survived += status == HK_OK;
+            const bool known =
+                status == HK_ERR_NOMEM || (crypto && (status == HK_ERR_CRYPTO || status == HK_OK));
+            if (!CHECK(known)) {
+                printf("  %s: allocation %lu failed, status %d\n", what, n, (int)status);
+            }
+            CHECK_SIZE(ERR_peek_error() != 0 && !crypto, 0);
+            ERR_clear_error();
+        }
+        CHECK(n > 0 && n < NEVER);
+        printf("  %-24s %4lu allocations failed %s, %lu without effect\n", what, n,
+               once == 1 ? "once" : "from there on", survived);
+    }
+}
+
+/* ---- writing and decoding ---- */
+
+static hk_status
+encode(void *arg)
+{
+    const hk_message *m = arg; /* a canonical message to write again */
+    hk_buffer out;
+    hk_slice fields = m->fields;
+    hk_field field;
+    hk_value value;
+    size_t at;
+    const hk_head head = {
+        .uuid = m->uuid,
+        .timestamp = m->timestamp,
+        .type = {m->type.data, m->type.len, HK_TEXT_UTF8},
+        .payload = {m->payload.data, m->payload.len, HK_TEXT_UTF8},
+    };
+    hk_buffer_init(&out, NULL, 0, HK_LENGTH_MAX);
+    hk_status status = hk_encode_head(&out, &head);
+    while (status == HK_OK && hk_field_next(&fields, &field)) {
+        const hk_text name = {field.name.data, field.name.len, HK_TEXT_UTF8};
+        hk_field_mark mark;
+        status = hk_field_open(&out, slice_of("prefix."), &name, HK_STRING, &name,
+                               HK_SURROGATES_REFUSED, &mark);
+        for (int i = 0; status == HK_OK && i < 40; i++) {
+            status = hk_put_string(&out, &name, HK_SURROGATES_REFUSED, &at);
+            if (status == HK_OK && hk_value_next(&field.values, field.type, &value)) {
+                status = hk_put_bytes(&out, field.whole);
+            }
+        }
+        if (status == HK_OK) {
+            status = hk_field_close(&out, &mark);
+        }
+    }
+    hk_buffer_clear(&out);
+    return status;
+}
+
+static hk_status
+normalise(void *arg)
+{
+    const hk_buffer *foreign = arg;
+    hk_buffer out;
+    hk_error err = {HK_OK, 0, ""};
+    hk_buffer_init(&out, NULL, 0, HK_LENGTH_MAX);
+    const hk_status status = hk_decode_normalise(foreign->data, foreign->len, &out, &err);
+    CHECK_INT(err.status, status);
+    hk_buffer_clear(&out);
+    return status;
+}
+
+static hk_status
+decode(void *arg)
+{
+    const hk_buffer *foreign = arg;
+    hk_message m;
+    hk_buffer out;
+    hk_buffer_init(&out, NULL, 0, HK_LENGTH_MAX);
+    const hk_status status = hk_decode(foreign->data, foreign->len, &m, &out, NULL);
+    hk_buffer_clear(&out);
+    return status;
+}
+
+static void
+test_messages(void)
+{
+    hk_buffer message = sample_buffer();
+    hk_buffer foreign = sample_buffer();
+    hk_message m;
+    uint64_t seed = 0;
+    do { /* one with several fields */
+        message.len = 0;
+        sample_message(&message, ++seed);
+    } while (hk_decode_canonical(message.data, message.len, &m) != HK_OK || m.fields.len < 1000);
+    sweep("encode", encode, &m, false);
+
+    sample_foreign(&foreign, 7);
+    while (foreign.len < 40000) { /* fields are repeated, scalars may be: still one message */
+        sample_foreign(&foreign, ++seed);
+    }
+    sweep("normalise", normalise, &foreign, false);
+    sweep("decode", decode, &foreign, false);
+    hk_buffer_clear(&foreign);
+    hk_buffer_clear(&message);
+}
+
+/* ---- signing ---- */
+
+static hk_status
+make_signer(void *arg)
+{
+    hk_signer signer;
+    const hk_status status = hk_signer_init(&signer, *(const hk_hash *)arg, slice_of("key"), NULL);
+    CHECK((signer.mac != NULL) == (status == HK_OK));
+    hk_signer_clear(&signer);
+    return status;
+}
+
+static hk_status
+sign(void *arg)
+{
+    uint8_t digest[HK_DIGEST_MAX];
+    return hk_sign(arg, slice_of("message"), digest, NULL);
+}
+
+static hk_status
+verify(void *arg)
+{
+    static const uint8_t wrong[HK_DIGEST_MAX];
+    const hk_status status =
+        hk_verify(arg, slice_of("message"), (hk_slice){wrong, sizeof wrong}, NULL);
+    return status == HK_ERR_DIGEST ? HK_OK : status; /* without memory it must not be that */
+}
+
+static hk_status
+fill_keyring(void *arg)
+{
+    hk_keyring *ring = hk_keyring_new();
+    const hk_signer *signer = NULL;
+    hk_refusal why = HK_REFUSALS;
+    hk_status status = HK_OK;
+    (void)arg;
+    if (ring == NULL) {
+        return HK_ERR_NOMEM;
+    }
+    for (uint32_t i = 0; i < 6 && status == HK_OK; i++) {
+        status = hk_keyring_add(ring, slice_of("name"), i, slice_of("key"), NULL);
+        /* A key that was added is whole: not without MD5 because that had no memory. */
+        for (uint32_t hash = 0; hash < HK_HASHES && status == HK_OK; hash++) {
+            CHECK_INT(hk_keyring_find(ring, slice_of("name"), i, hash, &signer, &why), HK_OK);
+        }
+    }
+    hk_keyring_free(ring);
+    return status;
+}
+
+static void
+test_keys(void)
+{
+    hk_hash sha1 = HK_SHA1;
+    hk_hash md5 = HK_MD5;
+    hk_signer signer;
+    sweep("signer of SHA1", make_signer, &sha1, true);
+    sweep("signer of MD5", make_signer, &md5, true);
+    must(hk_signer_init(&signer, HK_SHA1, slice_of("key"), NULL));
+    sweep("sign", sign, &signer, true);
+    sweep("verify", verify, &signer, true);
+    hk_signer_clear(&signer);
+    sweep("keyring", fill_keyring, NULL, true);
+}
+
+/* An application's own errors are still there after ours, and nothing else. */
+static void
+test_error_queue(void)
+{
+    for (unsigned long n = 0; n < 20; n++) {
+        hk_signer signer;
+        ERR_clear_error();
+        ERR_raise(ERR_LIB_USER, 77);
+        failing_arm(n, false);
+        const hk_status status = hk_signer_init(&signer, HK_SHA1, slice_of("key"), NULL);
+        if (!failing_disarm()) {
+            CHECK_INT(status, HK_OK);
+        }
+        hk_signer_clear(&signer);
+        CHECK_INT(ERR_GET_REASON(ERR_get_error()), 77);
+        CHECK_SIZE(ERR_get_error(), 0);
+    }
+}
+
+/* ---- reading ---- */
+
+typedef struct {
+    hk_buffer stream;
+    hk_keyring *ring;
+    size_t chunk;
+    size_t frames; /* of the last run */
+    size_t retries;
+} reading;
+
+/* Reads the stream; where memory lacks, "nothing was consumed, the call may be repeated". */
+static hk_status
+read_stream(void *arg)
+{
+    reading *in = arg;
+    hk_reader r;
+    hk_frame frame;
+    hk_status status = HK_ERR_TRUNCATED;
+    hk_status worst = HK_OK;
+
+    in->frames = 0;
+    hk_reader_init(&r, HK_MESSAGE_MAX, in->ring, false);
+    for (size_t at = 0; at < in->stream.len && status == HK_ERR_TRUNCATED; at += in->chunk) {
+        const size_t left = in->stream.len - at;
+        const size_t n = in->chunk < left ? in->chunk : left;
+        hk_reader_feed(&r, in->stream.data + at, n);
+        while ((status = hk_reader_next(&r, &frame, NULL)) != HK_ERR_TRUNCATED) {
+            CHECK_SIZE(
+                r.delivered_bytes + r.refused_bytes + r.discarded_bytes + hk_reader_pending(&r),
+                at + n);
+            if (status == HK_OK) {
+                in->frames++;
+                continue;
+            }
+            worst = status;
+            in->retries++;
+            (void)failing_disarm();
+        }
+    }
+    hk_reader_clear(&r);
+    return worst;
+}
+
+/* The same, but giving up at the first failure, in the middle of a chunk. */
+static hk_status
+abandon_stream(void *arg)
+{
+    reading *in = arg;
+    hk_reader r;
+    hk_frame frame;
+    hk_status status = HK_ERR_TRUNCATED;
+    size_t fed = 0;
+
+    hk_reader_init(&r, HK_MESSAGE_MAX, in->ring, false);
+    while (fed < in->stream.len && (status == HK_ERR_TRUNCATED)) {
+        const size_t left = in->stream.len - fed;
+        const size_t n = in->chunk < left ? in->chunk : left;
+        hk_reader_feed(&r, in->stream.data + fed, n);
+        fed += n;
+        do {
+            status = hk_reader_next(&r, &frame, NULL);
+        } while (status == HK_OK);
+    }
+    hk_reader_close(&r);
+    CHECK_SIZE(hk_reader_pending(&r), 0);
+    CHECK_SIZE(r.delivered_bytes + r.refused_bytes + r.discarded_bytes, fed);
+    hk_reader_clear(&r);
+    return status == HK_ERR_TRUNCATED ? HK_OK : status;
+}
+
+static void
+test_reader(void)
+{
+    reading in = {.stream = sample_buffer(), .ring = hk_keyring_new(), .chunk = 700};
+    hk_identity identity = sample_identity("name", 1, HK_SHA1, "key");
+    hk_buffer message = sample_buffer();
+    must(hk_keyring_add(in.ring, slice_of("name"), 1, slice_of("key"), NULL));
+    for (uint64_t seed = 1; seed <= 12; seed++) {
+        message.len = 0;
+        sample_message(&message, seed);
+        put_hex(&in.stream, "1e1f00");
+        put_frame(&in.stream, message.data, message.len, seed % 2 == 0 ? &identity : NULL);
+    }
+    CHECK_INT(read_stream(&in), HK_OK);
+    CHECK_SIZE(in.frames, 12);
+
+    for (int once = 0; once < 2; once++) {
+        for (unsigned long n = 0; n < NEVER; n++) {
+            in.retries = 0;
+            failing_arm(n, once == 1);
+            const hk_status status = read_stream(&in);
+            /* Disarmed at the first failure that showed, so "failed" is told by the status. */
+            const bool failed = failing_disarm() || status != HK_OK;
+            CHECK_SIZE(in.frames, 12);
+            CHECK((in.retries > 0) == (status != HK_OK));
+            ERR_clear_error();
+            if (!failed) {
+                break;
+            }
+        }
+    }
+    sweep("reader, abandoned", abandon_stream, &in, true);
+    hk_buffer_clear(&message);
+    hk_identity_clear(&identity);
+    hk_keyring_free(in.ring);
+    hk_buffer_clear(&in.stream);
+}
+
+int
+main(void)
+{
+    if (!failing_start()) {
+        printf("libcrypto cannot be put on the failing allocator\n");
+        return 1;
+    }
+    prepare_crypto();
+    printf("\n");
+    test_messages();
+    test_keys();
+    test_error_queue();
+    test_reader();
+    return check_report();
+}

@@ -1,0 +1,214 @@
+/* test_utf8.c -- every code point against iconv, every short byte sequence by counting. */
+#include "hk_utf8.h"
+
+#include <iconv.h>
+#include <stdlib.h>
+
+#include "check.h"
+
+#define LAST_CODE_POINT 0x10ffffu
+
+static size_t
+measured(const hk_text *text, hk_surrogates mode)
+{
+    size_t size = 0;
+    size_t at = 0;
+    CHECK_INT(hk_utf8_measure(text, mode, &size, &at), HK_OK);
+    return size;
+}
+
+/* iconv is the oracle: all code points but the surrogates, in one text of each kind. */
+static void
+test_every_code_point(void)
+{
+    static const struct {
+        hk_text_kind kind;
+        uint32_t last;
+        const char *name;
+    } kinds[] = {{HK_TEXT_LATIN1, 0xff, "LATIN1"},
+                 {HK_TEXT_UCS2, 0xffff, "UTF-16LE"},
+                 {HK_TEXT_UCS4, LAST_CODE_POINT, "UTF-32LE"}};
+    const size_t most = 4u * (LAST_CODE_POINT + 1);
+
+    for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++) {
+        uint8_t *units = malloc(most);
+        uint8_t *expected = malloc(most);
+        size_t n = 0;
+        for (uint32_t c = 0; c <= kinds[k].last; c++) {
+            if (c >= 0xd800 && c <= 0xdfff) {
+                continue;
+            }
+            for (unsigned b = 0; b < (unsigned)kinds[k].kind; b++) {
+                units[n++] = (uint8_t)(c >> 8 * b);
+            }
+        }
+        char *in = (char *)units;
+        char *out = (char *)expected;
+        size_t in_left = n;
+        size_t out_left = most;
+        iconv_t converter = iconv_open("UTF-8", kinds[k].name);
+        CHECK_SIZE(iconv(converter, &in, &in_left, &out, &out_left), 0);
+        (void)iconv_close(converter);
+
+        const hk_text text = {units, n / (size_t)kinds[k].kind, kinds[k].kind};
+        const size_t size = measured(&text, HK_SURROGATES_REFUSED);
+        uint8_t *got = malloc(size); /* exactly: one byte more is seen by ASan */
+        CHECK_SIZE((size_t)(hk_utf8_write(&text, got) - got), size);
+        CHECK_BYTES(got, size, expected, most - out_left);
+        CHECK_SIZE(hk_utf8_valid_prefix(got, size), size);
+        free(got);
+        free(expected);
+        free(units);
+    }
+}
+
+static void
+test_surrogates(void)
+{
+    for (uint32_t c = 0xd800; c <= 0xdfff; c++) {
+        const uint16_t two[] = {'a', (uint16_t)c, 'b'};
+        const uint32_t four[] = {'a', c, 'b'};
+        const hk_text texts[] = {{two, 3, HK_TEXT_UCS2}, {four, 3, HK_TEXT_UCS4}};
+        const bool escape = c >= 0xdc80 && c <= 0xdcff;
+        for (size_t i = 0; i < 2; i++) {
+            size_t size = 0;
+            size_t at = 99;
+            CHECK_INT(hk_utf8_measure(&texts[i], HK_SURROGATES_REFUSED, &size, &at), HK_ERR_TEXT);
+            CHECK_SIZE(at, 1);
+            CHECK_INT(hk_utf8_measure(&texts[i], HK_SURROGATES_ESCAPED, &size, &at),
+                      escape ? HK_OK : HK_ERR_TEXT);
+            if (escape) {
+                const uint8_t expected[] = {'a', (uint8_t)(c & 0xff), 'b'};
+                uint8_t got[3];
+                CHECK_SIZE(size, 3);
+                CHECK_BYTES(got, (size_t)(hk_utf8_write(&texts[i], got) - got), expected, 3);
+            }
+        }
+    }
+}
+
+static void
+test_bytes_are_written_as_they_are(void)
+{
+    const uint8_t raw[] = {'a', 0, 0xff, 0xc3, 0x80};
+    const hk_text text = {raw, sizeof raw, HK_TEXT_UTF8};
+    const hk_text empty = {NULL, 0, HK_TEXT_UTF8};
+    uint8_t got[sizeof raw];
+
+    CHECK_SIZE(measured(&text, HK_SURROGATES_REFUSED), sizeof raw);
+    CHECK_BYTES(got, (size_t)(hk_utf8_write(&text, got) - got), raw, sizeof raw);
+    CHECK_SIZE(measured(&empty, HK_SURROGATES_REFUSED), 0);
+    CHECK_SIZE((size_t)(hk_utf8_write(&empty, got) - got), 0);
+}
+
+/* A text of three bytes is well-formed as three characters, as one of one and one of two bytes
+ * (either way round), or as one of three; the Unicode Standard's table 3-7 gives the numbers. */
+static void
+test_three_bytes_exhaustively(void)
+{
+    const size_t one = 128;
+    const size_t two = 0x800 - 0x80;
+    const size_t three = 0x10000 - 0x800 - 0x800; /* less the surrogates */
+    size_t valid = 0;
+    for (uint32_t i = 0; i < 1u << 24; i++) {
+        const uint8_t data[] = {(uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i};
+        valid += hk_utf8_valid_prefix(data, 3) == 3;
+    }
+    CHECK_SIZE(valid, one * one * one + 2 * one * two + three);
+}
+
+/* Four bytes from 0xe0 on: one character of four, or one of three and one of one. */
+static void
+test_four_bytes_exhaustively(void)
+{
+    static const uint8_t last[] = {0x00, 0x7f, 0x80, 0xbf, 0xc0, 0xff};
+    size_t whole = 0;
+    size_t three = 0;
+    for (uint32_t i = 0xe00000; i <= 0xffffff; i++) {
+        for (size_t j = 0; j < sizeof last; j++) {
+            const uint8_t data[] = {(uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i, last[j]};
+            const size_t n = hk_utf8_valid_prefix(data, 4);
+            whole += n == 4;
+            three += n == 3;
+        }
+    }
+    /* Two of the six last bytes continue a character of four, two are characters themselves. */
+    CHECK_SIZE(whole, (LAST_CODE_POINT - 0xffff) / 64 * 2 + (0x10000 - 0x800 - 0x800) * 2);
+    CHECK_SIZE(three, (0x10000 - 0x800 - 0x800) * 4);
+}
+
+static void
+test_prefix_stops_at_the_first_fault(void)
+{
+    const uint8_t data[] = {'a', 0xc3, 0xa9, 0xed, 0xa0, 0x80, 'b'};
+    CHECK_SIZE(hk_utf8_valid_prefix(data, sizeof data), 3);
+    CHECK_SIZE(hk_utf8_valid_prefix(data, 2), 1);
+    CHECK_SIZE(hk_utf8_valid_prefix(NULL, 0), 0);
+}
+
+static void
+test_is_ascii(void)
+{
+    uint8_t data[40];
+    memset(data, 0x7f, sizeof data);
+    for (size_t from = 0; from < 9; from++) {
+        for (size_t len = 0; from + len <= sizeof data; len++) {
+            CHECK(hk_utf8_is_ascii(data + from, len));
+            for (size_t i = 0; i < len; i++) {
+                data[from + i] = 0x80;
+                CHECK(!hk_utf8_is_ascii(data + from, len));
+                data[from + i] = 0x7f;
+            }
+        }
+    }
+    data[0] = 0x80; /* just outside */
+    CHECK(hk_utf8_is_ascii(data + 1, sizeof data - 1));
+}
+
+/* In well-formed text the cut is the largest end of a character that is not past max. */
+static void
+test_cut_keeps_characters_whole(void)
+{
+    const uint8_t text[] = "a\xc3\xa9z\xe2\x82\xac\xf0\x9f\x98\x80\xf0\x9f\x98\x81x\xc2\x80";
+    const size_t len = sizeof text - 1;
+    for (size_t max = 0; max <= len + 3; max++) {
+        size_t expected = max < len ? max : len;
+        while (hk_utf8_valid_prefix(text, expected) != expected) {
+            expected--;
+        }
+        CHECK_SIZE(hk_utf8_cut(text, len, max), expected);
+    }
+}
+
+/* In any bytes it is at most max and gives up at most three of them. */
+static void
+test_cut_of_any_bytes(void)
+{
+    static const uint8_t bytes[] = {'a', 0x80, 0xc3, 0xe2, 0xf0};
+    for (unsigned i = 0; i < 3125; i++) {
+        uint8_t data[5];
+        for (unsigned j = 0, rest = i; j < 5; j++, rest /= 5) {
+            data[j] = bytes[rest % 5];
+        }
+        for (size_t max = 0; max <= 6; max++) {
+            const size_t n = hk_utf8_cut(data, 5, max);
+            const size_t most = max < 5 ? max : 5;
+            CHECK(n <= most && most - n <= 3);
+        }
+    }
+}
+
+int
+main(void)
+{
+    test_every_code_point();
+    test_surrogates();
+    test_bytes_are_written_as_they_are();
+    test_three_bytes_exhaustively();
+    test_four_bytes_exhaustively();
+    test_prefix_stops_at_the_first_fault();
+    test_is_ascii();
+    test_cut_keeps_characters_whole();
+    test_cut_of_any_bytes();
+    return check_report();
+}

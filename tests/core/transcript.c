@@ -1,0 +1,278 @@
+/* transcript.c -- what a stream reader made of a stream, and what it should have made. */
+#include "transcript.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "hk_decode.h"
+#include "sample.h"
+
+/* ---- chunkings ---- */
+
+size_t
+chunk_whole(void *state, size_t left)
+{
+    (void)state;
+    return left;
+}
+
+size_t
+chunk_fixed(void *state, size_t left)
+{
+    const size_t wanted = *(const size_t *)state;
+    return wanted < left ? wanted : left;
+}
+
+size_t
+chunk_split(void *state, size_t left)
+{
+    size_t *first = state;
+    const size_t wanted = *first;
+    *first = 0;
+    return wanted > 0 && wanted < left ? wanted : left;
+}
+
+size_t
+chunk_random(void *state, size_t left)
+{
+    uint64_t *seed = state;
+    const uint64_t drawn = sample_random(seed);
+    const size_t most = (size_t)1 << (drawn % 10); /* small chunks as often as large ones */
+    const size_t wanted = 1 + (size_t)(drawn >> 32) % most;
+    return wanted < left ? wanted : left;
+}
+
+/* ---- the reader ---- */
+
+static void
+blame(transcript *t, const char *fault)
+{
+    if (t->fault == NULL) {
+        t->fault = fault;
+    }
+}
+
+static void
+add_frame(transcript *t, const hk_frame *frame)
+{
+    put_varint(&t->frames, frame->message.len);
+    put_raw(&t->frames, frame->message.data, frame->message.len);
+    put_varint(&t->frames, frame->signer.data == NULL ? 0 : 1 + frame->signer.len);
+    put_raw(&t->frames, frame->signer.data, frame->signer.len);
+    put_varint(&t->frames, frame->version);
+    t->count++;
+}
+
+static void
+check_account(transcript *t, const hk_reader *r, uint64_t fed)
+{
+    const uint64_t known = r->delivered_bytes + r->refused_bytes + r->discarded_bytes;
+    if (known + hk_reader_pending(r) != fed) {
+        blame(t, "fed is not delivered + refused + discarded + pending");
+    }
+}
+
+static void
+check_frame(transcript *t, const hk_frame *frame)
+{
+    hk_buffer spare = sample_buffer();
+    hk_message message;
+    if (hk_decode(frame->message.data, frame->message.len, &message, &spare, NULL) != HK_OK) {
+        blame(t, "a delivered message does not decode");
+    }
+    hk_buffer_clear(&spare);
+}
+
+transcript
+transcript_of(const stream_rules *rules, const uint8_t *data, size_t len, chunking next_chunk,
+              void *state)
+{
+    transcript t = {.frames = sample_buffer()};
+    hk_reader r;
+    hk_frame frame;
+    hk_status status = HK_ERR_TRUNCATED;
+
+    hk_reader_init(&r, rules->max_message, rules->keys, rules->require_signature);
+    for (size_t fed = 0; fed < len && status == HK_ERR_TRUNCATED;) {
+        const size_t n = next_chunk(state, len - fed);
+        uint8_t *chunk = malloc(n); /* its own block: a read outside of it is seen by ASan */
+        if (chunk == NULL) {
+            abort();
+        }
+        memcpy(chunk, data + fed, n);
+        fed += n;
+        hk_reader_feed(&r, chunk, n);
+        check_account(&t, &r, fed);
+        while ((status = hk_reader_next(&r, &frame, NULL)) == HK_OK) {
+            check_account(&t, &r, fed);
+            check_frame(&t, &frame);
+            add_frame(&t, &frame);
+        }
+        check_account(&t, &r, fed);
+        free(chunk);
+        if (hk_reader_next(&r, &frame, NULL) != status) {
+            blame(&t, "asked again, the reader says something else");
+        }
+    }
+    if (status != HK_ERR_TRUNCATED) {
+        blame(&t, "the reader did not read to the end");
+    }
+    t.delivered = r.delivered_bytes;
+    t.refused_bytes = r.refused_bytes;
+    t.discarded = r.discarded_bytes;
+    t.pending = hk_reader_pending(&r);
+    memcpy(t.refused, r.refused, sizeof t.refused);
+    hk_reader_close(&r);
+    check_account(&t, &r, len);
+    if (hk_reader_pending(&r) != 0 || r.discarded_bytes != t.discarded + t.pending) {
+        blame(&t, "closing did not discard what was pending");
+    }
+    hk_reader_clear(&r);
+    return t;
+}
+
+/* ---- the model ---- */
+
+enum verdict { GARBAGE, MALFORMED, INCOMPLETE, REFUSED, GOOD };
+
+/* What starts at data[0..len), whose first byte is HK_RS. *total: the length of its frame; *walked:
+ * what it cost to find its Message malformed. */
+static enum verdict
+judge(const stream_rules *rules, const uint8_t *data, size_t len, size_t *total, size_t *walked,
+      hk_frame *frame, hk_refusal *why)
+{
+    if (len < 2) {
+        return INCOMPLETE;
+    }
+    const size_t header_len = data[1];
+    const size_t here = len - 2 < header_len ? len - 2 : header_len;
+    hk_header header;
+    if (header_len == 0) {
+        return GARBAGE;
+    }
+    const hk_status status = hk_header_read(data + 2, here, header_len, &header);
+    if (status == HK_ERR_CORRUPT) {
+        return GARBAGE;
+    }
+    if (len < 3 + header_len) {
+        return INCOMPLETE;
+    }
+    if (data[2 + header_len] != HK_US || header.message_length > HK_LENGTH_MAX) {
+        return GARBAGE;
+    }
+    *total = 3 + header_len + header.message_length;
+    if (header.message_length > rules->max_message) {
+        *why = HK_REFUSED_OVERSIZE;
+        return REFUSED;
+    }
+    if (len < *total) {
+        return INCOMPLETE;
+    }
+    *frame = (hk_frame){.message = {data + 3 + header_len, header.message_length}};
+    if (hk_decode_judge(frame->message.data, frame->message.len, walked, NULL) != HK_OK) {
+        *walked += 3 + header_len;
+        return MALFORMED;
+    }
+    if (rules->keys == NULL || (!header.has_hmac && !rules->require_signature)) {
+        return GOOD;
+    }
+    *why = HK_REFUSED_UNSIGNED;
+    if (!header.has_hmac) {
+        return REFUSED;
+    }
+    const hk_signer *signer;
+    if (hk_keyring_find(rules->keys, header.signer, header.key_version, header.hash, &signer,
+                        why) != HK_OK) {
+        return REFUSED;
+    }
+    *why = HK_REFUSED_BAD_DIGEST;
+    if (hk_verify(signer, frame->message, header.hmac, NULL) != HK_OK) {
+        return REFUSED;
+    }
+    frame->signer = header.signer.data != NULL ? header.signer : frame->message;
+    frame->signer.len = header.signer.len;
+    frame->version = header.key_version;
+    return GOOD;
+}
+
+/* The allowance after n more bytes were read. */
+static uint64_t
+earn(uint64_t allowance, size_t n)
+{
+    const uint64_t sum = allowance + (uint64_t)n * HK_READER_ALLOWANCE;
+    return sum < HK_READER_ALLOWANCE_MAX ? sum : HK_READER_ALLOWANCE_MAX;
+}
+
+transcript
+transcript_by_model(const stream_rules *rules, const uint8_t *data, size_t len)
+{
+    transcript t = {.frames = sample_buffer()};
+    uint64_t allowance = HK_READER_ALLOWANCE_START;
+    size_t at = 0;
+
+    while (at < len) {
+        size_t total = 1;
+        size_t walked = 0;
+        hk_frame frame;
+        hk_refusal why = HK_REFUSED_OVERSIZE;
+        enum verdict verdict = GARBAGE;
+        if (data[at] == HK_RS) {
+            verdict = judge(rules, data + at, len - at, &total, &walked, &frame, &why);
+        }
+        if (verdict == INCOMPLETE) {
+            break;
+        }
+        if (verdict == GARBAGE || (verdict == MALFORMED && walked <= allowance)) {
+            allowance -= walked;
+            total = 1;
+        }
+        const size_t here = total < len - at ? total : len - at;
+        if (verdict == REFUSED) {
+            t.refused[why]++;
+            t.refused_bytes += here;
+        } else if (verdict == GOOD) {
+            t.delivered += here;
+            add_frame(&t, &frame);
+        } else {
+            t.discarded += here;
+        }
+        allowance = earn(allowance, here);
+        at += here;
+    }
+    t.pending = len - at;
+    return t;
+}
+
+/* ---- comparing ---- */
+
+const char *
+transcript_difference(const transcript *a, const transcript *b)
+{
+    if (a->fault != NULL || b->fault != NULL) {
+        return a->fault != NULL ? a->fault : b->fault;
+    }
+    if (a->count != b->count) {
+        return "the number of frames differs";
+    }
+    if (a->frames.len != b->frames.len ||
+        (a->frames.len > 0 && memcmp(a->frames.data, b->frames.data, a->frames.len) != 0)) {
+        return "the frames differ";
+    }
+    if (a->delivered != b->delivered) {
+        return "the bytes delivered differ";
+    }
+    if (memcmp(a->refused, b->refused, sizeof a->refused) != 0 ||
+        a->refused_bytes != b->refused_bytes) {
+        return "what is refused differs";
+    }
+    if (a->discarded != b->discarded) {
+        return "the bytes discarded differ";
+    }
+    return a->pending == b->pending ? NULL : "the bytes pending differ";
+}
+
+void
+transcript_clear(transcript *t)
+{
+    hk_buffer_clear(&t->frames);
+}
