@@ -1,0 +1,116 @@
+"""Write the fuzzers' seeds, tests/core/corpus/<target>/ (or a folder given), from golden vectors.
+
+Run it again when tests/wire/vectors/heka.json changes: the output depends on that file alone, and
+the seeds are committed, so that a C compiler is all that the C tests need.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+VECTORS = HERE.parent / "wire" / "vectors" / "heka.json"
+
+# libFuzzer is run with -max_len=4096; a longer seed would be cut.
+LIMIT = 4096
+
+UUID = "0a10000102030405060708090a0b0c0d0e0f"
+HEAD = UUID + "1001"
+
+# Valid, and as no client of ours writes it: one seed for each liberty that protobuf allows.
+FOREIGN = {
+    "order": "1001" + UUID,
+    "repeated-scalars": "0a00" + HEAD + "1002280128022803",
+    "unknown-tags": HEAD + "7a0161fd0100000000f9010000000000000000f801800112",
+    "long-varints": HEAD + "9a80808000818000610a",
+    "unpacked-integers": HEAD + "520a0a016b1002300130023003",
+    "split-blocks": HEAD + "52100a016b1002320101320202033200" + "3004",
+    "unpacked-doubles": HEAD + "52170a016b100339000000000000f03f39000000000000f0bf",
+    "unpacked-bools": HEAD + "520a0a016b1004400140004002",
+    "long-bools": HEAD + "52090a016b100442028001",
+    "type-last": HEAD + "520822017622010a0100",
+    "every-array": HEAD + "521a0a016b10022201612a016232010142010139000000000000f03f",
+    "no-values": HEAD + "52070a016b10021a00",
+    "empty-block": HEAD + "52070a016b10033a00",
+    "unknown-type": HEAD + "52080a016b1009220161",
+    "no-name": HEAD + "5204" + "10001a00",
+    "group": HEAD + "7b7c",
+    "torn": HEAD + "1aff01",
+}
+
+HEADERS = {
+    "plain": "0845",
+    "long-length": "08808004",
+    "signed": "08051801220161280132" + "14" + "00" * 20,
+    "unordered": "220161" + "0805" + "2801",
+    "unknown-tags": "08051001" + "3a0161" + "4d00000000" + "490000000000000000",
+    "repeated": "08050806220161220162",
+    "long-varints": "888000858000",
+    "no-length": "220161",
+    "group": "08053b3c",
+    "torn": "08052205",
+}
+
+# The first byte of fuzz_reader's input is its settings, the next two seed the chunks.
+# Bits 0-1: limit (64, 300, 4096, 65536 bytes); 2-3: keys (none, none, empty ring, full ring);
+# 4: signatures required; 5: the rest is a recipe, not the stream itself.
+PLAIN, KEYS, REQUIRED, SMALL, RECIPE = 0x03, 0x0C, 0x10, 0x01, 0x20
+
+
+def recipe(*steps: tuple[int, bytes]) -> bytes:
+    """Join (kind, contents) as fuzz_reader reads them: kind, length in two bytes, contents."""
+    return b"".join(
+        bytes([kind]) + len(contents).to_bytes(2, "little") + contents for kind, contents in steps
+    )
+
+
+def reader_seeds(vectors: dict) -> dict[str, bytes]:
+    """Streams of the vectors under several settings, and recipes for each kind of step."""
+    seeds = {}
+    streams = {s["name"]: bytes.fromhex(s["stream"]) for s in vectors["streams"]}
+    frames = {f["name"]: bytes.fromhex(f["frame"]) for f in vectors["frames"]}
+    for name, stream in {**streams, **frames}.items():
+        seeds[f"golden-{name}"] = bytes([PLAIN, 1, 2]) + stream
+    joined = b"".join(list(frames.values())[:6])
+    for settings in (SMALL, PLAIN | KEYS, PLAIN | KEYS | REQUIRED, PLAIN | 0x08):
+        seeds[f"joined-{settings:02x}"] = bytes([settings, 3, 4]) + joined
+    message = bytes.fromhex(HEAD + "1a0174")
+    for kind in range(8):
+        steps = recipe((kind, message), (1, message), (kind, message))
+        seeds[f"recipe-{kind}"] = bytes([PLAIN | KEYS | RECIPE, 5, kind]) + steps
+    hidden = b"\x1e\x02\x08\x17\x1f" + message
+    payload = bytes.fromhex(HEAD) + b"\x32" + bytes([len(hidden)]) + hidden
+    seeds["hidden-frame"] = bytes([RECIPE, 7, 8]) + recipe((1, payload * 2), (1, message))
+    seeds["stall"] = bytes([PLAIN, 0, 0]) + b"\x1e\xff" * 40 + frames["frame-0"]
+    return seeds
+
+
+def write(folder: Path, seeds: dict[str, bytes]) -> None:
+    """Replace *folder* by *seeds*."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for name, data in seeds.items():
+        if len(data) <= LIMIT:
+            (folder / name).write_bytes(data)
+
+
+def main(corpus: Path) -> None:
+    """Write all three corpora into *corpus*."""
+    vectors = json.loads(VECTORS.read_text())
+    messages = {f"golden-{m['name']}": bytes.fromhex(m["wire"]) for m in vectors["messages"]}
+    foreign = {f"foreign-{name}": bytes.fromhex(digits) for name, digits in FOREIGN.items()}
+    write(corpus / "fuzz_decode", {**messages, **foreign})
+    write(corpus / "fuzz_reader", reader_seeds(vectors))
+    headers = {}
+    for frame in vectors["frames"]:
+        data = bytes.fromhex(frame["frame"])
+        headers[f"golden-{frame['name']}"] = data[2 : 2 + data[1]]
+    made = {f"made-{name}": bytes.fromhex(digits) for name, digits in HEADERS.items()}
+    write(corpus / "fuzz_header", {**headers, **made})
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else HERE / "corpus")
