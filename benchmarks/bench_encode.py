@@ -293,7 +293,7 @@ def main() -> None:
             Panel(
                 "bytes a message in memory",
                 [
-                    (what, r["resident_bytes"], f"{r['resident_bytes']:.0f} B")
+                    (what, r["resident_bytes"], f"{r['resident_bytes']:,.0f} B")
                     for what, r in kept.items()
                     if what != "nothing"
                 ],

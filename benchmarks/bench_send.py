@@ -241,7 +241,7 @@ def main() -> None:
                 goals.append(goal(what, CALL_LIMIT, value, "x"))
                 panels.append(
                     Panel(
-                        f"{case.name}: call to kernel, nothing else running (less is better)",
+                        f"{case.name}: call to kernel, no other Python thread (less is better)",
                         [(label, t.best / 1e3, show_ns(t.best)) for label, t in timings.items()],
                         "us a call, least of all rounds",
                     )

@@ -11,16 +11,15 @@
 #include "core/hk_encode.h"
 
 /* Every name of an argument, once; args.c interns them and compares pointers. */
-#define HEKA_NAMES(X)                                                                        \
-    X(type)                                                                                  \
-    X(logger)                                                                                \
-    X(severity)                                                                              \
-    X(fields)                                                                                \
-    X(payload)                                                                               \
-    X(env_version) X(pid) X(hostname) X(timestamp) X(uuid) X(timestamp_ns) X(signer)         \
-        X(signer_config) X(values) X(representation) X(value_type) X(name) X(version) X(key) \
-            X(hash) X(max_message_size) X(signers) X(require_signature) X(to) X(bad_values)  \
-                X(oversize) X(timeout) X(open) X(deliver) X(fd) X(datagram) X(ticket) X(clock)
+/* clang-format off */
+#define HEKA_NAMES(X)                                                        \
+    X(type) X(logger) X(severity) X(fields) X(payload) X(env_version) X(pid) \
+    X(hostname) X(timestamp) X(uuid) X(timestamp_ns) X(signer)               \
+    X(signer_config) X(values) X(representation) X(value_type) X(name)       \
+    X(version) X(key) X(hash) X(max_message_size) X(signers)                 \
+    X(require_signature) X(to) X(bad_values) X(oversize) X(timeout) X(open)  \
+    X(deliver) X(fd) X(datagram) X(ticket) X(clock)
+/* clang-format on */
 /* `default` is a keyword of C. */
 #define HEKA_NAME_ENUM(name) HEKA_NAME_##name,
 typedef enum { HEKA_NAMES(HEKA_NAME_ENUM) HEKA_NAME_default_, HEKA_NAME_COUNT } heka_name;
