@@ -100,6 +100,7 @@ def parse(to: object) -> Address:
     if not separator:
         host, port = _host_port(to, to)
         return Address("udp", host=host, port=port)
+    scheme = scheme.lower()  # RFC 3986, 3.1
     if scheme == "tls":
         raise ConfigError(
             f"{to!r}: tls is not there yet; send over tcp:// to a TLS proxy on this host"
@@ -128,7 +129,8 @@ def _host_port(text: str, to: object) -> tuple[str, int]:
         raise ConfigError(f"{to!r}: an IPv6 address needs brackets, as in '[::1]:5565'")
     else:
         host, _, port = text.partition(":")
-    return _host(host or "localhost", to), _port(port, to) if port else DEFAULT_PORT
+        host = host or ("localhost" if port else "")
+    return _host(host, to), _port(port, to) if port else DEFAULT_PORT
 
 
 def _host(host: str, to: object) -> str:
@@ -137,10 +139,15 @@ def _host(host: str, to: object) -> str:
     return host
 
 
+def _number(text: str) -> int:
+    """Return what decimal *text* says, -1 when it is none; int() refuses long ones as well."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= 9 else -1
+
+
 def _port(port: object, to: object) -> int:
     """Return a port given as int or as decimal text, which is how configuration files have it."""
-    if isinstance(port, str) and port.isascii() and port.isdecimal():
-        port = int(port)
+    if isinstance(port, str) and _number(port) >= 0:
+        port = _number(port)
     if isinstance(port, bool) or not isinstance(port, int) or not 1 <= port <= 65535:
         raise ConfigError(f"{to!r}: the port must be from 1 to 65535, got {port!r}")
     return port
@@ -161,9 +168,9 @@ def _options(scheme: str, query: str, to: object) -> _Options:
                 raise ConfigError(f"{to!r}: framing must be 'heka' or 'none', got {value!r}")
             options["framed"] = value == "heka"
         else:
-            if not value.isdecimal() or not 64 <= int(value) <= DATAGRAM_MAX:
+            if not 64 <= _number(value) <= DATAGRAM_MAX:
                 raise ConfigError(
                     f"{to!r}: datagram must be from 64 to {DATAGRAM_MAX} bytes, got {value!r}"
                 )
-            options["datagram"] = int(value)
+            options["datagram"] = _number(value)
     return options

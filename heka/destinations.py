@@ -12,6 +12,7 @@ import errno
 import io
 import os
 import queue
+import sys
 import threading
 import time
 import weakref
@@ -22,7 +23,7 @@ from heka.addresses import Address
 from heka.defaults import BACKOFF_FIRST, BACKOFF_MAX
 from heka.diagnostics import Reporter
 from heka.resolver import ResolutionError
-from heka.transports import WOULD_BLOCK, NothingSentError, Transport, make
+from heka.transports import NothingSentError, Transport, make
 
 _REASONS = {
     errno.ECONNREFUSED: "refused",
@@ -108,15 +109,12 @@ class Destination:
 
     # ---- called by the sink -----------------------------------------------------------------
 
-    def _deliver(
-        self, frame: bytes, written: int, error: int, timeout: float, ticket: int
-    ) -> bool | str:
+    def _deliver(self, frame: bytes, written: int, timeout: float, ticket: int) -> bool | str:
         """Send what the hot path could not: True when the kernel has it, else why it is dropped.
 
         Args:
             frame: The whole frame.
             written: Bytes of it that the hot path has written; then this call has the connection.
-            error: The errno that stopped the hot path, 0 when it had no descriptor.
             timeout: Seconds for everything together.
             ticket: What this call owns the connection with.
         """
@@ -129,7 +127,7 @@ class Destination:
         transport = self._transport
         try:
             if not written:
-                self._connect(transport, error, deadline)
+                self._connect(transport, deadline)
             transport.send(frame, deadline, written)
         except Exception as failure:
             return self._fail(transport, failure, ticket)
@@ -152,7 +150,7 @@ class Destination:
                 return "reentrant"  # a signal handler, or a finalizer: waiting would be for itself
             if not self._bell.wait(deadline):
                 return "timeout"
-        if self.sink.torn:
+        if self.sink.torn:  # the peer has gone, or has half a frame
             self._transport.close()
         reason = self._refusal()  # another thread may have failed meanwhile
         if reason:
@@ -164,10 +162,8 @@ class Destination:
             return "closed"
         return "backoff" if time.monotonic() < self._retry_at else ""
 
-    def _connect(self, transport: Transport, error: int, deadline: float) -> None:
-        """Have *transport* open, anew where the hot path saw that the peer has gone."""
-        if error and error not in WOULD_BLOCK and error != errno.EMSGSIZE:
-            transport.close()
+    def _connect(self, transport: Transport, deadline: float) -> None:
+        """Have *transport* open."""
         if transport.is_open():
             return
         transport.open(deadline)
@@ -241,13 +237,12 @@ class StreamDestination:
         self.stream = stream
         self.sink = Sink(self._deliver)
         limit = getattr(stream, "max_frame", 0)
-        self.sink.max_frame = limit if isinstance(limit, int) else 0  # None, or a mock: no limit
+        if type(limit) is int and 0 < limit <= sys.maxsize:  # not None, nor a mock
+            self.sink.max_frame = limit
         self._writing: set[int] = set()
         self._reporter = Reporter()
 
-    def _deliver(
-        self, frame: bytes, written: int, error: int, timeout: float, ticket: int
-    ) -> bool | str:
+    def _deliver(self, frame: bytes, written: int, timeout: float, ticket: int) -> bool | str:
         me = threading.get_ident()
         if me in self._writing:
             return "reentrant"  # its write() logs, which would never end
@@ -273,12 +268,11 @@ class StreamDestination:
             at += taken
 
     def flush(self, deadline: float) -> bool:
-        """Call the stream's ``flush()`` where it has one; True unless it raises."""
-        flush = getattr(self.stream, "flush", None)
-        if flush is None:
-            return True
+        """Call the stream's ``flush()``, if it has one and is open; True unless that raises."""
         try:
-            flush()
+            flush = getattr(self.stream, "flush", None)
+            if flush is not None and getattr(self.stream, "closed", False) is not True:
+                flush()
         except Exception as failure:
             self._reporter.report(f"{self.name}.flush() raised {failure!r}")
             return False
@@ -307,9 +301,7 @@ class NoDestination:
         self._problem = problem
         self._reporter = Reporter()
 
-    def _deliver(
-        self, frame: bytes, written: int, error: int, timeout: float, ticket: int
-    ) -> bool | str:
+    def _deliver(self, frame: bytes, written: int, timeout: float, ticket: int) -> bool | str:
         self._reporter.report(f"{self._problem}; messages are dropped and counted")
         return "misconfigured"
 

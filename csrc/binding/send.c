@@ -58,12 +58,19 @@ send_now(int fd, const uint8_t *data, size_t len)
     return n;
 }
 
+/* Whether the connection is as good as before: it has no room now, or not for a datagram of that
+ * size. */
+static bool
+is_passing(int error)
+{
+    return error == EAGAIN || error == EWOULDBLOCK || error == ENOBUFS || error == EMSGSIZE;
+}
+
 /* What the hot path leaves to Python: all of a frame, or the rest of it. */
 typedef struct {
     const uint8_t *data;
     size_t len;
     size_t written; /* bytes that the kernel has; if any, this call owns the connection */
-    int error;      /* the errno that stopped the hot path; 0: it had no descriptor */
     double timeout; /* seconds */
     uint64_t ticket;
 } errand;
@@ -75,8 +82,8 @@ call_deliver(HekaSink *sink, const errand *e)
     if (frame == NULL) {
         return NULL;
     }
-    PyObject *answer = PyObject_CallFunction(sink->deliver, "OnidK", frame, (Py_ssize_t)e->written,
-                                             e->error, e->timeout, (unsigned long long)e->ticket);
+    PyObject *answer = PyObject_CallFunction(sink->deliver, "OndK", frame, (Py_ssize_t)e->written,
+                                             e->timeout, (unsigned long long)e->ticket);
     Py_DECREF(frame);
     return answer;
 }
@@ -126,7 +133,7 @@ settle(HekaSink *sink, PyObject *answer, size_t len)
 }
 
 /* The way through Python, which connects, waits and gives up:
- * deliver(frame, written, errno, timeout, ticket) -> True, or the reason of the drop. */
+ * deliver(frame, written, timeout, ticket) -> True, or the reason of the drop. */
 static HK_COLD int
 deliver(HekaSink *sink, const errand *e)
 {
@@ -162,18 +169,18 @@ heka_sink_send(HekaSink *sink, const uint8_t *data, size_t len, double timeout)
         if (HK_LIKELY(whole)) {
             sink->sent++;
             sink->bytes += len;
-        } else {
-            e.error = n < 0 ? errno : EAGAIN;
+        } else if (n > 0) {
+            e.written = (size_t)n;
+            sink->fd = -1;                   /* the rest of this frame comes before any other */
+            sink->owner = sink->tickets + 1; /* this call, see below */
+        } else if (n < 0 && !is_passing(errno)) {
+            sink->fd = -1; /* said once: not by a second call, of a connection made meanwhile */
+            sink->torn = true;
         }
     }
     if (HK_UNLIKELY(!whole)) {
         e.ticket = ++sink->tickets;
         sink->pending++;
-        if (n > 0) {
-            e.written = (size_t)n;
-            sink->fd = -1; /* the rest of this frame comes before any other */
-            sink->owner = e.ticket;
-        }
     }
     HEKA_END_CRITICAL_SECTION();
     return HK_LIKELY(whole) ? 1 : deliver(sink, &e);
@@ -462,7 +469,8 @@ static PyGetSetDef sink_getset[] = {
     {"attached", sink_get_attached, NULL, "The hot path has a descriptor of this process.", NULL},
     {"busy", sink_get_busy, NULL, "One call has the connection; only that one may write.", NULL},
     {"torn", sink_get_torn, NULL,
-     "The call that had the connection ended without release(): the peer may have half a frame.",
+     "The connection is to be closed first: the call that had it ended without release(), so the "
+     "peer may have half a frame, or sending on it failed.",
      NULL},
     {"closed", sink_get_closed, NULL, "close() was called.", NULL},
     {"pending", sink_get_pending, NULL, "Frames whose outcome is open: in Python, or waiting.",

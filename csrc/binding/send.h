@@ -23,7 +23,8 @@ typedef struct {
     unsigned generation; /* fork generation that attached fd */
     bool datagram;
     bool framed;      /* false: bare messages, one a datagram */
-    bool torn;        /* the last owner ended without a word: the peer may have half a frame */
+    bool torn;        /* to be closed first: sending on it failed, or its last owner ended without
+                         a word and the peer may have half a frame */
     bool closed;      /* nothing is to be sent here any more; whoever looks it up asks anew */
     size_t max_frame; /* bytes; 0: no limit but that of a message */
     uint64_t tickets; /* how many were given out; the last one's number */

@@ -1,0 +1,112 @@
+"""Fixtures of the delivery tests: peers that are closed, and names that a shim answers for."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from delivery.support import Connection, Datagrams, Listener, compile_shim, has_ipv6
+
+import heka
+
+#: getaddrinfo that says each name in $SHIM_LOG, and answers for those under .test: as soon as the
+#: file $SHIM_GATE is there, with $SHIM_ADDRESS or 127.0.0.1; that there is none with $SHIM_ABSENT.
+NAME_SERVICE = """
+#include <fcntl.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+typedef int ask(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+
+static void
+note(const char *name)
+{
+    char line[256];
+    const char *path = getenv("SHIM_LOG");
+    int fd = path == NULL ? -1 : open(path, O_WRONLY | O_CREAT | O_APPEND, 0600);
+    if (fd >= 0) {
+        int size = snprintf(line, sizeof line, "%s\\n", name);
+        if (write(fd, line, size) != size) abort();
+        close(fd);
+    }
+}
+
+int
+getaddrinfo(const char *name, const char *service, const struct addrinfo *hints,
+            struct addrinfo **answer)
+{
+    ask *real = (ask *)dlsym(RTLD_NEXT, "getaddrinfo");
+    size_t len = name == NULL ? 0 : strlen(name);
+    if (len == 0 || (hints != NULL && (hints->ai_flags & AI_NUMERICHOST))) {
+        return real(name, service, hints, answer);
+    }
+    note(name);
+    if (len < 5 || strcmp(name + len - 5, ".test") != 0) {
+        return real(name, service, hints, answer);
+    }
+    const char *gate = getenv("SHIM_GATE");
+    while (gate != NULL && access(gate, F_OK) != 0) usleep(2000);
+    const char *address = getenv("SHIM_ADDRESS");
+    if (getenv("SHIM_ABSENT") != NULL) return EAI_NONAME;
+    return real(address == NULL ? "127.0.0.1" : address, service, hints, answer);
+}
+"""
+
+#: Sockets of the size that $SHIM_SNDBUF says, so that a datagram can be too large for the kernel.
+SMALL_SOCKETS = """
+#include <stdlib.h>
+#include <sys/socket.h>
+
+int
+socket(int domain, int type, int protocol)
+{
+    int (*real)(int, int, int) = (int (*)(int, int, int))dlsym(RTLD_NEXT, "socket");
+    int fd = real(domain, type, protocol);
+    int size = atoi(getenv("SHIM_SNDBUF"));
+    if (fd >= 0) setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+    return fd;
+}
+"""
+
+
+@pytest.fixture(scope="session")
+def name_service(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A library that answers for the names under .test."""
+    return compile_shim(NAME_SERVICE, tmp_path_factory.mktemp("names"))
+
+
+@pytest.fixture(scope="session")
+def small_sockets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A library that gives every socket a small buffer."""
+    return compile_shim(SMALL_SOCKETS, tmp_path_factory.mktemp("sockets"))
+
+
+@pytest.fixture(autouse=True)
+def as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No destination but the test's own."""
+    monkeypatch.delenv("HEKA_TO", raising=False)
+    heka.configure(to=None)
+    yield
+    heka.configure(to=None, timeout=1.0, signer=None, oversize="truncate")
+
+
+@pytest.fixture
+def peer() -> Iterator[Callable[..., Any]]:
+    """Makes peers: ``peer(Listener, ...)``; they are closed with the test."""
+    made: list[Datagrams | Listener | Connection] = []
+
+    def make(kind: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        if socket.AF_INET6 in args and not has_ipv6():
+            pytest.skip("this machine has no ::1")
+        made.append(kind(*args, **kwargs))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
