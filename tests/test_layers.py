@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # A module may import what is in a lower layer or in its own, as long as no circle closes.
 LAYERS = [
     ["_core"],
-    ["exceptions", "severity", "defaults", "diagnostics"],
+    ["exceptions", "severity", "defaults", "diagnostics", "path"],
     ["message", "framing", "signing"],
     ["addresses", "resolver", "transports"],
     ["connections", "destinations"],

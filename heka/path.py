@@ -1,0 +1,119 @@
+"""Objects by their dotted names: ``package.module:attribute`` or ``package.module.attribute``.
+
+Imports what the name says and knows nothing of what is found there.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from types import ModuleType
+from typing import Any
+
+__all__ = ["DottedNameResolver", "resolve_name"]
+
+_EXPECTED = "expected 'package.module:attribute' or 'package.module.attribute'"
+
+
+class DottedNameResolver:
+    """Resolve dotted names, relative ones against one package.
+
+    Args:
+        package: What a name that begins with a dot is relative to: a package, a module in it, or
+            the name of either; None refuses such names.
+    """
+
+    def __init__(self, package: ModuleType | str | None = None) -> None:
+        if isinstance(package, str):
+            package = importlib.import_module(package)
+        self._package = package and _package_of(package)
+
+    def resolve(self, dotted: str) -> Any:
+        """Return the object called *dotted*.
+
+        ``a.b:c.d`` is attribute ``c.d`` of module ``a.b``. Without a colon each part is an
+        attribute where there is one, and else a module to import.
+
+        Raises:
+            ValueError: *dotted* is no such name, or relative without a package.
+            ImportError: There is nothing of that name; says what there is instead. Whatever else
+                a module raises while it is imported goes through.
+        """
+        name = self._absolute(dotted)
+        module, colon, attributes = name.partition(":")
+        if colon:
+            found: Any = importlib.import_module(module)
+            used = module
+            for attribute in attributes.split("."):
+                found = _attribute(found, attribute, used)
+                used += f".{attribute}"
+            return found
+        used, *parts = name.split(".")
+        found = importlib.import_module(used)
+        for part in parts:
+            if not hasattr(found, part) and isinstance(found, ModuleType):
+                _import_below(found, f"{used}.{part}")
+            found = _attribute(found, part, used)
+            used += f".{part}"
+        return found
+
+    def maybe_resolve(self, dotted: Any) -> Any:
+        """Return the object called *dotted*; whatever is not text is returned as it is."""
+        return self.resolve(dotted) if isinstance(dotted, str) else dotted
+
+    def _absolute(self, dotted: object) -> str:
+        if not isinstance(dotted, str):
+            raise ValueError(f"{_EXPECTED}, got {dotted!r}")
+        name = dotted.strip()
+        if name.startswith((".", ":")):
+            if not self._package:
+                raise ValueError(f"{dotted!r} is relative, and there is no package to start from")
+            name = self._below_package(name)
+        parts = name.replace(":", ".", 1).split(".")
+        if not all(part.isidentifier() for part in parts):
+            raise ValueError(f"{_EXPECTED}, got {dotted!r}")
+        return name
+
+    def _below_package(self, name: str) -> str:
+        """Put the package in front: one dot names it, each further one the package around it."""
+        package = str(self._package).split(".")
+        if name.startswith(":"):
+            return ".".join(package) + name
+        below = name.lstrip(".")
+        above = len(name) - len(below) - 1
+        if above >= len(package):
+            raise ValueError(f"{name!r} is above the top of package {self._package!r}")
+        kept = package[: len(package) - above]
+        if below.startswith(":") or not below:
+            return ".".join(kept) + below
+        return ".".join([*kept, below])
+
+
+def _package_of(module: ModuleType) -> str:
+    is_package = hasattr(module, "__path__")
+    return module.__name__ if is_package else module.__name__.rpartition(".")[0]
+
+
+def _import_below(module: ModuleType, name: str) -> None:
+    """Import the submodule *name* if there is one; an error inside it is not hidden."""
+    if not hasattr(module, "__path__"):
+        return
+    try:
+        importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name != name:
+            raise
+
+
+def _attribute(found: Any, name: str, used: str) -> Any:
+    try:
+        return getattr(found, name)
+    except AttributeError:
+        close = difflib.get_close_matches(name, dir(found), 1)
+        hint = f"; did you mean {close[0]!r}?" if close else ""
+        raise ImportError(f"{used!r} has no {name!r}{hint}", name=used) from None
+
+
+def resolve_name(name: str, package: ModuleType | str | None = None) -> Any:
+    """Return the object with the dotted *name*; see ``DottedNameResolver.resolve``."""
+    return DottedNameResolver(package).resolve(name)

@@ -1,0 +1,113 @@
+"""Dotted names: both notations, relative names, and what is said of names that lead nowhere."""
+
+from __future__ import annotations
+
+import collections.abc
+import xml.dom
+import xml.dom.minidom
+
+import pytest
+
+from heka.path import DottedNameResolver, resolve_name
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """A package hekapath with modules that import well, and not."""
+    folder = tmp_path / "hekapath"
+    folder.mkdir()
+    (folder / "__init__.py").write_text("")
+    (folder / "fine.py").write_text("class Thing:\n    class Inner:\n        value = 5\n")
+    (folder / "broken.py").write_text("import no_such_module_at_all\n")
+    (folder / "failing.py").write_text("1 / 0\n")
+    monkeypatch.syspath_prepend(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        pytest.param("xml.dom.minidom:parse", xml.dom.minidom.parse, id="colon"),
+        pytest.param("xml.dom.minidom.parse", xml.dom.minidom.parse, id="dots"),
+        pytest.param("xml.dom", xml.dom, id="module"),
+        pytest.param("collections", collections, id="top-module"),
+        pytest.param("xml.dom:Node.ELEMENT_NODE", 1, id="attribute-of-attribute"),
+        pytest.param("xml.dom.Node.ELEMENT_NODE", 1, id="all-dots"),
+        pytest.param("  xml.dom:Node ", xml.dom.Node, id="spaces-around"),
+    ],
+)
+def test_name_resolves(name, found):
+    assert resolve_name(name) is found
+
+
+def test_submodule_is_imported_on_the_way(package):
+    """With dots alone, nobody has to import the module before."""
+    assert resolve_name("hekapath.fine.Thing.Inner.value") == 5
+
+
+@pytest.mark.parametrize(
+    ("package_of", "name", "found"),
+    [
+        pytest.param("xml.dom", ".minidom:parse", xml.dom.minidom.parse, id="one-dot"),
+        pytest.param(xml.dom, ".minidom.parse", xml.dom.minidom.parse, id="package-object"),
+        pytest.param(xml.dom.minidom, ".Node", xml.dom.Node, id="module-means-its-package"),
+        pytest.param("xml.dom", "..dom.Node", xml.dom.Node, id="two-dots"),
+        pytest.param("xml.dom", ":Node", xml.dom.Node, id="colon-first"),
+        pytest.param("xml.dom", ".", xml.dom, id="itself"),
+        pytest.param("xml.dom", "collections.abc", collections.abc, id="absolute-anyway"),
+    ],
+)
+def test_relative_name_starts_at_the_package(package_of, name, found):
+    assert resolve_name(name, package_of) is found
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        pytest.param("xml.dom:Nod", "'xml.dom' has no 'Nod'; did you mean 'Node'?", id="colon"),
+        pytest.param("xml.dom.Nod", "'xml.dom' has no 'Nod'; did you mean 'Node'?", id="dots"),
+        pytest.param("xml.dom.Node.X.y", "'xml.dom.Node' has no 'X'", id="deeper"),
+        pytest.param("no_such_top.thing", "No module named 'no_such_top'", id="no-module"),
+        pytest.param("no_such_top:thing", "No module named 'no_such_top'", id="no-module-colon"),
+    ],
+)
+def test_name_of_nothing_is_an_import_error(name, said):
+    with pytest.raises(ImportError) as caught:
+        resolve_name(name)
+
+    assert str(caught.value).startswith(said)
+
+
+@pytest.mark.parametrize("name", ["hekapath.broken.X", "hekapath.broken:X"])
+def test_error_inside_a_module_is_not_hidden(package, name):
+    """A module that lacks one of its own imports says which, not that it is not there itself."""
+    with pytest.raises(ModuleNotFoundError, match="no_such_module_at_all"):
+        resolve_name(name)
+
+
+def test_what_a_module_raises_goes_through(package):
+    with pytest.raises(ZeroDivisionError):
+        resolve_name("hekapath.failing.X")
+
+
+@pytest.mark.parametrize("name", ["", " ", "a..b", "a:", "a:b:c", "a b", "a-b.c", "1a", None, 5])
+def test_what_is_no_dotted_name_is_a_value_error(name):
+    with pytest.raises(ValueError, match=r"expected 'package\.module:attribute'"):
+        resolve_name(name)
+
+
+@pytest.mark.parametrize("name", [".minidom", ":Node"])
+def test_relative_name_needs_a_package(name):
+    with pytest.raises(ValueError, match="there is no package to start from"):
+        DottedNameResolver().resolve(name)
+
+
+def test_relative_name_stays_below_the_top():
+    with pytest.raises(ValueError, match="above the top"):
+        resolve_name("...x", "xml.dom")
+
+
+def test_maybe_resolve_returns_what_is_no_text():
+    thing = object()
+
+    assert DottedNameResolver().maybe_resolve(thing) is thing
+    assert DottedNameResolver().maybe_resolve("xml.dom") is xml.dom
