@@ -1,0 +1,119 @@
+"""What the tests of the Python API share: a fixed head, ways to send fields, values that act."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import heka
+from heka.testing import capture
+
+#: Arguments that make a message the same in every run.
+HEAD: dict[str, Any] = {"pid": 1, "hostname": "h", "uuid": bytes(16), "timestamp_ns": 5}
+
+
+def by_message(fields: Any) -> dict[str, heka.Field]:
+    return heka.Message(fields=fields).fields
+
+
+def by_pack(fields: Any) -> dict[str, heka.Field]:
+    (frame,) = heka.StreamReader().feed(heka.pack(fields=fields))
+    return frame.message.fields
+
+
+def by_log(fields: Any) -> dict[str, heka.Field]:
+    with capture() as captured:
+        assert heka.log("t", fields=fields)
+    return captured[0].fields
+
+
+#: Each takes a mapping and returns the fields that would be on the wire.
+WAYS: dict[str, Callable[[Any], dict[str, heka.Field]]] = {
+    "Message": by_message,
+    "pack": by_pack,
+    "log": by_log,
+}
+
+
+def described(fields: Mapping[str, heka.Field]) -> dict[str, tuple[list[Any], int | None]]:
+    """Return {name: (values, value_type)}; the values as what they are, so True is not 1."""
+    return {name: ([Exactly(v) for v in field], field.value_type) for name, field in fields.items()}
+
+
+class Exactly:
+    """Equal to a value of the same type only, and NaN to NaN."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __eq__(self, other: object) -> bool:
+        mine, other = self.value, other.value if isinstance(other, Exactly) else other
+        if type(mine) is not type(other):
+            return False
+        return mine == other or (mine != mine and other != other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return repr(self.value)
+
+
+class Index:
+    """A number by ``__index__``, after *act* has run."""
+
+    def __init__(self, value: Any = 7, act: Callable[[], object] = lambda: None) -> None:
+        self.value = value
+        self.act = act
+
+    def __index__(self) -> int:
+        self.act()
+        return self.value
+
+
+class Float:
+    """A number by ``__float__``, after *act* has run."""
+
+    def __init__(self, value: Any = 1.5, act: Callable[[], object] = lambda: None) -> None:
+        self.value = value
+        self.act = act
+
+    def __float__(self) -> float:
+        self.act()
+        return self.value
+
+
+class Plain(Mapping[str, Any]):
+    """A mapping that is no dict, which calls *act* for each value that is read."""
+
+    def __init__(self, items: Mapping[Any, Any], act: Callable[[], object] = lambda: None) -> None:
+        self._items = items
+        self.act = act
+
+    def __getitem__(self, key: str) -> Any:
+        self.act()
+        return self._items[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._items)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+
+class Text(str):
+    """A str of a subclass, with attributes of its own."""
+
+
+class BoomError(Exception):
+    """What the user's own code raises in these tests."""
+
+
+def boom(*_: object) -> Any:
+    raise BoomError("the user's own")
+
+
+def nested(depth: int, inner: object = 1) -> Any:
+    """Return *inner* inside *depth* mappings, each under the name ``a``."""
+    for _ in range(depth):
+        inner = {"a": inner}
+    return inner
