@@ -39,6 +39,9 @@ unwrap(heka_run *r, PyObject **value)
         PyErr_Clear();
         PyObject *item = PyObject_GetAttrString(*value, "item");
         if (item == NULL) {
+            if (!PyErr_ExceptionMatches(PyExc_AttributeError)) {
+                return -1;
+            }
             PyErr_Clear();
             return 0;
         }

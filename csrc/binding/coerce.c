@@ -228,30 +228,36 @@ add_all(heka_run *r, writing *w, PyObject *iterable)
     return PyErr_Occurred() ? -1 : 0;
 }
 
-/* A Field without values is what the wire had: it is not sent, and no error. */
-static bool
+/* 1: a Field without values is what the wire had, so it is not sent, and no error. 0, or -1. */
+static int
 is_wire_valueless(heka_run *r, PyObject *key)
 {
     hk_text name;
     hk_field field;
     size_t size;
     size_t at;
-    bool found = false;
+    int found = 0;
     hk_buffer text;
 
-    if (r->origin == NULL || heka_text_borrow(key, &name) < 0 ||
-        hk_utf8_measure(&name, HK_SURROGATES_ESCAPED, &size, &at) != HK_OK) {
-        PyErr_Clear();
-        return false;
+    if (r->origin == NULL) {
+        return 0;
+    }
+    if (heka_text_borrow(key, &name) < 0) {
+        return -1;
+    }
+    if (hk_utf8_measure(&name, HK_SURROGATES_ESCAPED, &size, &at) != HK_OK) {
+        return 0; /* no name of the wire's */
     }
     hk_buffer_init(&text, NULL, 0, HK_LENGTH_MAX);
-    if (hk_buffer_room(&text, size + 1) == HK_OK) {
-        text.len = (size_t)(hk_utf8_write(&name, text.data) - text.data);
-        hk_slice fields = r->origin->wire;
-        while (!found && hk_field_next(&fields, &field)) {
-            found = field.values.len == 0 && field.name.len == text.len &&
-                    (text.len == 0 || memcmp(field.name.data, text.data, text.len) == 0);
-        }
+    const hk_status status = hk_buffer_room(&text, size + 1);
+    if (status != HK_OK) {
+        return heka_run_fail(r, status);
+    }
+    text.len = (size_t)(hk_utf8_write(&name, text.data) - text.data);
+    hk_slice fields = r->origin->wire;
+    while (found == 0 && hk_field_next(&fields, &field)) {
+        found = field.values.len == 0 && field.name.len == text.len &&
+                (text.len == 0 || memcmp(field.name.data, text.data, text.len) == 0);
     }
     hk_buffer_clear(&text);
     return found;
@@ -275,11 +281,16 @@ put_list(heka_run *r, writing *w, PyObject *values)
     }
     if (w->count > 0) {
         result = close_field(r, w);
-    } else if (PyObject_TypeCheck(values, r->state->field_type) && is_wire_valueless(r, w->key)) {
-        result = 0;
-    } else {
-        result = heka_refuse_empty(r->state, heka_run_path(r), w->key, values);
+        goto done;
     }
+    if (PyObject_TypeCheck(values, r->state->field_type)) {
+        const int valueless = is_wire_valueless(r, w->key);
+        if (valueless != 0) {
+            result = valueless < 0 ? -1 : 0;
+            goto done;
+        }
+    }
+    result = heka_refuse_empty(r->state, heka_run_path(r), w->key, values);
 done:
     Py_XDECREF(snapshot);
     return result;

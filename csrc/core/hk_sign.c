@@ -11,6 +11,8 @@
 #include <openssl/evp.h>
 #include <openssl/params.h>
 
+#define PROBE_SIZE 64 /* bytes; any small allocation tells whether there is memory */
+
 /* HK_ERR_NOMEM for what EVP says, if anything, when an allocation below it failed (seen with 3.0 by
  * failing each in turn); a refusal says something else, "unsupported" for a hash. */
 static hk_status
@@ -23,8 +25,13 @@ reason(void)
         case EVP_R_NOT_ABLE_TO_COPY_CTX:
             return HK_ERR_NOMEM;
         default:
-            return HK_ERR_CRYPTO;
+            break;
     }
+    /* With nothing left at all it cannot even note that, and says "unsupported" too. */
+    void *probe = OPENSSL_malloc(PROBE_SIZE);
+    const hk_status status = probe == NULL ? HK_ERR_NOMEM : HK_ERR_CRYPTO;
+    OPENSSL_free(probe);
+    return status;
 }
 
 struct hk_spare {
@@ -155,7 +162,7 @@ hk_sign(const hk_signer *signer, hk_slice message, uint8_t digest[HK_DIGEST_MAX]
     }
     if (EVP_MAC_update(ctx, message.data, message.len) != 1 ||
         EVP_MAC_final(ctx, digest, &len, HK_DIGEST_MAX) != 1 || len != signer->digest_len) {
-        status = hk_fail(err, HK_ERR_CRYPTO, 0, "libcrypto cannot sign %zu bytes", message.len);
+        status = hk_fail(err, reason(), 0, "libcrypto cannot sign %zu bytes", message.len);
     }
     put_back(signer, ctx);
     return status;
