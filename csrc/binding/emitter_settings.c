@@ -45,6 +45,9 @@ heka_read_bad_values(PyObject *value)
 int
 heka_read_timeout(PyObject *value, double *out)
 {
+    if (!heka_is_number(value)) {
+        return heka_type_error("timeout", "seconds (int or float)", value);
+    }
     const double timeout = PyFloat_AsDouble(value);
     if (timeout == -1.0 && PyErr_Occurred()) {
         return -1;

@@ -213,6 +213,10 @@ static int
 field_set_value_type(PyObject *op, PyObject *value, void *closure)
 {
     (void)closure;
+    if (value == NULL) {
+        PyErr_SetString(PyExc_AttributeError, "value_type cannot be deleted; set it to None");
+        return -1;
+    }
     return read_value_type(value, &((HekaField *)op)->value_type);
 }
 

@@ -8,7 +8,8 @@
 #include "errors.h"
 #include "text.h"
 
-#define NS_PER_SECOND 1000000000
+#define US_PER_SECOND 1000000
+#define NS_PER_US 1000
 
 /* Fills *slot, where `value` (stolen, or NULL) goes unless another thread was faster: importing
  * lets others run, and what they use must stay. 0, or -1. */
@@ -93,6 +94,13 @@ heka_read_int32(PyObject *value, const char *name, int32_t *out)
     return 0;
 }
 
+bool
+heka_is_number(PyObject *value)
+{
+    const PyNumberMethods *number = Py_TYPE(value)->tp_as_number;
+    return PyIndex_Check(value) || (number != NULL && number->nb_float != NULL);
+}
+
 static int
 seconds_to_ns(double seconds, int64_t *out)
 {
@@ -109,6 +117,15 @@ seconds_to_ns(double seconds, int64_t *out)
     }
     *out = (int64_t)ns;
     return 0;
+}
+
+/* A datetime outside of 1677-09-21 to 2262-04-11. Returns -1. */
+static int
+refuse_datetime(PyObject *value)
+{
+    PyErr_Format(PyExc_ValueError,
+                 "timestamp must fit in 64 bits of nanoseconds (1677 to 2262), got %R", value);
+    return -1;
 }
 
 /* Makes state->epoch; 0, or -1. */
@@ -150,6 +167,10 @@ datetime_to_ns(heka_state *state, PyObject *value, int64_t *out)
     }
     aware = PyObject_CallMethod(value, "astimezone", NULL);
     if (aware == NULL) {
+        if (PyErr_ExceptionMatches(PyExc_OverflowError)) { /* at the end of year 9999 */
+            PyErr_Clear();
+            (void)refuse_datetime(value);
+        }
         goto done;
     }
     delta = PyNumber_Subtract(aware, state->epoch);
@@ -172,14 +193,19 @@ datetime_to_ns(heka_state *state, PyObject *value, int64_t *out)
             goto done;
         }
     }
-    /* Years 1 to 9999 are at most 3e11 seconds away; 64 bits of ns hold 9.2e9. */
+    /* At most 1e9 days are 8.64e19 us, more than 64 bits hold; so seconds first. */
     const int64_t seconds = numbers[0] * 86400 + numbers[1];
-    if (seconds >= INT64_MAX / NS_PER_SECOND || seconds <= INT64_MIN / NS_PER_SECOND) {
-        PyErr_Format(PyExc_ValueError,
-                     "timestamp must fit in 64 bits of nanoseconds (1678 to 2262), got %R", value);
+    const int64_t seconds_max = INT64_MAX / NS_PER_US / US_PER_SECOND + 1;
+    if (seconds > seconds_max || seconds < -seconds_max) {
+        (void)refuse_datetime(value);
         goto done;
     }
-    *out = seconds * NS_PER_SECOND + numbers[2] * 1000;
+    const int64_t us = seconds * US_PER_SECOND + numbers[2];
+    if (us > INT64_MAX / NS_PER_US || us < INT64_MIN / NS_PER_US) {
+        (void)refuse_datetime(value);
+        goto done;
+    }
+    *out = us * NS_PER_US;
     result = 0;
 done:
     Py_XDECREF(delta);
@@ -239,16 +265,18 @@ heka_read_timestamp(heka_state *state, PyObject *seconds, PyObject *ns, int64_t 
     if (dated != 0) {
         return dated < 0 ? -1 : datetime_to_ns(state, seconds, out);
     }
-    if (!PyLong_Check(seconds) && !PyIndex_Check(seconds) &&
-        (Py_TYPE(seconds)->tp_as_number == NULL ||
-         Py_TYPE(seconds)->tp_as_number->nb_float == NULL)) {
+    if (!heka_is_number(seconds)) {
         return heka_type_error("timestamp", "seconds (int or float) or datetime", seconds);
     }
     const double number = PyFloat_AsDouble(seconds);
     if (number == -1.0 && PyErr_Occurred()) {
-        if (PyErr_ExceptionMatches(PyExc_OverflowError)) { /* an int that no double holds */
+        if (PyErr_ExceptionMatches(PyExc_OverflowError)) {
             PyErr_Clear();
-            return seconds_to_ns(Py_HUGE_VAL, out);
+            PyErr_Format(
+                PyExc_ValueError,
+                "timestamp is in seconds and must fit in 64 bits of nanoseconds, got %.200s "
+                "beyond the range of float; timestamp_ns takes nanoseconds",
+                Py_TYPE(seconds)->tp_name);
         }
         return -1;
     }

@@ -9,6 +9,9 @@
 int heka_read_int32(PyObject *value, const char *name, int32_t *out);
 int heka_read_int64(PyObject *value, const char *name, int64_t *out);
 
+/* Whether PyFloat_AsDouble() takes it. */
+bool heka_is_number(PyObject *value);
+
 /* The time of a message in ns: *seconds* (float, int or datetime) or *ns* (int), neither: now. */
 int heka_read_timestamp(heka_state *state, PyObject *seconds, PyObject *ns, int64_t *out);
 

@@ -1,0 +1,145 @@
+"""The id of a message: what is taken for one, what is not, and new ones."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import heka
+from heka.testing import capture
+
+ID = uuid.UUID("12345678-9abc-4def-8123-456789abcdef")
+
+
+def by_message(**arguments: Any) -> bytes:
+    return heka.Message(**arguments).uuid
+
+
+def by_pack(**arguments: Any) -> bytes:
+    (frame,) = heka.StreamReader().feed(heka.pack(**arguments))
+    return frame.message.uuid
+
+
+def by_log(**arguments: Any) -> bytes:
+    with capture() as captured:
+        heka.log("t", **arguments)
+    return captured[0].uuid
+
+
+WAYS: dict[str, Callable[..., bytes]] = {"Message": by_message, "pack": by_pack, "log": by_log}
+every_way = pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+
+
+class Bytes(bytes):
+    pass
+
+
+class Text(str):
+    pass
+
+
+@every_way
+@pytest.mark.parametrize(
+    "value",
+    [
+        pytest.param(ID.bytes, id="bytes"),
+        pytest.param(Bytes(ID.bytes), id="bytes-subclass"),
+        pytest.param(ID, id="UUID"),
+        pytest.param(str(ID), id="text"),
+        pytest.param(ID.hex, id="text-without-hyphens"),
+        pytest.param(str(ID).upper(), id="upper-case"),
+        pytest.param(Text(ID), id="str-subclass"),
+    ],
+)
+def test_taken(way, value):
+    assert way(uuid=value) == ID.bytes
+
+
+@every_way
+@pytest.mark.parametrize("arguments", [{}, {"uuid": None}], ids=["absent", "None"])
+def test_by_default_it_is_a_new_one_of_version_4(way, arguments):
+    made = uuid.UUID(bytes=way(**arguments))
+
+    assert (made.version, made.variant) == (4, uuid.RFC_4122)
+
+
+@every_way
+def test_no_two_are_equal(way):
+    assert len({way() for _ in range(2000)}) == 2000
+
+
+@every_way
+@pytest.mark.parametrize("size", [0, 1, 15, 17, 32, 36])
+def test_bytes_of_another_size(way, size):
+    with pytest.raises(ValueError, match=f"uuid must be 16 bytes, got {size}"):
+        way(uuid=bytes(size))
+
+
+@every_way
+@pytest.mark.parametrize("text", ["", "x" * 32, ID.hex[:-1], ID.hex + "0", "{" + str(ID) + "}"])
+def test_text_that_is_none(way, text):
+    with pytest.raises(ValueError, match=r"uuid must be 32 hexadecimal digits, .* got '"):
+        way(uuid=text)
+
+
+@every_way
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [
+        (1, "int"),
+        (ID.int, "int"),
+        (bytearray(16), "bytearray"),
+        (memoryview(bytes(16)), "memoryview"),
+        ([0] * 16, "list"),
+        (uuid.UUID, "type"),
+    ],
+)
+def test_what_is_no_id(way, value, kind):
+    with pytest.raises(TypeError, match=f"uuid must be 16 bytes, uuid.UUID or str, not {kind}"):
+        way(uuid=value)
+
+
+class Short(uuid.UUID):
+    """A UUID whose bytes are fewer than it should have."""
+
+    @property
+    def bytes(self) -> Any:
+        return b"short"
+
+
+class NoBytes(uuid.UUID):
+    @property
+    def bytes(self) -> Any:
+        return "text"
+
+
+@pytest.mark.parametrize(("kind", "error"), [(Short, ValueError), (NoBytes, TypeError)])
+def test_a_uuid_subclass_that_answers_wrongly(kind, error):
+    with pytest.raises(error, match="must be"):
+        heka.Message(uuid=kind(int=1))
+
+
+def test_the_attribute_takes_what_the_argument_takes():
+    message = heka.Message()
+    for value in (ID.bytes, ID, str(ID)):
+        message.uuid = bytes(16)
+        message.uuid = value
+
+        assert message.uuid == ID.bytes
+
+
+def test_the_attribute_is_not_set_by_none():
+    """As an argument None asks for a new id; a message that has one is not to lose it so."""
+    message = heka.Message(uuid=ID)
+
+    with pytest.raises(TypeError, match="str, not None"):
+        message.uuid = None
+
+    assert message.uuid == ID.bytes
+
+
+def test_the_size_has_a_name():
+    assert heka.message.UUID_SIZE == 16 == len(heka.Message().uuid)
