@@ -89,6 +89,17 @@ def _forget_parent() -> None:
 os.register_at_fork(after_in_child=_forget_parent)
 
 
+def _numeric(host: str, port: int) -> Endpoint | None:
+    """Return the endpoint of an address; None for a name, and for the rarer notations."""
+    for family, rest in ((socket.AF_INET, ()), (socket.AF_INET6, (0, 0))):
+        try:
+            socket.inet_pton(family, host)
+        except (OSError, ValueError):  # ValueError: what has no bytes, or a NUL
+            continue
+        return family, (host, port, *rest)
+    return None
+
+
 def _ask(host: str, port: int, family: int, flags: int) -> list[Endpoint]:
     infos = socket.getaddrinfo(host, port, _FAMILIES[family], socket.SOCK_STREAM, 0, flags)
     return list(dict.fromkeys((info[0], info[4]) for info in infos))
@@ -129,6 +140,11 @@ def resolve(host: str, port: int, family: int, deadline: float) -> list[Endpoint
         ResolutionError: No answer, or not in time; a thread may go on waiting for one, and what it
             hears is kept for who asks next.
     """
+    end = _numeric(host, port)  # getaddrinfo wants a descriptor even for an address
+    if end is not None:
+        if end[0] == _FAMILIES[family] or not family:
+            return [end]
+        raise ResolutionError(f"{host!r} is no IPv{family} address, which ?family={family} wants")
     name = host.lower().removesuffix(".")
     if name == "localhost" or name.endswith(".localhost"):  # RFC 6761, 6.3
         loopback: list[Endpoint] = [
@@ -139,7 +155,7 @@ def resolve(host: str, port: int, family: int, deadline: float) -> list[Endpoint
     try:
         return _ask(host, port, family, socket.AI_NUMERICHOST)
     except OSError:
-        pass  # a name, not an address
+        pass  # a name, not an address in one of the rarer notations
     except UnicodeError as error:
         raise ResolutionError(f"{host!r} is no host name: {error}") from None
     try:

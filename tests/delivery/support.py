@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import select
@@ -88,6 +89,7 @@ class Connection:
         self.sock.settimeout(PATIENCE)
         self.reader = heka.StreamReader()
         self.messages: list[heka.Message] = []
+        self.tail = 0  # bytes of a frame that the end of the stream cut off
 
     def read_some(self, size: int = 65536) -> bool:
         """Read once; False at the end of the stream."""
@@ -106,10 +108,12 @@ class Connection:
         return taken
 
     def read_to_end(self) -> list[heka.Message]:
-        """Read all there is."""
+        """Read all there is: whole frames, and at the end, and only there, perhaps a part."""
         while self.read_some():
             pass
-        self.reader.close()
+        assert self.reader.discarded_bytes == 0, "something stands between two frames"
+        assert self.reader.refused == {}
+        self.tail = self.reader.pending_bytes
         return self.messages
 
     def reset(self) -> None:
@@ -143,12 +147,23 @@ class Listener:
 
     @property
     def url(self) -> str:
-        return f"tcp://127.0.0.1:{self.port}"
+        name = self.sock.getsockname()
+        return f"unix://{name}" if isinstance(name, str) else f"tcp://127.0.0.1:{name[1]}"
 
     def accept(self) -> Connection:
         connection = Connection(self.sock.accept()[0])
         self._accepted.append(connection)
         return connection
+
+    def fill(self) -> list[socket.socket]:
+        """Fill the queue of connections, so that the kernel answers nobody more."""
+        waiting = []
+        while not waiting or select.select([], [waiting[-1]], [], 0.2)[1]:
+            waiting.append(socket.socket(self.sock.family, socket.SOCK_STREAM))
+            waiting[-1].setblocking(False)
+            if waiting[-1].connect_ex(self.sock.getsockname()) == errno.EAGAIN:  # unix says so
+                break
+        return waiting
 
     def is_waiting(self) -> bool:
         """A connection waits to be accepted."""

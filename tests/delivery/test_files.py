@@ -1,0 +1,338 @@
+"""Files: appended to, followed through rotation, full disks, FIFOs, and no descriptors left."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+from delivery.support import SOON, Listener, account, run, run_threads, wait_until, within
+
+import heka
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "heka.bin"
+
+
+def types(path):
+    """The types of the messages in a file of whole frames."""
+    reader = heka.StreamReader()
+    frames = reader.feed(path.read_bytes())
+    assert (reader.pending_bytes, reader.discarded_bytes) == (0, 0)
+    return [frame.message.type for frame in frames]
+
+
+def insist(*args, **kwargs):
+    wait_until(lambda: heka.log(*args, **kwargs))
+
+
+def test_a_file_is_appended_to(path):
+    path.write_bytes(heka.pack("before"))
+
+    assert heka.log("after", to=f"file://{path}")
+
+    assert types(path) == ["before", "after"]
+
+
+def test_a_missing_file_is_made_for_its_owner_to_write(path):
+    before = os.umask(0o022)
+    try:
+        assert heka.log("t", to=f"file://{path}")
+    finally:
+        os.umask(before)
+
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644
+
+
+def test_frames_of_threads_and_processes_do_not_mix(path):
+    done = run(
+        """
+        to, processes = sys.argv[1], []
+        heka.log("first", to=to)
+        def work(n):
+            for i in range(50):
+                assert heka.log(f"t{n}", payload="x" * (1 + 997 * i % 9000), to=to)
+        for _ in range(4):
+            if os.fork() == 0:
+                threads = [threading.Thread(target=work, args=(n,)) for n in range(4)]
+                for thread in threads: thread.start()
+                for thread in threads: thread.join()
+                os._exit(0)
+        tell(ended=[os.wait()[1] for _ in range(4)])
+        """,
+        f"file://{path}",
+    )
+
+    assert done.facts["ended"] == [0] * 4
+    assert sorted(types(path)) == ["first", *sorted([f"t{n}" for n in range(4)] * 200)]
+
+
+@pytest.mark.parametrize("how", ["moved", "removed", "replaced"])
+def test_the_file_that_the_path_names_now_is_written(path, how):
+    """A rotation moves the file away; what still goes to the old one is read by nobody."""
+    to = f"file://{path}"
+    assert heka.log("one", to=to)
+    if how == "moved":
+        path.rename(path.with_suffix(".1"))
+    elif how == "removed":
+        path.unlink()
+    else:
+        path.with_suffix(".new").touch()
+        path.with_suffix(".new").rename(path)
+
+    assert heka.log("two", to=to) is True
+
+    assert types(path) == ["two"]
+    assert account(to)["dropped"] == {}
+
+
+def test_a_file_cut_to_nothing_is_appended_to(path):
+    """So does a rotation that copies and truncates."""
+    assert heka.log("one", to=f"file://{path}")
+    os.truncate(path, 0)
+
+    assert heka.log("two", to=f"file://{path}")
+
+    assert types(path) == ["two"]
+
+
+def test_a_full_disk_is_an_error(capfd):
+    assert heka.log("t", to="file:///dev/full") is False
+    assert heka.log("t", to="file:///dev/full") is False
+
+    assert account("file:///dev/full")["dropped"] == {"error": 1, "backoff": 1}
+    assert "cannot send to file:///dev/full (error): [Errno 28] No space left" in (
+        capfd.readouterr().err
+    )
+
+
+@pytest.mark.parametrize(
+    ("make", "reason", "says"),
+    [
+        pytest.param(lambda path: None, "refused", "No such file or directory", id="no-folder"),
+        pytest.param(lambda path: path.mkdir(parents=True), "error", "directory", id="a-folder"),
+        pytest.param(
+            lambda path: path.parent.touch(), "error", "Not a directory", id="a-file-on-the-way"
+        ),
+        pytest.param(
+            lambda path: (path.parent.mkdir(), path.symlink_to(path)),
+            "error",
+            "symbolic link",
+            id="a-circle-of-links",
+        ),
+    ],
+)
+def test_a_path_that_cannot_be_written_is_said(tmp_path, capfd, make, reason, says):
+    path = tmp_path / "folder" / "file"
+    make(path)
+
+    assert heka.log("t", to=f"file://{path}") is False
+
+    assert account(f"file://{path}")["dropped"] == {reason: 1}
+    assert says in capfd.readouterr().err
+
+
+def test_a_path_that_becomes_writable_is_written(tmp_path):
+    path = tmp_path / "folder" / "file"
+    assert heka.log("lost", to=f"file://{path}") is False
+    path.parent.mkdir()
+
+    insist("found", to=f"file://{path}")
+
+    assert types(path) == ["found"]
+
+
+def test_a_device_is_written_whatever_it_is():
+    assert heka.log("t", to="file:///dev/null") is True
+
+
+def test_a_file_larger_than_its_limit_is_an_error(path):
+    """RLIMIT_FSIZE: the kernel takes a part, then nothing; SIGXFSZ is Python's to ignore."""
+    done = run(
+        """
+        import resource
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
+        first = heka.log("small", to=sys.argv[1])
+        second = heka.log("large", payload="x" * 2000, to=sys.argv[1])
+        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
+        insist("after", to=sys.argv[1])
+        heka.log("large", payload="x" * 2000, to=sys.argv[1])
+        tell(sent=[first, second], **dropped())
+        """,
+        f"file://{path}",
+    )
+
+    assert done.facts["sent"] == [True, False]
+    assert done.facts["error"] == 1
+    reader = heka.StreamReader()
+    found = [frame.message.type for frame in reader.feed(path.read_bytes())]
+    assert found == ["small", "after", "large"], "a reader finds its way behind the torn frame"
+
+
+# ---- FIFOs ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def fifo(path):
+    os.mkfifo(path)
+    opened = []
+
+    class Fifo:
+        to = f"file://{path}"
+
+        def read_end(self):
+            opened.append(os.open(path, os.O_RDONLY | os.O_NONBLOCK))
+            return opened[-1]
+
+        def close(self):
+            while opened:
+                os.close(opened.pop())
+
+    made = Fifo()
+    yield made
+    made.close()
+
+
+def test_a_fifo_without_a_reader_is_a_refusal(fifo):
+    with within(SOON):
+        assert heka.log("lost", to=fifo.to) is False
+    assert account(fifo.to)["dropped"] == {"refused": 1}
+
+    end = fifo.read_end()
+    insist("found", to=fifo.to)
+
+    (frame,) = heka.StreamReader().feed(os.read(end, 65536))
+    assert frame.message.type == "found"
+
+
+def test_a_fifo_that_is_full_costs_no_more_than_the_timeout(fifo):
+    end = fifo.read_end()
+    count = 0
+    with within(SOON):
+        while heka.log("t", payload="x" * 1000, to=fifo.to, timeout=0.1):
+            count += 1
+    assert account(fifo.to)["dropped"] == {"timeout": 1}
+
+    data = b""
+    while len(heka.StreamReader().feed(data)) < count:
+        data += os.read(end, 65536)
+    insist("more", to=fifo.to)
+
+    assert heka.StreamReader().feed(os.read(end, 65536))[0].message.type == "more"
+
+
+def test_a_fifo_that_lost_its_reader_ends_no_program(path):
+    """Where SIGPIPE has its default action, write() would end the process."""
+    os.mkfifo(path)
+
+    done = run(
+        """
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+        end = os.open(sys.argv[1].removeprefix("file://"), os.O_RDONLY | os.O_NONBLOCK)
+        first = heka.log("t", to=sys.argv[1])
+        os.close(end)
+        second = heka.log("t", to=sys.argv[1])
+        tell(sent=[first, second], pending=list(signal.sigpending()),
+             blocked=list(signal.pthread_sigmask(signal.SIG_BLOCK, [])), **dropped())
+        """,
+        f"file://{path}",
+    )
+
+    assert done.facts == {"sent": [True, False], "pending": [], "blocked": [], "closed": 1}
+
+
+# ---- no descriptors left -------------------------------------------------------------------------
+
+AT_THE_LIMIT = """
+    import resource
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    held = []
+    def exhaust():
+        resource.setrlimit(resource.RLIMIT_NOFILE, (64, hard))
+        try:
+            while True:
+                held.append(os.open("/dev/null", os.O_RDONLY))
+        except OSError:
+            pass
+    def relax():
+        while held:
+            os.close(held.pop())
+"""
+
+
+@pytest.mark.parametrize("kind", ["tcp", "udp", "file"])
+def test_no_descriptor_left_is_an_error_until_there_is_one(peer, path, kind):
+    there = peer(Listener)
+    to = {"tcp": there.url, "udp": f"127.0.0.1:{there.port}", "file": f"file://{path}"}[kind]
+
+    done = run(
+        AT_THE_LIMIT
+        + """
+    exhaust()
+    sent = [heka.log("t", to=sys.argv[1]) for _ in range(3)]
+    relax()
+    insist("t", to=sys.argv[1])
+    tell(sent=sent, **dropped())
+    """,
+        to,
+    )
+
+    assert done.facts["sent"] == [False] * 3
+    assert done.facts["error"] == 1
+    assert "Too many open files" in done.err
+
+
+@pytest.mark.parametrize("kind", ["tcp", "file"])
+def test_what_is_open_needs_no_other_descriptor(peer, path, kind):
+    there = peer(Listener)
+    to = {"tcp": there.url, "file": f"file://{path}"}[kind]
+
+    done = run(
+        AT_THE_LIMIT
+        + """
+    heka.log("t", to=sys.argv[1])
+    exhaust()
+    tell(sent=[heka.log("t", to=sys.argv[1]) for _ in range(3)])
+    """,
+        to,
+    )
+
+    assert done.facts["sent"] == [True] * 3
+
+
+def descriptors():
+    return len(os.listdir("/proc/self/fd"))
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="no list of descriptors")
+@pytest.mark.parametrize("kind", ["tcp", "unix", "unixgram", "file", "folder"])
+def test_failures_leave_no_descriptor_open(tmp_path, monkeypatch, kind):
+    monkeypatch.setattr("heka.destinations.BACKOFF_FIRST", 0.0)
+    to = {
+        "tcp": "tcp://127.0.0.1:9",
+        "unix": f"unix://{tmp_path}/none",
+        "unixgram": f"unixgram://{tmp_path}/none",
+        "file": f"file://{tmp_path}/none/none",
+        "folder": f"file://{tmp_path}",
+    }[kind]
+    heka.log("t", to=to)
+    before = descriptors()
+
+    assert not any([heka.log("t", to=to) for _ in range(50)])
+
+    assert descriptors() == before
+    assert "backoff" not in account(to)["dropped"]
+
+
+@pytest.mark.parametrize("threads", [1, 8])
+def test_a_file_is_opened_once(path, threads):
+    to = f"file://{path}"
+
+    run_threads(threads, lambda n: [heka.log("t", to=to) for _ in range(50)])
+
+    opened = [link for link in Path("/proc/self/fd").iterdir() if os.path.lexists(link)]
+    assert sum(os.readlink(link) == str(path) for link in opened if os.path.lexists(link)) == 1
+    assert len(types(path)) == 50 * threads

@@ -1,0 +1,369 @@
+"""TCP and unix streams: peers that refuse, hang, are slow, close, reset, vanish and come back."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import time
+
+import pytest
+from delivery.support import (
+    PATIENCE,
+    SOON,
+    Listener,
+    Task,
+    account,
+    free_port,
+    run_threads,
+    wait_until,
+    within,
+)
+
+import heka
+from heka import destinations
+
+BIG = "x" * 60_000
+
+
+@pytest.fixture(params=["tcp", "unix"])
+def listen(request, peer, tmp_path):
+    """Makes a listener of either kind; a second one takes the place of the first."""
+    port = free_port()
+    path = str(tmp_path / "peer")
+
+    def make(**kwargs):
+        if request.param == "tcp":
+            return peer(Listener, address=("127.0.0.1", port), **kwargs)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+        return peer(Listener, socket.AF_UNIX, path, **kwargs)
+
+    make.url = f"tcp://127.0.0.1:{port}" if request.param == "tcp" else f"unix://{path}"
+    make.is_tcp = request.param == "tcp"
+    return make
+
+
+def insist(to, type="t", **kwargs):
+    """Log until it is sent: a destination that failed is in back-off."""
+    wait_until(lambda: heka.log(type, to=to, **kwargs), f"a way to {to}")
+
+
+def log_until_full(to, **kwargs):
+    """Log until the peer has no room; returns how many it took."""
+    count = 0
+    while heka.log("t", to=to, **kwargs):
+        count += 1
+    return count
+
+
+def test_eight_threads_connect_once(listen):
+    there = listen()
+    read = Task(lambda: there.accept().take(400))
+
+    sent = run_threads(8, lambda n: [heka.log(f"t{n}", to=there.url) for _ in range(50)])
+
+    assert all(map(all, sent))
+    types = sorted(message.type for message in read.result())
+    assert types == sorted([f"t{n}" for n in range(8)] * 50)
+    assert not there.is_waiting()
+
+
+def test_nothing_is_connected_before_the_first_message(listen):
+    there = listen()
+
+    heka.configure(to=there.url)
+
+    assert not there.is_waiting()
+
+
+def test_a_refusal_is_counted_said_and_backed_off_from(listen, capfd):
+    with within(SOON):
+        assert heka.log("t", to=listen.url, timeout=PATIENCE) is False
+        assert heka.log("t", to=listen.url, timeout=PATIENCE) is False
+
+    assert account(listen.url)["dropped"] == {"refused": 1, "backoff": 1}
+    (line,) = capfd.readouterr().err.splitlines()
+    assert line.startswith(f"heka: cannot send to {listen.url} (refused): [Errno ")
+    assert line.endswith("; messages are dropped and counted, next try in 0.1 s")
+
+
+def test_a_peer_that_comes_is_found(listen):
+    assert heka.log("lost", to=listen.url) is False
+    there = listen()
+
+    insist(listen.url, type="found")
+
+    assert there.accept().take(1)[0].type == "found"
+
+
+def test_a_peer_that_goes_and_comes_back_is_found(listen):
+    there = listen()
+    assert heka.log("one", to=listen.url)
+    connection = there.accept()
+    assert connection.take(1)[0].type == "one"
+    connection.close()
+    there.close()
+    wait_until(lambda: not heka.log("lost", to=listen.url), "a failure")
+    there = listen()
+
+    insist(listen.url, type="two")
+
+    assert there.accept().take(1)[0].type == "two"
+    assert account(listen.url)["reconnects"] == 1
+
+
+@pytest.mark.parametrize("end", ["close", "reset"])
+def test_a_peer_that_only_closed_this_connection_is_connected_anew(listen, end):
+    """With an end of the stream TCP takes one frame more, which nobody reads."""
+    there = listen()
+    assert heka.log("one", to=listen.url)
+    connection = there.accept()
+    connection.take(1)
+    getattr(connection, end)()
+
+    if end == "close" and listen.is_tcp:
+        assert heka.log("into the void", to=listen.url)
+    assert heka.log("two", to=listen.url), "no back-off: nothing but the connection is gone"
+
+    assert there.accept().take(1)[0].type == "two"
+    counts = account(listen.url)
+    assert (counts["reconnects"], counts["dropped"]) == (1, {})
+
+
+def test_a_broken_connection_is_renewed_once(listen):
+    """Eight threads meet its error; the first to come makes the new one, for all."""
+    there = listen()
+    assert heka.log("t", to=listen.url)
+    there.accept().reset()
+
+    run_threads(8, lambda n: [heka.log("t", to=listen.url) for _ in range(20)])
+
+    assert account(listen.url)["reconnects"] == 1
+    there.accept()
+    assert not there.is_waiting()
+
+
+def test_a_full_queue_of_connections_costs_no_more_than_the_timeout(listen):
+    """A peer that answers nothing at all."""
+    there = listen(backlog=0)
+    waiting = there.fill()
+
+    start = time.monotonic()
+    assert heka.log("t", to=listen.url, timeout=0.2) is False
+    took = time.monotonic() - start
+    assert heka.log("t", to=listen.url, timeout=PATIENCE) is False
+
+    assert 0.2 <= took < SOON
+    assert account(listen.url)["dropped"] == {"timeout": 1, "backoff": 1}
+    for sock in waiting:
+        sock.close()
+
+
+def test_who_waits_for_the_same_connection_waits_no_longer_than_its_own_timeout(listen):
+    there = listen(backlog=0)
+    waiting = there.fill()
+    slow = Task(lambda: heka.log("t", to=listen.url, timeout=SOON))
+    wait_until(lambda: destinations_of(listen.url).sink.busy, "the one who connects")
+
+    with within(SOON / 2):
+        assert heka.log("t", to=listen.url, timeout=0.1) is False
+
+    assert account(listen.url)["dropped"] == {"timeout": 1}
+    assert slow.result() is False
+    for sock in waiting:
+        sock.close()
+
+
+def destinations_of(to):
+    """The destination that is open for *to*."""
+    (found,) = [d for d in destinations._all if d.name == to and not d.sink.closed]
+    return found
+
+
+def test_a_timeout_of_zero_can_send(listen):
+    """What needs no waiting is done: on loopback, connecting too."""
+    there = listen()
+
+    for n in range(3):
+        assert heka.log(f"t{n}", to=listen.url, timeout=0) is True
+
+    assert [message.type for message in there.accept().take(3)] == ["t0", "t1", "t2"]
+
+
+def test_an_endless_timeout_can_send(listen):
+    there = listen()
+
+    assert heka.log("t", to=listen.url, timeout=float("inf")) is True
+
+    assert there.accept().take(1)[0].type == "t"
+
+
+# ---- slow readers --------------------------------------------------------------------------------
+
+
+def test_a_full_socket_costs_no_more_than_the_timeout(listen):
+    there = listen(buffer=4096)
+
+    with within(SOON):
+        count = log_until_full(listen.url, payload=BIG, timeout=0.1)
+
+    counts = account(listen.url)
+    assert (counts["sent"], counts["dropped"]) == (count, {"timeout": 1})
+    connection = there.accept()
+    assert len(connection.take(count)) == count
+
+
+def test_a_reader_that_comes_in_time_gets_the_frame(listen):
+    """The call that waits writes the rest, and is told so."""
+    there = listen(buffer=4096)
+    assert heka.log("t", to=listen.url)
+    connection = there.accept()
+    sink = destinations_of(listen.url).sink
+
+    def work():
+        return [heka.log("t", payload=BIG, to=listen.url, timeout=PATIENCE) for _ in range(200)]
+
+    task = Task(work)
+    wait_until(lambda: sink.pending, "a call that waits")
+    messages = connection.take(201)
+
+    assert all(task.result())
+    assert [len(message.payload) for message in messages] == [0] + [60_000] * 200
+    assert account(listen.url)["reconnects"] == 0
+
+
+def test_a_cut_frame_ends_its_connection(peer):
+    """Frames of TCP are cut where the buffer ends; the rest of one never follows another."""
+    there = peer(Listener, buffer=4096)
+    count = log_until_full(there.url, payload=BIG, timeout=0)
+    insist(there.url, type="whole")
+
+    first = there.accept()
+    assert len(first.read_to_end()) == count
+    assert first.tail > 0
+    assert there.accept().take(1)[0].type == "whole"
+    assert account(there.url)["reconnects"] == 1
+
+
+def test_a_slow_peer_that_has_only_whole_frames_gets_a_second_chance(peer, tmp_path):
+    """A unix stream takes a small frame whole or not at all, so the connection stays good."""
+    there = peer(Listener, socket.AF_UNIX, str(tmp_path / "peer"))
+    count = log_until_full(there.url, timeout=0)
+    connection = there.accept()
+    assert len(connection.take(count)) == count
+
+    insist(there.url, type="more", timeout=0)
+
+    assert connection.take(1)[0].type == "more"
+    assert account(there.url)["reconnects"] == 0
+
+
+def test_a_slow_peer_gets_no_third_chance(peer, tmp_path):
+    there = peer(Listener, socket.AF_UNIX, str(tmp_path / "peer"))
+    count = log_until_full(there.url, timeout=0)
+    wait_until(lambda: not heka.log("t", to=there.url, timeout=0) and timeouts(there.url) == 2)
+
+    connection = there.accept()
+
+    assert len(connection.read_to_end()) == count
+    assert connection.tail == 0
+
+
+def timeouts(to):
+    return account(to)["dropped"]["timeout"]
+
+
+def test_a_reset_in_the_middle_of_a_frame_is_an_end(peer, capfd):
+    """Its rest is not sent to the next connection; who waited is told at once."""
+    there = peer(Listener, buffer=4096)
+    assert heka.log("t", to=there.url)
+    connection = there.accept()
+    sink = destinations_of(there.url).sink
+
+    def work():
+        while heka.log("lost", payload=BIG, to=there.url, timeout=PATIENCE):
+            pass
+
+    task = Task(work)
+    wait_until(lambda: sink.busy, "half a frame")
+    with within(SOON):
+        connection.reset()
+        task.result()
+    assert account(there.url)["dropped"] == {"closed": 1}
+    assert f"cannot send to {there.url} (closed): [Errno " in capfd.readouterr().err
+    insist(there.url, type="whole")
+
+    second = there.accept()
+    assert second.take(1)[0].type == "whole"
+    assert second.reader.discarded_bytes == 0
+
+
+def test_others_drop_at_once_after_one_has_failed(listen):
+    """Seven wait for the eighth; its failure is theirs too, they do not try in turn."""
+    there = listen(backlog=0)
+    waiting = there.fill()
+
+    with within(SOON):
+        sent = run_threads(8, lambda n: heka.log("t", to=listen.url, timeout=0.2))
+
+    assert not any(sent)
+    dropped = account(listen.url)["dropped"]
+    assert dropped["timeout"] + dropped.get("backoff", 0) == 8
+    for sock in waiting:
+        sock.close()
+
+
+# ---- back-off ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def ahead(monkeypatch):
+    """Puts the destinations' clock ahead: ``ahead(seconds)``."""
+
+    class Clock:
+        offset = 0.0
+
+        def __call__(self, seconds):
+            self.offset += seconds
+
+        def monotonic(self):
+            return time.monotonic() + self.offset
+
+    clock = Clock()
+    monkeypatch.setattr(destinations, "time", clock)
+    return clock
+
+
+def test_back_off_doubles_from_a_tenth_of_a_second_to_thirty(ahead):
+    to = f"tcp://127.0.0.1:{free_port()}"
+    waits = [min(30.0, 0.1 * 2**n) for n in range(12)]
+    for n, wait in enumerate(waits):
+        assert heka.log("t", to=to) is False
+        assert account(to)["dropped"]["refused"] == n + 1, "the wait was over"
+        if wait > 1:  # shorter ones may pass meanwhile
+            ahead(wait - 1)
+            assert heka.log("t", to=to) is False
+            assert account(to)["dropped"]["refused"] == n + 1, "the wait was not over"
+            ahead(1)
+        else:
+            ahead(wait)
+
+    assert waits[-2:] == [30.0, 30.0]
+
+
+def test_a_success_ends_the_back_off(ahead, peer):
+    to = f"tcp://127.0.0.1:{free_port()}"
+    for _ in range(9):
+        heka.log("t", to=to)
+        ahead(40)
+    there = peer(Listener, address=("127.0.0.1", int(to.rpartition(":")[2])))
+    assert heka.log("t", to=to)
+    there.accept().reset()
+    there.close()
+
+    assert heka.log("t", to=to) is False
+    ahead(0.2)
+    assert heka.log("t", to=to) is False
+
+    assert account(to)["dropped"]["refused"] == 11
