@@ -1,6 +1,7 @@
 """Types of the C extension; its docstrings hold the text."""
 
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from datetime import datetime
 from typing import Any, ClassVar, Final, Literal, SupportsIndex, final
 from uuid import UUID
@@ -150,20 +151,27 @@ class Sink:
     def release(self, ticket: int, fd: SupportsIndex = -1, datagram: bool = False) -> bool: ...
     def reset(self) -> None: ...
     def close(self) -> None: ...
+    def attach_stream(self, stream: object, failed: Callable[[Exception], str]) -> None: ...
+    def write_object(self, data: object, /) -> bool: ...
+    def drop(self, reason: str, /) -> None: ...
     def write(self, frame: Buffer, timeout: float, /) -> bool: ...
     def counts(self) -> dict[str, Any]: ...
 
-@final
-class Emitter:
-    """``log`` with its defaults: where a message goes when its call does not say."""
+class Settings:
+    """What a log call does where it does not say."""
 
     logger: str
-    level: int
     signer: SignerConfig | None
     oversize: str
     bad_values: str
     default: Callable[[Any], Any] | None
     timeout: float
+
+@final
+class Emitter(Settings):
+    """``log`` with its defaults: where a message goes when its call does not say."""
+
+    level: int
     to: object
     capture: Callable[[bytes], Any] | None
     def __init__(self, open: Callable[[object], Sink]) -> None: ...
@@ -186,6 +194,94 @@ class Emitter:
         timeout: float | None = None,
     ) -> bool: ...
     def forget(self, to: object = ..., /) -> None: ...
+
+class Client(Settings):
+    """The calls of heka.client.HekaClient that have to be fast."""
+
+    severity: int
+    sink: Sink | None
+    filters: list[Callable[[Message], object]]
+    _disabled_timers: set[str]
+    _noop_timer: Any
+    def heka(
+        self,
+        type: str,
+        logger: str | None = None,
+        severity: SupportsIndex | None = None,
+        payload: str = "",
+        fields: Mapping[str, Any] | None = None,
+        timestamp: float | datetime | None = None,
+        *,
+        timestamp_ns: SupportsIndex | None = None,
+        uuid: bytes | UUID | str | None = None,
+        bad_values: Literal["raise", "repr"] | None = None,
+    ) -> bool: ...
+    metlog = heka
+    def incr(
+        self,
+        name: str,
+        count: object = 1,
+        logger: str | None = None,
+        severity: SupportsIndex | None = None,
+        fields: Mapping[str, Any] | None = None,
+        rate: float = 1.0,
+        *,
+        bad_values: Literal["raise", "repr"] | None = None,
+    ) -> bool: ...
+    def gauge(
+        self,
+        name: str,
+        value: object,
+        logger: str | None = None,
+        severity: SupportsIndex | None = None,
+        fields: Mapping[str, Any] | None = None,
+        rate: float = 1.0,
+        *,
+        bad_values: Literal["raise", "repr"] | None = None,
+    ) -> bool: ...
+    def timer_send(
+        self,
+        name: str,
+        elapsed: object,
+        logger: str | None = None,
+        severity: SupportsIndex | None = None,
+        fields: Mapping[str, Any] | None = None,
+        rate: float = 1.0,
+        *,
+        bad_values: Literal["raise", "repr"] | None = None,
+    ) -> bool: ...
+    def timer(
+        self,
+        name: str,
+        logger: str | None = None,
+        severity: SupportsIndex | None = None,
+        fields: Mapping[str, Any] | None = None,
+        rate: float = 1.0,
+    ) -> Any: ...
+    def admits(self, type: str, severity: SupportsIndex) -> bool: ...
+    def _send(self, msg: Message, /) -> bool: ...
+    def _set_plan(
+        self,
+        seen: tuple[Callable[[Message], object], ...],
+        threshold: int,
+        blocked: frozenset[str] | None,
+        allowed: frozenset[str] | None,
+        levels: dict[str, int] | None,
+        asked: tuple[Callable[[str, int], object], ...] | None,
+        deliver: Callable[[Message], object] | None,
+        /,
+    ) -> None: ...
+    def _replan(self) -> None: ...
+
+@final
+class Bound:
+    """Fields that a context adds to every message, encoded once."""
+
+    @property
+    def fields(self) -> dict[str, Any]: ...
+    def __init__(self, fields: dict[str, Any]) -> None: ...
+
+context_var: ContextVar[Bound]
 
 def set_sources(
     clock: Callable[[], int] | None = None, uuid: Callable[[], bytes | UUID] | None = None

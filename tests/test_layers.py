@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LAYERS = [
     ["_core"],
     ["exceptions", "severity", "defaults", "diagnostics", "path"],
-    ["message", "framing", "signing"],
+    ["message", "framing", "signing", "scope", "timer"],
     ["addresses", "resolver", "transports"],
     ["connections", "destinations"],
     ["api", "testing"],

@@ -1,398 +1,350 @@
-/* client.c -- the Emitter: a log call with its defaults, from arguments to a sink. */
-#include <string.h>
-
+/* client.c -- the Client: classic calls with their defaults, thresholds and one destination.
+ *
+ * heka.client.HekaClient derives from it and decides, in Python, what the filters, the encoder and
+ * the stream come to; here that plan is applied to each call, before anything is built. */
 #include "args.h"
-#include "codec.h"
-#include "emitter.h"
+#include "client_object.h"
+#include "core/hk_random.h"
+#include "emit.h"
 #include "errors.h"
 #include "head.h"
-#include "send.h"
-#include "signer.h"
-#include "text.h"
+#include "message.h"
 
-/* ---- where to ---- */
+/* ---- one message ---- */
 
-/* Notations that are kept with their sinks: some for each of the destinations that are open. */
-#define SINKS_MAX 1024
-
-/* Asks Python for the sink of `to`; a new reference. */
-static PyObject *
-open_sink(HekaEmitter *self, PyObject *to)
-{
-    heka_state *state = heka_state_of((PyObject *)self);
-    PyObject *open = Py_NewRef(self->open); /* the collector may clear it meanwhile */
-    PyObject *sink = PyObject_CallOneArg(open, to);
-    Py_DECREF(open);
-    if (sink != NULL && Py_TYPE(sink) != state->sink_type) {
-        (void)heka_type_error("open()'s answer", "Sink", sink);
-        Py_CLEAR(sink);
-    }
-    return sink;
-}
-
-static HK_COLD PyObject *
-open_default(HekaEmitter *self)
-{
-    const unsigned before = self->changes;
-    PyObject *where = Py_NewRef(self->to);
-    PyObject *sink = open_sink(self, where);
-    Py_DECREF(where);
-    if (sink != NULL && self->changes == before) {
-        Py_XSETREF(self->default_sink, Py_NewRef(sink));
-    }
-    return sink;
-}
-
-static HK_COLD PyObject *
-open_named(HekaEmitter *self, PyObject *to)
-{
-    const unsigned before = self->changes;
-    PyObject *sink = open_sink(self, to);
-    if (sink == NULL || self->changes != before) {
-        return sink;
-    }
-    if (PyDict_GET_SIZE(self->sinks) >= SINKS_MAX) {
-        PyDict_Clear(self->sinks);
-    }
-    if (PyDict_SetItem(self->sinks, to, sink) < 0) {
-        Py_CLEAR(sink);
-    }
-    return sink;
-}
-
-static inline bool
-usable(PyObject *sink)
-{
-    return sink != NULL && !((HekaSink *)sink)->closed;
-}
-
-/* The sink of `to`, or of the emitter's; a new reference. One that was closed, to make room for
- * others, is asked for anew. */
-static PyObject *
-find_sink(HekaEmitter *self, PyObject *to)
-{
-    if (HK_LIKELY(to == NULL || to == Py_None)) {
-        return HK_LIKELY(usable(self->default_sink)) ? Py_NewRef(self->default_sink)
-                                                     : open_default(self);
-    }
-    if (!PyUnicode_CheckExact(to) && !PyTuple_CheckExact(to)) {
-        return open_sink(self, to);
-    }
-    PyObject *sink = PyDict_GetItemWithError(self->sinks, to);
-    if (HK_LIKELY(usable(sink))) {
-        return Py_NewRef(sink);
-    }
-    if (PyErr_Occurred()) {
-        if (!PyErr_ExceptionMatches(PyExc_TypeError)) {
-            return NULL;
-        }
-        PyErr_Clear(); /* a tuple that cannot be hashed is no address: Python says so */
-        return open_sink(self, to);
-    }
-    return open_named(self, to);
-}
-
-/* ---- the call ---- */
-
-/* What one call asks for, its own words before the emitter's. */
-typedef struct {
-    const hk_identity *signer; /* borrowed from owned[0], or NULL */
-    PyObject *logger;          /* borrowed from owned[1] */
-    PyObject *owned[3];        /* signer, logger, policy.convert: while the call runs, others may
-                                  configure the emitter */
-    heka_policy policy;
-    heka_oversize oversize;
-    double timeout;
-    int32_t severity;
-} request;
-
-enum {
-    LOG_TYPE,
-    LOG_LOGGER,
-    LOG_SEVERITY,
-    LOG_FIELDS,
-    LOG_PAYLOAD,
-    LOG_TO,
-    LOG_SIGNER,
-    LOG_TIMESTAMP,
-    LOG_TIMESTAMP_NS,
-    LOG_UUID,
-    LOG_BAD_VALUES,
-    LOG_DEFAULT,
-    LOG_OVERSIZE,
-    LOG_TIMEOUT,
-    LOG_COUNT
-};
-
-static inline bool
-given(PyObject *value)
-{
-    return value != NULL && value != Py_None;
-}
-
+/* Has Python filter, encode and write a Message made of the encoded bytes. 1, 0 or -1. */
 static int
-read_request(HekaEmitter *self, heka_state *state, PyObject *const *in, request *r)
+deliver_message(HekaClient *self, const hk_buffer *out)
 {
-    int word;
-    r->oversize = self->oversize;
-    r->timeout = self->timeout;
-    r->policy.use_repr = self->use_repr;
-    r->policy.convert = self->convert;
-    r->owned[0] = Py_NewRef(given(in[LOG_SIGNER]) ? in[LOG_SIGNER] : self->signer);
-    r->owned[1] = r->logger = Py_NewRef(given(in[LOG_LOGGER]) ? in[LOG_LOGGER] : self->logger);
-    r->owned[2] = Py_XNewRef(self->convert);
-    if (heka_signer_borrow(state, r->owned[0], "signer", &r->signer) < 0) {
-        return -1;
+    const hk_slice data = {out->data + HK_FRAME_ROOM, out->len - HK_FRAME_ROOM};
+    PyObject *deliver = Py_NewRef(self->deliver);
+    PyObject *answer = NULL;
+    PyObject *message = heka_message_decode(self->base.state, data);
+    if (message != NULL) {
+        answer = PyObject_CallOneArg(deliver, message);
+        Py_DECREF(message);
     }
-    if (given(in[LOG_BAD_VALUES])) {
-        word = heka_read_bad_values(in[LOG_BAD_VALUES]);
-        if (word < 0) {
-            return -1;
-        }
-        r->policy.use_repr = word == 1;
-    }
-    if (given(in[LOG_DEFAULT]) &&
-        heka_read_callable(in[LOG_DEFAULT], "default", &r->policy.convert) < 0) {
-        return -1;
-    }
-    if (given(in[LOG_OVERSIZE])) {
-        word = heka_read_oversize(in[LOG_OVERSIZE]);
-        if (word < 0) {
-            return -1;
-        }
-        r->oversize = (heka_oversize)word;
-    }
-    return given(in[LOG_TIMEOUT]) ? heka_read_timeout(in[LOG_TIMEOUT], &r->timeout) : 0;
-}
-
-/* Largest message that the sink takes, given what a frame adds to it. */
-static size_t
-message_limit(const HekaSink *sink, const hk_identity *signer)
-{
-    if (sink == NULL || sink->max_frame == 0) {
-        return HK_MESSAGE_MAX;
-    }
-    const size_t cost = sink->framed ? hk_frame_cost(HK_MESSAGE_MAX, signer) : 0;
-    const size_t room = sink->max_frame > cost ? sink->max_frame - cost : 0;
-    return room < HK_MESSAGE_MAX ? room : HK_MESSAGE_MAX;
-}
-
-/* A message over the limit: 1 it was cut and goes on, 0 dropped and counted, -1 an exception. */
-static HK_COLD int
-apply_oversize(heka_state *state, HekaSink *sink, const request *r, hk_buffer *out, size_t limit)
-{
-    const size_t size = out->len - HK_FRAME_ROOM;
-    if (r->oversize == HEKA_OVERSIZE_RAISE) {
-        PyErr_Format(state->EncodeError,
-                     "a message of %zu bytes; this destination takes at most %zu, shorten its "
-                     "payload or fields, or let oversize='truncate' do it",
-                     size, limit);
-        return -1;
-    }
-    if (r->oversize == HEKA_OVERSIZE_TRUNCATE) {
-        const int cut = heka_truncate(out, HK_FRAME_ROOM, limit);
-        if (cut != 0) {
-            return cut;
-        }
-    }
-    return sink == NULL ? 0 : heka_sink_drop(sink, "oversize");
-}
-
-/* Seals and hands over: 1 sent, 0 dropped, -1 an exception. */
-static int
-hand_over(HekaEmitter *self, heka_state *state, HekaSink *sink, const request *r, hk_buffer *out)
-{
-    hk_error err;
-    uint8_t *start = out->data + HK_FRAME_ROOM;
-    const size_t limit = message_limit(sink, r->signer);
-
-    if (HK_UNLIKELY(out->len - HK_FRAME_ROOM > limit)) {
-        const int go_on = apply_oversize(state, sink, r, out, limit);
-        if (go_on != 1) {
-            return go_on;
-        }
-        start = out->data + HK_FRAME_ROOM;
-    }
-    if (sink == NULL || sink->framed) {
-        if (hk_frame_seal(start, out->len - HK_FRAME_ROOM, r->signer, &start, &err) != HK_OK) {
-            heka_raise(state, &err);
-            return -1;
-        }
-    } else if (r->signer != NULL) {
-        PyErr_SetString(state->ConfigError,
-                        "a destination with framing=none cannot carry a signature; the frame's "
-                        "header is where it stands");
-        return -1;
-    }
-    const size_t len = (size_t)(out->data + out->len - start);
-    if (HK_LIKELY(sink != NULL)) {
-        return heka_sink_send(sink, start, len, r->timeout);
-    }
-    PyObject *capture = Py_NewRef(self->capture); /* it may put an end to itself */
-    PyObject *answer = PyObject_CallFunction(capture, "y#", start, (Py_ssize_t)len);
-    Py_DECREF(capture);
-    if (answer == NULL) {
-        return -1;
-    }
-    Py_DECREF(answer);
-    return 1;
-}
-
-/* With the repr policy, text that UTF-8 cannot hold is escaped instead of refused. *owned gets
- * what was made. */
-static int
-make_writable(PyObject **text, PyObject **owned)
-{
-    hk_text view;
-    size_t size;
-    size_t at;
-    if (*text == NULL || !PyUnicode_Check(*text)) {
-        return 0; /* the encoder says what is wrong */
-    }
-    if (heka_text_borrow(*text, &view) < 0) {
-        return -1;
-    }
-    if (hk_utf8_measure(&view, HK_SURROGATES_REFUSED, &size, &at) != HK_OK) {
-        *owned = heka_text_replace(*text);
-        if (*owned == NULL) {
-            return -1;
-        }
-        *text = *owned;
-    }
-    return 0;
-}
-
-static int
-emit(HekaEmitter *self, heka_state *state, PyObject *const *in, const request *r)
-{
-    uint8_t block[HEKA_BLOCK];
-    PyObject *made[3] = {NULL, NULL, NULL};
-    PyObject *sink = NULL;
-    int result = -1;
-    hk_buffer out;
-    heka_words words = {
-        .type = in[LOG_TYPE],
-        .logger = r->logger,
-        .fields = given(in[LOG_FIELDS]) ? in[LOG_FIELDS] : NULL,
-        .payload = in[LOG_PAYLOAD],
-        .timestamp = in[LOG_TIMESTAMP],
-        .timestamp_ns = in[LOG_TIMESTAMP_NS],
-        .uuid = in[LOG_UUID],
-    };
-
-    hk_buffer_init(&out, block, sizeof block, HK_LENGTH_MAX);
-    out.len = HK_FRAME_ROOM;
-    if (r->policy.use_repr &&
-        (make_writable(&words.type, &made[0]) < 0 || make_writable(&words.logger, &made[1]) < 0 ||
-         make_writable(&words.payload, &made[2]) < 0)) {
-        goto done;
-    }
-    if (heka_encode_words(state, &words, r->severity, &r->policy, &out, NULL) < 0) {
-        goto done;
-    }
-    /* Only now: encoding runs code of the user's, after which this may be another process, or the
-     * destination closed, or captured. */
-    if (HK_LIKELY(self->capture == NULL)) {
-        sink = find_sink(self, in[LOG_TO]);
-        if (sink == NULL) {
-            goto done;
-        }
-    }
-    result = hand_over(self, state, (HekaSink *)sink, r, &out);
-done:
-    hk_buffer_clear(&out);
-    Py_XDECREF(sink);
-    for (size_t i = 0; i < 3; i++) {
-        Py_XDECREF(made[i]);
-    }
+    Py_DECREF(deliver);
+    const int result = answer == NULL ? -1 : PyObject_IsTrue(answer);
+    Py_XDECREF(answer);
     return result;
 }
 
-static PyObject *
-emitter_log(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+static int
+emit(HekaClient *self, heka_emission *e)
 {
-    static const uint8_t names[] = {
-        HEKA_NAME_type,         HEKA_NAME_logger, HEKA_NAME_severity,   HEKA_NAME_fields,
-        HEKA_NAME_payload,      HEKA_NAME_to,     HEKA_NAME_signer,     HEKA_NAME_timestamp,
-        HEKA_NAME_timestamp_ns, HEKA_NAME_uuid,   HEKA_NAME_bad_values, HEKA_NAME_default_,
-        HEKA_NAME_oversize,     HEKA_NAME_timeout};
-    static const heka_signature sig = {
-        .fname = "log", .names = names, .count = LOG_COUNT, .required = 1, .positional = 5};
-    HekaEmitter *self = (HekaEmitter *)op;
-    heka_state *state = heka_state_of(op);
-    PyObject *in[LOG_COUNT];
-    request r = {.severity = 6};
+    uint8_t block[HEKA_BLOCK];
+    hk_buffer out;
+    int result = heka_emission_encode(e, block, sizeof block, &out);
+    if (result == 0 && self->deliver != NULL) {
+        result = deliver_message(self, &out);
+    } else if (result == 0 && self->sink != NULL) {
+        PyObject *sink = Py_NewRef(self->sink);
+        result = heka_emission_send(e, (HekaSink *)sink, NULL, &out);
+        Py_DECREF(sink);
+    }
+    hk_buffer_clear(&out);
+    return result;
+}
 
-    if (heka_parse_args(state, &sig, args, (size_t)nargs, kwnames, in) < 0 ||
-        (in[LOG_SEVERITY] != NULL &&
-         heka_read_int32(in[LOG_SEVERITY], "severity", &r.severity) < 0)) {
+/* What all calls have in common; NULL where absent. */
+typedef struct {
+    PyObject *type;
+    PyObject *logger;
+    PyObject *severity;
+    PyObject *fields;
+    PyObject *payload;
+    PyObject *timestamp;
+    PyObject *timestamp_ns;
+    PyObject *uuid;
+    PyObject *bad_values;
+    const heka_label *label;
+} call;
+
+static PyObject *
+send_call(HekaClient *self, const call *c)
+{
+    int32_t severity = self->severity;
+    if (c->severity != NULL && c->severity != Py_None &&
+        heka_read_int32(c->severity, "severity", &severity) < 0) {
         return NULL;
     }
-    if (r.severity > self->level) {
-        Py_RETURN_FALSE;
-    }
-    const int sent = read_request(self, state, in, &r) < 0 ? -1 : emit(self, state, in, &r);
-    for (size_t i = 0; i < 3; i++) {
-        Py_XDECREF(r.owned[i]);
+    int sent = self->sink == NULL ? 0 : heka_client_admits(self, c->type, severity);
+    if (sent == 1) {
+        heka_emission e = {
+            .severity = severity,
+            .label = c->label,
+            .words = {.type = c->type,
+                      .fields = c->fields == Py_None ? NULL : c->fields,
+                      .payload = c->payload,
+                      .timestamp = c->timestamp,
+                      .timestamp_ns = c->timestamp_ns,
+                      .uuid = c->uuid},
+        };
+        const heka_overrides own = {.logger = c->logger, .bad_values = c->bad_values};
+        sent = heka_emission_begin(&e, &self->base, &own) < 0 ? -1 : emit(self, &e);
+        heka_emission_end(&e);
     }
     return sent < 0 ? NULL : PyBool_FromLong(sent);
 }
 
-/* Forgets the sink of one destination, or of all, so that the next call asks Python again. */
+/* Frames, signs and sends a Message as it is. */
 static PyObject *
-emitter_forget(PyObject *op, PyObject *const *args, Py_ssize_t nargs)
+client_send(PyObject *op, PyObject *message)
 {
-    HekaEmitter *self = (HekaEmitter *)op;
-    if (nargs > 1) {
-        PyErr_Format(PyExc_TypeError,
-                     "forget() takes from 0 to 1 positional arguments but %zd were given", nargs);
+    HekaClient *self = (HekaClient *)op;
+    uint8_t block[HEKA_BLOCK];
+    hk_buffer out;
+    heka_emission e = {.severity = 0};
+    const heka_overrides own = {NULL};
+    int sent = -1;
+
+    if (Py_TYPE(message) != self->base.state->message_type) {
+        (void)heka_type_error("msg", "Message", message);
         return NULL;
     }
-    self->changes++;
-    Py_CLEAR(self->default_sink);
-    if (nargs == 0) {
-        PyDict_Clear(self->sinks);
-        Py_RETURN_NONE;
+    hk_buffer_init(&out, block, sizeof block, HK_LENGTH_MAX);
+    out.len = HK_FRAME_ROOM;
+    if (heka_emission_begin(&e, &self->base, &own) == 0 && heka_message_write(message, &out) == 0) {
+        PyObject *sink = Py_XNewRef(self->sink);
+        sent = sink == NULL ? 0 : heka_emission_send(&e, (HekaSink *)sink, NULL, &out);
+        Py_XDECREF(sink);
     }
-    if (PyDict_DelItem(self->sinks, args[0]) < 0) {
-        if (!PyErr_ExceptionMatches(PyExc_KeyError)) {
-            return NULL;
-        }
-        PyErr_Clear(); /* not known, so there is nothing to forget */
+    heka_emission_end(&e);
+    hk_buffer_clear(&out);
+    return sent < 0 ? NULL : PyBool_FromLong(sent);
+}
+
+static PyObject *
+client_heka(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    static const uint8_t names[] = {HEKA_NAME_type,         HEKA_NAME_logger, HEKA_NAME_severity,
+                                    HEKA_NAME_payload,      HEKA_NAME_fields, HEKA_NAME_timestamp,
+                                    HEKA_NAME_timestamp_ns, HEKA_NAME_uuid,   HEKA_NAME_bad_values};
+    static const heka_signature sig = {
+        .fname = "heka", .names = names, .count = 9, .required = 1, .positional = 6};
+    HekaClient *self = (HekaClient *)op;
+    PyObject *in[9];
+    if (heka_parse_args(self->base.state, &sig, args, (size_t)nargs, kwnames, in) < 0) {
+        return NULL;
     }
-    Py_RETURN_NONE;
+    const call c = {.type = in[0],
+                    .logger = in[1],
+                    .severity = in[2],
+                    .payload = in[3],
+                    .fields = in[4],
+                    .timestamp = in[5],
+                    .timestamp_ns = in[6],
+                    .uuid = in[7],
+                    .bad_values = in[8]};
+    return send_call(self, &c);
+}
+
+/* ---- counters, gauges, timers ---- */
+
+/* Reads a sampling rate. 1: this one is sent, 0: left out, -1: TypeError. */
+static int
+sample(PyObject *value, bool enforce, double *rate)
+{
+    double unit;
+    *rate = 1.0;
+    if (value == NULL) {
+        return 1;
+    }
+    *rate = PyFloat_AsDouble(value);
+    if (*rate == -1.0 && PyErr_Occurred()) {
+        return -1;
+    }
+    if (!enforce || *rate >= 1.0) {
+        return 1;
+    }
+    if (hk_random_unit(&unit) != HK_OK) {
+        return 1; /* no entropy: rather too many than none */
+    }
+    return unit < *rate;
+}
+
+/* The arguments of all three, in one order. */
+typedef struct {
+    PyObject *name;
+    PyObject *amount;
+    PyObject *logger;
+    PyObject *severity;
+    PyObject *fields;
+    PyObject *rate;
+    PyObject *bad_values;
+} measure;
+
+static PyObject *
+send_measure(HekaClient *self, PyObject *type, const measure *m, bool enforce)
+{
+    heka_label label = {.name = m->name};
+    const int sampled = sample(m->rate, enforce, &label.rate);
+    if (sampled <= 0) {
+        return sampled < 0 ? NULL : Py_NewRef(Py_False);
+    }
+    PyObject *payload =
+        m->amount == NULL ? Py_NewRef(self->base.state->one) : PyObject_Str(m->amount);
+    if (payload == NULL) {
+        return NULL;
+    }
+    const call c = {.type = type,
+                    .logger = m->logger,
+                    .severity = m->severity,
+                    .fields = m->fields,
+                    .payload = payload,
+                    .bad_values = m->bad_values,
+                    .label = &label};
+    PyObject *answer = send_call(self, &c);
+    Py_DECREF(payload);
+    return answer;
+}
+
+static int
+parse_measure(HekaClient *self, const heka_signature *sig, PyObject *const *args, Py_ssize_t nargs,
+              PyObject *kwnames, measure *m)
+{
+    PyObject *in[7];
+    if (heka_parse_args(self->base.state, sig, args, (size_t)nargs, kwnames, in) < 0) {
+        return -1;
+    }
+    *m = (measure){in[0], in[1], in[2], in[3], in[4], in[5], in[6]};
+    return 0;
+}
+
+#define MEASURE_NAMES(amount)                                                           \
+    {                                                                                   \
+        HEKA_NAME_name, amount, HEKA_NAME_logger, HEKA_NAME_severity, HEKA_NAME_fields, \
+            HEKA_NAME_rate, HEKA_NAME_bad_values                                        \
+    }
+
+static PyObject *
+client_incr(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    static const uint8_t names[] = MEASURE_NAMES(HEKA_NAME_count);
+    static const heka_signature sig = {
+        .fname = "incr", .names = names, .count = 7, .required = 1, .positional = 6};
+    HekaClient *self = (HekaClient *)op;
+    measure m;
+    return parse_measure(self, &sig, args, nargs, kwnames, &m) < 0
+               ? NULL
+               : send_measure(self, self->base.state->counter, &m, true);
+}
+
+static PyObject *
+client_gauge(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    static const uint8_t names[] = MEASURE_NAMES(HEKA_NAME_value);
+    static const heka_signature sig = {
+        .fname = "gauge", .names = names, .count = 7, .required = 2, .positional = 6};
+    HekaClient *self = (HekaClient *)op;
+    measure m;
+    return parse_measure(self, &sig, args, nargs, kwnames, &m) < 0
+               ? NULL
+               : send_measure(self, self->base.state->gauge, &m, true);
+}
+
+static PyObject *
+client_timer_send(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    static const uint8_t names[] = MEASURE_NAMES(HEKA_NAME_elapsed);
+    static const heka_signature sig = {
+        .fname = "timer_send", .names = names, .count = 7, .required = 2, .positional = 6};
+    HekaClient *self = (HekaClient *)op;
+    measure m;
+    return parse_measure(self, &sig, args, nargs, kwnames, &m) < 0
+               ? NULL
+               : send_measure(self, self->base.state->timer, &m, false);
+}
+
+/* 1 when that timer, or every timer, does nothing. */
+static int
+is_disabled(HekaClient *self, PyObject *name)
+{
+    if (HK_LIKELY(PySet_GET_SIZE(self->disabled) == 0)) {
+        return 0;
+    }
+    const int all = PySet_Contains(self->disabled, self->base.state->every);
+    return all != 0 ? all : PySet_Contains(self->disabled, name);
+}
+
+static PyObject *
+client_timer(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    static const uint8_t names[] = {HEKA_NAME_name, HEKA_NAME_logger, HEKA_NAME_severity,
+                                    HEKA_NAME_fields, HEKA_NAME_rate};
+    static const heka_signature sig = {
+        .fname = "timer", .names = names, .count = 5, .required = 1, .positional = 5};
+    HekaClient *self = (HekaClient *)op;
+    PyObject *in[5];
+    if (heka_parse_args(self->base.state, &sig, args, (size_t)nargs, kwnames, in) < 0) {
+        return NULL;
+    }
+    if (!PyUnicode_Check(in[0])) {
+        (void)heka_type_error("name", "str", in[0]);
+        return NULL;
+    }
+    const int disabled = is_disabled(self, in[0]);
+    if (disabled != 0) {
+        return disabled < 0 ? NULL : Py_NewRef(self->no_timer);
+    }
+    PyObject *call_args[] = {op,
+                             in[0],
+                             in[1] == NULL ? Py_None : in[1],
+                             in[2] == NULL ? Py_None : in[2],
+                             in[3] == NULL ? Py_None : in[3],
+                             in[4] == NULL ? Py_None : in[4]};
+    return PyObject_VectorcallMethod(self->base.state->make_timer_name, call_args, 6, NULL);
+}
+
+static PyObject *
+client_admits(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    static const uint8_t names[] = {HEKA_NAME_type, HEKA_NAME_severity};
+    static const heka_signature sig = {
+        .fname = "admits", .names = names, .count = 2, .required = 2, .positional = 2};
+    HekaClient *self = (HekaClient *)op;
+    PyObject *in[2];
+    int32_t severity;
+    if (heka_parse_args(self->base.state, &sig, args, (size_t)nargs, kwnames, in) < 0 ||
+        heka_read_int32(in[1], "severity", &severity) < 0) {
+        return NULL;
+    }
+    const int result = self->sink == NULL ? 0 : heka_client_admits(self, in[0], severity);
+    return result < 0 ? NULL : PyBool_FromLong(result);
 }
 
 /* ---- the type ---- */
 
-static PyObject *
-emitter_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+static void client_dealloc(PyObject *op);
+
+/* The type that has our module; `type` may be a subclass of it, made in Python. */
+static PyTypeObject *
+own_type(PyTypeObject *type)
 {
-    static const uint8_t names[] = {HEKA_NAME_open};
-    static const heka_signature sig = {
-        .fname = "Emitter", .names = names, .count = 1, .required = 1, .positional = 1};
-    heka_state *state = heka_state_of_type(type);
-    PyObject *in[1];
-    if (heka_parse_tuple(state, &sig, args, kwargs, in) < 0) {
-        return NULL;
+    while (type->tp_dealloc != client_dealloc) {
+        type = type->tp_base;
     }
-    if (!PyCallable_Check(in[0])) {
-        (void)heka_type_error("open", "callable", in[0]);
-        return NULL;
-    }
-    HekaEmitter *self = (HekaEmitter *)type->tp_alloc(type, 0);
+    return type;
+}
+
+/* The arguments are the subclass's, and read by its __init__. */
+static PyObject *
+client_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    (void)args;
+    (void)kwargs;
+    HekaClient *self = (HekaClient *)type->tp_alloc(type, 0);
     if (self == NULL) {
         return NULL;
     }
-    self->open = Py_NewRef(in[0]);
-    self->to = Py_NewRef(Py_None);
-    self->logger = Py_NewRef(state->empty);
-    self->signer = Py_NewRef(Py_None);
-    self->timeout = 1.0;
-    self->level = HK_SEVERITY_DEFAULT;
-    self->oversize = HEKA_OVERSIZE_TRUNCATE;
-    self->sinks = PyDict_New();
-    if (self->sinks == NULL) {
+    heka_settings_init(&self->base, heka_state_of_type(own_type(type)));
+    self->severity = 6;
+    self->threshold = INT32_MAX;
+    self->no_timer = Py_NewRef(Py_None);
+    self->filters = PyList_New(0);
+    self->disabled = PySet_New(NULL);
+    if (self->filters == NULL || self->disabled == NULL) {
         Py_DECREF(self);
         return NULL;
     }
@@ -400,117 +352,161 @@ emitter_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 }
 
 static int
-emitter_traverse(PyObject *op, visitproc visit, void *arg)
+client_traverse(PyObject *op, visitproc visit, void *arg)
 {
-    HekaEmitter *self = (HekaEmitter *)op;
-    Py_VISIT(Py_TYPE(op));
-    Py_VISIT(self->open);
-    Py_VISIT(self->sinks);
-    Py_VISIT(self->to);
-    Py_VISIT(self->default_sink);
-    Py_VISIT(self->convert);
-    Py_VISIT(self->capture);
-    return 0;
+    HekaClient *self = (HekaClient *)op;
+    Py_VISIT(self->sink);
+    Py_VISIT(self->filters);
+    Py_VISIT(self->seen);
+    Py_VISIT(self->blocked);
+    Py_VISIT(self->allowed);
+    Py_VISIT(self->levels);
+    Py_VISIT(self->asked);
+    Py_VISIT(self->deliver);
+    Py_VISIT(self->disabled);
+    Py_VISIT(self->no_timer);
+    return heka_settings_traverse(&self->base, visit, arg);
 }
 
+/* What a call relies on is emptied, not taken away: a finalizer in the same cycle may still log. */
 static int
-emitter_clear(PyObject *op)
+client_clear(PyObject *op)
 {
-    HekaEmitter *self = (HekaEmitter *)op;
-    Py_XSETREF(self->open, Py_NewRef(Py_None)); /* never NULL: a finalizer may still log */
-    Py_XSETREF(self->to, Py_NewRef(Py_None));
-    if (self->sinks != NULL) {
-        PyDict_Clear(self->sinks);
+    HekaClient *self = (HekaClient *)op;
+    Py_CLEAR(self->sink); /* from now on inactive */
+    Py_CLEAR(self->seen);
+    Py_CLEAR(self->blocked);
+    Py_CLEAR(self->allowed);
+    Py_CLEAR(self->levels);
+    Py_CLEAR(self->asked);
+    Py_CLEAR(self->deliver);
+    Py_CLEAR(self->base.convert);
+    if (self->filters != NULL) {
+        (void)PyList_SetSlice(self->filters, 0, PyList_GET_SIZE(self->filters), NULL);
     }
-    Py_CLEAR(self->default_sink);
-    Py_CLEAR(self->convert);
-    Py_CLEAR(self->capture);
+    Py_XSETREF(self->no_timer, Py_NewRef(Py_None));
     return 0;
 }
 
 static void
-emitter_dealloc(PyObject *op)
+client_dealloc(PyObject *op)
 {
-    HekaEmitter *self = (HekaEmitter *)op;
+    HekaClient *self = (HekaClient *)op;
     PyTypeObject *tp = Py_TYPE(op);
     PyObject_GC_UnTrack(op);
-    Py_CLEAR(self->open);
-    Py_CLEAR(self->sinks);
-    Py_CLEAR(self->to);
-    Py_CLEAR(self->default_sink);
-    Py_CLEAR(self->logger);
-    Py_CLEAR(self->signer);
-    Py_CLEAR(self->convert);
-    Py_CLEAR(self->capture);
+    Py_CLEAR(self->sink);
+    Py_CLEAR(self->filters);
+    Py_CLEAR(self->seen);
+    Py_CLEAR(self->blocked);
+    Py_CLEAR(self->allowed);
+    Py_CLEAR(self->levels);
+    Py_CLEAR(self->asked);
+    Py_CLEAR(self->deliver);
+    Py_CLEAR(self->disabled);
+    Py_CLEAR(self->no_timer);
+    heka_settings_free(&self->base);
     tp->tp_free(op);
     Py_DECREF(tp);
 }
 
 PyDoc_STRVAR(
-    log_doc,
-    "log($self, type, logger=None, severity=6, fields=None, payload='', *, to=None, signer=None,\n"
-    "    timestamp=None, timestamp_ns=None, uuid=None, bad_values=None, default=None,\n"
-    "    oversize=None, timeout=None)\n--\n\n"
-    "Send one message; True when the kernel has it.\n\n"
-    "Bad arguments raise; the network never does. What could not be sent is counted by reason in\n"
-    "``heka.stats()``.\n\n"
+    heka_doc,
+    "heka($self, type, logger=None, severity=None, payload='', fields=None, timestamp=None, *,\n"
+    "     timestamp_ns=None, uuid=None, bad_values=None)\n--\n\n"
+    "Send one message; True when the stream took it.\n\n"
+    "Bad arguments raise; what goes wrong behind them never does, and is counted in stats().\n\n"
     "Args:\n"
     "    type: What kind of message this is; receivers match on it.\n"
-    "    logger: Which part of the program speaks; by default as configured.\n"
-    "    severity: 0 (emergency) to 7 (debug). Above the configured level nothing is built and\n"
-    "        False is returned.\n"
-    "    fields: Mapping of name to value, as for ``heka.Message``.\n"
+    "    logger, severity: By default the client's.\n"
     "    payload: Free text.\n"
-    "    to: ``(host, port)``, ``'host:port'``, a URL (udp, tcp, unix, unixgram, file), or an\n"
-    "        object with ``write(bytes)``. By default ``$HEKA_TO``, else udp://localhost:5565.\n"
-    "    signer: A SignerConfig.\n"
+    "    fields: Mapping of name to value, as for ``heka.Message``; not changed.\n"
     "    timestamp, timestamp_ns, uuid: As for ``heka.Message``.\n"
-    "    bad_values: 'raise' refuses a field value without a type (FieldError); 'repr' sends its\n"
-    "        repr instead.\n"
-    "    default: Called with such a value for one that has a type.\n"
-    "    oversize: For a message over 65,536 bytes or the destination's limit: 'truncate' cuts "
-    "the\n"
-    "        payload and adds the field heka.truncated, 'drop' counts it, 'raise' raises\n"
-    "        EncodeError.\n"
-    "    timeout: Seconds for name resolution, connecting and writing together.\n\n"
+    "    bad_values: 'raise' or 'repr'; by default the client's.\n\n"
     "Raises:\n"
     "    FieldError: A field value without a type on the wire.\n"
-    "    EncodeError: Too large, with oversize='raise'.\n"
-    "    ConfigError: A `to` that is no destination.");
+    "    EncodeError: Too large, with oversize='raise'.");
+PyDoc_STRVAR(incr_doc,
+             "incr($self, name, count=1, logger=None, severity=None, fields=None, rate=1.0, *,\n"
+             "     bad_values=None)\n--\n\n"
+             "Send a 'counter': *name* went up by *count*. Below 1, *rate* is the share of calls\n"
+             "that is sent; receivers divide by it.");
+PyDoc_STRVAR(gauge_doc,
+             "gauge($self, name, value, logger=None, severity=None, fields=None, rate=1.0, *,\n"
+             "     bad_values=None)\n--\n\n"
+             "Send a 'gauge': *name* is at *value* now. Sampled as incr().");
+PyDoc_STRVAR(
+    timer_send_doc,
+    "timer_send($self, name, elapsed, logger=None, severity=None, fields=None, rate=1.0, *,\n"
+    "     bad_values=None)\n--\n\n"
+    "Send a 'timer': *name* took *elapsed* milliseconds. Sent always; *rate* tells the receiver\n"
+    "what share of the events was timed.");
+PyDoc_STRVAR(timer_doc,
+             "timer($self, name, logger=None, severity=None, fields=None, rate=1.0)\n--\n\n"
+             "A context manager and decorator that sends how long its block took, in ms.\n\n"
+             "``result`` holds the ms afterwards; None while it runs, when the timer is disabled,\n"
+             "and when *rate* left this one out.");
+PyDoc_STRVAR(admits_doc,
+             "admits($self, type, severity)\n--\n\n"
+             "What the filters say that need no message; ask before building something costly.");
 
-static PyMethodDef emitter_methods[] = {
-    {"log", (PyCFunction)(void (*)(void))emitter_log, METH_FASTCALL | METH_KEYWORDS, log_doc},
-    {"forget", (PyCFunction)(void (*)(void))emitter_forget, METH_FASTCALL,
-     "forget($self, to=..., /)\n--\n\n"
-     "Ask Python again for the sink of *to*, or of every destination."},
+#define FAST(function) (PyCFunction)(void (*)(void))(function), METH_FASTCALL | METH_KEYWORDS
+
+static PyMethodDef client_methods[] = {
+    {"heka", FAST(client_heka), heka_doc},
+    {"metlog", FAST(client_heka), heka_doc},
+    {"incr", FAST(client_incr), incr_doc},
+    {"gauge", FAST(client_gauge), gauge_doc},
+    {"timer_send", FAST(client_timer_send), timer_send_doc},
+    {"timer", FAST(client_timer), timer_doc},
+    {"admits", FAST(client_admits), admits_doc},
+    {"_send", client_send, METH_O,
+     "_send($self, msg, /)\n--\n\n"
+     "Frame, sign and send *msg* as it is, within the oversize policy."},
+    {"_set_plan", heka_client_set_plan, METH_VARARGS,
+     "_set_plan($self, seen, threshold, blocked, allowed, levels, asked, deliver, /)\n--\n\n"
+     "What the filters *seen* come to: drop above *threshold*, types *blocked* or not *allowed*,\n"
+     "above the type's of *levels*, or where one that is *asked* says so; then give a Message to\n"
+     "*deliver*, or without one a frame to the sink."},
+    {"_replan", heka_client_replan, METH_NOARGS,
+     "_replan($self)\n--\n\nHave ``_plan()`` called again before the next message."},
     {NULL, NULL, 0, NULL},
 };
 
-static PyType_Slot emitter_slots[] = {
-    {Py_tp_doc, (void *)"Emitter(open)\n--\n\n"
-                        "``log`` with its defaults: where a message goes when its call does not "
-                        "say, and how."},
-    {Py_tp_new, emitter_new},
-    {Py_tp_dealloc, emitter_dealloc},
-    {Py_tp_traverse, emitter_traverse},
-    {Py_tp_clear, emitter_clear},
-    {Py_tp_getset, heka_emitter_getset},
-    {Py_tp_methods, emitter_methods},
+static PyType_Slot client_slots[] = {
+    {Py_tp_doc, (void *)"The calls of heka.client.HekaClient that have to be fast."},
+    {Py_tp_new, client_new},
+    {Py_tp_dealloc, client_dealloc},
+    {Py_tp_traverse, client_traverse},
+    {Py_tp_clear, client_clear},
+    {Py_tp_getset, heka_client_getset},
+    {Py_tp_methods, client_methods},
     {0, NULL},
 };
 
-static PyType_Spec emitter_spec = {
-    .name = "heka._core.Emitter",
-    .basicsize = sizeof(HekaEmitter),
-    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
-    .slots = emitter_slots,
+static PyType_Spec client_spec = {
+    .name = "heka._core.Client",
+    .basicsize = sizeof(HekaClient),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+    .slots = client_slots,
 };
+
+static PyObject *
+intern(const char *text)
+{
+    return PyUnicode_InternFromString(text);
+}
 
 int
 heka_client_init(PyObject *module, heka_state *state)
 {
-    state->emitter_type = heka_new_type(module, &emitter_spec, NULL);
-    return state->emitter_type == NULL
+    if ((state->counter = intern("counter")) == NULL || (state->gauge = intern("gauge")) == NULL ||
+        (state->timer = intern("timer")) == NULL || (state->every = intern("*")) == NULL ||
+        (state->one = intern("1")) == NULL || (state->plan_name = intern("_plan")) == NULL ||
+        (state->make_timer_name = intern("_make_timer")) == NULL) {
+        return -1;
+    }
+    state->client_type = heka_new_type(module, &client_spec, state->settings_type);
+    return state->client_type == NULL
                ? -1
-               : PyModule_AddObjectRef(module, "Emitter", (PyObject *)state->emitter_type);
+               : PyModule_AddObjectRef(module, "Client", (PyObject *)state->client_type);
 }

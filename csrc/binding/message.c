@@ -153,6 +153,16 @@ append_message(HekaMessage *self, heka_state *state, hk_buffer *out)
     return heka_message_append(self, state, out);
 }
 
+int
+heka_message_write(PyObject *message, hk_buffer *out)
+{
+    int result;
+    HEKA_BEGIN_CRITICAL_SECTION(message);
+    result = append_message((HekaMessage *)message, heka_state_of(message), out);
+    HEKA_END_CRITICAL_SECTION();
+    return result;
+}
+
 /* The message as bytes, refused over `limit`. */
 static PyObject *
 encode_within(PyObject *op, size_t limit)
@@ -161,12 +171,9 @@ encode_within(PyObject *op, size_t limit)
     hk_buffer out;
     PyObject *bytes = NULL;
     heka_state *state = heka_state_of(op);
-    int result;
 
     hk_buffer_init(&out, block, sizeof block, HK_LENGTH_MAX);
-    HEKA_BEGIN_CRITICAL_SECTION(op);
-    result = append_message((HekaMessage *)op, state, &out);
-    HEKA_END_CRITICAL_SECTION();
+    int result = heka_message_write(op, &out);
     if (result == 0 && out.len > limit) {
         result = heka_refuse_size(state, out.len);
     }

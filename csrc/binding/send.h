@@ -8,6 +8,7 @@
 
 #include "core/hk_wire.h"
 #include "state.h"
+#include "writer.h"
 
 /* One destination as the hot path sees it.
  *
@@ -15,10 +16,14 @@
  * either that call wrote the first part of a frame, or it came to Python and asked. So nobody else
  * writes, closes or attaches meanwhile, and a call that ends without giving the connection up (a
  * KeyboardInterrupt may come between any two lines of Python) is noticed here. */
-typedef struct {
+typedef struct HekaSink {
     PyObject_HEAD
-    PyObject *deliver;   /* owned: the way through Python, see deliver() in send.c */
-    PyObject *dropped;   /* owned dict: reason -> count */
+    PyObject *deliver; /* owned: the way through Python, see deliver() in send.c */
+    PyObject *dropped; /* owned dict: reason -> count */
+    PyObject *stream;  /* owned: its write() takes every frame; NULL: the descriptor does */
+    PyObject *failed;  /* owned: told what write() raised, says the reason; NULL without stream */
+    bool flushes;      /* the stream has flush() */
+    heka_writing writing;
     int fd;              /* connected and not ours to close; -1: go to Python. Then: no owner */
     unsigned generation; /* fork generation that attached fd */
     bool datagram;
@@ -41,5 +46,15 @@ int heka_sink_send(HekaSink *sink, const uint8_t *data, size_t len, double timeo
 
 /* Counts one frame offered and dropped. 0, or -1 with MemoryError. */
 int heka_sink_drop(HekaSink *sink, const char *reason);
+
+/* The same for a reason that is a str. */
+int heka_sink_drop_object(HekaSink *sink, PyObject *reason);
+
+/* Counts one frame of len bytes as sent. */
+void heka_sink_count(HekaSink *sink, size_t len);
+
+/* Counts one frame as dropped for the exception that is set. An Exception is a bug, said and not
+ * raised: 0; anything else (KeyboardInterrupt, SystemExit) is the caller's: -1, and still set. */
+int heka_sink_settle_exception(HekaSink *sink);
 
 #endif

@@ -2,7 +2,7 @@
 #include "sources.h"
 
 #include "args.h"
-#include "emitter.h"
+#include "settings.h"
 
 PyObject *
 heka_set_sources(PyObject *module, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)

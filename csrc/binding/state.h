@@ -18,7 +18,8 @@
     X(signer_config) X(values) X(representation) X(value_type) X(name)       \
     X(version) X(key) X(hash) X(max_message_size) X(signers)                 \
     X(require_signature) X(to) X(bad_values) X(oversize) X(timeout) X(open)  \
-    X(deliver) X(fd) X(datagram) X(ticket) X(clock)
+    X(deliver) X(fd) X(datagram) X(ticket) X(clock) X(count) X(value)        \
+    X(elapsed) X(rate) X(stream) X(failed)
 /* clang-format on */
 /* `default` is a keyword of C. */
 #define HEKA_NAME_ENUM(name) HEKA_NAME_##name,
@@ -59,6 +60,22 @@ typedef struct {
     PyObject *enum_type;    /* enum.Enum */
     PyObject *mapping_type; /* collections.abc.Mapping */
 
+    /* writer.c */
+    PyObject *write_name; /* 'write', 'flush': methods of streams */
+    PyObject *flush_name;
+
+    /* bound.c */
+    PyObject *context_var; /* a ContextVar: the Bound that is in force */
+
+    /* client.c */
+    PyObject *counter; /* 'counter', as the next two: types of messages */
+    PyObject *gauge;
+    PyObject *timer;
+    PyObject *every;     /* '*', which disables every timer */
+    PyObject *one;       /* '1', the count of most counters */
+    PyObject *plan_name; /* '_plan', '_make_timer': methods of HekaClient */
+    PyObject *make_timer_name;
+
     /* one type a file */
     PyTypeObject *field_type;
     PyTypeObject *message_type;
@@ -66,7 +83,10 @@ typedef struct {
     PyTypeObject *frame_type;
     PyTypeObject *reader_type;
     PyTypeObject *sink_type;
+    PyTypeObject *settings_type;
+    PyTypeObject *bound_type;
     PyTypeObject *emitter_type;
+    PyTypeObject *client_type;
 } heka_state;
 
 static inline heka_state *
@@ -105,7 +125,10 @@ int heka_field_init(PyObject *module, heka_state *state);
 int heka_message_init(PyObject *module, heka_state *state);
 int heka_signer_init(PyObject *module, heka_state *state);
 int heka_reader_init(PyObject *module, heka_state *state);
-int heka_send_init(PyObject *module, heka_state *state);
+int heka_sink_init(PyObject *module, heka_state *state);
+int heka_settings_type_init(PyObject *module, heka_state *state);
+int heka_bound_init(PyObject *module, heka_state *state);
+int heka_emitter_init(PyObject *module, heka_state *state);
 int heka_client_init(PyObject *module, heka_state *state);
 
 #endif

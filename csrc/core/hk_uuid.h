@@ -1,10 +1,7 @@
 /* hk_uuid.h -- message ids: version 4 uuids, and their text.
  *
- * A message id must be unique, not secret (authenticity is the HMAC's), so its 122 random bits
- * come from a xoshiro256++ generator seeded with 32 bytes of the kernel's entropy: 0.002 us where
- * uuid_generate_random takes 2.2 us. One generator per thread; a forked child seeds its own, or
- * parent and child would hand out the same ids.
- * The only state is thread-local. Includes: hk_status.h. */
+ * The 122 random bits are hk_random's: unique, not secret.
+ * No state of its own. Includes: hk_status.h. */
 #ifndef HK_UUID_H
 #define HK_UUID_H
 

@@ -1,5 +1,6 @@
-/* emitter_settings.c -- what an Emitter does where a call does not say. */
-#include "emitter.h"
+/* settings.c -- what a log call does where it does not say: the type Settings. */
+#include "settings.h"
+
 #include "errors.h"
 #include "head.h"
 #include "signer.h"
@@ -74,33 +75,18 @@ heka_read_callable(PyObject *value, const char *name, PyObject **out)
     return 0;
 }
 
-static int
-refuse_delete(const char *name)
+int
+heka_refuse_delete(const char *name)
 {
     PyErr_Format(PyExc_AttributeError, "%s cannot be deleted", name);
     return -1;
 }
 
 static PyObject *
-get_level(PyObject *op, void *closure)
-{
-    (void)closure;
-    return PyLong_FromLong(((HekaEmitter *)op)->level);
-}
-
-static int
-set_level(PyObject *op, PyObject *value, void *closure)
-{
-    (void)closure;
-    return value == NULL ? refuse_delete("level")
-                         : heka_read_int32(value, "level", &((HekaEmitter *)op)->level);
-}
-
-static PyObject *
 get_logger(PyObject *op, void *closure)
 {
     (void)closure;
-    return Py_NewRef(((HekaEmitter *)op)->logger);
+    return Py_NewRef(((HekaSettings *)op)->logger);
 }
 
 static int
@@ -108,16 +94,16 @@ set_logger(PyObject *op, PyObject *value, void *closure)
 {
     (void)closure;
     if (value == NULL) {
-        return refuse_delete("logger");
+        return heka_refuse_delete("logger");
     }
-    if (heka_text_check(heka_state_of(op), "logger", value) < 0) {
+    if (heka_text_check(((HekaSettings *)op)->state, "logger", value) < 0) {
         return -1;
     }
     PyObject *logger = heka_text_exact(value);
     if (logger == NULL) {
         return -1;
     }
-    Py_SETREF(((HekaEmitter *)op)->logger, logger);
+    Py_SETREF(((HekaSettings *)op)->logger, logger);
     return 0;
 }
 
@@ -125,7 +111,7 @@ static PyObject *
 get_signer(PyObject *op, void *closure)
 {
     (void)closure;
-    return Py_NewRef(((HekaEmitter *)op)->signer);
+    return Py_NewRef(((HekaSettings *)op)->signer);
 }
 
 static int
@@ -134,12 +120,12 @@ set_signer(PyObject *op, PyObject *value, void *closure)
     (void)closure;
     const hk_identity *ignored;
     if (value == NULL) {
-        return refuse_delete("signer");
+        return heka_refuse_delete("signer");
     }
-    if (heka_signer_borrow(heka_state_of(op), value, "signer", &ignored) < 0) {
+    if (heka_signer_borrow(((HekaSettings *)op)->state, value, "signer", &ignored) < 0) {
         return -1;
     }
-    Py_SETREF(((HekaEmitter *)op)->signer, Py_NewRef(value));
+    Py_SETREF(((HekaSettings *)op)->signer, Py_NewRef(value));
     return 0;
 }
 
@@ -147,18 +133,18 @@ static PyObject *
 get_oversize(PyObject *op, void *closure)
 {
     (void)closure;
-    return PyUnicode_FromString(oversize_names[((HekaEmitter *)op)->oversize]);
+    return PyUnicode_FromString(oversize_names[((HekaSettings *)op)->oversize]);
 }
 
 static int
 set_oversize(PyObject *op, PyObject *value, void *closure)
 {
     (void)closure;
-    const int word = value == NULL ? refuse_delete("oversize") : heka_read_oversize(value);
+    const int word = value == NULL ? heka_refuse_delete("oversize") : heka_read_oversize(value);
     if (word < 0) {
         return -1;
     }
-    ((HekaEmitter *)op)->oversize = (heka_oversize)word;
+    ((HekaSettings *)op)->oversize = (heka_oversize)word;
     return 0;
 }
 
@@ -166,18 +152,18 @@ static PyObject *
 get_bad_values(PyObject *op, void *closure)
 {
     (void)closure;
-    return PyUnicode_FromString(bad_values_names[((HekaEmitter *)op)->use_repr ? 1 : 0]);
+    return PyUnicode_FromString(bad_values_names[((HekaSettings *)op)->use_repr ? 1 : 0]);
 }
 
 static int
 set_bad_values(PyObject *op, PyObject *value, void *closure)
 {
     (void)closure;
-    const int word = value == NULL ? refuse_delete("bad_values") : heka_read_bad_values(value);
+    const int word = value == NULL ? heka_refuse_delete("bad_values") : heka_read_bad_values(value);
     if (word < 0) {
         return -1;
     }
-    ((HekaEmitter *)op)->use_repr = word == 1;
+    ((HekaSettings *)op)->use_repr = word == 1;
     return 0;
 }
 
@@ -185,49 +171,23 @@ static PyObject *
 get_timeout(PyObject *op, void *closure)
 {
     (void)closure;
-    return PyFloat_FromDouble(((HekaEmitter *)op)->timeout);
+    return PyFloat_FromDouble(((HekaSettings *)op)->timeout);
 }
 
 static int
 set_timeout(PyObject *op, PyObject *value, void *closure)
 {
     (void)closure;
-    return value == NULL ? refuse_delete("timeout")
-                         : heka_read_timeout(value, &((HekaEmitter *)op)->timeout);
-}
-
-static PyObject *
-get_to(PyObject *op, void *closure)
-{
-    (void)closure;
-    return Py_NewRef(((HekaEmitter *)op)->to);
-}
-
-static int
-set_to(PyObject *op, PyObject *value, void *closure)
-{
-    (void)closure;
-    if (value == NULL) {
-        return refuse_delete("to");
-    }
-    HekaEmitter *self = (HekaEmitter *)op;
-    self->changes++;
-    Py_SETREF(self->to, Py_NewRef(value));
-    Py_CLEAR(self->default_sink);
-    return 0;
-}
-
-static PyObject *
-or_none(PyObject *value)
-{
-    return Py_NewRef(value == NULL ? Py_None : value);
+    return value == NULL ? heka_refuse_delete("timeout")
+                         : heka_read_timeout(value, &((HekaSettings *)op)->timeout);
 }
 
 static PyObject *
 get_default(PyObject *op, void *closure)
 {
     (void)closure;
-    return or_none(((HekaEmitter *)op)->convert);
+    PyObject *convert = ((HekaSettings *)op)->convert;
+    return Py_NewRef(convert == NULL ? Py_None : convert);
 }
 
 static int
@@ -238,40 +198,67 @@ set_default(PyObject *op, PyObject *value, void *closure)
     if (heka_read_callable(value, "default", &callable) < 0) {
         return -1;
     }
-    Py_XSETREF(((HekaEmitter *)op)->convert, Py_XNewRef(callable));
+    Py_XSETREF(((HekaSettings *)op)->convert, Py_XNewRef(callable));
     return 0;
 }
 
-static PyObject *
-get_capture(PyObject *op, void *closure)
-{
-    (void)closure;
-    return or_none(((HekaEmitter *)op)->capture);
-}
-
-static int
-set_capture(PyObject *op, PyObject *value, void *closure)
-{
-    (void)closure;
-    PyObject *callable = NULL;
-    if (heka_read_callable(value, "capture", &callable) < 0) {
-        return -1;
-    }
-    Py_XSETREF(((HekaEmitter *)op)->capture, Py_XNewRef(callable));
-    return 0;
-}
-
-PyGetSetDef heka_emitter_getset[] = {
+static PyGetSetDef settings_getset[] = {
     {"logger", get_logger, set_logger, "The logger of a call that names none.", NULL},
-    {"level", get_level, set_level, "The largest severity that is sent; 7 sends all.", NULL},
     {"signer", get_signer, set_signer, "Signs every message; a SignerConfig or None.", NULL},
     {"oversize", get_oversize, set_oversize, "'truncate', 'drop' or 'raise'.", NULL},
     {"bad_values", get_bad_values, set_bad_values, "'raise' or 'repr'.", NULL},
     {"default", get_default, set_default,
      "Called with a value that has no type on the wire, for one that has; or None.", NULL},
     {"timeout", get_timeout, set_timeout, "Seconds that a call may take on the network.", NULL},
-    {"to", get_to, set_to, "Where a call without `to` goes.", NULL},
-    {"capture", get_capture, set_capture, "Called with each frame instead of sending it; or None.",
-     NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
+
+/* ---- the type ---- */
+
+void
+heka_settings_init(HekaSettings *self, heka_state *state)
+{
+    self->state = state;
+    self->logger = Py_NewRef(state->empty);
+    self->signer = Py_NewRef(Py_None);
+    self->timeout = 1.0;
+    self->oversize = HEKA_OVERSIZE_TRUNCATE;
+}
+
+int
+heka_settings_traverse(HekaSettings *self, visitproc visit, void *arg)
+{
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT(self->convert); /* the others are str and SignerConfig */
+    return 0;
+}
+
+void
+heka_settings_free(HekaSettings *self)
+{
+    Py_CLEAR(self->logger);
+    Py_CLEAR(self->signer);
+    Py_CLEAR(self->convert);
+}
+
+static PyType_Slot settings_slots[] = {
+    {Py_tp_doc, (void *)"What a log call does where it does not say."},
+    {Py_tp_getset, settings_getset},
+    {0, NULL},
+};
+
+static PyType_Spec settings_spec = {
+    .name = "heka._core.Settings",
+    .basicsize = sizeof(HekaSettings),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    .slots = settings_slots,
+};
+
+int
+heka_settings_type_init(PyObject *module, heka_state *state)
+{
+    state->settings_type = heka_new_type(module, &settings_spec, NULL);
+    return state->settings_type == NULL
+               ? -1
+               : PyModule_AddObjectRef(module, "Settings", (PyObject *)state->settings_type);
+}

@@ -1,0 +1,24 @@
+/* writer.h -- frames for an object with write(): a stream of the program's own. */
+#ifndef HEKA_WRITER_H
+#define HEKA_WRITER_H
+
+#include "state.h"
+
+struct HekaSink;
+
+/* Who is writing to a stream now: a write() that logs would otherwise never end. */
+typedef struct {
+    unsigned long *threads; /* owned: one entry for each call under way */
+    size_t count;
+    size_t cap;
+    unsigned generation; /* fork generation of the entries */
+} heka_writing;
+
+void heka_writing_free(heka_writing *writing);
+
+/* Calls stream.write(data), and stream.flush() where there is one. len: bytes to count.
+ * 1 written, 0 dropped and counted (what was raised goes to `failed`), -1 an exception that is no
+ * Exception (KeyboardInterrupt); counted too. */
+int heka_stream_write(heka_state *state, struct HekaSink *sink, PyObject *data, size_t len);
+
+#endif

@@ -1,0 +1,212 @@
+"""Timers: how long a block or a function took, sent when it ends."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from random import Random
+from types import TracebackType
+from typing import Any, Protocol, TypeVar
+
+from heka.diagnostics import Reporter
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+#: Ours, so that the program's own sequence of random numbers stays what it was; seeded by the
+#: kernel, and shared by a forked child, which only makes both leave out the same ones at first.
+_random = Random()
+_reporter = Reporter()
+
+
+class Sender(Protocol):
+    """What a timer needs of a client."""
+
+    def timer_send(
+        self,
+        name: str,
+        elapsed: object,
+        logger: str | None = None,
+        severity: int | None = None,
+        fields: Mapping[str, Any] | None = None,
+        rate: float = 1.0,
+        *,
+        bad_values: str | None = None,
+    ) -> bool:
+        """Send one measurement."""
+
+    def timer(
+        self,
+        name: str,
+        logger: str | None = None,
+        severity: int | None = None,
+        fields: Mapping[str, Any] | None = None,
+        rate: float = 1.0,
+    ) -> Any:
+        """Return a timer."""
+
+
+def _flow() -> tuple[int, int]:
+    """Return what tells concurrent users of one timer apart: the thread, and the asyncio task."""
+    asyncio = sys.modules.get("asyncio")
+    task = None
+    if asyncio is not None:
+        try:
+            task = asyncio.current_task()
+        except RuntimeError:  # no loop runs in this thread
+            task = None
+    return threading.get_ident(), id(task)
+
+
+class Timer:
+    """A context manager and decorator that sends a 'timer' message when its block ends.
+
+    Each ``client.timer()`` is a timer of its own. One object may be entered again while it runs,
+    and by several threads and asyncio tasks at once.
+
+    Attributes:
+        name: Of the timer.
+        result: Milliseconds that the last block took, int; None before the first, while one runs,
+            and when the sampling rate left it out.
+    """
+
+    __slots__ = ("_client", "_fields", "_logger", "_rate", "_running", "_severity", "name", "result")
+
+    def __init__(
+        self,
+        client: Sender,
+        name: str,
+        logger: str | None,
+        severity: int | None,
+        fields: Mapping[str, Any] | None,
+        rate: float | None,
+    ) -> None:
+        """Prepare to time blocks as *name*."""
+        self.name = name
+        self.result: int | None = None
+        self._client = client
+        self._logger = logger
+        self._severity = severity
+        self._fields = fields
+        self._rate = 1.0 if rate is None else rate
+        self._running: list[tuple[tuple[int, int], int]] = []
+
+    def __enter__(self) -> Timer:
+        """Start the clock."""
+        self.result = None
+        left_out = self._rate < 1.0 and _random.random() >= self._rate
+        self._running.append((_flow(), -1 if left_out else time.perf_counter_ns()))
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Stop the clock, and send what it says."""
+        now = time.perf_counter_ns()
+        start = self._pop()
+        if start < 0:
+            return
+        self.result = round((now - start) / 1_000_000)
+        try:
+            self._client.timer_send(
+                self.name,
+                self.result,
+                self._logger,
+                self._severity,
+                self._fields,
+                self._rate,
+                bad_values="repr",
+            )
+        except Exception as error:  # the block's own outcome is what counts
+            _reporter.report(f"timer {self.name!r}: {error}")
+
+    def _pop(self) -> int:
+        """Take the newest start of this thread and task; -1 when it is not to be sent."""
+        flow = _flow()
+        for index in range(len(self._running) - 1, -1, -1):
+            if self._running[index][0] == flow:
+                return self._running.pop(index)[1]
+        # Entered in one task and left in another, as fixtures of tests do.
+        return self._running.pop()[1] if self._running else -1
+
+    def _again(self) -> Any:
+        """Return a timer like this one, for one call of a decorated function."""
+        return self._client.timer(
+            self.name, self._logger, self._severity, self._fields, self._rate
+        )
+
+    def __call__(self, function: _Function) -> _Function:
+        """Return *function* with each of its calls timed and sampled for itself.
+
+        Coroutines and generators are timed from their first step to their end.
+        """
+        if not callable(function):
+            raise ValueError(f"a timer decorates callables, not {type(function).__name__}")
+        return _timed(function, self._again)  # type: ignore[return-value]
+
+
+def _timed(function: Callable[..., Any], timer: Callable[[], Any]) -> Callable[..., Any]:
+    if inspect.iscoroutinefunction(function):
+
+        @functools.wraps(function)
+        async def coroutine(*args: Any, **kwargs: Any) -> Any:
+            with timer():
+                return await function(*args, **kwargs)
+
+        return coroutine
+    if inspect.isasyncgenfunction(function):
+
+        @functools.wraps(function)
+        async def asynchronous(*args: Any, **kwargs: Any) -> AsyncIterator[Any]:
+            with timer():
+                async for item in function(*args, **kwargs):
+                    yield item
+
+        return asynchronous
+    if inspect.isgeneratorfunction(function):
+
+        @functools.wraps(function)
+        def generator(*args: Any, **kwargs: Any) -> Iterator[Any]:
+            with timer():
+                return (yield from function(*args, **kwargs))
+
+        return generator
+
+    @functools.wraps(function)
+    def plain(*args: Any, **kwargs: Any) -> Any:
+        with timer():
+            return function(*args, **kwargs)
+
+    return plain
+
+
+class NoTimer:
+    """A timer that is disabled: it does nothing, and returns a function as it was."""
+
+    __slots__ = ()
+    result: None = None
+
+    def __enter__(self) -> NoTimer:
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Do nothing."""
+
+    def __call__(self, function: _Function) -> _Function:
+        """Return *function* itself."""
+        return function
+
+
+NO_TIMER = NoTimer()
