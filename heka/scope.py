@@ -42,7 +42,7 @@ def unbind(*names: str) -> None:
     _current.set(Bound(kept))
 
 
-class context:  # noqa: N801 - used as a function is
+class context:
     """Add *fields* to every message that is sent inside: a context manager, and a decorator.
 
     ::

@@ -7,7 +7,7 @@ import inspect
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Generator, Mapping
 from random import Random
 from types import TracebackType
 from typing import Any, Protocol, TypeVar
@@ -73,7 +73,10 @@ class Timer:
             and when the sampling rate left it out.
     """
 
-    __slots__ = ("_client", "_fields", "_logger", "_rate", "_running", "_severity", "name", "result")
+    __slots__ = (
+        *("_client", "_fields", "_logger", "_rate", "_running", "_severity"),
+        *("name", "result"),
+    )
 
     def __init__(
         self,
@@ -137,9 +140,7 @@ class Timer:
 
     def _again(self) -> Any:
         """Return a timer like this one, for one call of a decorated function."""
-        return self._client.timer(
-            self.name, self._logger, self._severity, self._fields, self._rate
-        )
+        return self._client.timer(self.name, self._logger, self._severity, self._fields, self._rate)
 
     def __call__(self, function: _Function) -> _Function:
         """Return *function* with each of its calls timed and sampled for itself.
@@ -172,7 +173,7 @@ def _timed(function: Callable[..., Any], timer: Callable[[], Any]) -> Callable[.
     if inspect.isgeneratorfunction(function):
 
         @functools.wraps(function)
-        def generator(*args: Any, **kwargs: Any) -> Iterator[Any]:
+        def generator(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
             with timer():
                 return (yield from function(*args, **kwargs))
 

@@ -151,8 +151,8 @@ hk_header_read(const uint8_t *data, size_t len, size_t total, hk_header *header)
         if (status != HK_OK) {
             return status;
         }
-        if (key >> 32 != 0 || at - start > KEY_MAX) {
-            return HK_ERR_CORRUPT; /* field numbers have 29 bits */
+        if (key >> 32 != 0 || key >> 3 == 0 || at - start > KEY_MAX) {
+            return HK_ERR_CORRUPT; /* field numbers have 29 bits, and begin at 1 */
         }
         const unsigned wire = (unsigned)(key & 7);
         switch (wire) {
