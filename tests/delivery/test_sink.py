@@ -1,0 +1,399 @@
+"""The sink: what C sends by itself, what it asks Python for, and whose the connection is."""
+
+from __future__ import annotations
+
+import gc
+import os
+import socket
+import sys
+import weakref
+
+import pytest
+
+from heka._core import Sink
+
+FRAME = b"\x1e some frame, which is bytes to a sink"
+
+
+FREE = (False, False, False)
+
+
+def state(sink):
+    """Whether it has a descriptor, has been taken by a call, and has to be closed first."""
+    return (sink.attached, sink.busy, sink.torn)
+
+
+class Deliver:
+    """What stands for Python: keeps its arguments, and answers."""
+
+    def __init__(self):
+        self.calls = []
+        self.answer = True
+
+    def __call__(self, *args):
+        self.calls.append(args)
+        if isinstance(self.answer, BaseException):
+            raise self.answer
+        return self.answer(*args) if callable(self.answer) else self.answer
+
+
+@pytest.fixture
+def deliver():
+    return Deliver()
+
+
+@pytest.fixture
+def sink(deliver):
+    return Sink(deliver)
+
+
+@pytest.fixture
+def connect(sink):
+    """Gives the sink one end of a pair with small buffers; returns both."""
+    ends = []
+
+    def make(kind=socket.SOCK_STREAM):
+        ends.extend(socket.socketpair(socket.AF_UNIX, kind))
+        ends[-2].setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4608)
+        assert sink.release(sink.acquire(), ends[-2].fileno(), kind == socket.SOCK_DGRAM)
+        return ends[-2:]
+
+    yield make
+    for end in ends:
+        end.close()
+
+
+def test_a_new_sink_has_no_connection_and_no_past(sink):
+    assert (state(sink), sink.closed, sink.pending) == (FREE, False, 0)
+    assert (sink.max_frame, sink.framed) == (0, True)
+    assert sink.counts() == {"offered": 0, "sent": 0, "bytes": 0, "dropped": {}}
+
+
+# ---- the hot path --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [socket.SOCK_STREAM, socket.SOCK_DGRAM])
+def test_what_the_kernel_takes_at_once_never_comes_to_python(sink, deliver, connect, kind):
+    _, theirs = connect(kind)
+
+    assert sink.write(FRAME, 1.0) is True
+    assert sink.write(memoryview(FRAME), 0) is True
+
+    assert theirs.recv(len(FRAME)) == theirs.recv(len(FRAME)) == FRAME
+    assert sink.counts() == {"offered": 2, "sent": 2, "bytes": 2 * len(FRAME), "dropped": {}}
+    assert deliver.calls == []
+
+
+@pytest.mark.parametrize("kind", [socket.SOCK_STREAM, socket.SOCK_DGRAM])
+def test_a_full_socket_is_pythons_and_stays_attached(sink, deliver, connect, kind):
+    _, theirs = connect(kind)
+    while not deliver.calls:
+        sink.write(FRAME, 0.25)
+
+    ((frame, written, timeout, ticket),) = deliver.calls
+    assert (frame, written, timeout) == (FRAME, 0, 0.25)
+    assert ticket > 0
+    assert sink.attached
+    assert not sink.busy
+    before = sink.counts()["bytes"]
+    theirs.recv(4096)
+    while len(deliver.calls) == 1 and sink.counts()["bytes"] == before:
+        sink.write(FRAME, 0)
+    assert len(deliver.calls) == 1, "there is room again, which the hot path sees"
+
+
+def test_a_frame_that_is_cut_brings_its_ticket_along(sink, deliver, connect):
+    """Until that call gives the connection back, nobody else gets it."""
+    _, theirs = connect()
+    whole = FRAME * 1000
+    seen = []
+
+    def answer(frame, written, timeout, ticket):
+        seen.append((sink.busy, sink.attached, sink.pending, sink.acquire()))
+        assert theirs.recv(len(whole)) == whole[:written]
+        assert sink.acquire(ticket) == ticket
+        return sink.release(ticket)
+
+    deliver.answer = answer
+
+    assert sink.write(whole, 1.0) is True
+
+    ((frame, written, _, _),) = deliver.calls
+    assert frame == whole
+    assert 0 < written < len(whole)
+    assert seen == [(True, False, 1, 0)]
+    assert (state(sink), sink.pending) == (FREE, 0)
+    assert sink.counts()["bytes"] == len(whole)
+
+
+@pytest.mark.parametrize("kind", [socket.SOCK_STREAM, socket.SOCK_DGRAM])
+def test_a_broken_connection_is_torn_once(sink, deliver, connect, kind):
+    """What another call connects meanwhile is not closed for the error of the old one."""
+    _, theirs = connect(kind)
+    theirs.close()
+
+    sink.write(FRAME, 1.0)
+
+    assert state(sink) == (False, False, True)
+    assert [written for _, written, _, _ in deliver.calls] == [0]
+    connect(kind)
+    assert not sink.torn
+    assert sink.write(FRAME, 1.0)
+    assert len(deliver.calls) == 1
+
+
+def test_a_datagram_too_large_for_the_kernel_leaves_the_connection(sink, deliver, connect):
+    connect(socket.SOCK_DGRAM)
+
+    sink.write(bytes(20_000), 1.0)
+
+    assert (len(deliver.calls), sink.torn, sink.attached) == (1, False, True)
+
+
+def test_a_refused_datagram_is_sent_once_more(sink, deliver):
+    """The refusal is the answer to an earlier one; of a stream it would be an end."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as ours:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as theirs:
+            theirs.bind(("127.0.0.1", 0))
+            ours.connect(theirs.getsockname())
+        sink.release(sink.acquire(), ours.fileno(), True)
+
+        assert [sink.write(FRAME, 1.0) for _ in range(4)] == [True] * 4
+        assert deliver.calls == []
+        sink.release(sink.acquire(), ours.fileno(), False)
+        sink.write(FRAME, 1.0)
+
+    assert len(deliver.calls) == 1
+    assert sink.torn
+
+
+def test_a_childs_hot_path_has_no_descriptor(sink, deliver, connect):
+    _, theirs = connect()
+    child = os.fork()
+    if child == 0:
+        fine = not sink.attached and sink.write(FRAME, 1.0) and len(deliver.calls) == 1
+        os._exit(0 if fine else 1)
+
+    assert os.waitpid(child, 0)[1] == 0
+    assert sink.attached
+    assert sink.write(b"parent", 1.0)
+    assert theirs.recv(100) == b"parent"
+
+
+# ---- what Python answers -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("answer", [True, 1, b"x", [0]], ids=repr)
+def test_what_is_true_is_sent(sink, deliver, answer):
+    deliver.answer = answer
+
+    assert sink.write(FRAME, 1.0) is True
+
+    assert sink.counts() == {"offered": 1, "sent": 1, "bytes": len(FRAME), "dropped": {}}
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"), [("late", "late"), ("", ""), (False, "error"), (None, "error")]
+)
+def test_a_text_is_the_reason_of_a_drop(sink, deliver, answer, reason):
+    deliver.answer = answer
+
+    assert sink.write(FRAME, 1.0) is False
+    assert sink.write(FRAME, 1.0) is False
+
+    assert sink.counts() == {"offered": 2, "sent": 0, "bytes": 0, "dropped": {reason: 2}}
+
+
+@pytest.fixture
+def unraisable(monkeypatch):
+    """What was said instead of raised."""
+    said = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda what: said.append(what.exc_value))
+    return said
+
+
+def test_an_exception_is_a_bug_that_is_said_and_counted(sink, deliver, unraisable):
+    deliver.answer = ZeroDivisionError("a bug")
+
+    assert sink.write(FRAME, 1.0) is False
+
+    assert unraisable == [deliver.answer]
+    assert sink.counts()["dropped"] == {"error": 1}
+
+
+class BadTruth:
+    def __bool__(self):
+        raise ZeroDivisionError("no truth")
+
+
+def test_an_answer_without_truth_is_one_too(sink, deliver, unraisable):
+    deliver.answer = BadTruth()
+
+    assert sink.write(FRAME, 1.0) is False
+
+    assert [type(said) for said in unraisable] == [ZeroDivisionError]
+    assert sink.counts()["dropped"] == {"error": 1}
+
+
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit, GeneratorExit])
+def test_what_is_no_exception_is_the_callers(sink, deliver, unraisable, kind):
+    deliver.answer = kind()
+
+    with pytest.raises(kind):
+        sink.write(FRAME, 1.0)
+
+    assert unraisable == []
+    assert sink.counts()["dropped"] == {"interrupted": 1}
+    assert sink.pending == 0
+
+
+# ---- whose the connection is ---------------------------------------------------------------------
+
+
+def test_one_call_has_the_connection_until_it_gives_it_back(sink):
+    mine = sink.acquire()
+
+    assert sink.busy
+    assert sink.acquire() == 0
+    assert sink.acquire(mine) == mine
+    assert sink.release(mine + 1) is False
+    assert sink.busy
+    assert sink.release(mine) is True
+    assert sink.release(mine) is False
+    assert not sink.busy
+
+
+def test_tickets_are_never_given_twice(sink):
+    first = sink.acquire()
+    sink.release(first)
+
+    assert sink.acquire() > first
+
+
+def test_nobody_can_give_back_what_nobody_has(sink, connect):
+    """0 is no ticket."""
+    ours, _ = connect()
+
+    assert sink.release(0, ours.fileno()) is False
+
+    assert sink.attached
+
+
+def test_a_call_that_ends_without_a_word_leaves_the_connection_torn(sink, deliver):
+    """A KeyboardInterrupt between two lines of Python, or memory that ran out."""
+    deliver.answer = lambda frame, written, timeout, ticket: bool(sink.acquire(ticket))
+
+    assert sink.write(FRAME, 1.0) is True
+
+    assert (sink.busy, sink.torn) == (False, True)
+    sink.release(sink.acquire())
+    assert not sink.torn
+
+
+def test_a_call_leaves_anothers_connection_alone(sink, deliver):
+    other = sink.acquire()
+
+    assert sink.write(FRAME, 1.0) is True
+
+    assert (sink.busy, sink.torn) == (True, False)
+    assert sink.release(other) is True
+
+
+def test_reset_takes_it_from_whoever_has_it(sink, connect):
+    connect()
+    old = sink.acquire()
+
+    sink.reset()
+
+    assert state(sink) == FREE
+    assert sink.release(old) is False
+
+
+def test_a_closed_sink_is_never_attached_again(sink, connect):
+    ours, _ = connect()
+    sink.close()
+
+    ticket = sink.acquire()
+    assert sink.release(ticket, ours.fileno()) is True
+
+    assert sink.closed
+    assert not sink.attached
+
+
+# ---- wrong arguments -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("call", "kind", "says"),
+    [
+        pytest.param(lambda s: Sink(), TypeError, "missing 1 required .*'deliver'", id="new-none"),
+        pytest.param(lambda s: Sink(1), TypeError, "deliver must be callable", id="new-type"),
+        pytest.param(lambda s: s.write(b""), TypeError, "takes 2 .* 1 was given", id="write-one"),
+        pytest.param(lambda s: s.write(), TypeError, "takes 2 .* 0 were given", id="write-none"),
+        pytest.param(lambda s: s.write("", 1), TypeError, "bytes-like", id="write-type"),
+        pytest.param(lambda s: s.write(b"", "1"), TypeError, "real number", id="write-timeout"),
+        pytest.param(lambda s: s.acquire(-1), OverflowError, "negative", id="acquire-range"),
+        pytest.param(lambda s: s.acquire("1"), TypeError, "int", id="acquire-type"),
+        pytest.param(lambda s: s.acquire(1, 2), TypeError, "takes at most 1|from 0 to 1", id="two"),
+        pytest.param(lambda s: s.release(), TypeError, "missing", id="release-none"),
+        pytest.param(lambda s: s.release(1, "1"), TypeError, "fd", id="release-type"),
+        pytest.param(lambda s: s.release(1, 1 << 40), ValueError, "fd", id="release-range"),
+        pytest.param(lambda s: setattr(s, "max_frame", -1), ValueError, "negative", id="size"),
+        pytest.param(
+            lambda s: setattr(s, "max_frame", "1"), TypeError, "max_frame", id="size-type"
+        ),
+        pytest.param(
+            lambda s: delattr(s, "max_frame"), AttributeError, "set it to 0", id="size-del"
+        ),
+    ],
+)
+def test_what_is_wrong_with_an_argument_is_said(sink, call, kind, says):
+    with pytest.raises(kind, match=says):
+        call(sink)
+
+    assert not sink.busy
+    assert sink.counts()["offered"] == 0
+
+
+def test_the_settings_are_kept(sink):
+    sink.max_frame = 8192
+    sink.framed = False
+
+    assert (sink.max_frame, sink.framed) == (8192, False)
+    del sink.framed
+    assert sink.framed is True
+
+
+def test_a_circle_through_its_deliver_is_collected():
+    class Owner:
+        def __init__(self):
+            self.sink = Sink(self.deliver)
+
+        def deliver(self, *args):
+            return True
+
+    owner = weakref.ref(Owner())
+    gc.collect()
+
+    assert owner() is None
+
+
+def test_a_finalizer_in_its_own_circle_can_still_write(unraisable):
+    """What the circle needs is cleared after its finalizers, not before."""
+    counts = []
+
+    class Owner:
+        def __init__(self):
+            self.sink = Sink(self.deliver)
+
+        def deliver(self, *args):
+            return True
+
+        def __del__(self):
+            self.sink.write(FRAME, 1.0)
+            counts.append(self.sink.counts()["offered"])
+
+    Owner()
+    gc.collect()
+
+    assert counts == [1]
