@@ -42,6 +42,14 @@ read_value_type(PyObject *value, int *out)
     return 0;
 }
 
+/* Lone surrogates too: a Field from the wire may have them, and so may its copies. Where they are
+ * new, encoding refuses them, with the field's name. */
+static int
+check_representation(PyObject *value)
+{
+    return PyUnicode_Check(value) ? 0 : heka_type_error("representation", "str", value);
+}
+
 /* The values as a list argument: one value, or any iterable that is neither text nor mapping. */
 static PyObject *
 list_of(PyObject *values)
@@ -76,7 +84,7 @@ field_init(PyObject *op, PyObject *args, PyObject *kwargs)
     int result = -1;
 
     if (heka_parse_tuple(state, &sig, args, kwargs, in) < 0 ||
-        (in[1] != NULL && heka_text_check(state, "representation", in[1]) < 0) ||
+        (in[1] != NULL && check_representation(in[1]) < 0) ||
         read_value_type(in[2], &value_type) < 0) {
         return -1;
     }
@@ -190,7 +198,7 @@ field_set_representation(PyObject *op, PyObject *value, void *closure)
         PyErr_SetString(PyExc_AttributeError, "representation cannot be deleted; set it to ''");
         return -1;
     }
-    if (heka_text_check(heka_state_of(op), "representation", value) < 0) {
+    if (check_representation(value) < 0) {
         return -1;
     }
     PyObject *representation = heka_text_exact(value);

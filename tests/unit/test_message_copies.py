@@ -1,0 +1,225 @@
+"""``heka.Message``: copied, pickled, encoded and decoded; what the garbage collector sees."""
+
+from __future__ import annotations
+
+import copy
+import gc
+import io
+import pickle
+from typing import Any
+
+import pytest
+
+import heka
+
+TEXTS = ["type", "logger", "payload", "env_version", "hostname"]
+
+
+def sample(**changes: Any) -> heka.Message:
+    """A message that is the same in every run."""
+    arguments: dict[str, Any] = {
+        "type": "counter",
+        "logger": "ads",
+        "severity": 3,
+        "fields": {"a": 1},
+        "payload": "text",
+        "env_version": "0.9",
+        "pid": 42,
+        "hostname": "db1",
+        "timestamp": 1.5,
+        "uuid": bytes(range(16)),
+    }
+    return heka.Message(**{**arguments, **changes})
+
+
+# ---- copies -----------------------------------------------------------------------------------
+
+COPIES = {
+    "copy": copy.copy,
+    "deepcopy": copy.deepcopy,
+    **{
+        f"pickle-{protocol}": lambda m, p=protocol: pickle.loads(pickle.dumps(m, p))
+        for protocol in range(pickle.HIGHEST_PROTOCOL + 1)
+    },
+    "encode-decode": lambda m: heka.Message.decode(m.encode()),
+}
+each_copy = pytest.mark.parametrize("duplicate", COPIES.values(), ids=COPIES)
+
+
+@each_copy
+def test_a_copy_is_equal(duplicate):
+    message = sample(fields={"size": heka.Field(12, "KiB"), "s": ["a", "é"], "raw": b"\xff"})
+
+    made = duplicate(message)
+
+    assert made == message
+    assert made is not message
+    assert made.fields["size"].representation == "KiB"
+
+
+@each_copy
+def test_a_copy_shares_nothing(duplicate):
+    message = sample()
+    message.fields["a"].append(2)
+
+    made = duplicate(message)
+    made.fields["a"].append(3)
+    made.fields["b"] = 1
+    made.type = "other"
+
+    assert message.fields == {"a": [1, 2]}
+    assert message.type == "counter"
+
+
+@each_copy
+def test_a_copy_has_the_fields_as_they_are_now(duplicate):
+    message = sample()
+    message.fields["b"] = (True, False)
+
+    assert duplicate(message).fields == {"a": [1], "b": [True, False]}
+
+
+@pytest.mark.parametrize("duplicate", [v for k, v in COPIES.items() if k != "encode-decode"])
+def test_a_copy_of_what_is_too_large_to_send(duplicate):
+    """What is kept and what is sent differ."""
+    message = sample(payload="x" * 70_000)
+
+    assert duplicate(message) == message
+
+
+@each_copy
+def test_a_copy_of_what_cannot_be_encoded(duplicate):
+    message = sample()
+    message.fields["bad"] = None
+
+    with pytest.raises(heka.FieldError, match="field 'bad'"):
+        duplicate(message)
+
+
+def test_deepcopy_of_a_list_of_messages_keeps_what_is_one():
+    message = sample()
+
+    one, two = copy.deepcopy([message, message])
+
+    assert one is two
+
+
+def test_pickle_names_the_public_class():
+    """So that it can be read wherever heka is installed."""
+    data = pickle.dumps(sample(), 0)
+
+    assert b"_core" not in data
+    assert pickle.Unpickler(io.BytesIO(data)).load() == sample()
+
+
+# ---- encode and decode ------------------------------------------------------------------------
+
+
+def test_encode_is_the_same_each_time():
+    message = sample()
+
+    assert message.encode() == message.encode()
+    assert type(message.encode()) is bytes
+
+
+def test_encode_shows_what_was_set():
+    message = sample()
+    before = message.encode()
+
+    message.payload = "texts"
+
+    assert len(message.encode()) == len(before) + 1
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"a": 1},
+        {"size": heka.Field([1, 2], "KiB"), "o": {"x": 1.5, "y": [True]}},
+        {"s": "é\0€😀", "raw": b"\xff\0"},
+    ],
+)
+def test_a_decoded_message_encodes_to_its_own_bytes(fields):
+    data = sample(fields=fields).encode()
+
+    assert heka.Message.decode(data).encode() == data
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_bytes_that_are_no_utf8_go_back_as_they_came(name):
+    """They come out with surrogateescape; writing them oneself is refused."""
+    raw = b"\xff\xfe\x80"
+    data = sample(**{name: "@@@"}).encode().replace(b"@@@", raw)
+    message = heka.Message.decode(data)
+
+    assert getattr(message, name) == raw.decode("utf-8", "surrogateescape")
+    assert message.encode() == data
+    with pytest.raises(heka.EncodeError):
+        setattr(message, name, getattr(message, name))
+
+
+@pytest.mark.parametrize("size", [65_536, 65_537])
+def test_encode_refuses_more_than_65536_bytes(size):
+    message = sample()
+    message.payload = "x" * (size - len(message.encode()) + len("text") - 2)
+
+    if size == 65_536:
+        assert len(message.encode()) == size
+        return
+    with pytest.raises(heka.EncodeError, match=r"a message of 65537 bytes; .* at most 65536"):
+        message.encode()
+
+
+@pytest.mark.parametrize("data", [b"", b"x", b"\x0a\x10" + bytes(15)], ids=["empty", "text", "cut"])
+def test_decode_of_what_is_no_message(data):
+    with pytest.raises(heka.DecodeError) as error:
+        heka.Message.decode(data)
+
+    assert 0 <= error.value.offset <= len(data)
+    assert f"(byte {error.value.offset})" in str(error.value)
+
+
+@pytest.mark.parametrize("value", ["text", None, 1, [1]])
+def test_decode_needs_bytes(value):
+    with pytest.raises(TypeError, match="a bytes-like object is required"):
+        heka.Message.decode(value)
+
+
+def test_decode_works_on_an_instance_too():
+    """It is a class method: the instance says nothing."""
+    data = sample().encode()
+
+    assert heka.Message("other").decode(data) == sample()
+
+
+# ---- the garbage collector ---------------------------------------------------------------------
+
+
+def test_the_collector_learns_of_a_message_only_once_its_fields_were_read():
+    """Without the dict no cycle can pass through it, so a retained one costs nothing."""
+    message = sample()
+
+    assert not gc.is_tracked(message)
+    assert message.fields
+    assert gc.is_tracked(message)
+
+
+def test_a_cycle_through_the_fields_is_collected():
+    message = sample()
+    canary = Canary()
+    message.fields["me"] = [message, canary]
+    gone: list[bool] = []
+    canary.gone = gone
+
+    del message, canary
+    gc.collect()
+
+    assert gone == [True]
+
+
+class Canary:
+    gone: list[bool]
+
+    def __del__(self) -> None:
+        self.gone.append(True)
