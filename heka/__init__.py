@@ -20,6 +20,7 @@ from heka.exceptions import (
 )
 from heka.framing import Frame, StreamReader, frame
 from heka.message import Field, Message, pack
+from heka.scope import bind, bound, context, unbind
 from heka.severity import (
     ALERT,
     CRIT,
@@ -68,10 +69,14 @@ __all__ = [
     "SignatureError",
     "SignerConfig",
     "StreamReader",
+    "bind",
+    "bound",
     "configure",
+    "context",
     "flush",
     "frame",
     "log",
     "pack",
     "stats",
+    "unbind",
 ]

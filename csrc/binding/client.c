@@ -151,6 +151,9 @@ sample(PyObject *value, bool enforce, double *rate)
     if (value == NULL) {
         return 1;
     }
+    if (!heka_is_number(value)) {
+        return heka_type_error("rate", "a number", value);
+    }
     *rate = PyFloat_AsDouble(value);
     if (*rate == -1.0 && PyErr_Occurred()) {
         return -1;
