@@ -51,9 +51,12 @@ class DottedNameResolver:
         used, *parts = name.split(".")
         found = importlib.import_module(used)
         for part in parts:
-            if not hasattr(found, part) and isinstance(found, ModuleType):
-                _import_below(found, f"{used}.{part}")
-            found = _attribute(found, part, used)
+            try:
+                found = getattr(found, part)  # once: a module's __getattr__ may warn
+            except AttributeError:
+                if isinstance(found, ModuleType):
+                    _import_below(found, f"{used}.{part}")
+                found = _attribute(found, part, used)
             used += f".{part}"
         return found
 
@@ -108,7 +111,10 @@ def _import_below(module: ModuleType, name: str) -> None:
 def _attribute(found: Any, name: str, used: str) -> Any:
     try:
         return getattr(found, name)
-    except AttributeError:
+    except AttributeError as error:
+        if isinstance(found, ModuleType) and hasattr(found, "__getattr__"):
+            # The module has words of its own for it, where a name has gone to for instance.
+            raise ImportError(str(error), name=used) from None
         close = difflib.get_close_matches(name, dir(found), 1)
         hint = f"; did you mean {close[0]!r}?" if close else ""
         raise ImportError(f"{used!r} has no {name!r}{hint}", name=used) from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections.abc
+import sys
 import xml.dom
 import xml.dom.minidom
 
@@ -20,7 +21,17 @@ def package(tmp_path, monkeypatch):
     (folder / "fine.py").write_text("class Thing:\n    class Inner:\n        value = 5\n")
     (folder / "broken.py").write_text("import no_such_module_at_all\n")
     (folder / "failing.py").write_text("1 / 0\n")
+    (folder / "moved.py").write_text(
+        "asked = []\n"
+        "def __getattr__(name):\n"
+        "    asked.append(name)\n"
+        "    if name == 'Old':\n"
+        "        return 'new'\n"
+        "    raise AttributeError(f'{name} has gone to hekapath.fine')\n"
+    )
     monkeypatch.syspath_prepend(tmp_path)
+    for name in [name for name in sys.modules if name.partition(".")[0] == "hekapath"]:
+        monkeypatch.delitem(sys.modules, name)
 
 
 @pytest.mark.parametrize(
@@ -82,6 +93,19 @@ def test_error_inside_a_module_is_not_hidden(package, name):
     """A module that lacks one of its own imports says which, not that it is not there itself."""
     with pytest.raises(ModuleNotFoundError, match="no_such_module_at_all"):
         resolve_name(name)
+
+
+@pytest.mark.parametrize("name", ["hekapath.moved.Gone", "hekapath.moved:Gone"])
+def test_what_a_module_says_of_a_name_is_said(package, name):
+    with pytest.raises(ImportError, match=r"Gone has gone to hekapath\.fine"):
+        resolve_name(name)
+
+
+@pytest.mark.parametrize("name", ["hekapath.moved.Old", "hekapath.moved:Old"])
+def test_a_module_is_asked_for_a_name_once(package, name):
+    """Some answer with a DeprecationWarning."""
+    assert resolve_name(name) == "new"
+    assert resolve_name("hekapath.moved:asked").count("Old") == 1
 
 
 def test_what_a_module_raises_goes_through(package):
