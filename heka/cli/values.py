@@ -61,12 +61,6 @@ def local_time(timestamp: int) -> str:
     return moment.isoformat(timespec="milliseconds")
 
 
-def utc_time(timestamp: int) -> str:
-    """``2026-03-01T13:02:11.123456789Z``, every digit of ns since the epoch."""
-    whole = _moment(timestamp).replace(microsecond=0, tzinfo=None)
-    return f"{whole.isoformat()}.{timestamp % 1_000_000_000:09d}Z"
-
-
 def _moment(timestamp: int) -> datetime:
     # Integer arithmetic: a float of seconds has no room for the microseconds of this century.
     return _EPOCH + timedelta(microseconds=timestamp // 1000)

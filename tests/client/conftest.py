@@ -1,0 +1,21 @@
+"""Fixtures of the client's tests: what a test opens is closed with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+
+@pytest.fixture
+def keep() -> Iterator[Callable[[Any], Any]]:
+    """``keep(thing)`` returns *thing*, and closes it with the test."""
+    with ExitStack() as stack:
+
+        def keep(thing: Any) -> Any:
+            stack.callback(thing.close)
+            return thing
+
+        yield keep
