@@ -1,0 +1,50 @@
+"""The streams under their names of older versions, each with a DeprecationWarning.
+
+``heka.senders.UdpSender`` is ``heka.streams.UdpStream``: the same class, and likewise in
+``heka.senders.dev``, ``.udp`` and ``.logging``.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import heka.streams as streams
+
+_NAMES = (
+    "DebugCaptureSender",
+    "FileSender",
+    "StdLibLoggingSender",
+    "StdOutSender",
+    "StreamSender",
+    "TcpSender",
+    "UdpSender",
+)
+#: Those whose new name is not the old one with "Stream" in it.
+_RENAMED = {"StreamSender": "FormatterStream"}
+_GONE = {
+    "NoSendSender": "a client without a stream sends nothing",
+    "WrappedSender": "a client has a stream and an encoder of its own",
+    "build_sender": "a client has a stream and an encoder of its own",
+    "ZmqPubSender": "ZeroMQ is not spoken any more; use heka.streams.TcpStream",
+    "ZmqHandshakePubSender": "ZeroMQ is not spoken any more; use heka.streams.TcpStream",
+    "ZmqSender": "ZeroMQ is not spoken any more; use heka.streams.TcpStream",
+}
+
+
+def alias(module: str, names: tuple[str, ...], name: str) -> Any:
+    """Return the stream that is *name* in *module*, which has *names*; for ``__getattr__``."""
+    if name not in names:
+        why = f": {_GONE[name]}" if name in _GONE else ""
+        raise AttributeError(f"module {module!r} has no attribute {name!r}{why}")
+    new = _RENAMED.get(name) or name.removesuffix("Sender") + "Stream"
+    warnings.warn(f"{module}.{name} is heka.streams.{new} now", DeprecationWarning, stacklevel=3)
+    return getattr(streams, new)
+
+
+def __getattr__(name: str) -> Any:
+    return alias(__name__, _NAMES, name)
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *_NAMES]

@@ -1,0 +1,27 @@
+"""Streams: where a client's messages go.
+
+A stream is any object with ``write(data)`` and ``flush()``; ``close()`` where there is something to
+close. Those of this package never raise for what happens on the way, and count it: see ``stats()``.
+"""
+
+from heka.streams.base import Stream
+from heka.streams.dev import DebugCaptureStream, FormatterStream, StdOutStream
+from heka.streams.files import FileStream
+from heka.streams.logging import StdLibLoggingStream
+from heka.streams.tcp import TcpStream
+from heka.streams.udp import UdpStream
+from heka.streams.unix import UnixStream
+from heka.streams.url import UrlStream
+
+__all__ = [
+    "DebugCaptureStream",
+    "FileStream",
+    "FormatterStream",
+    "StdLibLoggingStream",
+    "StdOutStream",
+    "Stream",
+    "TcpStream",
+    "UdpStream",
+    "UnixStream",
+    "UrlStream",
+]

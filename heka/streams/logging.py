@@ -1,0 +1,102 @@
+"""Messages handed to the stdlib's ``logging``."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from typing import Any
+
+from heka.encoders import TYPE_SIZE, JSONEncoder, ProtobufEncoder, log_level
+from heka.exceptions import ConfigError
+from heka.message import RECORD_SEPARATOR, Message
+from heka.streams.base import size_of
+from heka.streams.hosts import values_of
+from heka.streams.local import LocalStream
+
+__all__ = ["RECORD_MARK", "StdLibLoggingStream"]
+
+#: Attribute of every record that comes from here. A handler that sends records to Heka leaves these
+#: alone: across queues and threads, nothing else tells that they come from there.
+RECORD_MARK = "heka_stream"
+
+#: ``StdLibLoggingStream.write`` and ``LocalStream.write`` down to ``logger.log``: the record names
+#: the code that called the first.
+_FRAMES = 4
+
+
+class StdLibLoggingStream(LocalStream):
+    """Log each message, at the level of its severity.
+
+    What ``StdlibPayloadEncoder`` made is logged as ``type: payload``. Whole messages (of
+    ``NullEncoder`` or ``ProtobufEncoder``) are logged by their type, text (of ``JSONEncoder``) as
+    it is.
+
+    Args:
+        logger_name: Of the logger; None is the root logger.
+        payload_types: Message types, or ``*``, of which only the payload is logged; None is
+            ``oldstyle``.
+        json_types: Message types, or ``*``, which are logged as a line of JSON; None is ``*``. The
+            others are dropped, as ``filtered``.
+    """
+
+    def __init__(
+        self,
+        logger_name: str | None = None,
+        payload_types: str | Iterable[str] | None = None,
+        json_types: str | Iterable[str] | None = None,
+    ) -> None:
+        super().__init__()
+        if logger_name is not None and not isinstance(logger_name, str):
+            raise ConfigError(f"logger_name: expected the name of a logger, got {logger_name!r}")
+        self.logger = logging.getLogger(logger_name)
+        self.payload_types = _types(payload_types, "oldstyle", "payload_types")
+        self.json_types = _types(json_types, "*", "json_types")
+        self._json = JSONEncoder()
+        self._protobuf = ProtobufEncoder()
+
+    def take(self, data: Any) -> int | str:
+        """Log *data*; ``filtered`` when it is of no type that is wanted."""
+        if isinstance(data, str):
+            return self._log(logging.INFO, data.rstrip("\n"))
+        if isinstance(data, (bytes, bytearray, memoryview)):
+            data = bytes(data)
+            if not _is_frame(data):
+                return self._log(*_unpack(data))
+            data = self._protobuf.decode(data)
+        if not isinstance(data, Message):
+            raise TypeError(f"expected bytes, str or a Message, got {type(data).__name__}")
+        if not self.payload_types.isdisjoint((data.type, "*")):
+            return self._log(log_level(data), data.payload)
+        if not self.json_types.isdisjoint((data.type, "*")):
+            return self._log(log_level(data), self._json.encode(data).rstrip("\n"))
+        return "filtered"
+
+    def _log(self, level: int, text: str) -> int:
+        self.logger.log(level, text, extra={RECORD_MARK: True}, stacklevel=_FRAMES)
+        return size_of(text)
+
+    def __repr__(self) -> str:
+        """Return the logger's name."""
+        return f"<StdLibLoggingStream {self.logger.name!r}>"
+
+
+def _types(given: Any, default: str, name: str) -> frozenset[str]:
+    types = values_of(default if given is None else given, name, str, least=0)
+    for one in types:
+        if not isinstance(one, str):
+            raise ConfigError(f"{name}: expected message types, or '*' for all, got {one!r}")
+    return frozenset(types)
+
+
+def _is_frame(data: bytes) -> bool:
+    """Tell a Heka frame from level 30: no type begins with what begins a frame's header."""
+    return data[:1] == bytes([RECORD_SEPARATOR]) and data[2:3] == b"\x08"
+
+
+def _unpack(data: bytes) -> tuple[int, str]:
+    """Return level and text of what ``StdlibPayloadEncoder`` made."""
+    if len(data) <= TYPE_SIZE:
+        raise ValueError(f"expected the output of StdlibPayloadEncoder, got {data[:40]!r}")
+    kind = data[1 : 1 + TYPE_SIZE].decode("utf-8", "surrogateescape").rstrip(" ")
+    payload = data[1 + TYPE_SIZE :].decode("utf-8", "surrogateescape")
+    return data[0], f"{kind}: {payload}"

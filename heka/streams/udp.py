@@ -1,0 +1,69 @@
+"""UDP: one frame in each datagram."""
+
+from __future__ import annotations
+
+from socket import socket as Socket
+from typing import Any
+
+from heka.defaults import DEFAULT_PORT
+from heka.streams.hosts import Host, Port, pair
+from heka.streams.network import DestinationStream
+
+__all__ = ["UdpStream"]
+
+
+class UdpStream(DestinationStream):
+    """Send each frame as a datagram to one host, or to each of several.
+
+    Args:
+        host: A name or address, or a sequence of them.
+        port: A number, as int or text, or a sequence of them; zipped with the hosts, the last one
+            is repeated for hosts that have none of their own.
+        timeout: Seconds that one write may take.
+
+    Raises:
+        ConfigError: *host* or *port* is none.
+    """
+
+    def __init__(self, host: Host, port: Port = DEFAULT_PORT, *, timeout: float = 1.0) -> None:
+        super().__init__(pair("udp", host, port), timeout)
+        self._replaced: Any = None
+
+    @property
+    def socket(self) -> Any:
+        """The connected socket, of several the first; None before the first frame.
+
+        An object that is put here is called for each destination:
+        ``socket.sendto(data, (host, port))``. None, or deleting it, gives the kernel its place
+        back.
+        """
+        return self._lanes[0].connected if self._replaced is None else self._replaced
+
+    @socket.setter
+    def socket(self, value: Any) -> None:
+        if value is self._lanes[0].connected or _is_closed(value):
+            value = None
+        self._replaced = value
+        for lane in self._lanes:
+            address = (lane.address.host, lane.address.port)
+            lane.divert(None if value is None else _SendTo(value, address))
+
+    @socket.deleter
+    def socket(self) -> None:
+        self.socket = None
+
+
+def _is_closed(value: Any) -> bool:
+    """Say whether it is what was connected here once, put back by a test that ends."""
+    return isinstance(value, Socket) and value.fileno() < 0
+
+
+class _SendTo:
+    """Calls an object that stands in the socket's place."""
+
+    def __init__(self, other: Any, address: tuple[str, int]) -> None:
+        self._other = other
+        self._address = address
+
+    def __call__(self, data: Any) -> None:
+        self._other.sendto(data, self._address)
