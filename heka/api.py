@@ -11,7 +11,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from heka._core import Emitter, SignerConfig, Sink
 from heka.addresses import Address, parse
@@ -104,8 +104,8 @@ def configure(
     signer: SignerConfig | None = _ABSENT,
     level: int = _ABSENT,
     logger: str = _ABSENT,
-    oversize: str = _ABSENT,
-    bad_values: str = _ABSENT,
+    oversize: Literal["truncate", "drop", "raise"] = _ABSENT,
+    bad_values: Literal["raise", "repr"] = _ABSENT,
     default: Callable[[Any], Any] | None = _ABSENT,
     timeout: float = _ABSENT,
 ) -> None:
