@@ -10,7 +10,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Generator, Mapping
 from random import Random
 from types import TracebackType
-from typing import Any, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 from heka.diagnostics import Reporter
 
@@ -34,7 +34,7 @@ class Sender(Protocol):
         fields: Mapping[str, Any] | None = None,
         rate: float = 1.0,
         *,
-        bad_values: str | None = None,
+        bad_values: Literal["raise", "repr"] | None = None,
     ) -> bool:
         """Send one measurement."""
 

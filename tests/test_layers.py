@@ -25,6 +25,7 @@ LAYERS = [
     ["jsonlines"],
     ["connections", "destinations", "filters", "encoders"],
     ["api", "testing", "streams", "senders"],
+    ["client"],
     ["__init__"],
     ["pytest_plugin", "cli"],
     ["__main__"],

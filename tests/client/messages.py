@@ -1,0 +1,41 @@
+"""What the client's tests share: a stream that keeps what it gets, and how to read it."""
+
+from __future__ import annotations
+
+import heka
+from heka.client import HekaClient
+
+
+class Kept:
+    """A stream of the program's own: ``write`` and ``flush``, as the classic contract has it."""
+
+    def __init__(self) -> None:
+        self.written: list[bytes] = []
+        self.flushes = 0
+
+    def write(self, data: bytes) -> None:
+        self.written.append(data)
+
+    def flush(self) -> None:
+        self.flushes += 1
+
+    @property
+    def messages(self) -> list[heka.Message]:
+        """What was written, decoded; all of it has to be messages."""
+        return read(self.written)
+
+
+def read(frames: list[bytes]) -> list[heka.Message]:
+    """Return the messages of *frames*, each one whole frame."""
+    messages = []
+    for data in frames:
+        reader = heka.StreamReader()
+        (frame,) = reader.feed(data)
+        messages.append(frame.message)
+    return messages
+
+
+def kept_by(client: HekaClient) -> Kept:
+    """Return the stream of *client*, which has to be a Kept."""
+    assert isinstance(client.stream, Kept)
+    return client.stream

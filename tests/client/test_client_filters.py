@@ -1,0 +1,189 @@
+"""Filters: what needs no message is decided before anything is built; the rest sees a Message."""
+
+from __future__ import annotations
+
+import pytest
+from client.messages import Kept, kept_by
+from heka.filters import (
+    severity_max_provider,
+    type_blacklist_provider,
+    type_severity_max_provider,
+    type_whitelist_provider,
+)
+
+import heka
+from heka.client import HekaClient
+
+
+class NeverBuilt(dict):
+    """Fields that must not be looked at."""
+
+    def keys(self):
+        raise AssertionError("the message was built")
+
+    __iter__ = items = keys
+
+
+def client_with(*filters):
+    return HekaClient(Kept(), "tests", filters=filters)
+
+
+def types_sent(client):
+    return [message.type for message in kept_by(client).messages]
+
+
+@pytest.mark.parametrize(
+    ("one", "dropped", "sent"),
+    [
+        pytest.param(severity_max_provider(severity=3), ("t", 4), ("t", 3), id="severity"),
+        pytest.param(type_blacklist_provider(types=["bad"]), ("bad", 0), ("good", 7), id="black"),
+        pytest.param(type_whitelist_provider(types=["good"]), ("bad", 0), ("good", 7), id="white"),
+        pytest.param(
+            type_severity_max_provider(types={"t": {"severity": 3}}), ("t", 4), ("u", 7), id="both"
+        ),
+    ],
+)
+def test_hasty_filter_drops_before_anything_is_built(one, dropped, sent):
+    client = client_with(one)
+
+    assert client.heka(dropped[0], severity=dropped[1], fields=NeverBuilt()) is False
+    assert client.admits(*dropped) is False
+    assert client.admits(*sent) is True
+    assert client.heka(sent[0], severity=sent[1]) is True
+    assert types_sent(client) == [sent[0]]
+
+
+def test_hasty_filters_add_up():
+    client = client_with(
+        severity_max_provider(severity=5),
+        type_whitelist_provider(types=["a", "b"]),
+        type_blacklist_provider(types=["b"]),
+        severity_max_provider(severity=4),
+        type_whitelist_provider(types=["a", "b", "c"]),
+        type_severity_max_provider(types={"a": {"severity": 2}}),
+        type_severity_max_provider(types={"a": {"severity": 3}}),
+    )
+
+    admitted = [(t, s) for t in "abcd" for s in range(8) if client.admits(t, s)]
+
+    assert admitted == [("a", 0), ("a", 1), ("a", 2)]
+
+
+def test_filter_sees_the_message_and_may_change_it():
+    def rename(message):
+        message.type = "renamed"
+        message.fields["added"] = 1
+        return True
+
+    client = client_with(rename)
+    client.heka("t", fields={"a": 1})
+
+    (message,) = kept_by(client).messages
+    assert (message.type, message.fields) == ("renamed", {"a": [1], "added": [1]})
+
+
+def test_filter_after_one_that_changes_the_message_sees_the_change():
+    def promote(message):
+        message.severity = 7
+        return True
+
+    client = client_with(promote, severity_max_provider(severity=6))
+
+    assert client.heka("t", severity=0) is False
+
+
+def test_filters_are_asked_in_order_until_one_says_no():
+    asked = []
+    client = client_with(
+        lambda m: asked.append(1) or True,
+        lambda m: asked.append(2) or False,
+        lambda m: asked.append(3) or True,
+    )
+
+    assert client.heka("t") is False
+    assert asked == [1, 2]
+    assert client.stats()["offered"] == 0
+
+
+def test_the_list_of_filters_is_live():
+    client = client_with()
+    client.heka("a")
+    client.filters.append(type_blacklist_provider(types=["b"]))
+    client.heka("b")
+    client.filters.append(lambda message: message.type != "c")
+    client.heka("c")
+    client.filters.clear()
+    client.heka("d")
+    client.filters = [severity_max_provider(severity=0)]
+    client.heka("e")
+
+    assert types_sent(client) == ["a", "d"]
+
+
+def test_context_fields_reach_the_filters():
+    seen = []
+    client = client_with(lambda message: seen.append(dict(message.fields)) or True)
+    with heka.context(request_id="r1"):
+        client.heka("t", fields={"a": 1})
+
+    assert seen == [{"a": [1], "request_id": ["r1"]}]
+
+
+def test_filter_that_raises_drops_the_message_and_says_so(capfd):
+    """A filter that failed has not said that the message may be sent: it may have had a secret."""
+
+    def broken(message):
+        raise KeyError("lost")
+
+    client = client_with(broken)
+
+    assert client.heka("t") is False
+    assert client.stats()["dropped"] == {"filter": 1}
+    assert "KeyError('lost')" in capfd.readouterr().err
+
+
+def test_filter_of_the_callers_that_needs_no_message():
+    class Every:
+        """Admits every other one."""
+
+        def __init__(self):
+            self.count = 0
+
+        def admits(self, type, severity):
+            self.count += 1
+            return self.count % 2
+
+        def __call__(self, message):
+            raise AssertionError("asked with a message")
+
+    client = client_with(Every())
+
+    assert [client.heka("t", fields=NeverBuilt() if i % 2 else None) for i in range(4)] == [
+        *(True, False, True, False)
+    ]
+
+
+def test_send_message_asks_all_filters():
+    client = client_with(severity_max_provider(severity=3))
+
+    assert client.send_message(heka.Message("t", severity=7)) is False
+    assert client.send_message(heka.Message("t", severity=3)) is True
+    assert types_sent(client) == ["t"]
+
+
+def test_log_line_that_is_filtered_out_is_not_formatted():
+    class Unprintable:
+        def __str__(self):
+            raise AssertionError("formatted")
+
+    client = client_with(severity_max_provider(severity=6))
+
+    assert client.debug("%s", Unprintable()) is False
+
+
+def test_message_too_large_is_cut_behind_filters_too():
+    client = client_with(lambda message: True)
+    client.heka("t", payload="x" * 70_000)
+
+    (message,) = kept_by(client).messages
+    assert message.fields["heka.truncated"] == [70_000]

@@ -1,0 +1,362 @@
+"""A client's life: streams that fail, overridden methods, set-up in place, methods, closing."""
+
+from __future__ import annotations
+
+import gc
+import json
+import multiprocessing
+import os
+import socket
+import weakref
+from unittest import mock
+
+import pytest
+from client.messages import Kept, kept_by, read
+from heka.encoders import JSONEncoder, NullEncoder, ProtobufEncoder
+
+import heka
+from heka.client import HekaClient
+
+
+class Broken(Kept):
+    """A stream whose write raises *error*."""
+
+    def __init__(self, error):
+        super().__init__()
+        self.error = error
+
+    def write(self, data):
+        raise self.error
+
+
+# --- streams ---
+
+
+def test_client_without_a_stream_is_inactive():
+    client = HekaClient(None, "tests")
+
+    assert not client.is_active
+    assert client.heka("t") is False
+    assert client.incr("n") is False
+    assert client.admits("t", 0) is False
+    assert client.send_message(heka.Message("t")) is False
+    assert client.flush() is True
+    assert client.stats() == {"offered": 0, "sent": 0, "bytes": 0, "dropped": {}}
+
+
+@pytest.mark.parametrize("call", ["heka", "send_message"])
+def test_what_a_stream_raises_is_counted_and_said_once(call, capfd):
+    client = HekaClient(Broken(OSError(28, "disk full")), "tests")
+    for _ in range(3):
+        assert getattr(client, call)("t" if call == "heka" else heka.Message("t")) is False
+
+    assert client.stats() == {"offered": 3, "sent": 0, "bytes": 0, "dropped": {"error": 3}}
+    said = capfd.readouterr().err.splitlines()
+    assert len(said) == 1
+    assert "Broken raised OSError(28, 'disk full')" in said[0]
+
+
+def test_keyboard_interrupt_in_a_stream_is_the_callers():
+    client = HekaClient(Broken(KeyboardInterrupt()), "tests")
+    with pytest.raises(KeyboardInterrupt):
+        client.heka("t")
+
+    assert client.stats()["dropped"] == {"interrupted": 1}
+
+
+def test_stream_that_logs_through_its_own_client_ends():
+    class Loop(Kept):
+        def write(self, data):
+            super().write(data)
+            client.heka("again")
+
+    client = HekaClient(Loop(), "tests")
+
+    assert client.heka("t") is True
+    assert client.stats()["dropped"] == {"reentrant": 1}
+    assert [m.type for m in kept_by(client).messages] == ["t"]
+
+
+def test_method_of_a_stream_that_is_replaced_is_called():
+    """Old tests patch the stream that a client has."""
+    client = HekaClient(Kept(), "tests")
+    with mock.patch.object(client.stream, "write") as write:
+        client.heka("t")
+
+    assert [m.type for m in read([call.args[0] for call in write.call_args_list])] == ["t"]
+    assert kept_by(client).written == []
+
+
+def test_mock_is_a_stream():
+    stream = mock.Mock()
+    client = HekaClient(stream, "tests")
+    client.heka("t")
+
+    (call,) = stream.write.call_args_list
+    assert [m.type for m in read([call.args[0]])] == ["t"]
+    assert stream.flush.call_count == 1
+
+
+def test_stream_with_a_limit_gets_smaller_messages():
+    stream = Kept()
+    stream.max_frame = 500
+    client = HekaClient(stream, "tests")
+    client.heka("t", payload="x" * 1000)
+
+    assert len(stream.written[0]) <= 500
+    assert stream.messages[0].fields["heka.truncated"] == [1000]
+
+
+@pytest.mark.parametrize("filtered", [False, True])
+def test_oversize_raise(filtered):
+    client = HekaClient(Kept(), "tests", filters=[lambda m: True] if filtered else None)
+    client.oversize = "raise"
+
+    with pytest.raises(heka.EncodeError, match="70"):
+        client.heka("t", payload="x" * 70_000)
+
+
+def test_stream_by_its_dotted_name():
+    client = HekaClient("client.messages:Kept", "tests")
+
+    assert client.heka("t") is True
+
+
+def test_stream_by_url():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
+        receiver.bind(("127.0.0.1", 0))
+        receiver.settimeout(10)
+        with HekaClient(f"udp://127.0.0.1:{receiver.getsockname()[1]}", "tests") as client:
+            assert client.heka("t") is True
+            assert [m.type for m in read([receiver.recv(65536)])] == ["t"]
+
+
+# --- encoders ---
+
+
+def test_encoder_decides_what_is_written():
+    client = HekaClient(Kept(), "tests", encoder=JSONEncoder)
+    client.heka("t", fields={"a": 1})
+
+    assert json.loads(kept_by(client).written[0])["type"] == "t"
+    assert client.stats()["sent"] == 1
+
+
+def test_null_encoder_hands_the_message_over():
+    client = HekaClient(Kept(), "tests", encoder="heka.encoders.NullEncoder")
+    client.heka("t", fields={"a": 1})
+
+    (message,) = kept_by(client).written
+    assert (message.type, message.fields) == ("t", {"a": [1]})
+
+
+def test_encoder_of_ones_own():
+    class Shout:
+        def encode(self, message):
+            return message.type.upper()
+
+    client = HekaClient(Kept(), "tests", encoder=Shout())
+    client.heka("t")
+
+    assert kept_by(client).written == ["T"]
+
+
+def test_encoder_may_be_replaced():
+    client = HekaClient(Kept(), "tests")
+    client.encoder = NullEncoder(None)
+    client.heka("t")
+    client.encoder = ProtobufEncoder(None)
+    client.heka("u")
+
+    null, protobuf = kept_by(client).written
+    assert (null.type, read([protobuf])[0].type) == ("t", "u")
+
+
+def test_encoder_that_raises_is_counted(capfd):
+    class Broken:
+        def encode(self, message):
+            raise KeyError("lost")
+
+    client = HekaClient(Kept(), "tests", encoder=Broken())
+
+    assert client.heka("t") is False
+    assert client.stats()["dropped"] == {"encode": 1}
+    assert "KeyError('lost')" in capfd.readouterr().err
+
+
+def test_what_is_no_encoder_is_refused():
+    with pytest.raises(heka.ConfigError, match="encode"):
+        HekaClient(Kept(), "tests", encoder=5)
+
+
+# --- methods ---
+
+
+def test_subclass_may_send_its_own_way():
+    class Mine(HekaClient):
+        def send_message(self, msg):
+            msg.payload = "mine"
+            return super().send_message(msg)
+
+    client = Mine(Kept(), "tests", filters=[lambda message: message.payload == "mine"])
+    client.incr("n")
+
+    assert [m.payload for m in kept_by(client).messages] == ["mine"]
+
+
+def test_send_message_may_be_patched():
+    client = HekaClient(Kept(), "tests")
+    with mock.patch.object(client, "send_message") as send:
+        client.heka("t")
+    client.heka("u")
+
+    assert [call.args[0].type for call in send.call_args_list] == ["t"]
+    assert [m.type for m in kept_by(client).messages] == ["u"]
+
+
+def hello(client, name):
+    return client.heka("hello", payload=name)
+
+
+hello.heka_name = "greet"
+
+
+def test_added_method_is_bound_under_its_name():
+    client = HekaClient(Kept(), "tests")
+    client.add_method(hello)
+    client.greet("you")
+
+    assert [m.payload for m in kept_by(client).messages] == ["you"]
+    assert client._dynamic_methods == {"greet": hello}
+
+
+def test_name_in_use_is_refused_unless_overridden():
+    client = HekaClient(Kept(), "tests")
+    client.add_method(hello)
+    with pytest.raises(SyntaxError, match="'greet'"):
+        client.add_method(hello)
+    client.add_method(hello, override="incr")
+    client.incr("you")
+
+    assert [m.type for m in kept_by(client).messages] == ["hello"]
+
+
+@pytest.mark.parametrize(
+    ("method", "error"), [(5, TypeError), (len, TypeError), (lambda client: 0, AttributeError)]
+)
+def test_what_cannot_be_a_method_is_refused(method, error):
+    with pytest.raises(error, match=r"function|heka_name"):
+        HekaClient(Kept(), "tests").add_method(method)
+
+
+# --- set-up, closing ---
+
+
+def test_setup_changes_a_client_in_place():
+    client = HekaClient(None, "")
+    client.heka("lost")
+    client.setup(Kept(), logger="tests", severity=3, disabled_timers="t")
+    client.heka("t")
+
+    (message,) = kept_by(client).messages
+    assert (message.logger, message.severity) == ("tests", 3)
+    assert client._disabled_timers == {"t"}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"severity": "x"},
+        {"encoder": 5},
+        {"stream": "no.such.module"},
+        {"hmc": {"signer": "ops"}},
+        {"logger": 5},
+    ],
+    ids=lambda wrong: next(iter(wrong)),
+)
+def test_wrong_setup_changes_nothing(wrong):
+    stream = Kept()
+    client = HekaClient(stream, "tests")
+    with pytest.raises((TypeError, ValueError, ImportError)):
+        client.setup(**{"stream": Kept(), "logger": "other", **wrong})
+
+    assert (client.stream, client.logger, client.severity) == (stream, "tests", 6)
+
+
+def test_closed_client_is_inactive_and_keeps_its_account():
+    class Closing(Kept):
+        closed = False
+
+        def close(self):
+            self.closed = True
+
+    stream = Closing()
+    with HekaClient(stream, "tests") as client:
+        client.heka("t")
+
+    assert stream.closed
+    assert client.heka("t") is False
+    assert client.stats()["sent"] == 1
+    client.close()
+
+
+class Cyclic(HekaClient):
+    """A client that is its own filter."""
+
+    def admits_all(self, message):
+        return True
+
+
+def test_client_in_a_cycle_is_freed():
+    client = Cyclic(Kept(), "tests")
+    client.filters.append(client.admits_all)
+    client.heka("t")
+    gone = weakref.ref(client)
+    del client
+    gc.collect()
+
+    assert gone() is None
+
+
+def test_client_without_cycles_is_freed_at_once():
+    gc.disable()
+    try:
+        client = HekaClient(Kept(), "tests", encoder=JSONEncoder)
+        client.heka("t")
+        gone = weakref.ref(client)
+        del client
+        assert gone() is None
+    finally:
+        gc.enable()
+
+
+def _report(client, queue):
+    client.heka("t")
+    message = kept_by(client).messages[-1]
+    queue.put((message.pid, message.uuid, client.pid))
+
+
+def test_forked_child_has_its_own_pid_and_ids():
+    client = HekaClient(Kept(), "tests")
+    client.heka("t")
+    context = multiprocessing.get_context("fork")
+    queue = context.Queue()
+    child = context.Process(target=_report, args=(client, queue))
+    child.start()
+    pid, uuid, seen = queue.get(timeout=30)
+    child.join()
+    client.heka("t")
+
+    assert pid == seen == child.pid != os.getpid()
+    assert uuid not in {message.uuid for message in kept_by(client).messages}
+
+
+def test_repr_tells_no_secret():
+    client = HekaClient(
+        Kept(),
+        "tests",
+        hmc={"signer": "ops", "key_version": 1, "hash_function": "sha1", "key": "hush-hush"},
+    )
+
+    assert "hush" not in repr(client)
+    assert "tests" in repr(client)
