@@ -63,20 +63,22 @@ missing(const heka_signature *sig, PyObject *const *in)
 }
 
 /* Index of the argument called `name`, -1 when there is none (or with an exception). Callers'
- * keywords are interned, so the pointer nearly always decides; and they come in the order of the
- * signature more often than not, so the search begins at `from`. */
+ * keywords are interned, so the pointer nearly always decides; and most come near where the last
+ * one stood, so the search goes both ways from there. */
 static inline int
 find_name(const heka_state *state, const heka_signature *sig, PyObject *name, int from)
 {
-    for (int i = from; i < sig->count; i++) {
-        if (state->names[sig->names[i]] == name) {
-            return i;
+    int up = from;
+    int down = from - 1;
+    while (up < sig->count || down >= 0) {
+        if (up < sig->count && state->names[sig->names[up]] == name) {
+            return up;
         }
-    }
-    for (int i = 0; i < from; i++) {
-        if (state->names[sig->names[i]] == name) {
-            return i;
+        up++;
+        if (down >= 0 && state->names[sig->names[down]] == name) {
+            return down;
         }
+        down--;
     }
     for (int i = 0; i < sig->count; i++) {
         const int order = PyUnicode_Compare(state->names[sig->names[i]], name);

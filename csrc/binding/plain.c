@@ -5,33 +5,48 @@
 
 #include "text.h"
 
-/* Writes one value of that exact type. HK_ERR_TEXT and HK_ERR_ARGUMENT: it cannot be written. */
+/* Writes the values, all of that exact type. HK_ERR_TEXT and HK_ERR_ARGUMENT: one cannot be
+ * written, or is of another type. */
 static inline hk_status
-put_plain(hk_buffer *out, int type, PyObject *value)
+put_plain(hk_buffer *out, int type, PyObject *const *items, Py_ssize_t count)
 {
+    PyTypeObject *exact = Py_TYPE(items[0]);
+    hk_status status = HK_OK;
     hk_text text;
     size_t at;
     int overflow;
 
-    switch (type) {
-        case KIND_STRING:
-            if (heka_text_borrow(value, &text) < 0) {
-                PyErr_Clear();
-                return HK_ERR_NOMEM;
-            }
-            return hk_put_string(out, &text, HK_SURROGATES_REFUSED, &at);
-        case KIND_INTEGER: {
-            const long long wide = PyLong_AsLongLongAndOverflow(value, &overflow);
-            return overflow != 0 ? HK_ERR_ARGUMENT : hk_put_integer(out, wide);
+    for (Py_ssize_t i = 0; i < count && status == HK_OK; i++) {
+        PyObject *value = items[i];
+        if (Py_TYPE(value) != exact) {
+            return HK_ERR_ARGUMENT;
         }
-        case KIND_DOUBLE:
-            return hk_put_double(out, PyFloat_AS_DOUBLE(value));
-        case KIND_BOOL:
-            return hk_put_bool(out, value == Py_True);
-        default:
-            return hk_put_bytes(out, (hk_slice){(const uint8_t *)PyBytes_AS_STRING(value),
-                                                (size_t)PyBytes_GET_SIZE(value)});
+        switch (type) {
+            case KIND_STRING:
+                if (heka_text_borrow(value, &text) < 0) {
+                    PyErr_Clear();
+                    return HK_ERR_NOMEM;
+                }
+                status = hk_put_string(out, &text, HK_SURROGATES_REFUSED, &at);
+                break;
+            case KIND_INTEGER: {
+                const long long wide = PyLong_AsLongLongAndOverflow(value, &overflow);
+                status = overflow != 0 ? HK_ERR_ARGUMENT : hk_put_integer(out, wide);
+                break;
+            }
+            case KIND_DOUBLE:
+                status = hk_put_double(out, PyFloat_AS_DOUBLE(value));
+                break;
+            case KIND_BOOL:
+                status = hk_put_bool(out, value == Py_True);
+                break;
+            default:
+                status = hk_put_bytes(out, (hk_slice){(const uint8_t *)PyBytes_AS_STRING(value),
+                                                      (size_t)PyBytes_GET_SIZE(value)});
+                break;
+        }
     }
+    return status;
 }
 
 /* The items of an exact list or tuple, or one value. */
@@ -39,19 +54,19 @@ static inline int
 plain_field(heka_run *r, const hk_text *name, PyObject *const *items, Py_ssize_t count)
 {
     hk_field_mark mark;
+    const hk_slice path = heka_run_path(r);
     const int type = heka_plain_kind(items[0]);
     if (type < 0) {
         return HEKA_NOT_PLAIN;
     }
-    hk_status status = hk_field_open(r->out, heka_run_path(r), name, (hk_value_type)type,
-                                     &heka_no_text, HK_SURROGATES_REFUSED, &mark);
-    for (Py_ssize_t i = 0; i < count && status == HK_OK; i++) {
-        if (i > 0 && heka_plain_kind(items[i]) != type) {
-            return HEKA_NOT_PLAIN;
-        }
-        status = put_plain(r->out, type, items[i]);
+    hk_status status = HK_LIKELY(path.len + name->len <= HK_NAME_SHORT)
+                           ? hk_field_open_short(r->out, path, name, (hk_value_type)type, &mark)
+                           : hk_field_open(r->out, path, name, (hk_value_type)type, &heka_no_text,
+                                           HK_SURROGATES_REFUSED, &mark);
+    if (HK_LIKELY(status == HK_OK)) {
+        status = put_plain(r->out, type, items, count);
     }
-    if (status == HK_OK) {
+    if (HK_LIKELY(status == HK_OK)) {
         status = hk_field_close(r->out, &mark);
     }
     if (HK_LIKELY(status == HK_OK)) {

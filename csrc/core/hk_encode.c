@@ -83,27 +83,6 @@ is_packed(hk_value_type type)
     return type >= HK_INTEGER;
 }
 
-/* Writes what stands between a field's name and its values. */
-static inline uint8_t *
-put_type(uint8_t *p, hk_value_type type)
-{
-    *p++ = HK_TAG_FIELD_TYPE;
-    *p++ = (uint8_t)type;
-    return p;
-}
-
-static inline uint8_t *
-put_block(uint8_t *p, hk_value_type type)
-{
-    static const uint8_t tags[] = {0, 0, HK_TAG_FIELD_INTEGER, HK_TAG_FIELD_DOUBLE,
-                                   HK_TAG_FIELD_BOOL};
-    if (is_packed(type)) {
-        *p++ = tags[type];
-        *p++ = 0; /* the block's length, by hk_field_close */
-    }
-    return p;
-}
-
 /* The cold half of hk_field_open: long names, prefixes, representations, text to transcode. */
 static HK_COLD hk_status
 field_open(hk_buffer *out, hk_slice prefix, const hk_text *name, hk_value_type type,
@@ -138,9 +117,9 @@ field_open(hk_buffer *out, hk_slice prefix, const hk_text *name, hk_value_type t
         memcpy(p, prefix.data, prefix.len);
         p += prefix.len;
     }
-    p = put_type(hk_utf8_write(name, p), type);
+    p = hk_field_put_type(hk_utf8_write(name, p), type);
     p = put_text(p, HK_TAG_FIELD_REPRESENTATION, representation, representation_size);
-    out->len = (size_t)(put_block(p, type) - out->data);
+    out->len = (size_t)(hk_field_put_block(p, type) - out->data);
     mark->values = out->len;
     return HK_OK;
 }
@@ -149,30 +128,13 @@ hk_status
 hk_field_open(hk_buffer *out, hk_slice prefix, const hk_text *name, hk_value_type type,
               const hk_text *representation, hk_surrogates mode, hk_field_mark *mark)
 {
-    const size_t name_size = name->len;
-
+    if (name->kind == HK_TEXT_UTF8 && prefix.len <= HK_NAME_SHORT &&
+        name->len <= HK_NAME_SHORT - prefix.len && representation->len == 0) {
+        return hk_field_open_short(out, prefix, name, type, mark);
+    }
     mark->start = out->len;
     mark->type = type;
-    if (HK_UNLIKELY(name->kind != HK_TEXT_UTF8 || name_size >= 0x80 || prefix.len > 0 ||
-                    representation->len > 0)) {
-        return field_open(out, prefix, name, type, representation, mode, mark);
-    }
-    const hk_status status = hk_buffer_room(out, name_size + 10);
-    if (status != HK_OK) {
-        return status;
-    }
-    uint8_t *p = out->data + out->len;
-    *p++ = HK_TAG_FIELDS;
-    *p++ = 0; /* the field's length, by hk_field_close */
-    *p++ = HK_TAG_FIELD_NAME;
-    *p++ = (uint8_t)name_size;
-    hk_copy(p, name->data, name_size);
-    p = put_type(p + name_size, type);
-    *p++ = HK_TAG_FIELD_REPRESENTATION;
-    *p++ = 0;
-    out->len = (size_t)(put_block(p, type) - out->data);
-    mark->values = out->len;
-    return HK_OK;
+    return field_open(out, prefix, name, type, representation, mode, mark);
 }
 
 hk_status
@@ -208,42 +170,6 @@ hk_put_bytes(hk_buffer *out, hk_slice value)
     uint8_t *p = out->data + out->len;
     out->len = (size_t)(put_text(p, HK_TAG_FIELD_BYTES, &raw, value.len) - out->data);
     return HK_OK;
-}
-
-hk_status
-hk_put_integer(hk_buffer *out, int64_t value)
-{
-    const hk_status status = hk_buffer_room(out, HK_VARINT_MAX);
-    if (status == HK_OK) {
-        out->len = (size_t)(hk_varint_put(out->data + out->len, widen(value)) - out->data);
-    }
-    return status;
-}
-
-hk_status
-hk_put_double(hk_buffer *out, double value)
-{
-    const hk_status status = hk_buffer_room(out, sizeof value);
-    if (status == HK_OK) {
-        uint64_t bits;
-        uint8_t *p = out->data + out->len;
-        memcpy(&bits, &value, sizeof bits);
-        for (unsigned shift = 0; shift < 64; shift += 8) { /* little-endian on every machine */
-            *p++ = (uint8_t)(bits >> shift);
-        }
-        out->len += sizeof value;
-    }
-    return status;
-}
-
-hk_status
-hk_put_bool(hk_buffer *out, bool value)
-{
-    const hk_status status = hk_buffer_room(out, 1);
-    if (status == HK_OK) {
-        out->data[out->len++] = value ? 1 : 0;
-    }
-    return status;
 }
 
 /* Writes the length of what stands behind the one byte kept for it at out->data[at], moving that

@@ -56,13 +56,98 @@ HK_CHECK hk_status hk_field_open(hk_buffer *out, hk_slice prefix, const hk_text 
                                  hk_value_type type, const hk_text *representation,
                                  hk_surrogates mode, hk_field_mark *mark);
 
+/* Writes what stands between a field's name and the length of its values; returns the end. */
+static inline uint8_t *
+hk_field_put_type(uint8_t *p, hk_value_type type)
+{
+    *p++ = HK_TAG_FIELD_TYPE;
+    *p++ = (uint8_t)type;
+    return p;
+}
+
+/* Opens the packed block of a type that has one. */
+static inline uint8_t *
+hk_field_put_block(uint8_t *p, hk_value_type type)
+{
+    if (type >= HK_INTEGER) {
+        /* The tags of the three blocks are eight apart. */
+        *p++ = (uint8_t)(HK_TAG_FIELD_INTEGER + 8 * ((unsigned)type - HK_INTEGER));
+        *p++ = 0; /* the block's length, by hk_field_close */
+    }
+    return p;
+}
+
+/* hk_field_open for the usual field: no representation, and a name whose two parts are UTF-8
+ * already and have at most HK_NAME_SHORT bytes together. */
+#define HK_NAME_SHORT 127u
+HK_CHECK static inline hk_status
+hk_field_open_short(hk_buffer *out, hk_slice prefix, const hk_text *name, hk_value_type type,
+                    hk_field_mark *mark)
+{
+    const hk_status status = hk_buffer_room(out, HK_NAME_SHORT + 10);
+    if (HK_UNLIKELY(status != HK_OK)) {
+        return status;
+    }
+    uint8_t *p = out->data + out->len;
+    mark->start = out->len;
+    mark->type = type;
+    *p++ = HK_TAG_FIELDS;
+    *p++ = 0; /* the field's length, by hk_field_close */
+    *p++ = HK_TAG_FIELD_NAME;
+    *p++ = (uint8_t)(prefix.len + name->len);
+    if (HK_UNLIKELY(prefix.len > 0)) {
+        hk_copy(p, prefix.data, prefix.len);
+        p += prefix.len;
+    }
+    hk_copy(p, name->data, name->len);
+    p = hk_field_put_type(p + name->len, type);
+    *p++ = HK_TAG_FIELD_REPRESENTATION;
+    *p++ = 0;
+    out->len = (size_t)(hk_field_put_block(p, type) - out->data);
+    mark->values = out->len;
+    return HK_OK;
+}
+
 /* Values, each for the type its name says. HK_ERR_TEXT (strings only): the unit at *at. */
 HK_CHECK hk_status hk_put_string(hk_buffer *out, const hk_text *value, hk_surrogates mode,
                                  size_t *at);
 HK_CHECK hk_status hk_put_bytes(hk_buffer *out, hk_slice value);
-HK_CHECK hk_status hk_put_integer(hk_buffer *out, int64_t value);
-HK_CHECK hk_status hk_put_double(hk_buffer *out, double value);
-HK_CHECK hk_status hk_put_bool(hk_buffer *out, bool value);
+
+HK_CHECK static inline hk_status
+hk_put_integer(hk_buffer *out, int64_t value)
+{
+    const hk_status status = hk_buffer_room(out, HK_VARINT_MAX);
+    if (HK_LIKELY(status == HK_OK)) {
+        out->len = (size_t)(hk_varint_put(out->data + out->len, (uint64_t)value) - out->data);
+    }
+    return status;
+}
+
+HK_CHECK static inline hk_status
+hk_put_double(hk_buffer *out, double value)
+{
+    const hk_status status = hk_buffer_room(out, sizeof value);
+    if (HK_LIKELY(status == HK_OK)) {
+        uint64_t bits;
+        uint8_t *p = out->data + out->len;
+        memcpy(&bits, &value, sizeof bits);
+        for (unsigned shift = 0; shift < 64; shift += 8) { /* little-endian on every machine */
+            *p++ = (uint8_t)(bits >> shift);
+        }
+        out->len += sizeof value;
+    }
+    return status;
+}
+
+HK_CHECK static inline hk_status
+hk_put_bool(hk_buffer *out, bool value)
+{
+    const hk_status status = hk_buffer_room(out, 1);
+    if (HK_LIKELY(status == HK_OK)) {
+        out->data[out->len++] = value ? 1 : 0;
+    }
+    return status;
+}
 
 /* The cold half of hk_field_close: lengths of more than a byte, and none at all. */
 HK_CHECK HK_COLD hk_status hk_field_close_long(hk_buffer *out, const hk_field_mark *mark);
