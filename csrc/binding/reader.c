@@ -196,6 +196,9 @@ add_key(heka_state *state, hk_keyring *ring, PyObject *name, PyObject *key)
                      PyTuple_GET_ITEM(name, 1));
         return -1;
     }
+    if (heka_text_check(state, "the name of a signer", PyTuple_GET_ITEM(name, 0)) < 0) {
+        return -1;
+    }
     const char *text = PyUnicode_AsUTF8AndSize(PyTuple_GET_ITEM(name, 0), &len);
     PyObject *bytes = text == NULL ? NULL : heka_key_bytes(state, key);
     if (bytes == NULL) {
