@@ -26,6 +26,7 @@ LAYERS = [
     ["connections", "destinations", "filters", "encoders"],
     ["api", "testing", "streams", "senders"],
     ["client"],
+    ["config", "holder"],
     ["__init__"],
     ["pytest_plugin", "cli"],
     ["__main__"],

@@ -1,0 +1,337 @@
+"""Makes the client that a configuration describes: stream, encoder, filters, plugins.
+
+Everything is made before a client is touched: a configuration with an error leaves it as it was.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import types
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from heka.client import HekaClient
+from heka.config import schema
+from heka.config.masking import as_json, hide, secrets
+from heka.config.nesting import nest_stream
+from heka.config.places import Places
+from heka.config.tree import Path
+from heka.exceptions import ConfigError, InvalidArgumentError
+from heka.filters import SeverityMax
+from heka.path import resolve_name
+from heka.streams import UrlStream
+
+_ENCODER = "heka.encoders.ProtobufEncoder"
+#: Characters of an error's text; values are shown in it.
+_LONGEST = 1000
+#: Settings that are attributes of a client.
+_ATTRIBUTES = ("bad_values", "oversize", "timeout")
+#: The methods that configurations have bound; the next one may bind them anew.
+_bound: weakref.WeakKeyDictionary[HekaClient, frozenset[str]] = weakref.WeakKeyDictionary()
+
+
+def build(
+    config: dict[str, Any], places: Places, client: HekaClient | None, strict: bool
+) -> HekaClient:
+    """Return the client that *config*, which becomes ours, describes; *client* configured so."""
+    try:
+        old = nest_stream(config, places)
+        if old:
+            schema.warn(
+                f"{', '.join(map(places, old))}: a sender is called a stream now; write 'stream' "
+                "for 'sender'",
+                DeprecationWarning,
+            )
+        schema.report_unknown(config, places, strict)
+        return _Builder(config, places, strict).build(client)
+    except ConfigError as error:
+        said = str(error)
+        text = hide(said, secrets(config))
+        if type(error) is not ConfigError or (text == said and len(said) <= _LONGEST):
+            raise
+        # A cause says the same, secrets included.
+        raise ConfigError(text[:_LONGEST]) from (error.__cause__ if text == said else None)
+
+
+@dataclass
+class _Plugin:
+    """A method that is ready to be bound."""
+
+    name: str
+    method: Callable[..., Any]
+    overrides: bool
+    place: str
+
+
+class _Builder:
+    """Makes the parts of one client."""
+
+    def __init__(self, config: dict[str, Any], places: Places, strict: bool) -> None:
+        # None, as JSON and YAML have it, is not there.
+        self._config = {key: value for key, value in config.items() if value is not None}
+        self._places = places
+        self._strict = strict
+        self._shown = as_json(config)
+
+    def build(self, client: HekaClient | None) -> HekaClient:
+        settings = {
+            key: check(self._config[key], self._places(key))
+            for key, check in schema.SETTINGS.items()
+            if key in self._config
+        }
+        filters = self._filters()
+        if "level" in settings:
+            filters.insert(0, SeverityMax(settings["level"]))
+        hmac = schema.hmac(self._config.get("hmac"), self._places, self._strict)
+        encoder = self._encoder(hmac)
+        plugins = self._plugins()
+        if client is not None:
+            _refuse_taken(client, plugins)
+        stream = self._stream(settings)
+        try:
+            arguments = {
+                "logger": settings.get("logger", ""),
+                "severity": settings.get("severity", 6),
+                "disabled_timers": settings.get("disabled_timers", []),
+                "filters": filters,
+                "encoder": lambda hmc: encoder,  # made already, where its errors have a place
+                "hmc": hmac,
+            }
+            if client is None:
+                client = HekaClient(stream, **arguments)
+                _refuse_taken(client, plugins)
+            else:
+                client.setup(stream, **arguments)
+            for name in _ATTRIBUTES:
+                if name in settings:
+                    setattr(client, name, settings[name])
+            for plugin in plugins:
+                client.add_method(plugin.method, override=plugin.name)
+        except BaseException:
+            _close(stream)
+            raise
+        _bound[client] = frozenset(plugin.name for plugin in plugins)
+        client._config = self._shown
+        return client
+
+    # ---- the parts --------------------------------------------------------------------------
+
+    def _filters(self) -> list[Callable[..., Any]]:
+        entries = self._config.get("filters", [])
+        if isinstance(entries, Mapping):
+            keyed = list(entries.items())
+        elif isinstance(entries, Sequence) and not isinstance(entries, (str, bytes)):
+            keyed = list(enumerate(entries))
+        else:
+            raise schema.expected(
+                "a sequence of (provider, {argument: value})", entries, self._places("filters")
+            )
+        return [self._filter(entry, ("filters", key)) for key, entry in keyed]
+
+    def _filter(self, entry: object, path: Path) -> Callable[..., Any]:
+        if callable(entry):
+            return entry
+        provider, arguments = self._spec(entry, path)
+        factory = self._resolved(provider, (*path, "provider"))
+        made = self._call(factory, provider, (), arguments, path)
+        if not callable(made):
+            raise schema.expected(
+                f"{_named(provider)} to return a filter, a callable",
+                type(made),
+                self._places(*path),
+            )
+        return made  # type: ignore[no-any-return]  # callable() cannot say of what
+
+    def _encoder(self, hmac: dict[str, Any]) -> Any:
+        name = self._config.get("encoder", _ENCODER)
+        if not isinstance(name, (str, type)) and callable(getattr(name, "encode", None)):
+            if hmac:
+                raise ConfigError(
+                    f"{self._places('hmac')}: {self._places('encoder')} is an object, which signs "
+                    "as it was made to; give its class, or no hmac"
+                )
+            return name
+        factory = self._resolved(name, ("encoder",))
+        made = self._call(factory, name, (hmac,), {}, ("encoder",))
+        if not callable(getattr(made, "encode", None)):
+            raise schema.expected(
+                "a class with encode(message)", _named(name), self._places("encoder")
+            )
+        return made
+
+    def _stream(self, settings: dict[str, Any]) -> Any:
+        where = self._places("stream")
+        stream, to = self._config.get("stream"), self._config.get("to")
+        if to is not None:
+            if stream is not None:
+                raise ConfigError(f"{self._places('to')} and {where}: expected one of them")
+            timeout = {key: settings[key] for key in ("timeout",) if key in settings}
+            return self._call(UrlStream, "heka.streams.UrlStream", (to,), timeout, ("to",))
+        if stream is None or (isinstance(stream, Mapping) and "class" not in stream):
+            raise ConfigError(
+                f"{self._places('stream', 'class')}: expected the class of the stream, as in "
+                "heka.streams.UdpStream, and got nothing; or name a destination by "
+                f"{self._places('to')}, as in udp://localhost:5565"
+            )
+        if isinstance(stream, Mapping):
+            stream = self._made_stream(dict(stream))
+        if not callable(getattr(stream, "write", None)):
+            raise schema.expected("a stream, with write(data)", type(stream), where)
+        return stream
+
+    def _made_stream(self, arguments: dict[str, Any]) -> Any:
+        name = arguments.pop("class")
+        factory = self._resolved(name, ("stream", "class"))
+        positional = arguments.pop("args", ())
+        if not isinstance(positional, (list, tuple)):
+            positional = (positional,)
+        return self._call(factory, name, positional, arguments, ("stream",))
+
+    def _plugins(self) -> list[_Plugin]:
+        sections = self._config.get("plugins", {})
+        if not isinstance(sections, Mapping):
+            raise schema.expected(
+                "a table {section: (provider, {key: value})}", sections, self._places("plugins")
+            )
+        plugins: dict[str, _Plugin] = {}
+        for section, entry in sections.items():
+            plugin = self._plugin(section, entry)
+            before = plugins.get(plugin.name)
+            if before is not None and not plugin.overrides:
+                raise SyntaxError(
+                    f"{plugin.place}: the name {plugin.name!r} is taken by {before.place}; set "
+                    "override to another name, or to true to replace that one"
+                )
+            plugins[plugin.name] = plugin
+        return list(plugins.values())
+
+    def _plugin(self, section: object, entry: object) -> _Plugin:
+        path = ("plugins", section)
+        place = self._places(*path)
+        provider, arguments = self._spec(entry, path)
+        override = arguments.pop("override", False)
+        if not isinstance(override, (bool, str)):
+            raise schema.expected(
+                "true, false or the name of the method", override, self._places(*path, "override")
+            )
+        factory = self._resolved(provider, (*path, "provider"))
+        method = self._call(factory, provider, (arguments,), {}, path)
+        if not isinstance(method, types.FunctionType):
+            raise schema.expected(
+                f"{_named(provider)} to return a function, to be a method", type(method), place
+            )
+        name = override if isinstance(override, str) else _method_name(method) or section
+        if not isinstance(name, str) or not name.isidentifier():
+            raise schema.expected(
+                "the name of a method, in the method's heka_name or in override", name, place
+            )
+        return _Plugin(name, method, override is not False, place)
+
+    # ---- how parts are made -----------------------------------------------------------------
+
+    def _spec(self, entry: object, path: Path) -> tuple[Any, dict[str, Any]]:
+        """Return provider and arguments of a filter or plugin, given as a pair or as a table."""
+        if isinstance(entry, Mapping):
+            arguments = dict(entry)
+            provider = arguments.pop("provider", None)
+        elif isinstance(entry, (list, tuple)) and len(entry) == 2:
+            provider, given = entry
+            if not isinstance(given, (Mapping, type(None))):
+                raise schema.expected("its settings as a table", given, self._places(*path))
+            arguments = dict(given or {})
+        else:
+            raise schema.expected("(provider, {key: value})", entry, self._places(*path))
+        if not provider:
+            raise ConfigError(
+                f"{self._places(*path, 'provider')}: expected the dotted name of a function, and "
+                "got nothing"
+            )
+        return provider, arguments
+
+    def _resolved(self, name: object, path: Path) -> Callable[..., Any]:
+        """Return what the dotted *name* is, or *name* if it is a callable already."""
+        where = self._places(*path)
+        found: Any = name
+        if isinstance(name, str):
+            try:
+                found = resolve_name(name)
+            except Exception as error:  # modules may raise anything while they are imported
+                raise ConfigError(f"{where}: cannot import {name!r}: {_said(error)}") from error
+        if not callable(found):
+            raise schema.expected("a dotted name of a class or function", name, where)
+        return found  # type: ignore[no-any-return]
+
+    def _call(
+        self,
+        factory: Callable[..., Any],
+        name: object,
+        positional: Sequence[Any],
+        keywords: dict[str, Any],
+        path: Path,
+    ) -> Any:
+        """Call *factory*, known as *name*; whatever it raises gets the place of *path*."""
+        for key in keywords:
+            self._refuse_unknown_argument(factory, name, key, path)
+        try:
+            return factory(*positional, **keywords)
+        except InvalidArgumentError:
+            raise
+        except Exception as error:
+            place = self._places(*path)
+            raise ConfigError(f"{place}: {_named(name)}: {_said(error)}") from error
+
+    def _refuse_unknown_argument(
+        self, factory: Callable[..., Any], name: object, key: object, path: Path
+    ) -> None:
+        place = self._places(*path, key)
+        if not isinstance(key, str):
+            raise schema.expected("a name as key", key, place)
+        try:
+            parameters = inspect.signature(factory).parameters.values()
+        except (TypeError, ValueError):  # of some callables written in C
+            return
+        if any(each.kind is inspect.Parameter.VAR_KEYWORD for each in parameters):
+            return
+        known = [each.name for each in parameters if each.kind is not each.POSITIONAL_ONLY]
+        if key not in known:
+            close = schema.closest(key, known)
+            takes = ", ".join(known) or "nothing"
+            raise ConfigError(f"{place}: {_named(name)} takes no {key!r}{close}; it takes {takes}")
+
+
+def _refuse_taken(client: HekaClient, plugins: list[_Plugin]) -> None:
+    """Refuse plugins that would hide what the client has, other than earlier plugins."""
+    ours = _bound.get(client, frozenset())
+    for plugin in plugins:
+        if not plugin.overrides and plugin.name not in ours and hasattr(client, plugin.name):
+            raise SyntaxError(
+                f"{plugin.place}: the client has a {plugin.name!r} already; set override to "
+                "another name, or to true to replace it"
+            )
+
+
+def _method_name(method: object) -> Any:
+    return getattr(method, "heka_name", None) or getattr(method, "metlog_name", None)
+
+
+def _named(name: object) -> str:
+    return name if isinstance(name, str) else getattr(name, "__qualname__", None) or repr(name)
+
+
+def _said(error: Exception) -> str:
+    """Return what *error* says; a ConfigError's text stands for itself."""
+    try:
+        text = str(error)
+    except Exception:
+        text = ""
+    return text if isinstance(error, ConfigError) and text else f"{type(error).__name__}: {text}"
+
+
+def _close(stream: object) -> None:
+    close = getattr(stream, "close", None)
+    if callable(close):
+        with contextlib.suppress(Exception):
+            close()

@@ -1,0 +1,81 @@
+"""The values of configurations: ``${ENV}`` in texts, and numbers, truth and lists in INI text."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from heka.config.places import Places
+from heka.config.tree import Path, copy_tree
+from heka.exceptions import EnvironmentNotFoundError
+
+Scalar = bool | int | str
+
+_VARIABLE = re.compile(r"\$(\$?)\{([^{}]*)\}")
+_INTEGER = re.compile(r"-?[0-9]+")
+_WORDS = {
+    **dict.fromkeys(("true", "t", "on", "yes"), True),
+    **dict.fromkeys(("false", "f", "off", "no"), False),
+}
+
+
+def expand(text: str, where: str) -> str:
+    """Replace each ``${NAME}`` by the environment variable, and ``$${NAME}`` by ``${NAME}``.
+
+    Raises:
+        EnvironmentNotFoundError: There is none; names it and *where*.
+    """
+
+    def replacement(match: re.Match[str]) -> str:
+        escaped, name = match.groups()
+        if escaped:
+            return match[0][1:]
+        try:
+            return os.environ[name]
+        except (KeyError, ValueError):  # ValueError: no variable can be called that
+            raise EnvironmentNotFoundError(name, where) from None
+
+    return _VARIABLE.sub(replacement, text)
+
+
+def expand_tree(config: Mapping[str, Any], places: Places) -> dict[str, Any]:
+    """Return a copy of *config* in which every text, however deep, is expanded."""
+
+    def expanded(text: str, path: Path) -> str:
+        return expand(text, places(*path)) if "${" in text else text
+
+    copied: dict[str, Any] = copy_tree(config, expanded)
+    return copied
+
+
+def plain(text: str, where: str) -> str | list[str]:
+    """Return the text of an option that is text whatever it looks like, or a list of its lines."""
+    if "\n" in text:
+        return [expand(line, where) for line in _lines(text)]
+    return expand(text.strip(), where)
+
+
+def convert(text: str, where: str) -> Scalar | list[Scalar]:
+    """Return the value of an option: int, bool or text; a list of those if it has several lines.
+
+    What the environment brings in stays text: ``${PIN}`` may be ``007``.
+    """
+    if "\n" in text:
+        return [_scalar(line, where) for line in _lines(text)]
+    return _scalar(text.strip(), where)
+
+
+def _lines(text: str) -> list[str]:
+    return [line.strip() for line in text.split("\n") if line.strip()]
+
+
+def _scalar(text: str, where: str) -> Scalar:
+    if _INTEGER.fullmatch(text):
+        try:
+            return int(text)
+        except ValueError:  # more digits than Python converts
+            return text
+    word = _WORDS.get(text.lower())
+    return expand(text, where) if word is None else word

@@ -1,0 +1,178 @@
+"""What the settings of a client may be, and what is said of one that is something else."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import sys
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from types import FrameType
+from typing import Any
+
+from heka.config.places import Places
+from heka.exceptions import ConfigError, ConfigWarning
+
+HMAC_KEYS = ("signer", "key_version", "hash_function", "key")
+#: Settings of an INI section that are text, whatever they look like; so are those of [x_hmac].
+TEXT_KEYS = {
+    *("logger", "disabled_timers", "encoder", "to", "bad_values", "oversize"),
+    *("stream", "stream_class", "sender", "sender_class"),
+}
+_CLOSE_ENOUGH = 0.6
+
+
+def severity(value: object, where: str) -> int:
+    """Return *value* as a severity."""
+    number = _integer(value)
+    if number is None or not 0 <= number <= 7:
+        raise expected("a severity from 0 (emergency) to 7 (debug)", value, where)
+    return number
+
+
+def seconds(value: object, where: str) -> float:
+    """Return *value* as a length of time."""
+    try:
+        number = math.nan if isinstance(value, bool) else float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if not (math.isfinite(number) and number >= 0):
+        raise expected("seconds, 0 or more", value, where)
+    return number
+
+
+def text(value: object, where: str) -> str:
+    """Return *value*, a text."""
+    if not isinstance(value, str):
+        raise expected("one line of text", value, where)
+    return value
+
+
+def names(value: object, where: str) -> list[str]:
+    """Return *value* as a list of texts; one alone will do."""
+    found = [value] if isinstance(value, str) else value
+    if isinstance(found, (Mapping, bytes)) or not isinstance(found, Iterable):
+        raise expected("names", value, where)
+    listed = list(found)
+    for name in listed:
+        if not isinstance(name, str):
+            raise expected("names, each a text", name, where)
+    return listed
+
+
+def one_of(*words: str) -> Callable[[object, str], str]:
+    """Return the check for a setting that is one of *words*."""
+
+    def check(value: object, where: str) -> str:
+        if not isinstance(value, str) or value not in words:
+            raise expected(" or ".join(map(repr, words)), value, where)
+        return value
+
+    return check
+
+
+#: The check of each setting that is a value and not a part of the client.
+SETTINGS: dict[str, Callable[[object, str], Any]] = {
+    "logger": text,
+    "severity": severity,
+    "disabled_timers": names,
+    "level": severity,
+    "timeout": seconds,
+    "bad_values": one_of("raise", "repr"),
+    "oversize": one_of("truncate", "drop", "raise"),
+}
+KNOWN = (*SETTINGS, "encoder", "filters", "hmac", "plugins", "stream", "to")
+_PREFIXES = ("stream_", "sender_")
+
+
+def is_known(key: object) -> bool:
+    """Say whether a client has a setting of that name."""
+    return isinstance(key, str) and (key in KNOWN or key == "sender" or key.startswith(_PREFIXES))
+
+
+def report_unknown(config: Mapping[Any, Any], places: Places, strict: bool) -> None:
+    """Warn of every key of *config* that has no effect, with the closest that has one."""
+    for key in config:
+        if not is_known(key):
+            close = closest(str(key), (*KNOWN, "stream_class", "stream_host", "stream_port"))
+            useless(f"{places(key)}: unknown key{close}; known keys: {', '.join(KNOWN)}", strict)
+
+
+def hmac(config: object, places: Places, strict: bool) -> dict[str, Any]:
+    """Return the hmac settings as they were given, or ``{}`` for messages that are not signed."""
+    if config is None:
+        return {}
+    if not isinstance(config, Mapping):
+        raise expected(f"a table with {', '.join(HMAC_KEYS)}", type(config), places("hmac"))
+    if not config:
+        return {}
+    for key in config:
+        if key not in HMAC_KEYS:
+            close = closest(str(key), HMAC_KEYS)
+            useless(f"{places('hmac', key)}: unknown key{close}", strict)
+    for key in HMAC_KEYS:
+        if config.get(key) in (None, "", b""):
+            raise ConfigError(
+                f"{places('hmac', key)}: expected a value: signing takes {', '.join(HMAC_KEYS)}"
+            )
+    text(config["signer"], places("hmac", "signer"))
+    if not isinstance(config["key"], (str, bytes)):
+        raise expected("text or bytes", type(config["key"]), places("hmac", "key"))
+    version = _integer(config["key_version"])
+    if version is None or not 0 <= version < 2**32:
+        raise expected(
+            "a number from 0 to 4294967295", config["key_version"], places("hmac", "key_version")
+        )
+    hash_function = config["hash_function"]
+    if not isinstance(hash_function, str) or hash_function.lower() not in ("sha1", "md5"):
+        raise expected("'sha1' or 'md5'", hash_function, places("hmac", "hash_function"))
+    return dict(config)
+
+
+def expected(what: str, got: object, where: str) -> ConfigError:
+    """Return the error for *got* where *what* was expected."""
+    return ConfigError(f"{where}: expected {what}, got {_shown(got)}")
+
+
+def closest(word: str, known: Iterable[str], near: float = _CLOSE_ENOUGH) -> str:
+    """Return ``; did you mean 'x'?`` for the closest of *known*, nothing if none is near."""
+    found = difflib.get_close_matches(word.lower(), list(known), 1, near)
+    return f"; did you mean {found[0]!r}?" if found else ""
+
+
+def useless(problem: str, strict: bool) -> None:
+    """Raise or warn of something that has no effect."""
+    if strict:
+        raise ConfigError(problem)
+    warn(problem, ConfigWarning)
+
+
+def warn(problem: str, category: type[Warning]) -> None:
+    """Warn at the line of the program that called us, however deep we are."""
+    level = 1
+    frame: FrameType | None = sys._getframe()
+    while frame is not None and str(frame.f_globals.get("__name__")).startswith("heka."):
+        level += 1
+        frame = frame.f_back
+    warnings.warn(problem, category, stacklevel=level)
+
+
+def _shown(value: object) -> str:
+    """Return *value* as it is written; whole, or a secret that is cut would not be hidden."""
+    if isinstance(value, type):
+        return value.__name__
+    try:
+        return repr(value)
+    except Exception:
+        return object.__repr__(value)
+
+
+def _integer(value: object) -> int | None:
+    """Return an int given as such or as its digits, which is how the environment has it."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, str):
+        digits = value.strip()
+        is_number = digits.isascii() and digits.isdecimal() and len(digits) < 20
+        return int(digits) if is_number else None
+    return value if isinstance(value, int) else None

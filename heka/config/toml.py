@@ -1,0 +1,62 @@
+"""TOML documents to the table of a client."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, Any
+
+from heka.config.places import TomlPlaces
+from heka.config.schema import closest
+from heka.exceptions import ConfigError
+
+TomlSource = str | bytes | os.PathLike[str] | IO[bytes] | Mapping[str, Any]
+
+_PARSER = "tomllib" if sys.version_info >= (3, 11) else "tomli"
+
+
+def read_toml(toml: TomlSource, section: str) -> tuple[Mapping[str, Any], TomlPlaces]:
+    """Return the table *section* of the document, and how its places are called."""
+    table: Any = toml if isinstance(toml, Mapping) else _parsed(_text(toml))
+    for part in section.split(".") if section else ():
+        if not isinstance(table, Mapping) or part not in table:
+            there = [str(key) for key in table] if isinstance(table, Mapping) else []
+            raise ConfigError(
+                f"there is no table [{section}]{closest(part, there)}; if this is its content, "
+                "pass it to client_from_dict_config"
+            )
+        table = table[part]
+    if not isinstance(table, Mapping):
+        raise ConfigError(f"{section}: expected a table, got {type(table).__name__}")
+    return table, TomlPlaces(section)
+
+
+def _text(toml: str | bytes | os.PathLike[str] | IO[bytes]) -> str:
+    if isinstance(toml, str):
+        return toml
+    if isinstance(toml, os.PathLike):
+        data: Any = Path(toml).read_bytes()
+    else:
+        data = toml if isinstance(toml, bytes) else toml.read()
+    try:
+        return data.decode("utf-8") if isinstance(data, bytes) else str(data)
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"TOML: expected UTF-8; byte {error.start} is not") from None
+
+
+def _parsed(text: str) -> Any:
+    try:
+        parser = importlib.import_module(_PARSER)
+    except ImportError:
+        raise ConfigError(
+            f"reading TOML takes the package {_PARSER} on Python 3.10: pip install {_PARSER}, or "
+            "give a dict to client_from_dict_config"
+        ) from None
+    try:
+        return parser.loads(text)
+    except (ValueError, RecursionError) as error:
+        # Its own error is a ValueError; it says line and column, and shows no value.
+        raise ConfigError(f"TOML: {error}") from None
