@@ -69,6 +69,7 @@ __all__ = [
     "SignatureError",
     "SignerConfig",
     "StreamReader",
+    "__version__",
     "bind",
     "bound",
     "configure",

@@ -36,6 +36,13 @@ heka_errors_init(PyObject *module, heka_state *state)
     if (state->EncodeError == NULL || state->DecodeError == NULL || state->ConfigError == NULL) {
         return -1;
     }
+    /* For those that no byte is to blame for: a SignatureError, one that the user's code makes. */
+    PyObject *nowhere = PyLong_FromLong(0);
+    if (nowhere == NULL || PyObject_SetAttrString(state->DecodeError, "offset", nowhere) < 0) {
+        Py_XDECREF(nowhere);
+        return -1;
+    }
+    Py_DECREF(nowhere);
     state->FieldError = new_exception(
         "heka.exceptions.FieldError",
         "A field value that Heka has no type for; the text names field, type and remedy.",
