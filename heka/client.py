@@ -92,7 +92,7 @@ class HekaClient(Client):
                 ``key``, to sign every message; or None.
 
         Raises:
-            ConfigError: *hmc*, or a URL, makes no sense.
+            ConfigError: *hmc*, or a URL, makes no sense, or *stream* has no ``write``.
             ImportError, ValueError: A dotted name that leads nowhere.
         """
         self._dynamic_methods: dict[str, Callable[..., Any]] = {}
@@ -144,7 +144,7 @@ class HekaClient(Client):
 
     @stream.setter
     def stream(self, stream: Any) -> None:
-        self._stream = stream
+        self._stream = _checked_stream(stream)
         offered = getattr(stream, "sink", None)
         self._is_called = type(offered) is not Sink
         if stream is None:
@@ -510,12 +510,21 @@ def _make_encoder(encoder: Any, hmc: Mapping[str, Any] | None) -> Any:
 
 def _make_stream(stream: Any) -> Any:
     if not isinstance(stream, str):
-        return stream
+        return _checked_stream(stream)
     if "://" in stream:
         from heka.streams import UrlStream
 
         return UrlStream(stream)
-    return resolve_name(stream)()
+    return _checked_stream(resolve_name(stream)())
+
+
+def _checked_stream(stream: Any) -> Any:
+    if stream is None or callable(getattr(stream, "write", None)):
+        return stream
+    remedy = ""
+    if callable(getattr(stream, "send_message", None)):
+        remedy = "; a sender becomes one when its send_message(msg) is called write(data)"
+    raise ConfigError(f"stream: expected an object with write(data), got {stream!r}{remedy}")
 
 
 def _name_of(method: Callable[..., Any]) -> str:
