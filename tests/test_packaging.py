@@ -21,6 +21,7 @@ from pathlib import Path
 import pytest
 
 import heka
+import heka.cli
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -134,6 +135,16 @@ def test_pytest_plugin_is_announced():
 
     assert (entry.name, entry.value) == ("heka", "heka.pytest_plugin")
     assert entry.load().__name__ == "heka.pytest_plugin"
+
+
+def test_mb_is_announced():
+    (entry,) = (
+        entry
+        for entry in importlib.metadata.entry_points(group="console_scripts")
+        if entry.value.startswith("heka.")
+    )
+
+    assert (entry.name, entry.load()) == ("mb", heka.cli.mb)
 
 
 @pytest.mark.packaging

@@ -7,6 +7,7 @@ the module and naming it in ``COMMANDS``. What commands share:
     render     a message -> a block of text               keys      signing keys from the caller
     jsonlines  a message -> a JSON line                   terminal  colour, output, signals
     escape     text from outside -> harmless text         tally     the account of what came
+    load       the same message again and again           meter     a run's rate while it goes on
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ import argparse
 import platform
 import sys
 from collections.abc import Sequence
-from typing import Final, Protocol
+from typing import Final, Protocol, TypedDict
 
 import heka
-from heka.cli import demo, listen
+from heka.cli import bench, demo, listen
 from heka.cli.errors import CommandError
 from heka.cli.terminal import abandon_stdout
 
@@ -41,7 +42,14 @@ class Command(Protocol):
         """Do it; returns the exit code, or raises ``CommandError`` with one sentence."""
 
 
-COMMANDS: Final[dict[str, Command]] = {"demo": demo, "listen": listen}
+class _Described(TypedDict):
+    """Arguments of a parser."""
+
+    description: str
+    formatter_class: type[argparse.RawDescriptionHelpFormatter]
+
+
+COMMANDS: Final[dict[str, Command]] = {"bench": bench, "demo": demo, "listen": listen}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -55,12 +63,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.command is None:
         parser.print_help(sys.stderr)
         return EXIT_USAGE
+    return _execute(COMMANDS[args.command], args, f"{parser.prog} {args.command}")
+
+
+def mb(argv: Sequence[str] | None = None) -> int:
+    """Run ``bench`` under the name that it has had since metlog."""
+    parser = argparse.ArgumentParser(prog="mb", **_described(bench))
+    bench.add_arguments(parser)
+    return _execute(bench, parser.parse_args(argv), parser.prog)
+
+
+def _execute(command: Command, args: argparse.Namespace, name: str) -> int:
+    """Run *command*; what ends it becomes an exit code, and a sentence that *name* begins."""
     try:
-        code = COMMANDS[args.command].run(args)
+        code = command.run(args)
         sys.stdout.flush()
         return code
     except CommandError as exc:
-        print(f"{parser.prog} {args.command}: {exc}", file=sys.stderr)
+        print(f"{name}: {exc}", file=sys.stderr)
         return EXIT_FAILED
     except BrokenPipeError:
         abandon_stdout()
@@ -80,14 +100,17 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     for name, command in COMMANDS.items():
         command.add_arguments(
-            commands.add_parser(
-                name,
-                help=command.SUMMARY,
-                description=command.SUMMARY[0].upper() + command.SUMMARY[1:] + ".",
-                formatter_class=argparse.RawDescriptionHelpFormatter,
-            )
+            commands.add_parser(name, help=command.SUMMARY, **_described(command))
         )
     return parser
+
+
+def _described(command: Command) -> _Described:
+    """How the parser of *command* explains it."""
+    return {
+        "description": command.SUMMARY[0].upper() + command.SUMMARY[1:] + ".",
+        "formatter_class": argparse.RawDescriptionHelpFormatter,
+    }
 
 
 def version() -> str:
