@@ -66,7 +66,7 @@ def client_from_dict_config(
             ``level``, ``bad_values``, ``oversize``, ``timeout``
                 As in ``heka.configure``.
 
-            ``${NAME}`` in a text is the environment variable; ``$${NAME}`` is that text itself.
+            ``${NAME}`` in a text is the environment variable; ``$${`` is ``${``.
         client: Configured in place; None makes one. As long as this raises, it is as it was.
         strict: Refuse what would have no effect, instead of a ``ConfigWarning``.
 

@@ -13,7 +13,7 @@ from heka.exceptions import EnvironmentNotFoundError
 
 Scalar = bool | int | str
 
-_VARIABLE = re.compile(r"\$(\$?)\{([^{}]*)\}")
+_VARIABLE = re.compile(r"\$\$\{|\$\{([^{}]*)\}")
 _INTEGER = re.compile(r"-?[0-9]+")
 _WORDS = {
     **dict.fromkeys(("true", "t", "on", "yes"), True),
@@ -22,16 +22,16 @@ _WORDS = {
 
 
 def expand(text: str, where: str) -> str:
-    """Replace each ``${NAME}`` by the environment variable, and ``$${NAME}`` by ``${NAME}``.
+    """Replace each ``${NAME}`` by the environment variable, and ``$${`` by ``${``.
 
     Raises:
         EnvironmentNotFoundError: There is none; names it and *where*.
     """
 
     def replacement(match: re.Match[str]) -> str:
-        escaped, name = match.groups()
-        if escaped:
-            return match[0][1:]
+        name = match[1]
+        if name is None:
+            return "${"
         try:
             return os.environ[name]
         except (KeyError, ValueError):  # ValueError: no variable can be called that

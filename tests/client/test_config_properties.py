@@ -55,6 +55,7 @@ def read(text):
 @given(scalars)
 @example("%(stream_value)s")
 @example("$${A}")
+@example("${")
 @example("[heka]")
 @example("a = b")
 @example("a\x85b")

@@ -74,6 +74,8 @@ def test_value_of_an_option(text, value):
         pytest.param("${LINES}", "one\ntwo", id="lines-of-the-variable-are-no-list"),
         pytest.param("${NESTED}", "${A}", id="replaced-once"),
         pytest.param("$${A}", "${A}", id="escaped"),
+        pytest.param("$${A}${A}", "${A}alpha", id="escaped-and-not"),
+        pytest.param("$${", "${", id="escaped-alone"),
         pytest.param("${A", "${A", id="unfinished"),
         pytest.param("$A {A}", "$A {A}", id="no-notation-of-ours"),
     ],
