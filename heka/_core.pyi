@@ -3,10 +3,13 @@
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from datetime import datetime
-from typing import Any, ClassVar, Final, Literal, SupportsIndex, final
+from types import TracebackType
+from typing import Any, ClassVar, Final, Literal, SupportsIndex, TypeVar, final
 from uuid import UUID
 
 from typing_extensions import Buffer, Self, disjoint_base
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
 
 MESSAGE_MAX: Final = 65536
 HEADER_MAX: Final = 255
@@ -170,6 +173,7 @@ class Sink:
     def reset(self) -> None: ...
     def close(self) -> None: ...
     def attach_stream(self, stream: object, failed: Callable[[Exception], str]) -> None: ...
+    def discard(self) -> None: ...
     def write_object(self, data: object, /) -> bool: ...
     def drop(self, reason: str, /) -> None: ...
     def write(self, frame: Buffer, timeout: float, /) -> bool: ...
@@ -292,6 +296,23 @@ class Client(Settings):
         /,
     ) -> None: ...
     def _replan(self) -> None: ...
+
+@final
+class NoTimer:
+    """A timer that is disabled: it does nothing, and returns a function as it was."""
+
+    @property
+    def result(self) -> None: ...
+    def __init__(self) -> None: ...
+    def __enter__(self) -> NoTimer: ...
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+        /,
+    ) -> None: ...
+    def __call__(self, function: _Function) -> _Function: ...
 
 @final
 class Bound:

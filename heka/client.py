@@ -302,8 +302,9 @@ class HekaClient(Client):
             exc_info: True for the exception being handled, an exception, or what
                 ``sys.exc_info()`` returned: its traceback is appended.
         """
-        if not self.admits("oldstyle", severity):
-            return False
+        return self.admits("oldstyle", severity) and self._line(severity, msg, args, exc_info)
+
+    def _line(self, severity: int, msg: object, args: tuple[Any, ...], exc_info: _ExcInfo) -> bool:
         text = str(msg)
         if args:
             values: Any = args
@@ -316,36 +317,36 @@ class HekaClient(Client):
 
     def debug(self, msg: object, *args: Any, exc_info: _ExcInfo = False) -> bool:
         """Log at DEBUG (7); arguments as of ``log``."""
-        return self.log(SEVERITY.DEBUG, msg, *args, exc_info=exc_info)
+        return self.admits("oldstyle", 7) and self._line(7, msg, args, exc_info)
 
     def info(self, msg: object, *args: Any, exc_info: _ExcInfo = False) -> bool:
         """Log at INFORMATIONAL (6); arguments as of ``log``."""
-        return self.log(SEVERITY.INFORMATIONAL, msg, *args, exc_info=exc_info)
+        return self.admits("oldstyle", 6) and self._line(6, msg, args, exc_info)
 
     def notice(self, msg: object, *args: Any, exc_info: _ExcInfo = False) -> bool:
         """Log at NOTICE (5); arguments as of ``log``."""
-        return self.log(SEVERITY.NOTICE, msg, *args, exc_info=exc_info)
+        return self.admits("oldstyle", 5) and self._line(5, msg, args, exc_info)
 
     def warning(self, msg: object, *args: Any, exc_info: _ExcInfo = False) -> bool:
         """Log at WARNING (4); arguments as of ``log``."""
-        return self.log(SEVERITY.WARNING, msg, *args, exc_info=exc_info)
+        return self.admits("oldstyle", 4) and self._line(4, msg, args, exc_info)
 
     warn = warning
 
     def error(self, msg: object, *args: Any, exc_info: _ExcInfo = False) -> bool:
         """Log at ERROR (3); arguments as of ``log``."""
-        return self.log(SEVERITY.ERROR, msg, *args, exc_info=exc_info)
+        return self.admits("oldstyle", 3) and self._line(3, msg, args, exc_info)
 
     def exception(self, msg: object, exc_info: _ExcInfo = True, *args: Any) -> bool:
         """Log at ALERT (1) with the traceback of the exception being handled.
 
         *exc_info* comes before the values for *msg*, as it always did here.
         """
-        return self.log(SEVERITY.ALERT, msg, *args, exc_info=exc_info)
+        return self.admits("oldstyle", 1) and self._line(1, msg, args, exc_info)
 
     def critical(self, msg: object, *args: Any, exc_info: _ExcInfo = False) -> bool:
         """Log at CRITICAL (2); arguments as of ``log``."""
-        return self.log(SEVERITY.CRITICAL, msg, *args, exc_info=exc_info)
+        return self.admits("oldstyle", 2) and self._line(2, msg, args, exc_info)
 
     # ---- methods of plugins -----------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from random import Random
 from types import TracebackType
 from typing import Any, Literal, Protocol, TypeVar
 
+from heka._core import NoTimer
 from heka.diagnostics import Reporter
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -185,29 +186,6 @@ def _timed(function: Callable[..., Any], timer: Callable[[], Any]) -> Callable[.
             return function(*args, **kwargs)
 
     return plain
-
-
-class NoTimer:
-    """A timer that is disabled: it does nothing, and returns a function as it was."""
-
-    __slots__ = ()
-    result: None = None
-
-    def __enter__(self) -> NoTimer:
-        """Return itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Do nothing."""
-
-    def __call__(self, function: _Function) -> _Function:
-        """Return *function* itself."""
-        return function
 
 
 NO_TIMER = NoTimer()

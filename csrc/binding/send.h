@@ -23,6 +23,7 @@ typedef struct HekaSink {
     PyObject *stream;  /* owned: its write() takes every frame; NULL: the descriptor does */
     PyObject *failed;  /* owned: told what write() raised, says the reason; NULL without stream */
     bool flushes;      /* the stream has flush() */
+    bool discards;     /* every frame is counted as sent, and goes nowhere */
     heka_writing writing;
     int fd;              /* connected and not ours to close; -1: go to Python. Then: no owner */
     unsigned generation; /* fork generation that attached fd */

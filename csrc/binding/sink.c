@@ -194,6 +194,14 @@ sink_attach_stream(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObje
     Py_RETURN_NONE;
 }
 
+static PyObject *
+sink_discard(PyObject *op, PyObject *ignored)
+{
+    (void)ignored;
+    ((HekaSink *)op)->discards = true;
+    Py_RETURN_NONE;
+}
+
 /* Gives the stream whatever its encoder makes: text, or a Message. */
 static PyObject *
 sink_write_object(PyObject *op, PyObject *data)
@@ -380,6 +388,8 @@ static PyMethodDef sink_methods[] = {
      "attach_stream($self, stream, failed)\n--\n\n"
      "Give every frame to stream.write(), then call stream.flush() where there is one. What they "
      "raise is told to *failed*(exception), which says the reason to count."},
+    {"discard", sink_discard, METH_NOARGS,
+     "discard($self)\n--\n\nCount every frame as sent from now on, and send none."},
     {"write_object", sink_write_object, METH_O,
      "write_object($self, data, /)\n--\n\n"
      "Give the attached stream something else than a frame; True when it took it."},

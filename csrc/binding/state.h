@@ -19,7 +19,7 @@
     X(version) X(key) X(hash) X(max_message_size) X(signers)                 \
     X(require_signature) X(to) X(bad_values) X(oversize) X(timeout) X(open)  \
     X(deliver) X(fd) X(datagram) X(ticket) X(clock) X(count) X(value)        \
-    X(elapsed) X(rate) X(stream) X(failed)
+    X(elapsed) X(rate) X(stream) X(failed) X(function)
 /* clang-format on */
 /* `default` is a keyword of C. */
 #define HEKA_NAME_ENUM(name) HEKA_NAME_##name,
@@ -86,6 +86,7 @@ typedef struct {
     PyTypeObject *settings_type;
     PyTypeObject *bound_type;
     PyTypeObject *emitter_type;
+    PyTypeObject *no_timer_type;
     PyTypeObject *client_type;
 } heka_state;
 
@@ -129,6 +130,7 @@ int heka_sink_init(PyObject *module, heka_state *state);
 int heka_settings_type_init(PyObject *module, heka_state *state);
 int heka_bound_init(PyObject *module, heka_state *state);
 int heka_emitter_init(PyObject *module, heka_state *state);
+int heka_no_timer_init(PyObject *module, heka_state *state);
 int heka_client_init(PyObject *module, heka_state *state);
 
 #endif

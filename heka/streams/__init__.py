@@ -8,6 +8,7 @@ from heka.streams.base import Stream
 from heka.streams.dev import DebugCaptureStream, FormatterStream, StdOutStream
 from heka.streams.files import FileStream
 from heka.streams.logging import StdLibLoggingStream
+from heka.streams.null import NullStream
 from heka.streams.tcp import TcpStream
 from heka.streams.udp import UdpStream
 from heka.streams.unix import UnixStream
@@ -17,6 +18,7 @@ __all__ = [
     "DebugCaptureStream",
     "FileStream",
     "FormatterStream",
+    "NullStream",
     "StdLibLoggingStream",
     "StdOutStream",
     "Stream",

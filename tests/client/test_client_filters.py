@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 from client.messages import Kept, kept_by
+
+import heka
+from heka.client import HekaClient
 from heka.filters import (
     severity_max_provider,
     type_blacklist_provider,
     type_severity_max_provider,
     type_whitelist_provider,
 )
-
-import heka
-from heka.client import HekaClient
 
 
 class NeverBuilt(dict):

@@ -12,10 +12,10 @@ from unittest import mock
 
 import pytest
 from client.messages import Kept, kept_by, read
-from heka.encoders import JSONEncoder, NullEncoder, ProtobufEncoder
 
 import heka
 from heka.client import HekaClient
+from heka.encoders import JSONEncoder, NullEncoder, ProtobufEncoder
 
 
 class Broken(Kept):

@@ -28,6 +28,7 @@ INSTANCES: dict[str, Callable[[], Any]] = {
     "Field": lambda: heka.Field(1),
     "Frame": lambda: heka.StreamReader().feed(heka.pack())[0],
     "Message": heka.Message,
+    "NoTimer": _core.NoTimer,
     "SignerConfig": lambda: SIGNER,
     "Sink": lambda: _core.Sink(print),
     "StreamReader": heka.StreamReader,

@@ -1,0 +1,35 @@
+"""NullStream: takes everything, sends nothing, counts it."""
+
+from __future__ import annotations
+
+import pytest
+
+import heka
+from heka.client import HekaClient
+from heka.encoders import JSONEncoder
+from heka.streams import NullStream
+
+
+def test_every_message_is_counted_as_sent():
+    client = HekaClient(NullStream(), "tests")
+
+    assert client.heka("t") is True
+    assert client.stats() == {
+        "offered": 1,
+        "sent": 1,
+        "bytes": client.stream.stats()["bytes"],
+        "dropped": {},
+    }
+    assert client.stats()["bytes"] > 50
+
+
+def test_text_is_counted_too():
+    client = HekaClient(NullStream(), "tests", encoder=JSONEncoder)
+
+    assert client.heka("t") is True
+    assert client.stats()["sent"] == 1
+
+
+def test_bad_arguments_raise_as_with_any_stream():
+    with pytest.raises(heka.FieldError):
+        HekaClient(NullStream(), "tests").heka("t", fields={"a": None})
