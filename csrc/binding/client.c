@@ -35,8 +35,11 @@ emit(HekaClient *self, heka_emission *e)
 {
     uint8_t block[HEKA_BLOCK];
     hk_buffer out;
+    if (self->deliver == NULL && heka_emission_shorten(e) < 0) {
+        return -1;
+    }
     int result = heka_emission_encode(e, block, sizeof block, &out);
-    if (result == 0 && self->deliver != NULL) {
+    if (result == 0 && self->deliver != NULL && !e->too_large) {
         result = deliver_message(self, &out);
     } else if (result == 0 && self->sink != NULL) {
         PyObject *sink = Py_NewRef(self->sink);
@@ -96,7 +99,7 @@ client_send(PyObject *op, PyObject *message)
     uint8_t block[HEKA_BLOCK];
     hk_buffer out;
     heka_emission e = {.severity = 0};
-    const heka_overrides own = {NULL};
+    const heka_overrides own = {.logger = NULL};
     int sent = -1;
 
     if (Py_TYPE(message) != self->base.state->message_type) {

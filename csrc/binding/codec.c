@@ -55,6 +55,9 @@ heka_encode_words(heka_state *state, const heka_words *w, int32_t severity,
     }
     const hk_status status = hk_encode_head(out, &head);
     if (status != HK_OK) {
+        if (status == HK_ERR_TOO_BIG && policy->too_large != NULL) {
+            *policy->too_large = true;
+        }
         (void)heka_raise_status(state, status);
         return -1;
     }

@@ -25,6 +25,7 @@
 typedef struct {
     bool use_repr;     /* true: its repr is sent; false: FieldError */
     PyObject *convert; /* borrowed: called with such a value for one that has a type; or NULL */
+    bool *too_large;   /* borrowed: set when there was more than any message holds; or NULL */
 } heka_policy;
 
 /* Fields whose text came from the wire: what their own bytes hold may go back. */

@@ -54,6 +54,7 @@ heka_emission_begin(heka_emission *e, HekaSettings *settings, const heka_overrid
     e->owned[0] = Py_NewRef(given(own->signer) ? own->signer : settings->signer);
     e->owned[1] = Py_NewRef(given(own->logger) ? own->logger : settings->logger);
     e->owned[2] = Py_XNewRef(settings->convert);
+    e->policy.too_large = &e->too_large;
     e->words.logger = e->owned[1];
     if (heka_signer_borrow(e->state, e->owned[0], "signer", &e->signer) < 0) {
         return -1;
@@ -169,6 +170,47 @@ done:
 }
 
 int
+heka_emission_shorten(heka_emission *e)
+{
+    hk_text view;
+    size_t size;
+    size_t at;
+    PyObject *payload = e->words.payload;
+    /* A character has four bytes at the most: what is shorter can be encoded and cut then. */
+    if (HK_LIKELY(payload == NULL || !PyUnicode_Check(payload) ||
+                  PyUnicode_GET_LENGTH(payload) <= (Py_ssize_t)(HK_LENGTH_MAX / 8)) ||
+        e->oversize != HEKA_OVERSIZE_TRUNCATE) {
+        return 0;
+    }
+    if (e->policy.use_repr && make_writable(&payload, &e->owned[3]) < 0) {
+        return -1;
+    }
+    if (heka_text_borrow(payload, &view) < 0) {
+        return -1;
+    }
+    if (hk_utf8_measure(&view, HK_SURROGATES_REFUSED, &size, &at) != HK_OK) {
+        return 0; /* the encoder says what is wrong */
+    }
+    /* Still more characters than a message has bytes, so it is truncated for certain. */
+    Py_XSETREF(e->owned[3], PyUnicode_Substring(payload, 0, HK_MESSAGE_MAX + 1));
+    if (e->owned[3] == NULL) {
+        return -1;
+    }
+    e->words.payload = e->owned[3];
+    e->payload_size = size;
+    return 0;
+}
+
+/* Whether encoding failed for the size alone, and the policy is not to raise. */
+static HK_COLD bool
+is_dropped(const heka_emission *e)
+{
+    return e->too_large && e->oversize != HEKA_OVERSIZE_RAISE &&
+           PyErr_ExceptionMatches(e->state->EncodeError) &&
+           !PyErr_ExceptionMatches(e->state->FieldError);
+}
+
+int
 heka_emission_encode(heka_emission *e, uint8_t *block, size_t size, hk_buffer *out)
 {
     PyObject *made[3] = {NULL, NULL, NULL};
@@ -183,8 +225,16 @@ heka_emission_encode(heka_emission *e, uint8_t *block, size_t size, hk_buffer *o
          make_writable(&words->payload, &made[2]) < 0)) {
         goto done;
     }
-    if (heka_encode_words(e->state, words, e->severity, &e->policy, out, &start) < 0 ||
-        (e->label != NULL && append_label(e, start, out) < 0)) {
+    if (heka_encode_words(e->state, words, e->severity, &e->policy, out, &start) < 0) {
+        e->too_large = is_dropped(e);
+        if (e->too_large) {
+            PyErr_Clear();
+            result = 0;
+        }
+        goto done;
+    }
+    e->too_large = false; /* a repr stands in for what was */
+    if (e->label != NULL && append_label(e, start, out) < 0) {
         goto done;
     }
     result = heka_bound_append(e->state, start, out);
@@ -222,7 +272,7 @@ apply_oversize(const heka_emission *e, HekaSink *sink, hk_buffer *out, size_t li
         return -1;
     }
     if (e->oversize == HEKA_OVERSIZE_TRUNCATE) {
-        const int cut = heka_truncate(out, HK_FRAME_ROOM, limit);
+        const int cut = heka_truncate(out, HK_FRAME_ROOM, limit, e->payload_size);
         if (cut != 0) {
             return cut;
         }
@@ -250,6 +300,9 @@ heka_emission_send(heka_emission *e, HekaSink *sink, PyObject *capture, hk_buffe
     uint8_t *start = out->data + HK_FRAME_ROOM;
     const size_t limit = message_limit(sink, e->signer);
 
+    if (HK_UNLIKELY(e->too_large)) {
+        return sink == NULL ? 0 : heka_sink_drop(sink, "oversize");
+    }
     if (HK_UNLIKELY(out->len - HK_FRAME_ROOM > limit)) {
         const int go_on = apply_oversize(e, sink, out, limit);
         if (go_on != 1) {

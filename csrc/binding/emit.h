@@ -38,9 +38,11 @@ typedef struct {
     const hk_identity *signer; /* borrowed from owned, or NULL */
     heka_policy policy;
     heka_oversize oversize;
-    double timeout;     /* seconds */
-    PyObject *owned[3]; /* signer, logger, policy.convert: while the call runs, others may change
-                           the settings */
+    double timeout;      /* seconds */
+    PyObject *owned[4];  /* signer, logger, policy.convert: while the call runs, others may change
+                            the settings; and the beginning of a payload */
+    size_t payload_size; /* bytes of the payload before shorten(); 0: it is whole */
+    bool too_large;      /* more than any message holds, so nothing was encoded */
 } heka_emission;
 
 /* Reads the settings, the call's own before the others. 0, or -1 with TypeError or ValueError;
@@ -48,8 +50,13 @@ typedef struct {
 int heka_emission_begin(heka_emission *e, HekaSettings *settings, const heka_overrides *own);
 void heka_emission_end(heka_emission *e);
 
+/* Where the policy is to truncate: drops the part of a huge payload that no message could hold,
+ * before it is copied. For messages that send() gets as they are encoded. 0, or -1. */
+int heka_emission_shorten(heka_emission *e);
+
 /* Starts *out in block and appends the message, the context's fields behind its own. 0, or -1 with
- * an exception. *out is to be cleared in both cases. */
+ * an exception. *out is to be cleared in both cases. With e->too_large there is no message in it,
+ * and send() drops it. */
 int heka_emission_encode(heka_emission *e, uint8_t *block, size_t size, hk_buffer *out);
 
 /* Cuts what is too large, frames, signs and sends: 1 sent, 0 dropped and counted, -1 an exception.

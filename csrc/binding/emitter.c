@@ -125,6 +125,9 @@ emit(HekaEmitter *self, heka_emission *e, PyObject *to)
     hk_buffer out;
     int result = -1;
 
+    if (heka_emission_shorten(e) < 0) {
+        return -1;
+    }
     if (heka_emission_encode(e, block, sizeof block, &out) < 0) {
         goto done;
     }

@@ -65,7 +65,7 @@ rewrite(const hk_message *m, size_t keep, hk_slice mark, hk_buffer *out)
 }
 
 int
-heka_truncate(hk_buffer *out, size_t start, size_t limit)
+heka_truncate(hk_buffer *out, size_t start, size_t limit, size_t original)
 {
     hk_message m;
     hk_buffer mark;
@@ -80,7 +80,7 @@ heka_truncate(hk_buffer *out, size_t start, size_t limit)
         result = 0;
         goto done;
     }
-    if (append_mark(&mark, m.payload.len) != HK_OK) {
+    if (append_mark(&mark, original > 0 ? original : m.payload.len) != HK_OK) {
         PyErr_NoMemory();
         goto done;
     }

@@ -7,6 +7,9 @@ int
 heka_run_fail(heka_run *r, hk_status status)
 {
     r->endless |= status == HK_ERR_TOO_BIG;
+    if (status == HK_ERR_TOO_BIG && r->policy->too_large != NULL) {
+        *r->policy->too_large = true;
+    }
     (void)heka_raise_status(r->state, status);
     return -1;
 }

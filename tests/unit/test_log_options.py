@@ -359,6 +359,74 @@ def test_a_policy_that_does_not_exist(word):
             call()
 
 
+HUGE = 2**24 + 1  # bytes: more than any length on the wire may say
+
+
+def test_a_payload_beyond_16_mebibytes_is_cut_like_any_other(captured):
+    assert heka.log("t", payload="x" * HUGE) is True
+
+    assert captured[0].fields == {"heka.truncated": [HUGE]}
+    assert len(captured[0].encode()) == MAX
+
+
+@pytest.mark.parametrize("text", ["é", "€", "😀"])
+def test_its_size_is_that_in_bytes(captured, text):
+    assert heka.log("t", payload=text * HUGE) is True
+
+    assert captured[0].fields == {"heka.truncated": [HUGE * len(text.encode())]}
+    assert set(captured[0].payload) == {text}
+    assert MAX - 4 < len(captured[0].encode()) <= MAX
+
+
+def test_it_is_looked_at_to_its_end(captured):
+    payload = "x" * HUGE + "\ud800"
+
+    with pytest.raises(heka.EncodeError, match=r"payload holds the lone surrogate U\+D800"):
+        heka.log("t", payload=payload)
+    assert heka.log("t", payload=payload, bad_values="repr") is True
+    assert captured[0].fields == {"heka.truncated": [HUGE + len("\\ud800")]}
+
+
+@pytest.mark.parametrize("oversize", ["truncate", "drop"])
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"type": "counter", "payload": "1" * HUGE},
+        {"type": "1" * HUGE},
+        {"fields": {"k": "x" * HUGE}},
+        {"fields": {"k": b"x" * HUGE}},
+        {"fields": {"k": ["x" * 2**20] * 17}},
+        {"fields": {"k": Index(1), "x" * HUGE: 1}},
+        {"fields": {"x" * HUGE: {"y": 1}}},
+    ],
+    ids=["payload-of-a-counter", "type", "str", "bytes", "list", "name", "outer-name"],
+)
+def test_what_else_is_beyond_16_mebibytes_is_dropped_and_counted(message, oversize):
+    stream = Stream()
+    before = dropped("oversize")
+
+    assert heka.log(**{"type": "t", **message}, to=stream, oversize=oversize) is False
+
+    assert (stream.frames, dropped("oversize")) == ([], before + 1)
+
+
+def test_raise_raises_beyond_16_mebibytes_too(captured):
+    for message in ({"payload": "x" * HUGE}, {"fields": {"k": "x" * HUGE}}):
+        with pytest.raises(heka.EncodeError, match=r"more than 16777216 bytes; .* at most 65536"):
+            heka.log("t", **message, oversize="raise")
+
+
+def test_a_huge_field_does_not_hide_a_wrong_one(captured):
+    with pytest.raises(heka.FieldError, match="field 'bad'"):
+        heka.log("t", fields={"bad": None, "k": "x" * HUGE})
+
+
+def test_with_repr_a_huge_value_costs_itself_only(captured):
+    assert heka.log("t", fields={"a": 1, "k": "x" * HUGE}, bad_values="repr") is True
+
+    assert captured[0].fields == {"a": [1], "k": ["'" + "x" * 1020 + "..."]}
+
+
 # ---- timeout ----------------------------------------------------------------------------------
 
 
