@@ -101,7 +101,10 @@ def _numeric(host: str, port: int) -> Endpoint | None:
 
 
 def _ask(host: str, port: int, family: int, flags: int) -> list[Endpoint]:
-    infos = socket.getaddrinfo(host, port, _FAMILIES[family], socket.SOCK_STREAM, 0, flags)
+    # As bytes, since a str loads the IDNA codec, whatever is in it: a fork meanwhile leaves the lock
+    # of that import locked for ever in the child.
+    name = host.encode("ascii" if host.isascii() else "idna")
+    infos = socket.getaddrinfo(name, port, _FAMILIES[family], socket.SOCK_STREAM, 0, flags)
     return list(dict.fromkeys((info[0], info[4]) for info in infos))
 
 

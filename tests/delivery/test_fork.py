@@ -15,6 +15,8 @@ CHILD = """
         pid = os.fork()
         if pid:
             return pid
+        faulthandler.register(signal.SIGALRM, chain=True)  # the parent's timer is not the child's
+        signal.alarm(15)
         try:
             work()
         except BaseException:

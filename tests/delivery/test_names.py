@@ -287,6 +287,26 @@ def test_a_child_asks_for_itself_while_its_parent_waits(ask, peer):
     assert ask.names == ["both.test"] * 2
 
 
+def test_no_module_is_loaded_by_a_call(ask):
+    """A fork would leave the lock of an import that is under way locked for ever in the child."""
+    done = ask(
+        """
+        before = set(sys.modules)
+        for to in sys.argv[1:]:
+            heka.log("t", to=to, timeout=20)
+        heka.stats()
+        heka.flush()
+        tell(loaded=sorted(set(sys.modules) - before), **dropped())
+        """,
+        *("udp://a.test:9", "tcp://a.test:9", "tcp://localhost:9", "tcp://[::1]:9"),
+        *("unix:///none", "unixgram:///none", "file:///none/none", "file:///dev/null"),
+        SHIM_ABSENT="1",
+    )
+
+    assert done.facts["loaded"] == []
+    assert done.facts["unresolved"] == 2
+
+
 @pytest.mark.parametrize(
     "host",
     [
