@@ -270,8 +270,13 @@ is_disabled(HekaClient *self, PyObject *name)
     if (HK_LIKELY(PySet_GET_SIZE(self->disabled) == 0)) {
         return 0;
     }
-    const int all = PySet_Contains(self->disabled, self->base.state->every);
-    return all != 0 ? all : PySet_Contains(self->disabled, name);
+    PyObject *disabled = Py_NewRef(self->disabled); /* the name may have a __hash__ of its own */
+    int found = PySet_Contains(disabled, self->base.state->every);
+    if (found == 0) {
+        found = PySet_Contains(disabled, name);
+    }
+    Py_DECREF(disabled);
+    return found;
 }
 
 static PyObject *

@@ -52,6 +52,31 @@ ask(HekaClient *self, PyObject *type, int32_t severity)
     return result;
 }
 
+/* Whether a set holds the text, which may have a __hash__ of its own, that may make another plan.
+ */
+static int
+holds(PyObject *set, PyObject *text)
+{
+    PyObject *own = Py_NewRef(set);
+    const int found = PySet_Contains(own, text);
+    Py_DECREF(own);
+    return found;
+}
+
+/* Whether the type may be sent with that severity. */
+static int
+is_within(PyObject *levels, PyObject *type, int32_t severity)
+{
+    PyObject *own = Py_NewRef(levels);
+    PyObject *level = PyDict_GetItemWithError(own, type); /* borrowed */
+    int result = level == NULL && PyErr_Occurred() ? -1 : 1;
+    if (level != NULL) {
+        result = severity <= PyLong_AsLong(level); /* an int32: _set_plan has seen to that */
+    }
+    Py_DECREF(own);
+    return result;
+}
+
 int
 heka_client_admits(HekaClient *self, PyObject *type, int32_t severity)
 {
@@ -65,20 +90,14 @@ heka_client_admits(HekaClient *self, PyObject *type, int32_t severity)
     if (!PyUnicode_Check(type)) {
         return 1; /* the encoder says what is wrong with it */
     }
-    if (self->blocked != NULL && (found = PySet_Contains(self->blocked, type)) != 0) {
+    if (self->blocked != NULL && (found = holds(self->blocked, type)) != 0) {
         return found < 0 ? -1 : 0;
     }
-    if (self->allowed != NULL && (found = PySet_Contains(self->allowed, type)) <= 0) {
+    if (self->allowed != NULL && (found = holds(self->allowed, type)) <= 0) {
         return found;
     }
-    if (self->levels != NULL) {
-        PyObject *level = PyDict_GetItemWithError(self->levels, type);
-        if (level == NULL && PyErr_Occurred()) {
-            return -1;
-        }
-        if (level != NULL && severity > PyLong_AsLong(level)) {
-            return PyErr_Occurred() ? -1 : 0;
-        }
+    if (self->levels != NULL && (found = is_within(self->levels, type, severity)) <= 0) {
+        return found;
     }
     return HK_LIKELY(self->asked == NULL) ? 1 : ask(self, type, severity);
 }

@@ -187,3 +187,22 @@ def test_message_too_large_is_cut_behind_filters_too():
 
     (message,) = kept_by(client).messages
     assert message.fields["heka.truncated"] == [70_000]
+
+
+def test_type_whose_hash_makes_another_plan():
+    """Code of the user's may run in the middle of a look-up; the set being read stays alive."""
+
+    class Plotting(str):
+        def __hash__(self):
+            client.filters[:] = [type_blacklist_provider(types=["other"])]
+            client.admits("t", 0)
+            return super().__hash__()
+
+    client = client_with(
+        type_blacklist_provider(types=["bad"]),
+        type_whitelist_provider(types=["good"]),
+        type_severity_max_provider(types={"good": {"severity": 3}}),
+    )
+
+    assert client.admits(Plotting("bad"), 0) in {True, False}
+    assert client.heka(Plotting("good")) is True
