@@ -49,8 +49,13 @@ class HekaConnection:
 
         Raises:
             ConfigError: *address* is no socket address, or cannot carry a signature.
+            TypeError: *signer_config* is none.
             OSError: It does not resolve, or does not take the connection.
         """
+        if signer_config is not None and not isinstance(signer_config, SignerConfig):
+            raise TypeError(
+                f"signer_config must be SignerConfig or None, not {type(signer_config).__name__}"
+            )
         self.address = address
         self.signer_config = signer_config
         self._address: Address = parse(address)

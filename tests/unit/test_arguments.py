@@ -309,8 +309,15 @@ def test_there_is_no_room_for_other_attributes(name):
 
 
 @pytest.mark.parametrize("function", [heka.configure, heka.stats, heka.flush, heka.HekaConnection])
-def test_python_s_own_functions(function):
+def test_functions_of_python(function):
     with pytest.raises(TypeError, match="positional argument"):
         function(*[1] * 20)
     with pytest.raises(TypeError, match="unexpected keyword argument 'zzz'"):
         function(zzz=1)
+
+
+@pytest.mark.parametrize("value", ["ops", ("ops", 1, "key", "sha1"), SIGNER.sign])
+def test_a_connection_s_signer_is_one(value):
+    """Said at once, not with the first message."""
+    with pytest.raises(TypeError, match="signer_config must be SignerConfig or None, not"):
+        heka.HekaConnection("localhost:5565", value, lazy=True)

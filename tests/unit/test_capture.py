@@ -179,8 +179,7 @@ def test_third_without_it():
 def test_pytest_finds_the_fixture_by_itself(pytester, monkeypatch):
     """In a process of its own: the entry point is all that leads there."""
     pytester.makepyfile(PASSING)
-    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "")
-    monkeypatch.delenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD")
+    monkeypatch.delenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", raising=False)
 
     result = pytester.runpytest_subprocess("-p", "no:cacheprovider")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
@@ -131,14 +132,14 @@ def test_pack_takes_what_fits_exactly(signer):
         {"payload": "x" * (2**24 + 1)},
         {"fields": {"k": "x" * (2**24 + 1)}},
         {"fields": {"k": b"x" * (2**24 + 1)}},
-        {"fields": {"k": (i for i in range(2**63))}},
+        {"fields": {"k": itertools.repeat("x" * 1000)}},
         {"fields": {"x" * (2**24 + 1): 1}},
         {"fields": {"x" * (2**24 + 1): {"y": 1}}},
     ],
-    ids=["payload", "str", "bytes", "endless-generator", "name", "outer-name"],
+    ids=["payload", "str", "bytes", "endless-iterator", "name", "outer-name"],
 )
 def test_far_more_than_fits_ends_soon(arguments):
-    """An endless generator must not eat the machine."""
+    """An endless iterator must not eat the machine."""
     with pytest.raises(heka.EncodeError, match=r"more than 16777216 bytes; .* at most 65536"):
         heka.pack(**arguments)
 
