@@ -1,0 +1,437 @@
+"""HekaHandler where something goes wrong: loops, errors, threads. Nothing reaches the program."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import logging.handlers
+import queue
+import signal
+import threading
+
+import pytest
+from client.messages import Kept, kept_by, read
+
+from heka._core import Sink
+from heka.client import HekaClient
+from heka.encoders import NullEncoder, ProtobufEncoder, StdlibPayloadEncoder
+from heka.logging import HekaHandler
+from heka.streams import StdLibLoggingStream
+
+
+@pytest.fixture
+def client():
+    return HekaClient(Kept(), "tests")
+
+
+@pytest.fixture
+def handler(client):
+    return HekaHandler(client)
+
+
+@pytest.fixture
+def logger(handler):
+    made = logging.Logger("app.part")
+    made.addHandler(handler)
+    return made
+
+
+@pytest.fixture(autouse=True)
+def as_in_production(monkeypatch):
+    """Pytest sets this to False, so that its own handler may raise."""
+    monkeypatch.setattr(logging, "raiseExceptions", True)
+
+
+def payloads(client):
+    return [message.payload for message in kept_by(client).messages]
+
+
+# ---- loops ---------------------------------------------------------------------------------------
+
+
+class LoggingStream(Kept):
+    """A stream that logs what it gets, where the handler hears it."""
+
+    def __init__(self, logger):
+        super().__init__()
+        self.logger = logger
+
+    def write(self, data):
+        super().write(data)
+        self.logger.info("wrote %d bytes", len(data))
+
+
+def test_stream_that_logs_ends_in_no_loop(logger, handler, client):
+    client.stream = LoggingStream(logger)
+    logger.info("x")
+
+    assert payloads(client) == ["x"]
+    assert client.stats()["dropped"] == {"reentrant": 1}
+
+
+@pytest.fixture
+def known():
+    """A logger that logging knows by name, for streams that ask for it."""
+    made = logging.getLogger("heka.test.loop")
+    made.propagate = False
+    made.setLevel(logging.DEBUG)
+    yield made
+    made.handlers.clear()
+    made.propagate = True
+
+
+@pytest.mark.parametrize("encoder", [StdlibPayloadEncoder, NullEncoder, ProtobufEncoder])
+def test_stdlib_stream_behind_the_handler_ends_in_no_loop(known, encoder):
+    """Each record comes back once, and is refused."""
+    client = HekaClient(StdLibLoggingStream(known.name), "tests", encoder=encoder)
+    handler = HekaHandler(client)
+    seen = []
+    known.addHandler(handler)
+    known.addFilter(lambda record: seen.append(record.getMessage()) or True)
+    known.info("x")
+
+    assert len(seen) == 2
+    assert handler.stats() == {"reentrant": 1}
+
+
+def test_stdlib_stream_behind_a_queue_ends_in_no_loop(known):
+    """There another thread brings the record back; it is known by its mark."""
+    client = HekaClient(StdLibLoggingStream(known.name), "tests", encoder=NullEncoder)
+    handler = HekaHandler(client)
+    records = queue.SimpleQueue()
+    known.addHandler(logging.handlers.QueueHandler(records))
+    listener = logging.handlers.QueueListener(records, handler)
+    known.info("x")
+    for _ in range(2):  # the record, and what came back of it
+        listener.handle(records.get(timeout=30))
+
+    assert records.empty()
+    assert handler.stats() == {"reentrant": 1}
+
+
+def test_what_another_client_logs_is_sent_on(known, client):
+    """Where the way ends elsewhere, it is no loop; nor is the mark a field."""
+    known.addHandler(HekaHandler(client))
+    HekaClient(StdLibLoggingStream(known.name), "other", encoder=NullEncoder).info("x")
+
+    (message,) = kept_by(client).messages
+    assert (message.payload, message.fields) == ("x", {"loglevel": [20]})
+
+
+def test_two_handlers_that_feed_each_other_end_in_no_loop(logger, handler, client):
+    """Each record goes once through the other handler, and not back."""
+    other = logging.Logger("other")
+    clients = client, HekaClient(LoggingStream(logger), "other")
+    other.addHandler(HekaHandler(clients[1]))
+    client.stream = LoggingStream(other)
+    logger.info("x")
+
+    assert [len(kept_by(one).messages) for one in clients] == [1, 1]
+    assert client.stats()["dropped"] == {"reentrant": 1}
+
+
+def test_filter_that_logs_ends_in_no_loop(logger, handler, client):
+    def log(message):
+        logger.debug("filtering")
+        return True
+
+    client.filters.append(log)
+    logger.info("x")
+
+    assert payloads(client) == ["x"]
+    assert handler.stats() == {"reentrant": 1}
+
+
+def test_record_logged_by_an_argument_is_sent_before_its_own(logger, client):
+    """An object may log while it is formatted, as those that load from a database do."""
+
+    class Loaded:
+        def __str__(self):
+            logger.debug("loading")
+            return "loaded"
+
+    logger.info("is %s", Loaded())
+
+    assert payloads(client) == ["loading", "is loaded"]
+
+
+def test_argument_that_logs_itself_comes_to_an_end(logger, handler, client):
+    class Mirror:
+        def __str__(self):
+            logger.info("left %s", self)
+            logger.info("right %s", self)
+            return "mirror"
+
+    logger.info("in the %s", Mirror())
+
+    assert payloads(client)[-1] == "in the mirror"
+    assert len(payloads(client)) == 7
+    assert handler.stats() == {"reentrant": 8}
+
+
+def test_task_started_by_a_stream_may_log(logger, handler, client):
+    """Only what is logged during the write is refused, not what comes of it."""
+
+    class Spawning(Kept):
+        def write(self, data):
+            super().write(data)
+            if len(self.written) == 1:
+                tasks.append(asyncio.get_running_loop().create_task(report()))
+
+    async def report():
+        logger.info("later")
+
+    async def main():
+        logger.info("x")
+        await asyncio.gather(*tasks)
+
+    tasks = []
+    client.stream = Spawning()
+    asyncio.run(main())
+
+    assert payloads(client) == ["x", "later"]
+    assert handler.stats() == {}
+
+
+def test_record_of_a_signal_in_the_middle_of_sending_is_sent(logger, handler, client):
+    """The signal is handled by the thread that sends; what it logs is nobody's loop."""
+
+    def deliver(frame, written, timeout, ticket):
+        frames.append(frame)
+        if len(frames) == 1:
+            signal.raise_signal(signal.SIGUSR1)
+        return True
+
+    frames = []
+    client.sink = Sink(deliver)
+    before = signal.signal(signal.SIGUSR1, lambda number, frame: logger.info("signal"))
+    try:
+        logger.info("x")
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+    assert [message.payload for message in read(frames)] == ["x", "signal"]
+    assert handler.stats() == {}
+
+
+# ---- errors --------------------------------------------------------------------------------------
+
+
+class Broken:
+    def __str__(self):
+        raise RuntimeError("no")
+
+    __repr__ = __str__
+
+
+@pytest.mark.parametrize(
+    ("text", "args", "payload"),
+    [
+        pytest.param("%d items", ("many",), "%d items ('many',)", id="wrong-type"),
+        pytest.param("%s", (1, 2), "%s (1, 2)", id="too-many"),
+        pytest.param("%s %s", (1,), "%s %s (1,)", id="too-few"),
+        pytest.param("%(a)s", ({"b": 1},), "%(a)s {'b': 1}", id="missing-key"),
+        pytest.param("50%!", (1,), "50%! (1,)", id="no-format"),
+        pytest.param("%s", (Broken(),), "%s", id="argument-without-text"),
+        pytest.param(Broken(), (), "<Broken object, str() failed> ()", id="message-without-text"),
+    ],
+)
+def test_record_that_cannot_be_formatted_is_sent_as_far_as_it_goes(
+    logger, handler, client, text, args, payload, capsys
+):
+    logger.error(text, *args, extra={"a": 1})
+
+    (message,) = kept_by(client).messages
+    assert (message.payload, message.severity) == (payload, 3)
+    assert message.fields == {"loglevel": [40], "a": [1]}
+    assert handler.stats() == {"altered": 1}
+    assert capsys.readouterr().err.startswith("heka: HekaHandler: a record of logger 'app.part'")
+
+
+def test_traceback_of_a_record_that_cannot_be_formatted_is_sent(logger, client):
+    try:
+        raise LookupError("no such thing")
+    except LookupError:
+        logger.exception("%d", "x")
+
+    (payload,) = payloads(client)
+    assert payload.startswith("%d ('x',) \nTraceback")
+    assert payload.endswith("LookupError: no such thing")
+
+
+def test_formatter_that_fails_is_done_without(logger, handler, client):
+    """A field of the formatter's that this record has not costs the format, not the record."""
+    handler.setFormatter(logging.Formatter("%(tenant)s %(message)s"))
+    logger.info("x %d", 1)
+
+    assert payloads(client) == ["x 1"]
+    assert handler.stats() == {"altered": 1}
+
+
+def test_error_is_said_once_and_names_the_place(logger, capsys):
+    for _ in range(3):
+        logger.info("%d", "x")
+
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"made at {__file__}:" in line
+    assert "TypeError: %d format" in line
+
+
+def test_raise_exceptions_false_is_silent(logger, client, monkeypatch, capsys):
+    monkeypatch.setattr(logging, "raiseExceptions", False)
+    logger.info("%d", "x")
+
+    assert payloads(client) == ["%d ('x',)"]
+    assert capsys.readouterr().err == ""
+
+
+def test_handle_error_of_a_subclass_is_called_with_the_record(client):
+    class Strict(HekaHandler):
+        def handleError(self, record):
+            seen.append(record)
+
+    seen = []
+    handler = Strict(client)
+    record = logging.makeLogRecord({"msg": "%d", "args": ("x",)})
+    handler.handle(record)
+
+    assert seen == [record]
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        pytest.param({"created": None}, id="time-none"),
+        pytest.param({"created": float("nan")}, id="time-nan"),
+        pytest.param({"created": "yesterday"}, id="time-text"),
+        pytest.param({"levelno": None}, id="level-none"),
+        pytest.param({"levelno": []}, id="level-list"),
+        pytest.param({"levelno": "INFO"}, id="level-text"),
+        pytest.param({"exc_info": True}, id="exc-info-is-no-tuple"),
+    ],
+)
+def test_record_with_an_odd_attribute_is_sent(handler, client, attributes):
+    """What makeLogRecord() takes from the network may be anything."""
+    handler.handle(logging.makeLogRecord({"msg": "x", "levelno": 20, **attributes}))
+
+    (payload,) = payloads(client)
+    assert payload.startswith("x")
+
+
+def test_record_with_an_odd_attribute_is_filtered_too(handler, client):
+    """The filters have looked at nothing yet when its first try fails."""
+    client.filters.append(lambda message: True)
+    handler.handle(logging.makeLogRecord({"msg": "x", "levelno": 20, "created": "?"}))
+
+    assert payloads(client) == ["x"]
+    assert handler.stats() == {"altered": 1}
+
+
+def test_name_that_is_no_text_is_sent():
+    client = HekaClient(Kept(), "")
+    HekaHandler(client).handle(logging.makeLogRecord({"msg": "x", "name": 5}))
+
+    (message,) = kept_by(client).messages
+    assert message.logger == "5"
+
+
+def test_client_that_raises_costs_the_record_only(logger, handler, client, capsys):
+    client.oversize = "raise"
+    logger.info("x" * 70_000)
+    logger.info("next")
+
+    assert payloads(client) == ["next"]
+    assert handler.stats() == {"altered": 1, "error": 1}
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_error_of_the_stream_is_the_clients_to_count(logger, handler, client):
+    class Failing:
+        def write(self, data):
+            raise OSError("disk full")
+
+    client.stream = Failing()
+    logger.info("x")
+
+    assert client.stats()["dropped"] == {"error": 1}
+    assert handler.stats() == {}
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit])
+def test_end_of_the_program_is_not_held_up(logger, client, stop):
+    """And a record that comes after it, in the same thread, is sent."""
+
+    class Stopping:
+        def __str__(self):
+            raise stop
+
+    with pytest.raises(stop):
+        logger.info("%s", Stopping())
+    logger.info("next")
+
+    assert payloads(client) == ["next"]
+
+
+def test_error_while_flushing_stays_in_the_handler(client, capsys):
+    class Odd(HekaClient):
+        def flush(self, timeout=1.0):
+            raise RuntimeError("no")
+
+    HekaHandler(Odd(Kept(), "tests")).flush()
+
+    assert "flush: RuntimeError: no" in capsys.readouterr().err
+
+
+# ---- threads -------------------------------------------------------------------------------------
+
+
+def test_records_of_many_threads_all_arrive(logger, handler, client):
+    def work(number):
+        for turn in range(200):
+            logger.info("%d", turn, extra={"thread_number": number})
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    got = [(m.fields["thread_number"][0], int(m.payload)) for m in kept_by(client).messages]
+    assert sorted(got) == [(number, turn) for number in range(4) for turn in range(200)]
+    assert handler.stats() == {}
+
+
+def test_no_lock_is_waited_for(logger, handler, client):
+    """A thread that holds the handler's lock, or died with it in a fork, stops nobody."""
+    handler.acquire()
+    try:
+        thread = threading.Thread(target=logger.info, args=("x",))
+        thread.start()
+        thread.join(30)
+    finally:
+        handler.release()
+
+    assert payloads(client) == ["x"]
+
+
+def test_threads_do_not_refuse_each_others_records(logger, handler, client):
+    """One thread is inside the stream's write while another one logs."""
+    inside, go_on = threading.Event(), threading.Event()
+
+    class Slow(Kept):
+        def write(self, data):
+            if threading.current_thread() is thread:
+                inside.set()
+                go_on.wait(30)
+            super().write(data)
+
+    client.stream = Slow()
+    thread = threading.Thread(target=logger.info, args=("slow",))
+    thread.start()
+    assert inside.wait(30)
+    logger.info("quick")
+    go_on.set()
+    thread.join(30)
+
+    assert payloads(client) == ["quick", "slow"]
+    assert handler.stats() == {}
