@@ -1,0 +1,6 @@
+"""Decorators that time and count calls: ``@timeit``, ``@incr_count``, and the base of others."""
+
+from heka.decorators.base import HekaDecorator
+from heka.decorators.stats import incr_count, timeit
+
+__all__ = ["HekaDecorator", "incr_count", "timeit"]

@@ -1,0 +1,222 @@
+"""``@timeit`` and ``@incr_count``: how long calls take, and how many there are.
+
+What goes wrong in telling stays in here: a function's caller gets what the function returns, or
+raises, and nothing else. Wrong arguments of a decorator raise where it stands.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import AsyncGenerator, Coroutine, Generator, Mapping
+from random import Random
+from time import perf_counter_ns
+from typing import Any
+
+from heka.client import HekaClient
+from heka.decorators.base import HekaDecorator, Kind
+from heka.message import pack
+
+__all__ = ["incr_count", "timeit"]
+
+#: Ours, so that the program's own sequence of random numbers stays what it was.
+_random = Random()
+
+
+def _timer(
+    name: Any = None, logger: Any = None, severity: Any = None, fields: Any = None, rate: Any = 1.0
+) -> None: ...
+
+
+def _counter(
+    name: Any = None,
+    count: Any = 1,
+    logger: Any = None,
+    severity: Any = None,
+    fields: Any = None,
+    rate: Any = 1.0,
+) -> None: ...
+
+
+class _Measure(HekaDecorator):
+    """What both have in common: arguments that are read once."""
+
+    _takes: inspect.Signature
+
+    def __init__(
+        self,
+        *args: Any,
+        client: HekaClient | None = None,
+        client_name: str = "",
+        **kwargs: Any,
+    ) -> None:
+        self._call: tuple[Any, ...] = ()
+        self._rate = 1.0
+        super().__init__(*args, client=client, client_name=client_name, **kwargs)
+        if self._fn is None:
+            self._read()
+
+    def set_fn(self, fn: Any) -> None:
+        """Decorate *fn*; without a name, messages have that of the function."""
+        name, *rest = self._read()
+        super().set_fn(fn)
+        self._call = (self._fn_fq_name if name is None else name, *rest)
+        self._rate = rest[-1]
+
+    def _read(self) -> tuple[Any, ...]:
+        """Return the arguments in the order of the client's method.
+
+        Raises:
+            TypeError: One that the client's method would refuse too.
+        """
+        try:
+            bound = self._takes.bind(*self.args, **self.kwargs)
+            bound.apply_defaults()
+            given = bound.arguments
+            for name in ("name", "logger"):
+                if not isinstance(given[name], str | None):
+                    raise TypeError(f"{name} must be str, not {type(given[name]).__name__}")
+            if not isinstance(given["fields"], Mapping | None):
+                kind = type(given["fields"]).__name__
+                raise TypeError(f"fields must be a mapping, not {kind}")
+            if given["severity"] is not None:
+                pack(severity=given["severity"])
+            given["rate"] = 1.0 if given["rate"] is None else float(given["rate"])
+        except (TypeError, ValueError) as error:
+            raise TypeError(f"{self.decorator_name}: {error}") from None
+        return tuple(given.values())
+
+
+class timeit(_Measure):
+    """Send a 'timer' message for each call: how many milliseconds it took.
+
+    Coroutines and generators are timed from their first step to their end, whatever happens between
+    the steps included.
+
+    Args:
+        name: Of the timer; by default ``module.function``.
+        logger, severity: By default the client's.
+        fields: Mapping of further fields.
+        rate: The share of calls that is timed; each call is decided for itself.
+        client, client_name: As of ``HekaDecorator``.
+    """
+
+    _takes = inspect.signature(_timer)
+
+    def predicate(self) -> bool:
+        """Say whether this timer runs: the client may have disabled it, by either of its names."""
+        client = self.client
+        disabled = client._disabled_timers if client is not None else ()
+        return not disabled or not (
+            "*" in disabled
+            or self._call[0] in disabled
+            or getattr(self._fn, "__name__", None) in disabled
+        )
+
+    def heka_call(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the function and tell how long it took."""
+        if self._in_pieces:
+            return self._in_steps(self._fn(*args, **kwargs))
+        start = self._start()
+        try:
+            return self._fn(*args, **kwargs)
+        finally:
+            self._stop(start)
+
+    def _start(self) -> int:
+        """Return the time in ns, -1 when this call is left out."""
+        left_out = self._rate < 1.0 and _random.random() >= self._rate
+        return -1 if left_out else perf_counter_ns()
+
+    def _stop(self, start: int) -> None:
+        """Send the ms since *start*."""
+        if start < 0:
+            return
+        elapsed = round((perf_counter_ns() - start) / 1_000_000)
+        try:
+            client = self.client
+            if client is not None:
+                name, logger, severity, fields, rate = self._call
+                client.timer_send(name, elapsed, logger, severity, fields, rate, bad_values="repr")
+        except Exception as error:
+            self._report(error)
+
+    def _in_steps(self, running: Any) -> Any:
+        """Return what takes the steps of *running*, a coroutine or generator, and times them."""
+        if self._kind is Kind.COROUTINE:
+            return self._renamed(self._awaited(running))
+        if self._kind is Kind.GENERATOR:
+            return self._renamed(self._yielded(running))
+        return self._renamed(self._yielded_asynchronously(running))
+
+    async def _awaited(self, running: Coroutine[Any, Any, Any]) -> Any:
+        start = self._start()
+        try:
+            return await running
+        finally:
+            self._stop(start)
+
+    def _yielded(self, running: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
+        start = self._start()
+        try:
+            return (yield from running)
+        finally:
+            self._stop(start)
+
+    async def _yielded_asynchronously(
+        self, running: AsyncGenerator[Any, Any]
+    ) -> AsyncGenerator[Any, Any]:
+        start = self._start()
+        try:
+            item = await running.__anext__()
+            while True:
+                try:
+                    sent = yield item
+                except BaseException as thrown:  # GeneratorExit too, when it is closed
+                    item = await running.athrow(thrown)
+                else:
+                    item = await running.asend(sent)
+        except StopAsyncIteration:
+            return
+        finally:
+            self._stop(start)
+
+
+class incr_count(_Measure):
+    """Send a 'counter' message for each call, when it has returned or raised.
+
+    A coroutine is counted when it has ended, a generator function when it is called.
+
+    Args:
+        name: Of the counter; by default ``module.function``.
+        count: What a call adds.
+        logger, severity: By default the client's.
+        fields: Mapping of further fields.
+        rate: The share of calls that is told; receivers divide by it.
+        client, client_name: As of ``HekaDecorator``.
+    """
+
+    _takes = inspect.signature(_counter)
+
+    def heka_call(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the function and count that."""
+        if self._in_pieces and self._kind is Kind.COROUTINE:
+            return self._renamed(self._awaited(self._fn(*args, **kwargs)))
+        try:
+            return self._fn(*args, **kwargs)
+        finally:
+            self._count()
+
+    async def _awaited(self, running: Coroutine[Any, Any, Any]) -> Any:
+        try:
+            return await running
+        finally:
+            self._count()
+
+    def _count(self) -> None:
+        try:
+            client = self.client
+            if client is not None:
+                name, count, logger, severity, fields, rate = self._call
+                client.incr(name, count, logger, severity, fields, rate, bad_values="repr")
+        except Exception as error:
+            self._report(error)
