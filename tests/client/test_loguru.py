@@ -1,0 +1,147 @@
+"""loguru itself in front of HekaSink, and of HekaHandler."""
+
+from __future__ import annotations
+
+import copy
+import sys
+import threading
+
+import pytest
+from client.messages import Kept, kept_by
+from loguru import logger as shared
+
+from heka.client import HekaClient
+from heka.integrations.loguru import HekaSink
+from heka.logging import HekaHandler
+
+
+@pytest.fixture
+def client():
+    return HekaClient(Kept(), "tests")
+
+
+@pytest.fixture
+def logger():
+    """A logger of the test's own; loguru has one for all, which prints to stderr."""
+    shared.remove()
+    made = copy.deepcopy(shared)
+    yield made
+    made.remove()
+    shared.add(sys.stderr)
+
+
+def sent(client):
+    (message,) = kept_by(client).messages
+    return message
+
+
+def test_message_has_its_text_and_what_was_bound(logger, client):
+    logger.add(HekaSink(client))
+    logger.bind(user="ann").warning("login of {} failed", "ann", attempts=3)
+
+    message = sent(client)
+    assert (message.type, message.logger, message.severity) == ("oldstyle", "tests", 4)
+    assert message.payload == "login of ann failed"
+    assert message.fields == {"loglevel": [30], "user": ["ann"], "attempts": [3]}
+
+
+@pytest.mark.parametrize(
+    ("level", "severity"),
+    [
+        ("TRACE", 7),
+        ("DEBUG", 7),
+        ("INFO", 6),
+        ("SUCCESS", 5),
+        ("WARNING", 4),
+        ("ERROR", 3),
+        ("CRITICAL", 2),
+    ],
+)
+def test_level_becomes_the_nearest_severity(logger, client, level, severity):
+    logger.add(HekaSink(client), level=0)
+    logger.log(level, "x")
+
+    assert sent(client).severity == severity
+
+
+def test_traceback_follows_the_text(logger, client):
+    logger.add(HekaSink(client))
+    try:
+        raise LookupError("no such thing")
+    except LookupError:
+        logger.exception("went wrong")
+
+    message = sent(client)
+    assert message.payload.startswith("went wrong\nTraceback (most recent call last):")
+    assert message.payload.endswith("LookupError: no such thing")
+
+
+def test_source_is_sent_on_request(logger, client):
+    logger.add(HekaSink(client, fields=["name", "function", "line", "nonsense"]))
+    logger.info("x")
+
+    fields = sent(client).fields
+    assert fields["name"] == [__name__]
+    assert fields["function"] == ["test_source_is_sent_on_request"]
+    assert fields["line"].value_type == type(fields["line"]).INTEGER
+    assert "nonsense" not in fields
+
+
+def test_time_is_the_records(logger, client):
+    times = []
+    logger.add(lambda message: times.append(message.record["time"]))
+    logger.add(HekaSink(client))
+    logger.info("x")
+
+    whole, ns = divmod(sent(client).timestamp, 1_000_000_000)
+    assert (whole, ns // 1000) == (int(times[0].timestamp()), times[0].microsecond)
+
+
+def test_module_stands_in_for_the_clients_logger(logger):
+    client = HekaClient(Kept(), "")
+    logger.add(HekaSink(client))
+    logger.info("x")
+
+    assert sent(client).logger == __name__
+
+
+def test_value_without_a_type_is_sent_as_its_repr(logger, client):
+    logger.add(HekaSink(client))
+    logger.bind(a=None, b=1).info("x")
+
+    assert sent(client).fields == {"loglevel": [20], "a": ["None"], "b": [1]}
+
+
+def test_queue_of_loguru_carries_it(logger):
+    """With enqueue=True a thread of loguru's sends."""
+    sender = []
+    client = HekaClient(Kept(), "tests")
+    client.filters.append(lambda message: sender.append(threading.get_ident()) or True)
+    logger.add(HekaSink(client), enqueue=True)
+    logger.info("x")
+    logger.complete()
+
+    assert sent(client).payload == "x"
+    assert sender != [threading.get_ident()]
+
+
+def test_error_stays_in_the_sink(logger, client, capsys):
+    client.oversize = "raise"
+    sink = HekaSink(client)
+    logger.add(sink, catch=False)
+    logger.info("x" * 70_000)
+    logger.info("next")
+
+    assert sent(client).payload == "next"
+    assert sink.stats() == {"error": 1}
+    assert "HekaSink: a message is lost" in capsys.readouterr().err
+
+
+def test_handler_of_logging_is_a_sink_too(logger, client):
+    """It gets a stdlib record for it, with everything bound under one name."""
+    logger.add(HekaHandler(client), format="{message}")
+    logger.bind(a=1).info("x")
+
+    message = sent(client)
+    assert message.payload == "x"
+    assert message.fields == {"loglevel": [20], "extra.a": [1]}

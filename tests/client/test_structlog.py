@@ -1,0 +1,214 @@
+"""structlog's own machinery in front of HekaProcessor and HekaRenderer."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+import structlog
+from client.messages import Kept, kept_by
+
+from heka.client import HekaClient
+from heka.filters import SeverityMax
+from heka.integrations.structlog import HekaProcessor, HekaRenderer
+
+
+@pytest.fixture
+def client():
+    return HekaClient(Kept(), "tests")
+
+
+def logger_with(*processors, wrapper=structlog.BoundLogger):
+    """A logger of the test's own, without the global configuration."""
+    output = structlog.testing.CapturingLogger()
+    made = structlog.wrap_logger(output, processors=list(processors), wrapper_class=wrapper)
+    return made, output
+
+
+def sent(client):
+    (message,) = kept_by(client).messages
+    return message
+
+
+def test_event_becomes_a_message(client):
+    logger, output = logger_with(HekaRenderer(client))
+    logger.bind(user="ann").warning("login failed", attempts=3)
+
+    message = sent(client)
+    assert (message.type, message.logger, message.severity) == ("oldstyle", "tests", 4)
+    assert message.payload == "login failed"
+    assert message.fields == {"user": ["ann"], "attempts": [3], "loglevel": [30]}
+    assert output.calls == []
+
+
+def test_processor_passes_the_event_on_as_it_was(client):
+    seen = []
+
+    def last(logger, name, event_dict):
+        seen.append(dict(event_dict))
+        raise structlog.DropEvent
+
+    logger, _ = logger_with(HekaProcessor(client), last)
+    logger.info("x", level="debug", a=1)
+
+    assert seen == [{"event": "x", "level": "debug", "a": 1}]
+    assert sent(client).severity == 7
+
+
+@pytest.mark.parametrize(
+    ("method", "severity"),
+    [
+        ("debug", 7),
+        ("info", 6),
+        ("notice", 5),
+        ("warn", 4),
+        ("warning", 4),
+        ("error", 3),
+        ("exception", 3),
+        ("critical", 2),
+        ("fatal", 2),
+        ("alert", 1),
+        ("emergency", 0),
+        ("something", 6),
+    ],
+)
+def test_method_decides_the_severity(client, method, severity):
+    logger, _ = logger_with(HekaRenderer(client))
+    getattr(logger, method)("x")
+
+    assert sent(client).severity == severity
+
+
+def test_level_that_a_processor_added_decides_too(client):
+    """With structlog's own filtering logger and its add_log_level."""
+    wrapper = structlog.make_filtering_bound_logger(logging.INFO)
+    logger, _ = logger_with(
+        structlog.processors.add_log_level, HekaRenderer(client), wrapper=wrapper
+    )
+    logger.debug("below")
+    logger.error("x")
+
+    message = sent(client)
+    assert (message.severity, message.fields) == (3, {"loglevel": [40]})
+
+
+def test_traceback_follows_the_event(client):
+    logger, _ = logger_with(HekaRenderer(client))
+    try:
+        raise LookupError("no such thing")
+    except LookupError:
+        logger.error("went wrong", exc_info=True, a=1)
+
+    message = sent(client)
+    assert message.payload.startswith("went wrong\nTraceback (most recent call last):")
+    assert message.payload.endswith("LookupError: no such thing")
+    assert message.fields == {"a": [1], "loglevel": [40]}
+
+
+@pytest.mark.parametrize("shape", ["exception", "tuple"])
+def test_traceback_may_be_given(client, shape):
+    logger, _ = logger_with(HekaRenderer(client))
+    error = LookupError("no such thing")
+    given = error if shape == "exception" else (LookupError, error, None)
+    logger.error("went wrong", exc_info=given)
+
+    assert sent(client).payload == "went wrong\nLookupError: no such thing"
+
+
+def test_exc_info_without_an_exception_adds_nothing(client):
+    logger, _ = logger_with(HekaRenderer(client))
+    logger.error("x", exc_info=True)
+
+    assert sent(client).payload == "x"
+
+
+def test_value_without_a_type_is_sent_as_its_repr(client):
+    logger, _ = logger_with(HekaRenderer(client))
+    logger.info("x", a=None, b=1)
+
+    assert sent(client).fields == {"a": ["None"], "b": [1], "loglevel": [20]}
+
+
+def test_event_that_is_no_text_is_sent(client):
+    logger, _ = logger_with(HekaRenderer(client))
+    logger.info({"a": 1})
+
+    assert sent(client).payload == "{'a': 1}"
+
+
+def test_context_variables_come_along(client):
+    logger, _ = logger_with(structlog.contextvars.merge_contextvars, HekaRenderer(client))
+    with structlog.contextvars.bound_contextvars(request_id="r1"):
+        logger.info("x")
+
+    assert sent(client).fields == {"request_id": ["r1"], "loglevel": [20]}
+
+
+def test_logger_name_stands_in_for_the_clients():
+    client = HekaClient(Kept(), "")
+    logger, _ = logger_with(HekaRenderer(client))
+    logger.info("x", logger="app.part")
+
+    assert sent(client).logger == "app.part"
+
+
+def test_stream_that_logs_ends_in_no_loop(client):
+    class Logging(Kept):
+        def write(self, data):
+            super().write(data)
+            logger.info("wrote")
+
+    logger, _ = logger_with(HekaRenderer(client))
+    client.stream = Logging()
+    logger.info("x")
+
+    assert sent(client).payload == "x"
+    assert client.stats()["dropped"] == {"reentrant": 1}
+
+
+def test_filter_that_logs_ends_in_no_loop(client):
+    renderer = HekaRenderer(client)
+    logger, _ = logger_with(renderer)
+    client.filters.append(lambda message: logger.info("filtering") or True)
+    logger.info("x")
+    logger.info("y")
+
+    assert [message.payload for message in kept_by(client).messages] == ["x", "y"]
+    assert renderer.stats() == {"reentrant": 2}
+
+
+def test_event_that_logs_itself_comes_to_an_end(client):
+    class Mirror:
+        def __str__(self):
+            logger.info(self)
+            logger.info(self)
+            return "mirror"
+
+    logger, _ = logger_with(HekaRenderer(client))
+    logger.info(Mirror())
+
+    assert [message.payload for message in kept_by(client).messages] == ["mirror"] * 7
+
+
+def test_event_that_the_clients_filters_refuse_is_never_made_text(client):
+    class Precious:
+        def __str__(self):
+            pytest.fail("made text for nothing")
+
+    client.filters.append(SeverityMax(4))
+    logger, _ = logger_with(HekaRenderer(client))
+    logger.info(Precious())
+
+    assert kept_by(client).messages == []
+
+
+def test_client_that_raises_costs_the_event_only(client, capsys):
+    client.oversize = "raise"
+    renderer = HekaRenderer(client)
+    logger, _ = logger_with(renderer)
+    logger.info("x" * 70_000)
+    logger.info("next")
+
+    assert sent(client).payload == "next"
+    assert renderer.stats() == {"error": 1}
+    assert "HekaRenderer: a message is lost" in capsys.readouterr().err
