@@ -30,7 +30,18 @@ add("frame-big", lambda w: do(heka.frame, w.large), heka.EncodeError)
 
 # ---- Message -------------------------------------------------------------------------------------
 
-for name in ("message", "read", "odd", "odd_read", "raw", "turned", "endless", "broken"):
+for name in (
+    "message",
+    "read",
+    "odd",
+    "odd_read",
+    "raw",
+    "turned",
+    "endless",
+    "broken",
+    "lengthy_message",
+    "lengthy_read",
+):
     broken = name in ("broken", "endless")
     refusal = heka.FieldError if broken else None
     add(f"message-encode-{name}", lambda w, name=name: getattr(w, name).encode, refusal)
@@ -68,6 +79,7 @@ add("message-decode-empty", lambda w: do(heka.Message.decode, b""), heka.DecodeE
 add("message-decode-short", lambda w: do(heka.Message.decode, w.payload[:-1]), heka.DecodeError)
 add("message-decode-garbage", lambda w: do(heka.Message.decode, b"\xff" * 40), heka.DecodeError)
 add("message-read-decoded", lambda w: do(getattr, heka.Message.decode(w.payload), "fields"))
+add("message-read-long", lambda w: do(getattr, copy.copy(w.lengthy_message), "fields"))
 add("message-read-odd", lambda w: do(getattr, heka.Message.decode(odd_message()), "fields"))
 for name in ("type", "logger", "payload", "env_version", "hostname"):
     add(f"message-get-{name}", lambda w, name=name: do(getattr, w.message, name))

@@ -34,7 +34,7 @@ for name, signers, error in (
     ("name", lambda w: {w.text: "k"}, TypeError),
     ("version", lambda w: {("n", -1): "k"}, ValueError),
     ("huge", lambda w: {("n", w.huge): "k"}, ValueError),
-    ("surrogate", lambda w: {(w.lone, 1): "k"}, UnicodeEncodeError),
+    ("surrogate", lambda w: {(w.lone, 1): "k"}, heka.EncodeError),
     ("key", lambda w: {("n", 1): w.number}, TypeError),
     ("key-surrogate", lambda w: {("n", 1): w.lone}, heka.EncodeError),
 ):

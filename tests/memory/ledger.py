@@ -58,14 +58,17 @@ UNCOUNTED = (
 )
 
 
-def worker_environment(preload: Path | None = None) -> dict[str, str]:
-    """Return the environment of a process whose bytes are counted."""
+def worker_environment(preload: Path | None = None, allocator: str = "malloc") -> dict[str, str]:
+    """Return the environment of a process whose bytes are counted.
+
+    With ``pymalloc`` for *allocator* Python's small objects are not.
+    """
     env = environment(preload)
     tunables = [env.get("GLIBC_TUNABLES", ""), "glibc.malloc.tcache_count=0"]
     return {
         **env,
         "PYTHONPATH": os.pathsep.join((env["PYTHONPATH"], str(TESTS))),
-        "PYTHONMALLOC": "malloc",
+        "PYTHONMALLOC": allocator,
         "PYTHONHASHSEED": "0",
         "GLIBC_TUNABLES": ":".join(filter(None, tunables)),
     }

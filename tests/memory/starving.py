@@ -3,7 +3,8 @@
     python -m memory.starving AT GROUP python|c
 
 ``python``: those of Python's allocators, by ``_testcapi.set_nomemory``. ``c``: those of the C
-library, which are the core's and libcrypto's, and Python's large ones; by a library in front of it.
+library, by another one in front of it; they are the core's, libcrypto's, and those that Python
+makes there, which are all of them or the large ones, as PYTHONMALLOC says.
 """
 
 from __future__ import annotations

@@ -28,7 +28,9 @@ class Report(NamedTuple):
     facts: dict[str, Any]
 
 
-def run_worker(module: str, *args: str, preload: Path | None = None) -> Report:
+def run_worker(
+    module: str, *args: str, preload: Path | None = None, allocator: str = "malloc"
+) -> Report:
     """Run ``python -m memory.MODULE ARGS`` to its end; AssertionError where it did not come to one.
 
     Sanitizers and signals end a process: the call it was at is named.
@@ -40,7 +42,7 @@ def run_worker(module: str, *args: str, preload: Path | None = None) -> Report:
             [sys.executable, "-m", f"memory.{module}", str(at), *args],
             capture_output=True,
             text=True,
-            env=worker_environment(preload),
+            env=worker_environment(preload, allocator),
             cwd=folder,
             timeout=PATIENCE,
             check=False,

@@ -49,7 +49,8 @@ class World:
         self.lone = fresh("a\udc80b")
         self.blob = bytes(bytearray(b"some bytes"))
         self.large = bytes(17 * 1024 * 1024)  # more than any message may have
-        self.long = "x" * 70_000
+        self.long = "x" * 70_000  # more than a receiver takes
+        self.lengthy = "x" * 10_000  # more than what is kept on the C stack
         self.endless_name = "x" * len(self.large)
         self.number = 12_345_678_901
         self.huge = 10**30
@@ -81,6 +82,7 @@ class World:
             self.far: self.far,
             misfits.Text("name"): self.real,
         }
+        self.nested = {"x" * 1000: {"y" * 1000: {"z" * 1000: [self.text]}}}
         self.cycle: dict[str, Any] = {}
         self.cycle["again"] = self.cycle
 
@@ -93,6 +95,9 @@ class World:
         self.mutable = heka.Message(self.text, fields=self.fields, timestamp_ns=NS)
         self.read = heka.Message(self.text, fields=self.fields, timestamp_ns=NS)
         assert self.read.fields
+        self.lengthy_message = heka.Message(self.text, fields={"a": self.lengthy, "b": 1})
+        self.lengthy_read = heka.Message(self.text, fields={"a": self.lengthy, "b": 1})
+        assert self.lengthy_read.fields
         self.turned = turned(self.message)
         self.changed = heka.Message.decode(self.message.encode())
         self.changed.fields["ids"][1] = 3
