@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -34,6 +35,8 @@ LAYERS = [
     ["pytest_plugin", "cli"],
     ["__main__"],
 ]
+# Names of older distributions, installed beside heka: each package of this folder stands on top.
+COMPAT = "compat"
 # Who may import these; everything else of heka may not.
 IMPORTED_ONLY_BY = {"cli": {"cli", "__main__"}, "pytest_plugin": set(), "__main__": set()}
 
@@ -53,8 +56,14 @@ HEADERS = {
 }
 
 MOST_LINES = 600
-SIZED = ("csrc/core/*.[ch]", "csrc/binding/*.[ch]", "heka/**/*.py*", "tests/**/*.py")
-DESCRIBED = ("heka/**/*.py*", "tests/**/*.py", "benchmarks/**/*.py", "docs/**/*.py", "*.py")
+SIZED = (
+    *("csrc/core/*.[ch]", "csrc/binding/*.[ch]"),
+    *("heka/**/*.py*", "compat/**/*.py", "tests/**/*.py"),
+)
+DESCRIBED = (
+    *("heka/**/*.py*", "compat/**/*.py", "tests/**/*.py"),
+    *("benchmarks/**/*.py", "docs/**/*.py", "*.py"),
+)
 DESCRIBED_C = ("csrc/core/*.[ch]", "csrc/binding/*.[ch]", "tests/core/**/*.[ch]")
 
 
@@ -124,6 +133,17 @@ def imported(source: str, module: str, known: set[str]) -> set[str]:
                     inner = inner.rpartition(".")[0]
                 found.add(inner or "__init__")
     return found - {module}
+
+
+def packages_imported(source: str) -> set[str]:
+    """Return the top-level packages that *source* imports, itself left out when it is relative."""
+    names = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.add(node.module)
+    return {name.partition(".")[0] for name in names}
 
 
 def layer(module: str) -> int | None:
@@ -206,6 +226,21 @@ def test_imports_close_no_circle():
         pytest.fail(f"heka modules import each other in a circle: {' -> '.join(error.args[1])}")
 
     assert "__init__" in order
+
+
+def test_old_packages_stand_on_top():
+    """They import heka, themselves and the standard library; heka does not know them."""
+    old = {path.name for path in (ROOT / COMPAT).iterdir() if path.is_dir()}
+    problems = []
+    for path in files(f"{COMPAT}/**/*.py", "heka/**/*.py"):
+        folder, package = path.split("/")[:2]
+        allowed = {"heka", package} if folder == COMPAT else set()
+        known = packages_imported((ROOT / path).read_text(encoding="utf-8"))
+        forbidden = known & old if folder != COMPAT else known - set(sys.stdlib_module_names)
+        problems += [f"{path} imports {name}" for name in sorted(forbidden - allowed)]
+
+    assert "metlog" in old
+    assert problems == []
 
 
 @pytest.mark.parametrize("path", files(*SIZED))

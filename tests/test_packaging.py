@@ -80,7 +80,8 @@ def tree(tmp_path_factory) -> Path:
     """A copy of the source tree without anything that was built in it."""
     copy = tmp_path_factory.mktemp("tree") / "source"
     built = shutil.ignore_patterns(
-        ".git", ".venv*", "build", "dist", "*.egg-info", "*.so", "__pycache__", ".*_cache", "out"
+        *(".git", ".venv*", "build", "_build", "dist", "out"),
+        *("*.egg-info", "*.so", "__pycache__", ".*_cache"),
     )
     return Path(shutil.copytree(ROOT, copy, ignore=built, symlinks=True))
 
@@ -237,7 +238,8 @@ def test_wheel_holds_the_package_and_nothing_else(unpacked, tmp_path):
     (wheel,) = (tmp_path / "w").iterdir()
     names = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     own = {path.relative_to(ROOT).as_posix() for path in (ROOT / "heka").rglob("*.py*")}
-    expected = {name for name in own if not name.endswith(".pyc")} | {"heka/py.typed"}
+    old = {path.relative_to(ROOT / "compat").as_posix() for path in (ROOT / "compat").rglob("*.py")}
+    expected = {name for name in own | old if not name.endswith(".pyc")} | {"heka/py.typed"}
     extension = names - expected
     assert expected - names == set()
     assert len(extension) == 1

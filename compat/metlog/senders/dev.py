@@ -1,0 +1,5 @@
+"""metlog.senders.dev: streams for development."""
+
+from heka.senders.dev import __dir__, __getattr__
+
+__all__ = ["__dir__", "__getattr__"]

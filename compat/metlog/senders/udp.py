@@ -1,0 +1,5 @@
+"""metlog.senders.udp: datagrams."""
+
+from heka.senders.udp import __dir__, __getattr__
+
+__all__ = ["__dir__", "__getattr__"]
