@@ -23,8 +23,10 @@ myst_heading_anchors = 3
 nitpicky = True
 # Names in signatures without a page here; the site builds without a network, so they stay plain.
 nitpick_ignore_regex = [
-    ("py:.*", r"(collections\.abc|datetime|typing_extensions|typing|uuid)\..*|Any|Buffer|self"),
+    ("py:.*", r"(collections\.abc|datetime|os|typing_extensions|typing|uuid)\..*|Any|Buffer|self"),
+    ("py:class", r"heka\..*\._[A-Z]\w*"),
 ]
+autodoc_mock_imports = ["structlog"]  # what it is for is said without it
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
 autodoc_typehints = "signature"
