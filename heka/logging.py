@@ -32,6 +32,7 @@ SEVERITY_MAP = {
 }
 # What a record has when nobody gave it `extra`; Formatter.format() adds two, Python 3.12 the last.
 _BARE = tuple(logging.LogRecord("", 0, "", 0, "", (), None).__dict__)
+_BARE_COUNT = len(_BARE)
 _NO_FIELDS = frozenset(_BARE) | {"message", "asctime", "taskName", RECORD_MARK}
 #: As ``logging`` itself formats for a handler that has no formatter.
 _DEFAULT = logging.Formatter()
@@ -146,31 +147,25 @@ class HekaHandler(logging.Handler):
             client = self._client or self._bridge.find()
             if not client.admits(self._type, severity):
                 return
-            attributes = record.__dict__
-            more = len(attributes) != len(_BARE)
-            if more and RECORD_MARK in attributes and _logs(client):
-                self._bridge.count("reentrant")
-                return
             if self.formatter is not None:
                 payload = as_text(self.formatter.format(record))
             elif record.exc_info or record.exc_text or record.stack_info:
                 payload = _DEFAULT.format(record)
             else:
                 payload = record.getMessage()
+            logger = client.logger or record.name
+            created = record.created
             fields: dict[str, Any] = {"loglevel": level}
+            # From here on Python has to make a dict of what the record holds, and reads that.
+            more = len(record.__dict__) != _BARE_COUNT
             if more or self._fields:
+                if more and RECORD_MARK in record.__dict__ and _logs(client):
+                    self._bridge.count("reentrant")
+                    return
                 self._add_fields(record, fields)
             if client.filters:
                 depth[0] = FILTERING
-            client.heka(
-                self._type,
-                client.logger or record.name,
-                severity,
-                payload,
-                fields,
-                record.created,
-                bad_values="repr",
-            )
+            client.heka(self._type, logger, severity, payload, fields, created, bad_values="repr")
         except Exception:
             depth[0] = before
             self._send_anyhow(record, payload)

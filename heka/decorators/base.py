@@ -127,7 +127,7 @@ class HekaDecorator:
             self.set_fn(args[0] if args else None)
             return self
         try:
-            wanted = self.client is not None and self.predicate()
+            wanted = (self._client or self.client) is not None and self.predicate()
         except Exception as error:
             self._report(error)
             wanted = False

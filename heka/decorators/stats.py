@@ -104,7 +104,7 @@ class timeit(_Measure):
 
     def predicate(self) -> bool:
         """Say whether this timer runs: the client may have disabled it, by either of its names."""
-        client = self.client
+        client = self._client or self.client
         disabled = client._disabled_timers if client is not None else ()
         return not disabled or not (
             "*" in disabled
@@ -116,7 +116,7 @@ class timeit(_Measure):
         """Call the function and tell how long it took."""
         if self._in_pieces:
             return self._in_steps(self._fn(*args, **kwargs))
-        start = self._start()
+        start = perf_counter_ns() if self._rate >= 1.0 else self._start()
         try:
             return self._fn(*args, **kwargs)
         finally:
@@ -133,7 +133,7 @@ class timeit(_Measure):
             return
         elapsed = round((perf_counter_ns() - start) / 1_000_000)
         try:
-            client = self.client
+            client = self._client or self.client
             if client is not None:
                 name, logger, severity, fields, rate = self._call
                 client.timer_send(name, elapsed, logger, severity, fields, rate, bad_values="repr")
@@ -214,7 +214,7 @@ class incr_count(_Measure):
 
     def _count(self) -> None:
         try:
-            client = self.client
+            client = self._client or self.client
             if client is not None:
                 name, count, logger, severity, fields, rate = self._call
                 client.incr(name, count, logger, severity, fields, rate, bad_values="repr")

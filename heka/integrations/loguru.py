@@ -51,7 +51,7 @@ class HekaSink:
             severity_of(level),
             record["message"],
             fields | record["extra"],
-            record["time"],
+            record["time"].timestamp(),  # a datetime takes four times as long
             trace=trace,
         )
 

@@ -93,8 +93,7 @@ def test_time_is_the_records(logger, client):
     logger.add(HekaSink(client))
     logger.info("x")
 
-    whole, ns = divmod(sent(client).timestamp, 1_000_000_000)
-    assert (whole, ns // 1000) == (int(times[0].timestamp()), times[0].microsecond)
+    assert round(sent(client).timestamp / 1000) == round(times[0].timestamp() * 1e6)
 
 
 def test_module_stands_in_for_the_clients_logger(logger):
