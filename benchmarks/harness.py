@@ -210,8 +210,12 @@ def goal(what: str, limit: float, value: float, unit: str) -> dict[str, Any]:
     return {"what": what, "limit": limit, "value": round(value, 3), "unit": unit}
 
 
-def machine() -> dict[str, str]:
-    """Say what ran this: processor, system, interpreter, versions of the contenders."""
+#: The distributions that the encoders' benchmarks run beside.
+ENCODERS = ("msgspec", "msgpack", "orjson", "protobuf")
+
+
+def machine(peers: Sequence[str] = ENCODERS) -> dict[str, str]:
+    """Say what ran this: processor, system, interpreter, versions of heka and of *peers*."""
     model = platform.machine()
     try:
         for line in Path("/proc/cpuinfo").read_text().splitlines():
@@ -221,7 +225,7 @@ def machine() -> dict[str, str]:
     except OSError:
         pass
     versions = []
-    for name in ("heka-py", "msgspec", "msgpack", "orjson", "protobuf"):
+    for name in ("heka-py", *peers):
         try:
             versions.append(f"{name} {metadata.version(name)}")
         except metadata.PackageNotFoundError:
@@ -236,10 +240,15 @@ def machine() -> dict[str, str]:
     }
 
 
-def keep(name: str, results: Mapping[str, Any], goals: Iterable[dict[str, Any]]) -> None:
+def keep(
+    name: str,
+    results: Mapping[str, Any],
+    goals: Iterable[dict[str, Any]],
+    peers: Sequence[str] = ENCODERS,
+) -> None:
     """Write ``out/<name>.json``: the machine, the results and the goals with their figures."""
     OUT.mkdir(exist_ok=True)
-    document = {"machine": machine(), "results": results, "goals": list(goals)}
+    document = {"machine": machine(peers), "results": results, "goals": list(goals)}
     (OUT / f"{name}.json").write_text(json.dumps(document, indent=1) + "\n")
 
 
@@ -307,9 +316,9 @@ def draw(name: str, title: str, note: str, panels: Sequence[Panel]) -> None:
     pyplot.close(figure)
 
 
-def note() -> str:
+def note(peers: Sequence[str] = ENCODERS) -> str:
     """One line under a picture: the machine and the versions."""
-    facts = machine()
+    facts = machine(peers)
     return f"{facts['processor']}, {facts['python']}, {facts['date']}. {facts['contenders']}."
 
 
