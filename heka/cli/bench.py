@@ -12,7 +12,7 @@ from typing import Final
 
 from heka.cli.errors import CommandError
 from heka.cli.escape import counted
-from heka.cli.load import Account, Load, RawLoad, load_from, load_to
+from heka.cli.load import TYPE, Account, Load, load_from, load_to
 from heka.cli.meter import Meter, Reading, meter_for, per_second, size
 from heka.cli.tally import reasons
 from heka.cli.terminal import prepare_stdout, stop_signals, style_for
@@ -84,6 +84,11 @@ def run(args: argparse.Namespace) -> int:
         account = load.account()
     finally:
         load.close()
+    if account.sent == 0 and not account.dropped:
+        raise CommandError(
+            f"nothing went out to {load.name}: its filters hold back what bench sends, messages of "
+            f"type {TYPE}; leave them out for the run"
+        )
     if account.sent == 0:
         raise CommandError(
             f"nothing went out to {load.name}{reasons(account.dropped)}; start a receiver there, "
@@ -101,12 +106,13 @@ def _open(args: argparse.Namespace, note: Callable[[str], None]) -> Load:
         load, warnings = load_from(args.hekacfg)
         if args.host is not None:
             warnings.append(f"messages go where {args.hekacfg} says, not to {args.host}")
-        for warning in warnings:
-            note(warning)
-        return load
-    if args.port is None:
-        args.misused("HOST and PORT are required without --hekacfg")  # ends with 2
-    return (RawLoad if args.raw else load_to)(args.host, args.port)
+    else:
+        if args.port is None:
+            args.misused("HOST and PORT are required without --hekacfg")  # ends with 2
+        load, warnings = load_to(args.host, args.port, raw=args.raw)
+    for warning in warnings:
+        note(warning)
+    return load
 
 
 def _drive(

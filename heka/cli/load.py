@@ -6,6 +6,7 @@ A load counts what became of its messages; how fast it is asked for them is not 
 from __future__ import annotations
 
 import configparser
+import select
 import socket
 import warnings
 from collections import Counter
@@ -23,6 +24,7 @@ from heka.streams import UdpStream
 TYPE: Final = "MBTEST"  # of the message, and its payload: what receivers' old configurations expect
 LOGGER: Final = "mb"
 _SECTION: Final = "heka"  # of the INI file
+_ANSWER: Final = 100  # ms that a host is given to say that nobody listens
 
 
 @dataclass
@@ -60,9 +62,9 @@ class ClientLoad:
 
     def send(self, count: int) -> None:
         """Call *count* times."""
-        heka_ = self._client.heka
+        call = self._client.heka
         for _ in range(count):
-            heka_(TYPE, payload=TYPE)
+            call(TYPE, payload=TYPE)
 
     def account(self) -> Account:
         """What the client counted."""
@@ -74,14 +76,20 @@ class ClientLoad:
         self._client.close()
 
 
-def load_to(host: str, port: int) -> ClientLoad:
-    """A client of its own that sends to *host* over UDP."""
+def load_to(host: str, port: int, *, raw: bool) -> tuple[Load, list[str]]:
+    """What sends to *host* over UDP, with a client or without, and warnings."""
     name = f"udp {format_address((host, port))}"
-    _connect(host, port, name).close()  # the client would only count what it could not send
-    return ClientLoad(HekaClient(UdpStream(host, port), LOGGER), name)
+    sock = _connect(host, port, name)
+    notes = []
+    if _is_refused(sock):
+        notes.append(f"nobody listens on {name} at present; 'python -m heka listen' would")
+    if raw:
+        return RawLoad(sock, name), notes
+    sock.close()
+    return ClientLoad(HekaClient(UdpStream(host, port), LOGGER), name), notes
 
 
-def load_from(path: str) -> tuple[ClientLoad, list[str]]:
+def load_from(path: str) -> tuple[Load, list[str]]:
     """The client that section ``[heka]`` of the INI file at *path* describes, and its warnings."""
     try:
         with open(path, encoding="utf-8") as file, warnings.catch_warnings(record=True) as caught:
@@ -97,11 +105,11 @@ def load_from(path: str) -> tuple[ClientLoad, list[str]]:
 class RawLoad:
     """One frame made beforehand, in datagrams: what the network itself can do."""
 
-    def __init__(self, host: str, port: int) -> None:
-        self.name = f"udp {format_address((host, port))}"
+    def __init__(self, connected: socket.socket, name: str) -> None:
+        self.name = name
         self._frame = heka.pack(TYPE, LOGGER, heka.INFORMATIONAL, payload=TYPE)
         self._account = Account()
-        self._socket = _connect(host, port, self.name)
+        self._socket = connected
 
     def send(self, count: int) -> None:
         """Send *count* datagrams; each error is counted, none ends the run."""
@@ -155,3 +163,20 @@ def _connect(host: str, port: int, name: str) -> socket.socket:
         f"cannot send to {name}: {failure.strerror if failure else 'no address'}; "
         "check the address, and the route to it"
     ) from failure
+
+
+def _is_refused(sock: socket.socket) -> bool:
+    """Say whether the host says that nobody listens there: an empty datagram asks it.
+
+    Without an answer somebody may listen. A client would hear of it only now and then, and it sends
+    again what was refused.
+    """
+    poller = select.poll()
+    poller.register(sock, select.POLLIN)
+    try:
+        sock.send(b"")
+        return bool(poller.poll(_ANSWER)) and bool(
+            sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        )
+    except OSError:
+        return False

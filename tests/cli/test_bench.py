@@ -103,7 +103,8 @@ def test_a_signal_ends_it_with_the_summary(start, number, options):
         sink.bind(("127.0.0.1", 0))
         sink.settimeout(PATIENCE)
         bench = start("bench", "127.0.0.1", str(sink.getsockname()[1]), *options)
-        sink.recv(65536)
+        while not sink.recv(65536):  # what asks whether anybody listens is empty
+            pass
 
         assert bench.stop(number) == 0
 
@@ -207,6 +208,18 @@ def test_nothing_taken_is_exit_code_1_with_the_remedy(start, tmp_path):
     assert bench.out == ""
 
 
+def test_filters_that_hold_everything_back_are_named(start, tmp_path):
+    (tmp_path / "app.ini").write_text(
+        "[heka]\nstream_class = heka.streams.DebugCaptureStream\n\n[heka_filter_types]\n"
+        "provider = heka.filters.type_whitelist_provider\ntypes = timer\n"
+    )
+
+    bench = start("bench", "--hekacfg", "app.ini", "--rate", "10", "--duration", "0.1")
+
+    assert bench.ended() == 1
+    assert "nothing went out to app.ini: its filters hold back" in bench.err
+
+
 def test_a_port_that_nobody_listens_on_is_said(start):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as closed:
         closed.bind(("127.0.0.1", 0))
@@ -217,6 +230,21 @@ def test_a_port_that_nobody_listens_on_is_said(start):
     assert bench.ended() in (0, 1)  # the first datagram is refused only afterwards
     assert re.search(r"\d+ not sent \(refused\)\n", bench.out)
     assert "refused: nobody listens there" in bench.out
+
+
+@pytest.mark.parametrize("options", [[], ["--raw"]], ids=["client", "raw"])
+def test_that_nobody_listens_is_noted_at_the_start(start, options):
+    """A client cannot tell: what is refused it sends again, and the kernel takes that."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(("127.0.0.1", 0))
+        port = str(sock.getsockname()[1])
+        heard = start("bench", "127.0.0.1", port, *options, "--rate", "50", "--duration", "0.1")
+        heard.ended()
+    unheard = start("bench", "127.0.0.1", port, *options, "--rate", "50", "--duration", "0.1")
+    unheard.ended()
+
+    assert "note: " not in heard.err
+    assert f"note: nobody listens on udp 127.0.0.1:{port} at present" in unheard.err
 
 
 @pytest.mark.parametrize("options", [[], ["--raw"]], ids=["client", "raw"])
