@@ -121,11 +121,12 @@ class Bridge:
         """Make the lock, again in a child process: another thread may have held the parent's."""
         self._lock = threading.RLock()  # a signal handler may log while its thread is in here
 
-    def find(self) -> Client:
-        """Return the client of the next message; one that nobody has configured sends nothing."""
+    def find(self) -> Client | None:
+        """Return the client of the next message; None as long as nobody has one of that name."""
         if self.fixed is not None:
             return self.fixed
-        return CLIENT_HOLDER.get_client(self._name) or self._direct
+        client = CLIENT_HOLDER.find_client(self._name)
+        return self._direct if client is None and self._name is None else client
 
     def depth(self) -> list[int]:
         """Return this thread's own cell: 0 idle, else how many messages are under way in it."""
@@ -157,7 +158,7 @@ class Bridge:
         try:
             depth[0] = before + 1
             client = self.find()
-            if not client.admits(self.type, severity):
+            if client is None or not client.admits(self.type, severity):
                 return False
             text = as_text(payload)
             if client.filters:
@@ -181,7 +182,8 @@ class Bridge:
     def flush(self, timeout: float = 1.0) -> bool:
         """Wait at most *timeout* seconds for what is under way; True when that is through."""
         try:
-            return self.find().flush(timeout)
+            client = self.find()
+            return client is None or client.flush(timeout)
         except Exception as error:
             self.report(f"flush: {describe(error)}")
             return False

@@ -47,6 +47,13 @@ class HekaClientHolder:
                     self._add(name, client)
         return client
 
+    def find_client(self, name: str | None) -> HekaClient | None:
+        """Return the client called *name*, None where there is none; makes none, unlike get_client.
+
+        None is the default client. For those who log early: whom they ask for first is no default.
+        """
+        return self.default_client if name is None else self._clients.get(name)
+
     def set_client(self, name: str, client: HekaClient) -> None:
         """Keep *client* as *name*, in place of the one that was."""
         with self.lock:

@@ -107,8 +107,8 @@ class HekaHandler(logging.Handler):
         super().__init__(level)
 
     @property
-    def heka_client(self) -> Client:
-        """The client, or whichever stands under the name at present."""
+    def heka_client(self) -> Client | None:
+        """The client, or whichever stands under the name at present; None where none does."""
         return self._bridge.find()
 
     def sends_to(self, client: object) -> bool:
@@ -145,7 +145,7 @@ class HekaHandler(logging.Handler):
             if severity is None:
                 severity = severity_of(level)
             client = self._client or self._bridge.find()
-            if not client.admits(self._type, severity):
+            if client is None or not client.admits(self._type, severity):
                 return
             if self.formatter is not None:
                 payload = as_text(self.formatter.format(record))

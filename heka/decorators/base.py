@@ -89,9 +89,7 @@ class HekaDecorator:
         """The client at present; None as long as there is none."""
         if self._client is not None:
             return self._client
-        if self.client_name:
-            return CLIENT_HOLDER.get_client(self.client_name)
-        return CLIENT_HOLDER.default_client
+        return CLIENT_HOLDER.find_client(self.client_name or None)
 
     def predicate(self) -> bool:
         """Say whether this call goes through ``heka_call``; asked when there is a client."""

@@ -165,6 +165,8 @@ def test_client_is_looked_up_by_each_call(client):
 def test_client_may_be_named(client):
     fn = timeit("n", client_name="later")(abs)
     fn(1)
+    assert CLIENT_HOLDER.find_client("later") is None
+
     CLIENT_HOLDER.get_client("later").setup(Kept(), logger="later")
     fn(1)
 

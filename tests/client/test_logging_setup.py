@@ -39,7 +39,7 @@ def listener():
 
 @pytest.fixture
 def name():
-    """A name of the holder's, and the default client's while the test runs."""
+    """A name that the holder does not know, and forgets again with the test."""
     before = CLIENT_HOLDER.default_client
     yield "test-logging"
     CLIENT_HOLDER.delete_client("test-logging")
@@ -104,9 +104,14 @@ def test_url_sends_what_heka_log_would(receiver):
 
 
 def test_name_may_be_configured_later(logger, name):
-    """Until then records go nowhere, and nothing fails."""
-    logger.addHandler(HekaHandler(name))
+    """Until then records go nowhere, and nothing fails; nor does asking make a default client."""
+    handler = HekaHandler(name)
+    logger.addHandler(handler)
     logger.info("early")
+    handler.flush()
+    assert handler.heka_client is None
+    assert CLIENT_HOLDER.find_client(name) is None
+
     CLIENT_HOLDER.get_client(name).setup(Kept(), logger="tests")
     logger.info("x")
 
