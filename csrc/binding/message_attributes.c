@@ -145,11 +145,16 @@ get_fields(PyObject *op, void *closure)
     (void)closure;
     HekaMessage *self = (HekaMessage *)op;
     PyObject *fields = NULL;
+    bool failed = false;
     HEKA_BEGIN_CRITICAL_SECTION(op);
-    if (self->fields == NULL) {
+    while (self->fields == NULL && !failed) {
         bool repeated;
+        const uint32_t changes = self->changes;
         PyObject *made = heka_message_dict(self, &repeated);
-        if (made != NULL && self->fields == NULL) { /* a collection may have come in between */
+        failed = made == NULL;
+        /* A collection may have come in between, and a finalizer may have read the fields, or
+         * given the message other ones. */
+        if (!failed && self->fields == NULL && self->changes == changes) {
             self->fields = Py_NewRef(made);
             self->irregular |= repeated;
             if (!PyObject_GC_IsTracked(op)) { /* the collector itself may have cleared it */
@@ -158,7 +163,7 @@ get_fields(PyObject *op, void *closure)
         }
         Py_XDECREF(made);
     }
-    fields = Py_XNewRef(self->fields);
+    fields = failed ? NULL : Py_NewRef(self->fields);
     HEKA_END_CRITICAL_SECTION();
     return fields;
 }

@@ -26,6 +26,7 @@ heka_message_keep(HekaMessage *self, const uint8_t *data, size_t len)
     PyMem_Free(self->wire);
     self->wire = wire;
     self->wire_len = len;
+    self->changes++;
     return 0;
 }
 

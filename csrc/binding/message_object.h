@@ -22,7 +22,8 @@ typedef struct {
     int32_t severity;
     int32_t pid;
     uint8_t uuid[HK_UUID_SIZE];
-    bool irregular; /* on the wire a name came twice, or a field had no values */
+    uint32_t changes; /* how often the wire was replaced */
+    bool irregular;   /* on the wire a name came twice, or a field had no values */
 } HekaMessage;
 
 static inline hk_slice

@@ -66,7 +66,6 @@ static PyMethodDef no_timer_methods[] = {
 static PyType_Slot no_timer_slots[] = {
     {Py_tp_doc, (void *)"A timer that is disabled: it does nothing, and returns a function as it "
                         "was."},
-    {Py_tp_new, PyType_GenericNew},
     {Py_tp_dealloc, no_timer_dealloc},
     {Py_tp_call, no_timer_call},
     {Py_tp_getset, no_timer_getset},

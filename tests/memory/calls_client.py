@@ -11,7 +11,7 @@ from memory.table import Calls
 from memory.world import World, sink, streamed
 
 import heka
-from heka._core import Bound, Client, Settings, context_var
+from heka._core import Bound, Client, NoTimer, Settings, context_var
 
 CALLS = Calls()
 add = CALLS.add
@@ -101,6 +101,13 @@ add("client-timer-absent", lambda w: do(Client().timer, w.text), AttributeError)
 add("client-timer-disabled", lambda w: do(disabling(w.text).timer, w.text))
 add("client-timer-all-disabled", lambda w: do(disabling("*").timer, w.text))
 add("client-timer-hash", lambda w: do(disabling(w.text).timer, BadHashText("x")), Oops)
+add("no-timer", lambda w: NoTimer)
+add("no-timer-arguments", lambda w: do(NoTimer, w.text), TypeError)
+add("no-timer-enter", lambda w: NoTimer().__enter__)
+add("no-timer-exit", lambda w: do(NoTimer().__exit__, None, None, None))
+add("no-timer-call", lambda w: do(NoTimer(), w.thing))
+add("no-timer-call-none", lambda w: NoTimer(), TypeError)
+add("no-timer-result", lambda w: do(getattr, NoTimer(), "result"))
 add("client-send", lambda w: do(client(w)._send, w.message))
 add("client-send-read", lambda w: do(client(w)._send, w.read))
 add("client-send-long", lambda w: do(client(w)._send, w.lengthy_message))

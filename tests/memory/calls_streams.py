@@ -82,7 +82,7 @@ add("sink-none", lambda w: do(Sink), TypeError)
 add("sink-type", lambda w: do(Sink, w.text), TypeError)
 add("sink-write", lambda w: do(w.sink.write, w.frame, 1.0))
 add("sink-write-wired", lambda w: do(w.drained().write, w.frame, 1.0))
-add("sink-write-stuck", lambda w: do(w.stuffed().write, w.large, 1.0))
+add("sink-write-stuck", lambda w: do(w.stuffed().write, w.frame, 1.0))
 add("sink-write-taken", lambda w: do(w.taken.write, w.frame, 1.0))
 add("sink-write-raises", lambda w: do(w.dead.write, w.frame, 1.0))
 add("sink-write-interrupted", lambda w: do(interrupting().write, w.frame, 1), KeyboardInterrupt)
@@ -239,6 +239,13 @@ add("log-uncut", lambda w: do(w.narrow.log, w.text, fields={"a": w.long}))
 add("log-uncut-type", lambda w: do(w.narrow.log, "sentry", payload=w.long))
 add("log-uncut-head", lambda w: do(w.narrow.log, w.long, payload=w.text))
 add("log-big", lambda w: do(w.emitter.log, w.text, payload=w.long))
+add("log-endless", lambda w: do(w.emitter.log, w.text, payload=w.endless_name))
+add("log-endless-value", lambda w: do(w.emitter.log, w.text, fields={"a": w.large}))
+add(
+    "log-endless-raise",
+    lambda w: do(w.emitter.log, w.endless_name, oversize="raise"),
+    heka.EncodeError,
+)
 add("log-captured", lambda w: do(w.captive.log, w.text, fields=w.fields))
 add("log-captured-drop", lambda w: do(w.captive.log, "t", payload=w.long, oversize="drop"))
 add("log-capture-raises", lambda w: do(capturing(misfits.fail_on).log, w.text), Oops)
