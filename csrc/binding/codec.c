@@ -24,6 +24,21 @@ borrow_text(heka_state *state, PyObject *value, const char *name, bool use_repr,
     return heka_text_borrow(value, out);
 }
 
+/* Where a message says that it comes from, if that is not this process. */
+static HK_COLD int
+read_origin(heka_state *state, const heka_words *w, bool lax, hk_head *head)
+{
+    PyObject *hostname = w->hostname == NULL ? state->hostname : w->hostname;
+    PyObject *version = w->env_version == NULL ? state->env_version : w->env_version;
+    head->pid = state->pid;
+    if (w->pid != NULL && heka_read_int32(w->pid, "pid", &head->pid) < 0) {
+        return -1;
+    }
+    return borrow_text(state, version, "env_version", lax, &head->env_version) < 0
+               ? -1
+               : borrow_text(state, hostname, "hostname", lax, &head->hostname);
+}
+
 int
 heka_encode_words(heka_state *state, const heka_words *w, int32_t severity,
                   const heka_policy *policy, hk_buffer *out, size_t *head_len)
@@ -36,21 +51,18 @@ heka_encode_words(heka_state *state, const heka_words *w, int32_t severity,
         heka_read_uuid(state, w->uuid, uuid) < 0 || heka_know_process(state) < 0) {
         return -1;
     }
-    head.pid = state->pid;
-    if (w->pid != NULL && heka_read_int32(w->pid, "pid", &head.pid) < 0) {
-        return -1;
-    }
-    PyObject *hostname = w->hostname == NULL ? state->hostname : w->hostname;
-    PyObject *version = w->env_version == NULL ? state->env_version : w->env_version;
     PyObject *type = w->type == NULL ? state->empty : w->type;
     PyObject *logger = w->logger == NULL ? state->empty : w->logger;
     PyObject *payload = w->payload == NULL ? state->empty : w->payload;
     const bool lax = policy->use_repr;
     if (borrow_text(state, type, "type", lax, &head.type) < 0 ||
         borrow_text(state, logger, "logger", lax, &head.logger) < 0 ||
-        borrow_text(state, payload, "payload", lax, &head.payload) < 0 ||
-        borrow_text(state, version, "env_version", lax, &head.env_version) < 0 ||
-        borrow_text(state, hostname, "hostname", lax, &head.hostname) < 0) {
+        borrow_text(state, payload, "payload", lax, &head.payload) < 0) {
+        return -1;
+    }
+    if (HK_LIKELY(w->pid == NULL && w->hostname == NULL && w->env_version == NULL)) {
+        head.origin = (hk_slice){state->origin, state->origin_len};
+    } else if (read_origin(state, w, lax, &head) < 0) {
         return -1;
     }
     const hk_status status = hk_encode_head(out, &head);

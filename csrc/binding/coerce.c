@@ -237,6 +237,7 @@ is_wire_valueless(heka_run *r, PyObject *key)
     size_t size;
     size_t at;
     int found = 0;
+    uint8_t block[256];
     hk_buffer text;
 
     if (r->origin == NULL) {
@@ -248,8 +249,8 @@ is_wire_valueless(heka_run *r, PyObject *key)
     if (hk_utf8_measure(&name, HK_SURROGATES_ESCAPED, &size, &at) != HK_OK) {
         return 0; /* no name of the wire's */
     }
-    hk_buffer_init(&text, NULL, 0, HK_LENGTH_MAX);
-    const hk_status status = hk_buffer_room(&text, size + 1);
+    hk_buffer_init(&text, block, sizeof block, HK_LENGTH_MAX);
+    const hk_status status = hk_buffer_room(&text, size);
     if (status != HK_OK) {
         return heka_run_fail(r, status);
     }

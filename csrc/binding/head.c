@@ -359,6 +359,25 @@ heka_read_uuid(heka_state *state, PyObject *value, uint8_t out[HK_UUID_SIZE])
     return uuid_from_object(state, value, out);
 }
 
+static int
+encode_origin(heka_state *state)
+{
+    hk_buffer out;
+    hk_head head = {.pid = state->pid};
+    hk_buffer_init(&out, state->origin, sizeof state->origin, sizeof state->origin);
+    if (heka_text_borrow(state->env_version, &head.env_version) < 0 ||
+        heka_text_borrow(state->hostname, &head.hostname) < 0) {
+        return -1;
+    }
+    const hk_status status = hk_encode_origin(&out, &head);
+    if (status != HK_OK) {
+        (void)heka_raise_status(state, status);
+        return -1;
+    }
+    state->origin_len = out.len;
+    return 0;
+}
+
 int
 heka_know_process(heka_state *state)
 {
@@ -374,6 +393,9 @@ heka_know_process(heka_state *state)
     }
     Py_XSETREF(state->hostname, hostname);
     state->pid = (int32_t)getpid();
+    if (encode_origin(state) < 0) {
+        return -1;
+    }
     state->generation = generation;
     state->process_known = true;
     return 0;

@@ -5,48 +5,34 @@
 
 #include "text.h"
 
-/* Writes the values, all of that exact type. HK_ERR_TEXT and HK_ERR_ARGUMENT: one cannot be
- * written, or is of another type. */
+/* Writes one value of that exact type. HK_ERR_TEXT and HK_ERR_ARGUMENT: it cannot be written. */
 static inline hk_status
-put_plain(hk_buffer *out, int type, PyObject *const *items, Py_ssize_t count)
+put_plain(hk_buffer *out, int type, PyObject *value)
 {
-    PyTypeObject *exact = Py_TYPE(items[0]);
-    hk_status status = HK_OK;
     hk_text text;
     size_t at;
     int overflow;
-
-    for (Py_ssize_t i = 0; i < count && status == HK_OK; i++) {
-        PyObject *value = items[i];
-        if (Py_TYPE(value) != exact) {
-            return HK_ERR_ARGUMENT;
+    if (type == KIND_STRING) {
+        if (heka_text_borrow(value, &text) < 0) {
+            PyErr_Clear();
+            return HK_ERR_NOMEM;
         }
-        switch (type) {
-            case KIND_STRING:
-                if (heka_text_borrow(value, &text) < 0) {
-                    PyErr_Clear();
-                    return HK_ERR_NOMEM;
-                }
-                status = hk_put_string(out, &text, HK_SURROGATES_REFUSED, &at);
-                break;
-            case KIND_INTEGER: {
-                const long long wide = PyLong_AsLongLongAndOverflow(value, &overflow);
-                status = overflow != 0 ? HK_ERR_ARGUMENT : hk_put_integer(out, wide);
-                break;
-            }
-            case KIND_DOUBLE:
-                status = hk_put_double(out, PyFloat_AS_DOUBLE(value));
-                break;
-            case KIND_BOOL:
-                status = hk_put_bool(out, value == Py_True);
-                break;
-            default:
-                status = hk_put_bytes(out, (hk_slice){(const uint8_t *)PyBytes_AS_STRING(value),
-                                                      (size_t)PyBytes_GET_SIZE(value)});
-                break;
-        }
+        return HK_LIKELY(text.kind == HK_TEXT_UTF8 && text.len <= HK_TEXT_SHORT)
+                   ? hk_put_short(out, text.data, text.len)
+                   : hk_put_string(out, &text, HK_SURROGATES_REFUSED, &at);
     }
-    return status;
+    if (type == KIND_INTEGER) {
+        const long long wide = PyLong_AsLongLongAndOverflow(value, &overflow);
+        return HK_UNLIKELY(overflow != 0) ? HK_ERR_ARGUMENT : hk_put_integer(out, wide);
+    }
+    if (type == KIND_DOUBLE) {
+        return hk_put_double(out, PyFloat_AS_DOUBLE(value));
+    }
+    if (type == KIND_BOOL) {
+        return hk_put_bool(out, value == Py_True);
+    }
+    return hk_put_bytes(out, (hk_slice){(const uint8_t *)PyBytes_AS_STRING(value),
+                                        (size_t)PyBytes_GET_SIZE(value)});
 }
 
 /* The items of an exact list or tuple, or one value. */
@@ -64,7 +50,11 @@ plain_field(heka_run *r, const hk_text *name, PyObject *const *items, Py_ssize_t
                            : hk_field_open(r->out, path, name, (hk_value_type)type, &heka_no_text,
                                            HK_SURROGATES_REFUSED, &mark);
     if (HK_LIKELY(status == HK_OK)) {
-        status = put_plain(r->out, type, items, count);
+        status = put_plain(r->out, type, items[0]);
+    }
+    for (Py_ssize_t i = 1; i < count && status == HK_OK; i++) {
+        status = Py_TYPE(items[i]) == Py_TYPE(items[0]) ? put_plain(r->out, type, items[i])
+                                                        : HK_ERR_ARGUMENT;
     }
     if (HK_LIKELY(status == HK_OK)) {
         status = hk_field_close(r->out, &mark);
@@ -109,6 +99,22 @@ has_dot(const uint8_t *data, size_t len)
 }
 
 static int
+plain_nested(heka_run *r, const hk_text *name, PyObject *dict)
+{
+    if (r->depth >= HEKA_DEPTH_MAX) {
+        return HEKA_NOT_PLAIN;
+    }
+    const size_t path_len = r->path.len;
+    const hk_status status = heka_run_enter(r, name);
+    if (status != HK_OK) {
+        return heka_run_fail(r, status);
+    }
+    const int result = heka_plain_dict(r, dict);
+    heka_run_leave(r, path_len);
+    return result;
+}
+
+static inline int
 plain_entry(heka_run *r, PyObject *key, PyObject *value)
 {
     hk_text name;
@@ -121,26 +127,19 @@ plain_entry(heka_run *r, PyObject *key, PyObject *value)
         return HEKA_NOT_PLAIN; /* rare enough to go the thorough way */
     }
     r->dotted |= has_dot(name.data, name.len);
+    PyObject *const *items = &value;
+    Py_ssize_t count = 1;
     PyTypeObject *type = Py_TYPE(value);
     if (type == &PyList_Type || type == &PyTuple_Type) {
-        const Py_ssize_t count = PySequence_Fast_GET_SIZE(value);
-        return count == 0 ? HEKA_NOT_PLAIN
-                          : plain_field(r, &name, PySequence_Fast_ITEMS(value), count);
-    }
-    if (type == &PyDict_Type) {
-        if (r->depth >= HEKA_DEPTH_MAX) {
+        count = PySequence_Fast_GET_SIZE(value);
+        items = PySequence_Fast_ITEMS(value);
+        if (count == 0) {
             return HEKA_NOT_PLAIN;
         }
-        const size_t path_len = r->path.len;
-        const hk_status status = heka_run_enter(r, &name);
-        if (status != HK_OK) {
-            return heka_run_fail(r, status);
-        }
-        const int result = heka_plain_dict(r, value);
-        heka_run_leave(r, path_len);
-        return result;
+    } else if (type == &PyDict_Type) {
+        return plain_nested(r, &name, value);
     }
-    return plain_field(r, &name, &value, 1);
+    return plain_field(r, &name, items, count);
 }
 
 int

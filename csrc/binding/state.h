@@ -28,6 +28,10 @@ typedef enum { HEKA_NAMES(HEKA_NAME_ENUM) HEKA_NAME_default_, HEKA_NAME_COUNT } 
 /* Slots of the cache of short strings from the wire (names, loggers, hosts repeat for ever). */
 #define HEKA_TEXT_CACHE 512u
 
+/* Bytes of the origin of this process's messages: a host name that is no UTF-8 has three for each.
+ */
+#define HEKA_ORIGIN_MAX HK_ORIGIN_SIZE(3u * HK_HOSTNAME_MAX + 8u)
+
 typedef struct {
     /* errors.c */
     PyObject *HekaError;
@@ -45,10 +49,12 @@ typedef struct {
     PyObject *empty;                       /* '' */
 
     /* head.c */
-    PyObject *env_version;   /* '0.8', what every client of the family writes */
-    PyObject *hostname;      /* of this process, under the generation below */
-    int32_t pid;             /* likewise */
-    unsigned generation;     /* fork generation that pid and hostname belong to */
+    PyObject *env_version;           /* '0.8', what every client of the family writes */
+    PyObject *hostname;              /* of this process, under the generation below */
+    int32_t pid;                     /* likewise */
+    unsigned generation;             /* fork generation that pid and hostname belong to */
+    uint8_t origin[HEKA_ORIGIN_MAX]; /* env_version, pid and hostname, encoded */
+    size_t origin_len;
     bool process_known;      /* false until they are read for the first time */
     PyObject *datetime_type; /* datetime.datetime */
     PyObject *epoch;         /* 1970-01-01T00:00:00Z as an aware datetime */

@@ -1,30 +1,7 @@
 /* hk_buffer.c -- growth of an output buffer. */
 #include "hk_buffer.h"
 
-#include <assert.h>
-#include <stdlib.h>
 #include <string.h>
-
-void
-hk_buffer_init(hk_buffer *buf, uint8_t *block, size_t size, size_t limit)
-{
-    assert(block != NULL || size == 0);
-    buf->data = block;
-    buf->len = 0;
-    buf->cap = size < limit ? size : limit; /* room() looks at cap alone */
-    buf->limit = limit;
-    buf->lent = block;
-}
-
-void
-hk_buffer_clear(hk_buffer *buf)
-{
-    if (buf->data != buf->lent) {
-        free(buf->data);
-    }
-    buf->data = buf->lent = NULL;
-    buf->len = buf->cap = 0;
-}
 
 hk_status
 hk_buffer_grow(hk_buffer *buf, size_t more)

@@ -6,6 +6,9 @@
 #ifndef HK_BUFFER_H
 #define HK_BUFFER_H
 
+#include <assert.h>
+#include <stdlib.h>
+
 #include "hk_status.h"
 
 typedef struct {
@@ -17,10 +20,26 @@ typedef struct {
 } hk_buffer;
 
 /* Starts empty in block[0..size); block may be NULL when size is 0. */
-void hk_buffer_init(hk_buffer *buf, uint8_t *block, size_t size, size_t limit);
+static inline void
+hk_buffer_init(hk_buffer *buf, uint8_t *block, size_t size, size_t limit)
+{
+    assert(block != NULL || size == 0);
+    buf->data = buf->lent = block;
+    buf->len = 0;
+    buf->cap = size < limit ? size : limit; /* room() looks at cap alone */
+    buf->limit = limit;
+}
 
 /* Frees what was allocated; the buffer is then empty without a block. May be called twice. */
-void hk_buffer_clear(hk_buffer *buf);
+static inline void
+hk_buffer_clear(hk_buffer *buf)
+{
+    if (HK_UNLIKELY(buf->data != buf->lent)) {
+        free(buf->data);
+    }
+    buf->data = buf->lent = NULL;
+    buf->len = buf->cap = 0;
+}
 
 /* The cold half of hk_buffer_room. HK_ERR_NOMEM, HK_ERR_TOO_BIG; the contents stay as they were. */
 HK_CHECK HK_COLD hk_status hk_buffer_grow(hk_buffer *buf, size_t more);

@@ -6,8 +6,8 @@
 
 /* Bytes of tag and length in front of a string that is itself shorter than 2^35 bytes. */
 #define PREFIX_MAX 6u
-/* Tags, uuid, and three varints of full length. */
-#define HEAD_FIXED (2u + HK_UUID_SIZE + 3u * (1u + HK_VARINT_MAX) + 5u * PREFIX_MAX)
+/* Tags, uuid, two varints of full length, and the prefixes of three texts. */
+#define HEAD_FIXED (2u + HK_UUID_SIZE + 2u * (1u + HK_VARINT_MAX) + 3u * PREFIX_MAX)
 
 /* Negative int32 are sign-extended to ten bytes, as protobuf requires. */
 static inline uint64_t
@@ -38,26 +38,45 @@ measure(const hk_text *text, size_t *size, size_t *total)
 }
 
 hk_status
+hk_encode_origin(hk_buffer *out, const hk_head *head)
+{
+    size_t env_version;
+    size_t hostname;
+    size_t total = 0;
+    hk_status status;
+
+    if ((status = measure(&head->env_version, &env_version, &total)) != HK_OK ||
+        (status = measure(&head->hostname, &hostname, &total)) != HK_OK ||
+        (status = hk_buffer_room(out, HK_ORIGIN_SIZE(total))) != HK_OK) {
+        return status;
+    }
+    uint8_t *p = out->data + out->len;
+    p = put_text(p, HK_TAG_ENV_VERSION, &head->env_version, env_version);
+    *p++ = HK_TAG_PID;
+    p = hk_varint_put(p, widen(head->pid));
+    p = put_text(p, HK_TAG_HOSTNAME, &head->hostname, hostname);
+    out->len = (size_t)(p - out->data);
+    return HK_OK;
+}
+
+hk_status
 hk_encode_head(hk_buffer *out, const hk_head *head)
 {
+    const size_t start = out->len;
     size_t type;
     size_t logger;
     size_t payload;
-    size_t env_version;
-    size_t hostname;
     size_t total = HEAD_FIXED;
     hk_status status;
 
     if ((status = measure(&head->type, &type, &total)) != HK_OK ||
         (status = measure(&head->logger, &logger, &total)) != HK_OK ||
         (status = measure(&head->payload, &payload, &total)) != HK_OK ||
-        (status = measure(&head->env_version, &env_version, &total)) != HK_OK ||
-        (status = measure(&head->hostname, &hostname, &total)) != HK_OK ||
-        (status = hk_buffer_room(out, total)) != HK_OK) {
+        (status = hk_buffer_room(out, total + head->origin.len)) != HK_OK) {
         return status;
     }
 
-    uint8_t *p = out->data + out->len;
+    uint8_t *p = out->data + start;
     *p++ = HK_TAG_UUID;
     *p++ = HK_UUID_SIZE;
     memcpy(p, head->uuid, HK_UUID_SIZE);
@@ -69,12 +88,17 @@ hk_encode_head(hk_buffer *out, const hk_head *head)
     *p++ = HK_TAG_SEVERITY;
     p = hk_varint_put(p, widen(head->severity));
     p = put_text(p, HK_TAG_PAYLOAD, &head->payload, payload);
-    p = put_text(p, HK_TAG_ENV_VERSION, &head->env_version, env_version);
-    *p++ = HK_TAG_PID;
-    p = hk_varint_put(p, widen(head->pid));
-    p = put_text(p, HK_TAG_HOSTNAME, &head->hostname, hostname);
+    if (HK_LIKELY(head->origin.len > 0)) {
+        memcpy(p, head->origin.data, head->origin.len);
+        out->len = (size_t)(p - out->data) + head->origin.len;
+        return HK_OK;
+    }
     out->len = (size_t)(p - out->data);
-    return HK_OK;
+    status = hk_encode_origin(out, head);
+    if (status != HK_OK) {
+        out->len = start;
+    }
+    return status;
 }
 
 static inline bool

@@ -37,7 +37,12 @@ typedef struct {
     hk_text payload;
     hk_text env_version;
     hk_text hostname;
+    hk_slice origin; /* what hk_encode_origin wrote, in place of env_version, pid and hostname; or
+                        empty */
 } hk_head;
+
+/* Bytes of an origin whose two texts have `texts` bytes together: tags, lengths, a full pid. */
+#define HK_ORIGIN_SIZE(texts) ((texts) + 2u * 6u + 1u + HK_VARINT_MAX)
 
 /* Where an open field began. */
 typedef struct {
@@ -50,6 +55,9 @@ typedef struct {
  * not from the wire must have been checked before.
  * HK_ERR_TEXT, HK_ERR_TOO_BIG, HK_ERR_NOMEM; the output is unchanged then. */
 HK_CHECK hk_status hk_encode_head(hk_buffer *out, const hk_head *head);
+
+/* Appends tags 7 to 9, which are the same in every message of a process. Errors as above. */
+HK_CHECK hk_status hk_encode_origin(hk_buffer *out, const hk_head *head);
 
 /* Opens a field named prefix + name. HK_ERR_TEXT when name or representation cannot be written. */
 HK_CHECK hk_status hk_field_open(hk_buffer *out, hk_slice prefix, const hk_text *name,
@@ -112,6 +120,22 @@ hk_field_open_short(hk_buffer *out, hk_slice prefix, const hk_text *name, hk_val
 HK_CHECK hk_status hk_put_string(hk_buffer *out, const hk_text *value, hk_surrogates mode,
                                  size_t *at);
 HK_CHECK hk_status hk_put_bytes(hk_buffer *out, hk_slice value);
+
+/* hk_put_string for text of at most HK_TEXT_SHORT bytes that is UTF-8 already. */
+#define HK_TEXT_SHORT 127u
+HK_CHECK static inline hk_status
+hk_put_short(hk_buffer *out, const void *data, size_t len)
+{
+    const hk_status status = hk_buffer_room(out, 2 + HK_TEXT_SHORT);
+    if (HK_LIKELY(status == HK_OK)) {
+        uint8_t *p = out->data + out->len;
+        *p++ = HK_TAG_FIELD_STRING;
+        *p++ = (uint8_t)len;
+        hk_copy(p, data, len);
+        out->len += 2 + len;
+    }
+    return status;
+}
 
 HK_CHECK static inline hk_status
 hk_put_integer(hk_buffer *out, int64_t value)

@@ -62,6 +62,37 @@ test_head_bytes(void)
     hk_buffer_clear(&out);
 }
 
+/* The origin, encoded once and given to each head, makes the same bytes as its three attributes. */
+static void
+test_origin_bytes(void)
+{
+    static const char *const hosts[] = {"", "h", "a.host.example"};
+    static const int32_t pids[] = {0, 1, 300, INT32_MAX, -1};
+    for (size_t i = 0; i < sizeof hosts / sizeof hosts[0]; i++) {
+        for (size_t k = 0; k < sizeof pids / sizeof pids[0]; k++) {
+            hk_buffer whole = sample_buffer();
+            hk_buffer origin = sample_buffer();
+            hk_buffer quick = sample_buffer();
+            hk_head head = empty_head();
+            head.type = utf8_of("t");
+            head.payload = utf8_of("p");
+            head.env_version = utf8_of("0.8");
+            head.hostname = utf8_of(hosts[i]);
+            head.pid = pids[k];
+            CHECK_INT(hk_encode_head(&whole, &head), HK_OK);
+            CHECK_INT(hk_encode_origin(&origin, &head), HK_OK);
+            CHECK(origin.len <= HK_ORIGIN_SIZE(3 + strlen(hosts[i])));
+            head.origin = (hk_slice){origin.data, origin.len};
+            head.env_version = head.hostname = utf8_of("not looked at");
+            CHECK_INT(hk_encode_head(&quick, &head), HK_OK);
+            CHECK_BYTES(quick.data, quick.len, whole.data, whole.len);
+            hk_buffer_clear(&quick);
+            hk_buffer_clear(&origin);
+            hk_buffer_clear(&whole);
+        }
+    }
+}
+
 /* One field of each type; the bytes are those of the rules in wire.md. */
 static void
 test_field_bytes(void)
@@ -310,6 +341,7 @@ int
 main(void)
 {
     test_head_bytes();
+    test_origin_bytes();
     test_field_bytes();
     test_prefix_and_representation();
     test_lengths_grow();
