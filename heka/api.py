@@ -67,15 +67,22 @@ def _problem_of(to: str) -> str:
 def _find(to: object) -> Sink:
     """Return the sink of *to*; the emitter asks once for each that it does not know."""
     key = _key_of(to)
-    with _lock:
-        destination = _open.get(key)
-    if destination is None:
+    destination = _open.get(key)
+    if destination is None or not _serves(destination, to):
         made = _make(key, to)  # without the lock: it asks a stream, which may do anything
         with _lock:
             destination = _open.setdefault(key, made)
+            if not _serves(destination, to):
+                _retire(key)
+                destination = _open[key] = made
             if len(_open) > DESTINATIONS_MAX:
                 _retire(next(iter(_open)))
     return destination.sink
+
+
+def _serves(destination: _AnyDestination, to: object) -> bool:
+    """Say whether it is for *to*, and not for a stream that had its id before."""
+    return not isinstance(destination, StreamDestination) or destination.stream is to
 
 
 def _retire(key: _Key) -> None:

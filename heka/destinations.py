@@ -16,6 +16,7 @@ import sys
 import threading
 import time
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 from heka._core import Sink
@@ -229,12 +230,19 @@ class Destination:
 
 
 class StreamDestination:
-    """An object with ``write(bytes)``; whatever it raises is counted, never passed on."""
+    """An object with ``write(bytes)``; whatever it raises is counted, never passed on.
+
+    It is not kept alive, where it can be helped: its end is its owner's affair.
+    """
 
     def __init__(self, stream: Any) -> None:
         """Send to *stream*, which may state the largest frame it takes as ``max_frame``."""
         self.name = f"{type(stream).__module__}.{type(stream).__qualname__}"
-        self.stream = stream
+        self._stream: Callable[[], Any]
+        try:
+            self._stream = weakref.ref(stream)
+        except TypeError:  # a class with __slots__, or written in C
+            self._stream = lambda: stream
         self.sink = Sink(self._deliver)
         limit = getattr(stream, "max_frame", 0)
         if type(limit) is int and 0 < limit <= sys.maxsize:  # not None, nor a mock
@@ -242,13 +250,21 @@ class StreamDestination:
         self._writing: set[int] = set()
         self._reporter = Reporter()
 
+    @property
+    def stream(self) -> Any:
+        """The stream; None when it is no more."""
+        return self._stream()
+
     def _deliver(self, frame: bytes, written: int, timeout: float, ticket: int) -> bool | str:
+        stream = self.stream
+        if stream is None:
+            return "closed"
         me = threading.get_ident()
         if me in self._writing:
             return "reentrant"  # its write() logs, which would never end
         self._writing.add(me)
         try:
-            self._write(frame)
+            self._write(stream, frame)
         except Exception as failure:
             self._reporter.report(f"{self.name}.write() raised {failure!r}; the message is dropped")
             return "error"
@@ -256,22 +272,23 @@ class StreamDestination:
             self._writing.discard(me)
         return True
 
-    def _write(self, frame: bytes) -> None:
-        taken = self.stream.write(frame)
-        if not isinstance(self.stream, io.RawIOBase):
+    def _write(self, stream: Any, frame: bytes) -> None:
+        taken = stream.write(frame)
+        if not isinstance(stream, io.RawIOBase):
             return
         at = taken or 0  # raw streams take what they can, and None is nothing
         while at < len(frame):
-            taken = self.stream.write(frame[at:])
+            taken = stream.write(frame[at:])
             if not taken:
                 raise BlockingIOError(errno.EAGAIN, f"only {at} of {len(frame)} bytes were taken")
             at += taken
 
     def flush(self, deadline: float) -> bool:
         """Call the stream's ``flush()``, if it has one and is open; True unless that raises."""
+        stream = self.stream
         try:
-            flush = getattr(self.stream, "flush", None)
-            if flush is not None and getattr(self.stream, "closed", False) is not True:
+            flush = getattr(stream, "flush", None)
+            if flush is not None and getattr(stream, "closed", False) is not True:
                 flush()
         except Exception as failure:
             self._reporter.report(f"{self.name}.flush() raised {failure!r}")

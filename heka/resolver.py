@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 import threading
 import time
 from typing import Any
@@ -40,6 +41,8 @@ class _Lookup:
 
     def start(self) -> None:
         """Ask in a new thread; RuntimeError without one."""
+        if sys.is_finalizing():  # it would never run, and start() waits until it does
+            raise RuntimeError("the interpreter is closing")
         name = f"heka-resolve-{self._question[0]}"
         threading.Thread(target=self._run, name=name, daemon=True).start()
 
@@ -101,8 +104,8 @@ def _numeric(host: str, port: int) -> Endpoint | None:
 
 
 def _ask(host: str, port: int, family: int, flags: int) -> list[Endpoint]:
-    # As bytes, since a str loads the IDNA codec, whatever is in it: a fork meanwhile leaves the lock
-    # of that import locked for ever in the child.
+    # As bytes: a str loads the IDNA codec, whatever is in it, and a fork meanwhile would leave the
+    # lock of that import locked for ever in the child.
     name = host.encode("ascii" if host.isascii() else "idna")
     infos = socket.getaddrinfo(name, port, _FAMILIES[family], socket.SOCK_STREAM, 0, flags)
     return list(dict.fromkeys((info[0], info[4]) for info in infos))
@@ -163,6 +166,8 @@ def resolve(host: str, port: int, family: int, deadline: float) -> list[Endpoint
         raise ResolutionError(f"{host!r} is no host name: {error}") from None
     try:
         lookup = _find_lookup((host, port, family))
-    except RuntimeError as error:  # no threads left, or the interpreter is closing
-        raise ResolutionError(f"{host!r} cannot be resolved: {error}") from None
+    except RuntimeError as error:  # no threads left, or none in this interpreter
+        raise ResolutionError(
+            f"{host!r} cannot be resolved: {error}; its address would need no thread"
+        ) from None
     return lookup.wait(deadline)

@@ -102,12 +102,28 @@ call_deliver(HekaSink *sink, const errand *e)
     return answer;
 }
 
+/* Whether Python is at its end: modules are emptied, and what needs them fails for that alone. */
+static HK_COLD bool
+is_closing(void)
+{
+    const heka_saved_error saved = heka_save_error();
+    PyObject *ask = PySys_GetObject("is_finalizing"); /* borrowed; NULL once sys is emptied too */
+    PyObject *answer = ask == NULL ? NULL : PyObject_CallNoArgs(ask);
+    const bool closing = answer != Py_False;
+    Py_XDECREF(answer);
+    PyErr_Clear();
+    heka_restore_error(saved);
+    return closing;
+}
+
 /* Telemetry never breaks the program. */
 int
 heka_sink_settle_exception(HekaSink *sink)
 {
     const bool broken = PyErr_ExceptionMatches(PyExc_Exception);
-    if (broken) {
+    if (broken && is_closing()) {
+        PyErr_Clear(); /* no bug, and of no use to anybody who reads it */
+    } else if (broken) {
         PyErr_WriteUnraisable(sink->deliver);
     }
     const heka_saved_error saved = heka_save_error();

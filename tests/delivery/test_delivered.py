@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import socket
+import weakref
 
 import pytest
 from delivery.support import Datagrams, Listener, account, run
@@ -329,6 +330,46 @@ def test_a_raw_stream_that_stops_taking_is_an_error(capfd):
     assert heka.log(**CALL, to=raw) is False
 
     assert f"only 10 of {len(PACKED)} bytes were taken" in capfd.readouterr().err
+
+
+class Slotted:
+    """Has no room for a weak reference."""
+
+    __slots__ = ("frames",)
+
+    def __init__(self):
+        self.frames = []
+
+    def write(self, frame):
+        self.frames.append(frame)
+
+
+def test_a_stream_is_not_kept_alive(capfd):
+    stream = Stream()
+    assert heka.log("t", to=stream)
+    gone = weakref.ref(stream)
+
+    del stream
+
+    assert gone() is None
+    assert heka.flush()
+
+
+@pytest.mark.parametrize("kind", [Stream, Slotted])
+def test_a_stream_gets_its_own_messages_and_none_of_one_that_is_gone(kind):
+    """The next object is likely to stand where the last one was, and to have its id."""
+    for n in range(20):
+        stream = kind()
+        assert heka.log(f"t{n}", to=stream)
+        (frame,) = heka.StreamReader().feed(b"".join(stream.frames))
+        assert frame.message.type == f"t{n}"
+        del stream
+
+
+def test_a_stream_that_is_configured_is_kept():
+    heka.configure(to=Stream())
+
+    assert heka.log("t")
 
 
 class Failing(Stream):
