@@ -293,6 +293,7 @@ class Client(Settings):
         levels: dict[str, int] | None,
         asked: tuple[Callable[[str, int], object], ...] | None,
         deliver: Callable[[Message], object] | None,
+        once: int = 0,
         /,
     ) -> None: ...
     def _replan(self) -> None: ...

@@ -220,8 +220,9 @@ class HekaClient(Client):
             frozenset(plan.blocked) or None,
             plan.allowed,
             plan.levels or None,
-            tuple(plan.asked) or None,
+            (*plan.asked, *plan.asked_once) or None,
             deliver,
+            len(plan.asked_once),
         )
 
     def _sends_its_own_way(self) -> bool:
@@ -447,6 +448,8 @@ class _Plan:
         self.allowed: frozenset[str] | None = None
         self.levels: dict[str, int] = {}
         self.asked: list[Callable[[str, int], object]] = []
+        #: Those whose answer changes each time: only of a message that nothing else drops.
+        self.asked_once: list[Callable[[str, int], object]] = []
         #: How many filters these are.
         self.decided = 0
         for one in filters:
@@ -466,7 +469,8 @@ class _Plan:
             for name, level in one.levels.items():
                 self.levels[name] = min(level, self.levels.get(name, level))
         elif not isinstance(one, type) and callable(getattr(type(one), "admits", None)):
-            self.asked.append(_guarded(one.admits))
+            asked = self.asked_once if getattr(one, "stateful", False) else self.asked
+            asked.append(_guarded(one.admits))
         else:
             return False
         return True

@@ -321,7 +321,7 @@ client_admits(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *k
         heka_read_int32(in[1], "severity", &severity) < 0) {
         return NULL;
     }
-    const int result = self->sink == NULL ? 0 : heka_client_admits(self, in[0], severity);
+    const int result = self->sink == NULL ? 0 : heka_client_may_admit(self, in[0], severity);
     return result < 0 ? NULL : PyBool_FromLong(result);
 }
 
@@ -458,7 +458,9 @@ PyDoc_STRVAR(timer_doc,
              "and when *rate* left this one out.");
 PyDoc_STRVAR(admits_doc,
              "admits($self, type, severity)\n--\n\n"
-             "What the filters say that need no message; ask before building something costly.");
+             "What the filters say that need no message; ask before building something costly.\n\n"
+             "As often as one likes: filters whose answers change (``stateful``: rate limits,\n"
+             "samples) are asked only when a message is sent.");
 
 #define FAST(function) (PyCFunction)(void (*)(void))(function), METH_FASTCALL | METH_KEYWORDS
 
@@ -474,10 +476,11 @@ static PyMethodDef client_methods[] = {
      "_send($self, msg, /)\n--\n\n"
      "Frame, sign and send *msg* as it is, within the oversize policy."},
     {"_set_plan", heka_client_set_plan, METH_VARARGS,
-     "_set_plan($self, seen, threshold, blocked, allowed, levels, asked, deliver, /)\n--\n\n"
+     "_set_plan($self, seen, threshold, blocked, allowed, levels, asked, deliver, once=0, "
+     "/)\n--\n\n"
      "What the filters *seen* come to: drop above *threshold*, types *blocked* or not *allowed*,\n"
-     "above the type's of *levels*, or where one that is *asked* says so; then give a Message to\n"
-     "*deliver*, or without one a frame to the sink."},
+     "above the type's of *levels*, or where one that is *asked* says so (the last *once* of them\n"
+     "not for admits()); then give a Message to *deliver*, or without one a frame to the sink."},
     {"_replan", heka_client_replan, METH_NOARGS,
      "_replan($self)\n--\n\nHave ``_plan()`` called again before the next message."},
     {NULL, NULL, 0, NULL},

@@ -18,12 +18,17 @@ typedef struct {
     PyObject *no_timer; /* owned: what timer() answers for those */
     int32_t severity;   /* of a call that names none */
     int32_t threshold;  /* the largest severity that is sent */
+    Py_ssize_t once;    /* how many of the last in `asked` are asked once for each message */
 } HekaClient;
 
 /* client_plan.c */
 
-/* What the filters say that need no message: 1 go on, 0 dropped, -1 an exception. */
+/* What the filters say that need no message: 1 go on, 0 dropped, -1 an exception. For a message
+ * that is about to be sent: asking a rate limit changes its next answer. */
 int heka_client_admits(HekaClient *self, PyObject *type, int32_t severity);
+
+/* The same without those that are to be asked once; as often as one likes. */
+int heka_client_may_admit(HekaClient *self, PyObject *type, int32_t severity);
 
 /* The methods _set_plan and _replan. */
 PyObject *heka_client_set_plan(PyObject *op, PyObject *args);

@@ -37,12 +37,14 @@ make_plan(HekaClient *self)
     return 0;
 }
 
+/* Asks all, or all but those that are to be asked once, as long as they say yes. */
 static HK_COLD int
-ask(HekaClient *self, PyObject *type, int32_t severity)
+ask(HekaClient *self, PyObject *type, int32_t severity, bool is_sending)
 {
     PyObject *asked = Py_NewRef(self->asked);
+    const Py_ssize_t count = PyTuple_GET_SIZE(asked) - (is_sending ? 0 : self->once);
     int result = 1;
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(asked) && result == 1; i++) {
+    for (Py_ssize_t i = 0; i < count && result == 1; i++) {
         PyObject *answer =
             PyObject_CallFunction(PyTuple_GET_ITEM(asked, i), "Oi", type, (int)severity);
         result = answer == NULL ? -1 : PyObject_IsTrue(answer);
@@ -77,8 +79,8 @@ is_within(PyObject *levels, PyObject *type, int32_t severity)
     return result;
 }
 
-int
-heka_client_admits(HekaClient *self, PyObject *type, int32_t severity)
+static inline int
+decide(HekaClient *self, PyObject *type, int32_t severity, bool is_sending)
 {
     int found;
     if (HK_UNLIKELY(!is_planned(self)) && make_plan(self) < 0) {
@@ -99,7 +101,19 @@ heka_client_admits(HekaClient *self, PyObject *type, int32_t severity)
     if (self->levels != NULL && (found = is_within(self->levels, type, severity)) <= 0) {
         return found;
     }
-    return HK_LIKELY(self->asked == NULL) ? 1 : ask(self, type, severity);
+    return HK_LIKELY(self->asked == NULL) ? 1 : ask(self, type, severity, is_sending);
+}
+
+int
+heka_client_admits(HekaClient *self, PyObject *type, int32_t severity)
+{
+    return decide(self, type, severity, true);
+}
+
+int
+heka_client_may_admit(HekaClient *self, PyObject *type, int32_t severity)
+{
+    return decide(self, type, severity, false);
 }
 
 /* ---- the plan ---- */
@@ -138,8 +152,9 @@ heka_client_set_plan(PyObject *op, PyObject *args)
     PyObject *asked;
     PyObject *deliver;
     int threshold;
-    if (!PyArg_ParseTuple(args, "O!iOOOOO:_set_plan", &PyTuple_Type, &seen, &threshold, &blocked,
-                          &allowed, &levels, &asked, &deliver)) {
+    Py_ssize_t once = 0;
+    if (!PyArg_ParseTuple(args, "O!iOOOOO|n:_set_plan", &PyTuple_Type, &seen, &threshold, &blocked,
+                          &allowed, &levels, &asked, &deliver, &once)) {
         return NULL;
     }
     if ((blocked != Py_None && !PyAnySet_Check(blocked)) ||
@@ -156,7 +171,12 @@ heka_client_set_plan(PyObject *op, PyObject *args)
     if (levels != Py_None && check_levels(levels) < 0) {
         return NULL;
     }
+    if (once < 0) {
+        PyErr_Format(PyExc_ValueError, "once must not be negative, got %zd", once);
+        return NULL;
+    }
     self->threshold = threshold;
+    self->once = once;
     Py_XSETREF(self->blocked, unless_none(blocked));
     Py_XSETREF(self->allowed, unless_none(allowed));
     Py_XSETREF(self->levels, unless_none(levels));

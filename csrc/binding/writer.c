@@ -68,7 +68,8 @@ heka_writing_free(heka_writing *writing)
 
 /* ---- writing ---- */
 
-/* write() and flush(), whose answers say nothing that all streams agree on. 0, or -1. */
+/* write() and flush(). 0 written; 1 write() said False, as our own streams do of what they dropped
+ * (what other streams answer says nothing that all agree on); -1 an exception. */
 static int
 call_stream(heka_state *state, PyObject *stream, bool flushes, PyObject *data)
 {
@@ -76,13 +77,14 @@ call_stream(heka_state *state, PyObject *stream, bool flushes, PyObject *data)
     if (answer == NULL) {
         return -1;
     }
+    const int lost = answer == Py_False;
     Py_DECREF(answer);
     if (!flushes) {
-        return 0;
+        return lost;
     }
     answer = PyObject_CallMethodNoArgs(stream, state->flush_name);
     Py_XDECREF(answer);
-    return answer == NULL ? -1 : 0;
+    return answer == NULL ? -1 : lost;
 }
 
 /* Tells Python what an Exception was; the reason that the frame is counted under. New reference. */
@@ -125,6 +127,9 @@ heka_stream_write(heka_state *state, HekaSink *sink, PyObject *data, size_t len)
     if (HK_LIKELY(result == 0)) {
         heka_sink_count(sink, len);
         return 1;
+    }
+    if (result > 0) {
+        return heka_sink_drop(sink, "stream") < 0 ? heka_sink_settle_exception(sink) : 0;
     }
     if (!PyErr_ExceptionMatches(PyExc_Exception)) {
         return heka_sink_settle_exception(sink);

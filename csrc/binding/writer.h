@@ -17,8 +17,8 @@ typedef struct {
 void heka_writing_free(heka_writing *writing);
 
 /* Calls stream.write(data), and stream.flush() where there is one. len: bytes to count.
- * 1 written, 0 dropped and counted (what was raised goes to `failed`), -1 an exception that is no
- * Exception (KeyboardInterrupt); counted too. */
+ * 1 written, 0 dropped and counted (write() said False, or what it raised went to `failed`), -1 an
+ * exception that is no Exception (KeyboardInterrupt); counted too. */
 int heka_stream_write(heka_state *state, struct HekaSink *sink, PyObject *data, size_t len);
 
 #endif

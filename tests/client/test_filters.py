@@ -188,6 +188,23 @@ def test_threads_together_get_no_more_than_the_limit():
     assert one.dropped == 3500
 
 
+def test_one_thread_at_a_time_is_asked():
+    """Whatever the switch interval: between reading and writing a budget nobody else does."""
+    inside, most = [], []
+
+    def clock():
+        inside.append(1)
+        most.append(len(inside))
+        threading.Event().wait(0.001)
+        inside.pop()
+        return 1000.0
+
+    one = filters.RateLimit(1, burst=20, clock=clock)
+
+    assert sum(run_threads(4, lambda index: sent(one, 10))) == 20
+    assert set(most) == {1}
+
+
 def test_the_real_clock_is_monotonic_time():
     one = filters.rate_limit_provider(rate=1, per=3600)
 

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import sys
+import threading
 from unittest.mock import Mock
 
 import pytest
@@ -16,6 +17,7 @@ import heka
 from heka.encoders import JSONEncoder
 from heka.exceptions import ConfigError
 from heka.streams import DebugCaptureStream, FormatterStream, StdOutStream
+from heka.streams.account import Account
 
 FRAME = heka.pack("t", payload="p\xff\n")
 
@@ -310,6 +312,19 @@ def test_threads_count_together():
     run_threads(4, lambda index: [stream.write(b"x") for _ in range(1000)])
 
     assert stream.stats() == {"offered": 4000, "sent": 4000, "bytes": 4000, "dropped": {}}
+
+
+def test_no_count_is_lost_between_reading_and_writing():
+    class Slow(int):
+        def __radd__(self, other):
+            threading.Event().wait(0.001)
+            return int(self) + other
+
+    account = Account()
+
+    run_threads(4, lambda index: [account.count(Slow(1)) for _ in range(10)])
+
+    assert (account.counts()["sent"], account.counts()["bytes"]) == (40, 40)
 
 
 def test_a_child_counts_from_zero():

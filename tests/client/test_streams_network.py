@@ -13,6 +13,7 @@ import heka
 from heka._core import Sink
 from heka.exceptions import ConfigError
 from heka.streams import TcpStream, UdpStream, UnixStream, UrlStream
+from heka.streams.lanes import Lane
 
 FRAME = heka.pack("t", payload="p")
 
@@ -268,6 +269,20 @@ def test_several_share_the_time_of_one_write(keep, capsys):
 
     assert keep(peer.accept()).take(1)[0].type == "a"
     assert stream.stats()["dropped"] == {"timeout": 2}
+
+
+def test_each_of_several_gets_its_share_of_the_time(keep, monkeypatch):
+    """What is left is divided by those that are left."""
+    shares = []
+
+    def write(lane, data, timeout):
+        shares.append(timeout)
+        return False
+
+    monkeypatch.setattr(Lane, "write", write)
+    keep(TcpStream(["a", "b", "c"], 1, timeout=60)).write(b"x")
+
+    assert [round(share) for share in shares] == [20, 30, 60]
 
 
 def test_the_same_destination_twice_gets_two_frames_under_one_name(keep):

@@ -8,7 +8,7 @@ import threading
 from unittest.mock import Mock, call, patch
 
 import pytest
-from delivery.support import PATIENCE, Datagrams, Listener, free_port, run_threads
+from delivery.support import PATIENCE, Datagrams, Listener, Task, free_port, run_threads
 
 import heka
 from heka.streams import TcpStream, UdpStream
@@ -303,6 +303,56 @@ def test_a_child_is_not_held_by_a_call_of_its_parent(keep):
     writer.join()
 
     assert os.waitpid(child, 0)[1] == 0
+
+
+def test_a_frame_that_is_half_written_goes_where_it_began(keep):
+    """Its rest is the kernel's; the next one is not, though the connection is whole again."""
+    peer = keep(Listener(buffer=4096))
+    stream = keep(TcpStream("127.0.0.1", peer.port, timeout=PATIENCE))
+    stream.write(heka.pack("first"))
+    connection = keep(peer.accept())
+    big = heka.pack("big", payload="x" * 65_000)
+    sent = [1]
+
+    def fill():
+        while stream.sockets[0] is None or not isinstance(stream.sockets[0], Mock):
+            stream.write(big)
+            sent[0] += 1
+
+    writer = threading.Thread(target=fill)
+    writer.start()
+    while not stream.sink.busy:
+        assert writer.is_alive()
+    stream.sockets[0] = mock = Mock()
+    reading = Task(connection.read_to_end)
+    writer.join(PATIENCE)
+    stream.sink.write(b"for the mock", 1.0)
+
+    assert not stream.sink.attached
+    assert mock.sendall.call_args == call(b"for the mock")
+    stream.close()
+    assert len(reading.result()) + mock.sendall.call_count == sent[0] + 1
+    assert connection.tail == 0
+
+
+def test_the_hot_path_may_have_begun_a_frame_in_the_moment_of_replacing(keep):
+    """The descriptor is taken from it a little later; the frame must not be cut there."""
+    peer = keep(Listener(buffer=4096))
+    stream = keep(TcpStream("127.0.0.1", peer.port, timeout=PATIENCE))
+    stream.write(heka.pack("first"))
+    connection = keep(peer.accept())
+    reading = Task(connection.read_to_end)
+    lane = stream._lanes[0]
+    lane._call = Mock()  # the first half of divert()
+    big = heka.pack("big", payload="x" * 65_000)
+    count = 0
+    while stream.sink.attached:
+        stream.sink.write(big, PATIENCE)
+        count += 1
+    stream.close()
+
+    assert len(reading.result()) + lane._call.call_count == 1 + count
+    assert connection.tail == 0
 
 
 # ---- write ---------------------------------------------------------------------------------------
