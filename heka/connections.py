@@ -13,11 +13,13 @@ from heka.exceptions import ConfigError, EncodeError
 from heka.framing import frame
 from heka.message import Message
 from heka.signing import SignerConfig
-from heka.transports import NothingSentError, SocketTransport, send_all
+from heka.transports import SocketTransport, is_passing, send_all
 
 
 class HekaConnection:
     """Send framed messages to one address; unlike ``heka.log``, OSError is the caller's.
+
+    ``'host:port'`` and ``(host, port)`` are UDP, as they always were; TCP is ``'tcp://host:port'``.
 
     Safe across ``fork()``: a child connects for itself. One thread at a time, except over UDP and
     unix datagrams once they are connected, where the kernel sends each frame whole.
@@ -99,9 +101,14 @@ class HekaConnection:
 
         Raises:
             EncodeError: Over 65,536 bytes, or over what one datagram holds.
-            OSError: It could not be sent; a stream is closed, and the next send connects anew.
+            OSError: It could not be sent, and the next send connects anew; TimeoutError of a peer
+                that has nothing of the frame, or a frame too large for the kernel, leaves the
+                connection as it was.
         """
-        data = frame(payload, self.signer_config) if self._address.framed else bytes(payload)
+        if self._address.framed:
+            data = frame(payload, self.signer_config)
+        else:
+            data = memoryview(payload).tobytes()  # bytes() would take an int for a length
         limit = self._address.max_frame
         if limit and len(data) > limit:
             raise EncodeError(
@@ -118,11 +125,9 @@ class HekaConnection:
             send_all(
                 sock, data, time.monotonic() + self.timeout, datagram=self._address.is_datagram
             )
-        except NothingSentError:
-            raise  # a slow peer, between two frames
-        except BaseException:
-            if not self._address.is_datagram:
-                self.close()  # the peer may have half a frame
+        except BaseException as failure:
+            if not is_passing(failure):
+                self.close()  # the peer has gone, or has half a frame
             raise
         return len(data)
 

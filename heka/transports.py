@@ -32,6 +32,13 @@ class NothingSentError(TimeoutError):
     """The peer took not a byte of the frame in time: the connection is as good as before."""
 
 
+def is_passing(failure: BaseException) -> bool:
+    """Say whether the connection is as good as before *failure*: it is no fault of the peer's."""
+    return isinstance(failure, NothingSentError) or (
+        isinstance(failure, OSError) and failure.errno == errno.EMSGSIZE
+    )
+
+
 class Transport(Protocol):
     """What a destination needs of a way to the kernel.
 
