@@ -264,7 +264,8 @@ class StreamDestination:
             return "reentrant"  # its write() logs, which would never end
         self._writing.add(me)
         try:
-            self._write(stream, frame)
+            if self._write(stream, frame) is False:  # so say our own streams of what they dropped
+                return "stream"
         except Exception as failure:
             self._reporter.report(f"{self.name}.write() raised {failure!r}; the message is dropped")
             return "error"
@@ -272,16 +273,17 @@ class StreamDestination:
             self._writing.discard(me)
         return True
 
-    def _write(self, stream: Any, frame: bytes) -> None:
+    def _write(self, stream: Any, frame: bytes) -> object:
         taken = stream.write(frame)
         if not isinstance(stream, io.RawIOBase):
-            return
+            return taken
         at = taken or 0  # raw streams take what they can, and None is nothing
         while at < len(frame):
             taken = stream.write(frame[at:])
             if not taken:
                 raise BlockingIOError(errno.EAGAIN, f"only {at} of {len(frame)} bytes were taken")
             at += taken
+        return at
 
     def flush(self, deadline: float) -> bool:
         """Call the stream's ``flush()``, if it has one and is open; True unless that raises."""

@@ -73,6 +73,14 @@ def test_a_closed_stdout_is_a_drop_of_the_clients(keep, monkeypatch, encoder):
     assert account(client) == (0, {"stream": 1})
 
 
+def test_heka_log_knows_a_drop_too(monkeypatch):
+    stream = StdOutStream()
+    monkeypatch.setattr(sys, "stdout", None)
+
+    assert heka.log("t", to=stream) is False
+    assert heka.stats()["destinations"]["heka.streams.dev.StdOutStream"]["dropped"]["stream"] == 1
+
+
 @pytest.mark.parametrize("answer", [None, 0, "", Mock()])
 def test_other_answers_of_write_say_nothing(answer):
     client = HekaClient(Mock(spec=["write"], **{"write.return_value": answer}), "app")
