@@ -22,7 +22,7 @@ SYSTEM := tools/system_packages.sh
 
 # The folders too: a file that is gone changes nothing else.
 CORE := csrc/core csrc/gen csrc/binding $(sort $(wildcard csrc/*/*.[ch]))
-PACKAGE := $(sort $(wildcard heka/*.py* heka/*/*.py* compat/*/*.py compat/*/*/*.py))
+PACKAGE := $(sort $(wildcard heka/*.py* heka/*/*.py* heka/*/*/*.py* compat/*/*.py compat/*/*/*.py))
 OWN_C := $(wildcard csrc/core/*.c csrc/binding/*.c)
 FORMATTED_C := $(wildcard csrc/core/*.[ch] csrc/binding/*.[ch] tests/core/*.[ch] tests/core/*/*.[ch])
 

@@ -31,6 +31,7 @@ LAYERS = [
     ["bridge"],
     ["logging", "decorators"],
     ["integrations"],
+    ["plugins", "raven_plugin"],
     ["__init__"],
     ["pytest_plugin", "cli"],
     ["__main__"],

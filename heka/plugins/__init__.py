@@ -1,0 +1,1 @@
+"""Plugins: methods that a configuration adds to a client."""

@@ -1,0 +1,97 @@
+"""``@capture_stack``: exceptions that leave a function are reported, and go on to its caller."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Coroutine, Generator
+from typing import Any
+
+from heka.decorators.base import HekaDecorator, Kind
+
+__all__ = ["capture_stack"]
+
+#: How generators and tasks are ended from outside: nothing went wrong.
+_ENDINGS = (GeneratorExit, asyncio.CancelledError)
+
+
+class capture_stack(HekaDecorator):
+    """Report each exception that leaves the function with ``client.raven``, then raise it again.
+
+    Functions, methods, coroutines and generators. A client without the plugin, or none: nothing is
+    reported, and the exception goes its way all the same.
+
+    Args:
+        severity: Of the messages; by default that of the plugin.
+        logger: Of the messages; by default that of the plugin.
+        msg: Their field ``msg``.
+        client, client_name: As of ``HekaDecorator``.
+    """
+
+    def heka_call(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the function and report what it raises."""
+        __traceback_hide__ = True
+        if self._in_pieces:
+            return self._in_steps(self._fn(*args, **kwargs))
+        try:
+            return self._fn(*args, **kwargs)
+        except BaseException as error:
+            self._tell(error)
+            raise
+
+    def _tell(self, error: BaseException) -> None:
+        if isinstance(error, _ENDINGS):
+            return
+        try:
+            report = getattr(self.client, "raven", None)
+            if report is not None:
+                given = {
+                    name: self.kwargs[name]
+                    for name in ("severity", "logger", "msg")
+                    if name in self.kwargs
+                }
+                report(exc_info=error, **given)
+        except Exception as problem:
+            self._report(problem)
+
+    def _in_steps(self, running: Any) -> Any:
+        """Return what takes the steps of *running*, a coroutine or generator."""
+        if self._kind is Kind.COROUTINE:
+            return self._renamed(self._awaited(running))
+        if self._kind is Kind.GENERATOR:
+            return self._renamed(self._yielded(running))
+        return self._renamed(self._yielded_asynchronously(running))
+
+    async def _awaited(self, running: Coroutine[Any, Any, Any]) -> Any:
+        __traceback_hide__ = True
+        try:
+            return await running
+        except BaseException as error:
+            self._tell(error)
+            raise
+
+    def _yielded(self, running: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
+        __traceback_hide__ = True
+        try:
+            return (yield from running)
+        except BaseException as error:
+            self._tell(error)
+            raise
+
+    async def _yielded_asynchronously(
+        self, running: AsyncGenerator[Any, Any]
+    ) -> AsyncGenerator[Any, Any]:
+        __traceback_hide__ = True
+        try:
+            item = await running.__anext__()
+            while True:
+                try:
+                    sent = yield item
+                except BaseException as thrown:  # GeneratorExit too, when it is closed
+                    item = await running.athrow(thrown)
+                else:
+                    item = await running.asend(sent)
+        except StopAsyncIteration:
+            return
+        except BaseException as error:
+            self._tell(error)
+            raise

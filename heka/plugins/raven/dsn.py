@@ -1,0 +1,70 @@
+"""The address of a Sentry project: ``scheme://public:secret@host/project``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from urllib.parse import unquote, urlsplit
+
+from heka.exceptions import InvalidArgumentError
+
+_MASK = "********"
+
+
+@dataclass(frozen=True, slots=True)
+class DSN:
+    """A DSN in its parts; its repr does not tell the secret."""
+
+    text: str = field(repr=False)
+    public: str
+    secret: str = field(repr=False)
+    #: ``text`` without the secret, as Sentry has it since 2018.
+    without_secret: str
+    host: str
+    project: str
+
+    @classmethod
+    def parse(cls, text: object) -> DSN:
+        """Take a DSN apart.
+
+        Raises:
+            InvalidArgumentError: It is none; says so without its secret.
+        """
+        if not isinstance(text, str):
+            raise InvalidArgumentError(f"dsn: expected text, got {type(text).__name__}")
+        text = text.strip()
+        try:
+            parts = urlsplit(text)
+            port = parts.port
+        except ValueError as error:
+            raise InvalidArgumentError(f"dsn: expected {_FORM}: {type(error).__name__}") from None
+        host = parts.hostname or ""
+        project = parts.path.rstrip("/").rpartition("/")[2]
+        if not (parts.scheme and host and project):
+            missing = "scheme" if not parts.scheme else "host" if not host else "project"
+            raise InvalidArgumentError(f"dsn: expected {_FORM}; there is no {missing} in it")
+        # The last @: a password may hold one.
+        user, _, _ = parts.netloc.rpartition("@")
+        public, _, secret = user.partition(":")
+        shown = f"[{host}]" if ":" in host else host
+        address = shown if port is None else f"{shown}:{port}"
+        rest = text.partition("://")[2].partition("/")[2]
+        keys = f"{public}@" if public else ""
+        return cls(
+            text=text,
+            public=public,
+            secret=secret,
+            without_secret=f"{parts.scheme}://{keys}{address}/{rest}",
+            host=address,
+            project=project,
+        )
+
+    def secrets(self) -> set[str]:
+        """Return the secret as it is written here, and as it is meant."""
+        return {self.secret, unquote(self.secret)} - {""}
+
+    def __str__(self) -> str:
+        """Return the DSN with its secret masked."""
+        return self.text.replace(f":{self.secret}@", f":{_MASK}@") if self.secret else self.text
+
+
+_FORM = "scheme://public:secret@host/project, as in https://public@sentry.example/2"

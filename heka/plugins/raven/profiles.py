@@ -1,0 +1,365 @@
+"""Events as JSON: what raven 3 sent, what raven 2 sent, what today's Sentry takes.
+
+An event is made of trees; a profile decides names, order and quotes. It changes nothing.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import os
+import platform
+import sys
+import sysconfig
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from heka.plugins.raven.frames import Caught, Frame
+from heka.plugins.raven.tree import Pairs, Shown, Tree
+
+_ERROR = 40
+_LEVELS = ("fatal", "fatal", "fatal", "error", "warning", "info", "info", "debug")
+#: Names that the profiles give, which are no text of a program.
+NAMES = frozenset(
+    {
+        *("abs_path", "build", "chain", "checksum", "context_line", "contexts", "culprit"),
+        *("environment", "event_id", "exception", "exception_id", "extra", "filename", "formatted"),
+        *(
+            "frames",
+            "frames_omitted",
+            "function",
+            "handled",
+            "in_app",
+            "is_exception_group",
+            "level",
+        ),
+        *(
+            "lineno",
+            "logentry",
+            "logger",
+            "mechanism",
+            "message",
+            "module",
+            "modules",
+            "msg",
+            "name",
+        ),
+        *("notes", "parent_id", "platform", "post_context", "pre_context", "project", "release"),
+        *("runtime", "sdk", "sentry.interfaces.Exception", "sentry.interfaces.Stacktrace"),
+        *("server_name", "severity", "site", "source", "stacktrace", "sys.argv", "tags"),
+        *("time_spent", "timestamp", "type", "value", "values", "vars", "version"),
+    }
+)
+#: Names of the values that are the format's own.
+FIXED = ("event_id", "timestamp", "platform", "level", "checksum")
+
+
+@dataclass(slots=True)
+class Event:
+    """What is told of an exception; texts are scrubbed and bounded.
+
+    Attributes:
+        caught: The exception that was raised, and behind it those that it came from.
+    """
+
+    id: str
+    nanoseconds: int
+    caught: list[Caught]
+    msg: str
+    logger: str
+    severity: int
+    project: str
+    server_name: str
+    argv: list[Tree] = field(default_factory=list)
+    modules: dict[str, str] = field(default_factory=dict)
+    release: str | None = None
+    environment: str | None = None
+
+    @property
+    def timestamp(self) -> str:
+        """The time in UTC, ISO 8601."""
+        seconds, rest = divmod(self.nanoseconds, 10**9)
+        moment = datetime.datetime(1970, 1, 1) + datetime.timedelta(seconds=seconds)
+        return f"{moment.isoformat()}.{rest // 1000:06}Z"
+
+    @property
+    def message(self) -> str:
+        """``Type: value`` of the exception that was raised."""
+        return title(self.caught[0])
+
+    @property
+    def culprit(self) -> str:
+        """``module in function`` of the frame that raised; '' without any frame."""
+        return " in ".join(_raising(self.caught[0]))
+
+
+def title(one: Caught) -> str:
+    """Return ``Type: value``."""
+    return f"{one.type}: {one.value}" if one.value else one.type
+
+
+def _raising(one: Caught) -> tuple[str, ...]:
+    for frame in reversed(one.frames):
+        if not frame.stands_for:
+            return frame.module or "?", frame.function
+    return ()
+
+
+# ---- raven 3 ------------------------------------------------------------------------------------
+
+
+def raven3(event: Event) -> dict[str, Any]:
+    """Return *event* as raven 3.4 wrote it."""
+    one = event.caught[0]
+    return {
+        "event_id": event.id,
+        "message": event.message,
+        "culprit": event.culprit,
+        "level": _ERROR,
+        "project": event.project,
+        "platform": "python",
+        "server_name": event.server_name,
+        "modules": event.modules,
+        "timestamp": event.timestamp,
+        "time_spent": None,
+        "tags": {},
+        "extra": {
+            "msg": quoted(event.msg),
+            "logger": quoted(event.logger),
+            "severity": event.severity,
+            "sys.argv": quoted(event.argv),
+            **_behind(event, quoted),
+        },
+        "sentry.interfaces.Exception": {
+            "type": one.type,
+            "value": one.value,
+            "module": one.module,
+        },
+        "sentry.interfaces.Stacktrace": _stacktrace(one.frames, quoted, 5, 5),
+    }
+
+
+# ---- raven 2 ------------------------------------------------------------------------------------
+
+
+def raven2(event: Event) -> dict[str, Any]:
+    """Return *event* as raven 2.0 wrote it, and as the plugin's documentation shows it."""
+    one = event.caught[0]
+    project = event.project
+    return {
+        "checksum": checksum(one),
+        "culprit": ".".join(_raising(one)),
+        "event_id": event.id,
+        "extra": {"msg": event.msg, **_behind(event, plain)},
+        "level": _ERROR,
+        "message": event.message,
+        "modules": event.modules,
+        "project": int(project) if project.isascii() and project.isdecimal() else project,
+        "sentry.interfaces.Exception": {
+            "module": one.module,
+            "type": one.type,
+            "value": one.value,
+        },
+        "sentry.interfaces.Stacktrace": _stacktrace(one.frames, plain, 3, 2),
+        "server_name": event.server_name,
+        "site": None,
+        "time_spent": None,
+        "timestamp": event.timestamp,
+    }
+
+
+def checksum(one: Caught) -> str:
+    """Return what Sentry grouped such events by: the type and every call, outermost first."""
+    digest = hashlib.md5(one.type.encode("utf-8", "replace"), usedforsecurity=False)
+    for module, function in one.calls:
+        digest.update(f"{module}{function}".encode("utf-8", "replace"))
+    return digest.hexdigest()
+
+
+def _behind(event: Event, write: Callable[[Tree], Any]) -> dict[str, Any]:
+    """Return what these formats have no place for: notes, and the exceptions behind this one."""
+    found: dict[str, Any] = {}
+    if event.caught[0].notes:
+        found["notes"] = write(event.caught[0].notes)
+    if len(event.caught) > 1:
+        found["chain"] = write([_behind_text(one) for one in event.caught[1:]])
+    return found
+
+
+def _behind_text(one: Caught) -> str:
+    where = " in ".join(_raising(one))
+    return f"{one.source} {title(one)}{f' ({where})' if where else ''}"
+
+
+# ---- Sentry today -------------------------------------------------------------------------------
+
+
+def sentry7(event: Event) -> dict[str, Any]:
+    """Return *event* in the format that Sentry's own clients have sent since 2017."""
+    count = len(event.caught)
+    found = {
+        "event_id": event.id,
+        "timestamp": event.timestamp,
+        "platform": "python",
+        "level": _LEVELS[event.severity],
+        "logger": event.logger,
+        "server_name": event.server_name,
+        "release": event.release,
+        "environment": event.environment,
+        "culprit": event.culprit,
+        "logentry": {"formatted": event.msg} if event.msg else None,
+        "modules": event.modules,
+        "contexts": {"runtime": _runtime()},
+        "tags": {},
+        "extra": {"severity": event.severity, "sys.argv": plain(event.argv)},
+        "sdk": {"name": "heka-py", "version": _version()},
+        # Oldest first: the one that was raised last comes last.
+        "exception": {
+            "values": [_value(event.caught[index], index) for index in reversed(range(count))]
+        },
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _value(one: Caught, index: int) -> dict[str, Any]:
+    mechanism: dict[str, Any] = {
+        "type": "generic" if one.parent is None else "chained",
+        "handled": True,
+        "exception_id": index,
+    }
+    if one.parent is not None:
+        mechanism |= {"parent_id": one.parent, "source": one.source}
+    if one.is_group:
+        mechanism["is_exception_group"] = True
+    found: dict[str, Any] = {
+        "type": one.type,
+        "value": "\n".join([one.value, *one.notes]),
+        "module": one.module,
+        "mechanism": mechanism,
+    }
+    if one.frames:
+        found["stacktrace"] = _stacktrace(one.frames, as_text, 5, 5, in_app=True)
+    return found
+
+
+def _runtime() -> dict[str, str]:
+    return {
+        "name": platform.python_implementation(),
+        "version": platform.python_version(),
+        "build": sys.version.replace("\n", " "),
+    }
+
+
+def _version() -> str:
+    """Return ours; the package is imported where this runs."""
+    return str(getattr(sys.modules.get("heka"), "__version__", "2"))
+
+
+# ---- parts --------------------------------------------------------------------------------------
+
+
+def _stacktrace(
+    frames: list[Frame],
+    write: Callable[[Tree], Any],
+    before: int,
+    after: int,
+    *,
+    in_app: bool = False,
+) -> dict[str, Any]:
+    written = [_frame(frame, write, before, after, in_app) for frame in frames]
+    found: dict[str, Any] = {"frames": written}
+    for index, frame in enumerate(frames):
+        if frame.stands_for:
+            found["frames_omitted"] = [index, index + frame.stands_for]
+    return found
+
+
+def _frame(
+    frame: Frame, write: Callable[[Tree], Any], before: int, after: int, in_app: bool
+) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "abs_path": frame.path,
+        "filename": frame.filename,
+        "function": frame.function,
+        "lineno": frame.line,
+        "module": frame.module,
+    }
+    if frame.text is not None:
+        found["pre_context"] = frame.before[-before:]
+        found["context_line"] = frame.text
+        found["post_context"] = frame.after[:after]
+    if frame.variables is not None:
+        # A name is text as it is written; a key of a dict within has quotes.
+        found["vars"] = write(frame.variables)
+    if in_app:
+        found["in_app"] = _is_own(frame)
+    return found
+
+
+_LIBRARY = tuple({sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib")})
+
+
+def _is_own(frame: Frame) -> bool:
+    """Say whether *frame* is the program's, and not of an installed package or of Python."""
+    path = frame.path
+    installed = "/site-packages/" in path or "/dist-packages/" in path
+    return not (installed or frame.stands_for or path.startswith((*_LIBRARY, "<frozen")))
+
+
+def quoted(tree: Tree) -> Any:
+    """Return *tree* as raven 3 had it: texts, names included, in quotes."""
+    return _written(tree, repr, lambda value: value)
+
+
+def plain(tree: Tree) -> Any:
+    """Return *tree* as raven 2 had it."""
+    return _written(tree, str, lambda value: value)
+
+
+def as_text(tree: Tree) -> Any:
+    """Return *tree* as Sentry's clients have it: names plain, every value as its repr."""
+    if isinstance(tree, Pairs):
+        return _unique((str(key), as_text(value)) for key, value in tree)
+    return _written(tree, repr, repr, as_text)
+
+
+def _written(
+    tree: Tree,
+    text: Callable[[str], str],
+    other: Callable[[Any], Any],
+    inner: Callable[[Tree], Any] | None = None,
+) -> Any:
+    def again(tree: Tree) -> Any:
+        return inner(tree) if inner is not None else _written(tree, text, other)
+
+    if isinstance(tree, Shown):
+        return str(tree)
+    if isinstance(tree, str):
+        return text(tree)
+    if isinstance(tree, Pairs):
+        return _unique((_name(again(key)), again(value)) for key, value in tree)
+    if isinstance(tree, list):
+        return [again(value) for value in tree]
+    return other(tree)
+
+
+def _name(key: Any) -> str:
+    return key if isinstance(key, str) else repr(key)
+
+
+def _unique(pairs: Any) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        name = key
+        while name in found:
+            name += "*"
+        found[name] = value
+    return found
+
+
+PROFILES: dict[str, Callable[[Event], dict[str, Any]]] = {
+    "raven3": raven3,
+    "raven2": raven2,
+    "sentry7": sentry7,
+}

@@ -1,0 +1,35 @@
+"""The providers that configurations name: ``config_plugin`` and ``capture``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from heka.plugins.raven.options import Options
+from heka.plugins.raven.report import Raven, method
+
+__all__ = ["capture", "config_plugin"]
+
+
+def config_plugin(config: Mapping[str, Any]) -> Callable[..., bool]:
+    """Return the method ``raven`` for a client; events are those of raven 3.
+
+    Args:
+        config: ``dsn``, ``logger`` (the client's), ``severity`` (3), ``sentry_project_id``
+            (deprecated), ``profile`` (``raven3``, ``raven2`` or ``sentry7``), ``type``
+            (``sentry``), ``dsn_field`` (``full``, ``public``, ``none``), ``epoch_timestamp``,
+            ``summary``, ``repr`` (``safe`` or ``full``), ``release``, ``environment``,
+            ``time_budget``; all of them optional.
+
+    Raises:
+        InvalidArgumentError: A key that is not one of these, or a value that makes no sense.
+    """
+    return method(Raven(Options.read(config, "raven3")))
+
+
+def capture(config: Mapping[str, Any]) -> Callable[..., bool]:
+    """Return the method ``raven`` for a client; events are those of today's Sentry.
+
+    Arguments and errors are those of ``config_plugin``; ``profile`` is ``sentry7``.
+    """
+    return method(Raven(Options.read(config, "sentry7")))

@@ -1,0 +1,299 @@
+"""Secrets: which names have one for a value, which texts are one, and where they occur again.
+
+A value is masked by the name it has, a text also by its shape. What was masked, if it has 6
+characters or more, is remembered and masked wherever else the event holds it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from heka.plugins.raven.tree import Shown, Tree
+
+MASK = Shown("********")
+#: Characters of the shortest text that is looked for elsewhere; shorter ones are in every word.
+SHORTEST = 6
+#: Characters of a secret that are compared; more than any text of an event has.
+LONGEST = 2048
+#: Values that are looked at for secrets in one event.
+NODES = 20_000
+#: Of containers that are looked into: more than is shown, for it may occur elsewhere.
+DEPTH = 8
+ITEMS = 500
+#: Times that a text is looked through: a mask may complete another secret with what is beside it.
+ROUNDS = 8
+
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_NAMED = re.compile(
+    r"pass_?word|pass_?wd|pass_?phrase|pass_?code|authori[sz]ation|credential"
+    r"|(?:api|access|private|secret|signing|encryption)_?key"
+    r"|(?:secret|token|cookie|pwd|jwt|cvv|cvc)s?(?![a-z])|(?<![a-z])session_?id(?![a-z])"
+)
+#: The same in running text, where a name ends at the sign before its value.
+_WORD = (
+    r"(?:password|passwd|passphrase|passcode|authorization|credentials?|pwd|secret|token|cookie"
+    r"|(?:api|access|private|secret|signing)[_-]?key)s?"
+)
+# name="value", name: 'value', name=value; Authorization: Bearer value; scheme://user:value@host
+_LITERAL = re.compile(
+    rf"{_WORD}[\w-]{{0,20}}[\"']?\s{{0,3}}[=:]\s{{0,3}}[a-z]{{0,2}}([\"'])(?P<v>(?:(?!\1).)+)\1",
+    re.I,
+)
+_ASSIGNED = re.compile(rf"{_WORD}[\w-]{{0,20}}=(?P<v>[^\s\"'&;,=()\[\]{{}}]+)", re.I)
+_HEADER = re.compile(
+    r"(?:authorization[\"']?\s{0,3}[:=]\s{0,3}[\"']?(?:[a-z]{1,20}\s)?|\bbearer\s)(?P<v>[\w.~+/=-]+)",
+    re.I,
+)
+_URL = re.compile(r"://[^/?#\s:@]{0,200}:(?P<v>[^/?#\s@]+)@")
+# Digits in groups, as cards have them: 13 to 16, not a part of more, nor of a fraction.
+_CARD = re.compile(r"(?<![\d.])(?P<v>(?:\d[ -]?){12,15}\d)(?![\d.]*\d)")
+_CARD_DIGITS = range(10**12, 10**16)
+_IN_SOURCE = (_LITERAL, _URL, _CARD)
+_IN_TEXT = (_LITERAL, _ASSIGNED, _HEADER, _URL, _CARD)
+#: One of these is in every text that a pattern may match.
+_SIGN = re.compile(r"[=:]|bearer|\d[ -]?\d{2,4}[ -]?\d{2}", re.I)
+
+
+def is_secret_name(name: object) -> bool:
+    """Say whether what has this *name* is a secret."""
+    if isinstance(name, bytes):
+        name = name.decode("latin-1")
+    if not isinstance(name, str) or len(name) > 200:
+        return False
+    return _NAMED.search(_CAMEL.sub("_", name).lower().replace("-", "_")) is not None
+
+
+def is_card_number(number: int) -> bool:
+    """Say whether *number* is one that a card may have: its check digit is right."""
+    if number not in _CARD_DIGITS:
+        return False
+    total = 0
+    for index, digit in enumerate(reversed(str(number))):
+        value = int(digit) * (1 + index % 2)
+        total += value - 9 if value > 9 else value
+    return total % 10 == 0
+
+
+def text_of(value: object) -> str | None:
+    """Return *value* as text if it is a str or bytes, or of a class derived from one."""
+    kind = type(value)
+    if issubclass(kind, str):
+        return str.__str__(value)
+    if issubclass(kind, (bytes, bytearray)):
+        return bytes(memoryview(value)[:LONGEST]).decode("latin-1")  # type: ignore[arg-type]
+    return None
+
+
+class Scrubber:
+    """The secrets of one event."""
+
+    def __init__(self) -> None:
+        self._secrets: set[str] = set()
+        self._longest = 0
+        self._nodes = NODES
+        self._searched: set[int] = set()
+
+    def __bool__(self) -> bool:
+        """Say whether there is anything to look for."""
+        return bool(self._secrets)
+
+    # ---- what is secret ---------------------------------------------------------------------
+
+    def learn(self, text: str) -> None:
+        """Remember *text*, if it is long enough, in every form that it may occur in."""
+        if len(text) < SHORTEST:
+            return
+        text = text[: 2 * LONGEST]
+        forms = {text, repr(text)[1:-1], json.dumps(text)[1:-1], text.replace("'", "\\'")}
+        forms.add(json.dumps(text, ensure_ascii=False)[1:-1])
+        forms.add(repr(text.encode("utf-8", "surrogatepass"))[2:-1])
+        forms.add(text.encode("utf-8", "surrogatepass").decode("latin-1"))
+        forms.update(text.splitlines())
+        for form in forms:
+            stripped = form.strip()
+            kept = (stripped if len(stripped) >= SHORTEST else form)[:LONGEST]
+            # Blanks and masks are in every event.
+            if len(kept) >= SHORTEST and stripped.strip("*"):
+                self._secrets.add(kept)
+                self._longest = max(self._longest, len(kept))
+
+    def learn_value(self, value: object) -> None:
+        """Remember every text in *value*, which is a secret as a whole."""
+        waiting = [(value, 0)]
+        for _ in range(NODES):
+            if not waiting:
+                return
+            one, depth = waiting.pop()
+            text = text_of(one)
+            if text is not None:
+                self.learn(text)
+            elif type(one) is int:
+                if one.bit_length() <= 256:
+                    self.learn(str(one))
+            elif type(one) is float:
+                self.learn(repr(one))
+            elif depth < DEPTH:
+                waiting += [(inner, depth + 1) for _, inner in _inside(one)]
+
+    def search(self, value: object, depth: int = 0) -> None:
+        """Remember the values in *value* whose names are those of secrets."""
+        if depth > DEPTH or id(value) in self._searched:
+            return
+        self._searched.add(id(value))
+        for name, inner in _inside(value):
+            self._nodes -= 1
+            if self._nodes < 0:  # what is shown later on is looked at then
+                return
+            if type(inner) in _CONTAINERS:
+                if name is not None and is_secret_name(name):
+                    self.learn_value(inner)
+                else:
+                    self.search(inner, depth + 1)
+            elif name is not None and inner is not None and is_secret_name(name):
+                self.learn_value(inner)
+
+    # ---- where it is ------------------------------------------------------------------------
+
+    def clean(self, text: str, limit: int = LONGEST, *, source: bool = False) -> str:
+        """Return *text* without secrets, cut after *limit* characters.
+
+        Args:
+            text: What is to be shown; secrets are looked for before it is cut.
+            limit: Of the characters, those of ``...`` behind them not counted.
+            source: A line of a program: ``password = ask()`` tells no secret.
+        """
+        window = text if len(text) <= limit else text[: limit + max(self._longest, LONGEST)]
+        spans = list(self._shaped(window, source)) if _SIGN.search(window) else []
+        if self._secrets:
+            spans += self._known(window)
+        if spans or len(text) > limit:
+            window = _masked(window, spans, limit, len(text) > limit)
+        return self.clean_known(window) if self._secrets else window
+
+    def clean_known(self, text: str) -> str:
+        """Return *text* without what is remembered."""
+        for _ in range(ROUNDS):
+            spans = self._known(text)
+            if not spans:
+                return text
+            text = _masked(text, spans, len(text), False)
+        return MASK
+
+    def clean_tree(self, tree: Any, keep: frozenset[str]) -> Any:
+        """Return *tree*, made of what JSON knows, without what is remembered.
+
+        Names in *keep* are those of the format; what is called so is cleaned, they are not.
+        """
+        if isinstance(tree, str):
+            return self.clean_known(tree)
+        if isinstance(tree, list):
+            return [self.clean_tree(value, keep) for value in tree]
+        if isinstance(tree, dict):
+            cleaned: dict[str, Any] = {}
+            for name, value in tree.items():
+                shown = name if name in keep else self.clean_known(name)
+                while shown in cleaned:
+                    shown += "*"
+                cleaned[shown] = self.clean_tree(value, keep if name != "vars" else frozenset())
+            return cleaned
+        if type(tree) in (int, float) and len(repr(tree)) >= SHORTEST:
+            return MASK if self._known(repr(tree)) else tree
+        return tree
+
+    def _shaped(self, text: str, source: bool) -> Iterator[tuple[int, int]]:
+        """Yield the places of what looks like a secret, and remember it."""
+        for pattern in _IN_SOURCE if source else _IN_TEXT:
+            for match in pattern.finditer(text):
+                value = match["v"]
+                if value.strip("*"):
+                    self.learn(value)
+                yield match.span("v")
+
+    def _known(self, text: str) -> list[tuple[int, int]]:
+        """Return the places of what is remembered."""
+        found = [secret for secret in self._secrets if secret in text]
+        if not found:
+            return []
+        spans = []
+        for secret in found:
+            at = text.find(secret)
+            while at >= 0:
+                # Of a longer one only the beginning is known: what follows goes too.
+                end = len(text) if len(secret) >= LONGEST else at + len(secret)
+                spans.append((at, end))
+                at = text.find(secret, at + 1)
+        return spans
+
+
+_CONTAINERS = (dict, list, tuple, set, frozenset)
+
+
+def _inside(value: object) -> Iterator[tuple[object, object]]:
+    """Yield (name or None, value) of what is in a container, of exactly these types."""
+    kind = type(value)
+    try:
+        if kind is dict:
+            for index, pair in enumerate(value.items()):  # type: ignore[attr-defined]
+                if index >= ITEMS:
+                    return
+                yield pair
+        elif kind in (list, tuple, set, frozenset):
+            named = kind in (list, tuple) and name_of_pair(value)
+            for index, inner in enumerate(value):  # type: ignore[arg-type,var-annotated]
+                if index >= ITEMS:
+                    return
+                yield (named if index == 1 and named else None), inner
+    except RuntimeError:  # another thread changes it
+        return
+
+
+def name_of_pair(value: Any) -> str | None:
+    """Return the name that ``(name, value)`` gives to a secret, as headers are written."""
+    if len(value) == 2 and type(value[0]) in (str, bytes) and is_secret_name(value[0]):
+        text = text_of(value[0])
+        return text if text is not None and len(text) <= 40 else None
+    return None
+
+
+def _masked(text: str, spans: list[tuple[int, int]], limit: int, cut: bool) -> str:
+    """Return the first *limit* characters of *text* with *spans* masked; *cut*: there is more."""
+    pieces = []
+    at = 0
+    for start, end in sorted(spans):
+        if start >= limit:
+            break
+        if end <= at:
+            continue
+        if start >= at:
+            pieces += [text[at:start], MASK]
+        at = end  # one that overlaps the last is behind the same mask
+    pieces.append(text[at:limit])
+    return "".join(pieces) + ("..." if cut else "")
+
+
+def argument_list(scrubber: Scrubber, arguments: list[Any], items: int) -> list[Tree]:
+    """Return a command line without secrets: ``--password x`` and ``--password=x`` have one."""
+    shown: list[Tree] = []
+    follows = False
+    for argument in arguments[:items]:
+        text = text_of(argument)
+        if text is None:
+            shown.append(Shown("?"))
+        elif follows and not text.startswith("-"):
+            scrubber.learn(text)
+            shown.append(MASK)
+        else:
+            shown.append(text)
+        name, equals, value = (text or "").partition("=")
+        secret = name.startswith("-") and is_secret_name(name)
+        if secret and equals:
+            scrubber.learn(value)
+            shown[-1] = f"{name}={MASK}"
+        follows = secret and not equals
+    return [
+        Shown(scrubber.clean(text)) if isinstance(text, Shown) else scrubber.clean(text)
+        for text in shown
+    ]

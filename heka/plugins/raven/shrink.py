@@ -1,0 +1,124 @@
+"""Events within a size: variables and context shrink, then frames go from the middle.
+
+The event itself is never cut and never lost. What is left out is marked. The sizes that count are
+those of the payload, compressed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from heka.plugins.raven.frames import Caught, Frame, shrunk, without_middle
+from heka.plugins.raven.profiles import Event
+from heka.plugins.raven.tree import Pairs, shrink
+
+_ALL = 10**9
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """How much is left of an event.
+
+    Attributes:
+        characters, items, depth: Of each variable; 0 characters: there are none.
+        context: Lines either side; -1: no line at all.
+        frames: Of each exception.
+        text: Characters of exceptions, messages, and the like.
+        whole: Whether chain, modules and arguments are there.
+    """
+
+    characters: int = _ALL
+    items: int = _ALL
+    depth: int = _ALL
+    context: int = _ALL
+    frames: int = _ALL
+    text: int = _ALL
+    whole: bool = True
+
+
+#: Each leaves less than the one before.
+STEPS = (
+    Step(200, 30, 5),
+    Step(100, 15, 4, 4),
+    Step(60, 10, 3, 3),
+    Step(40, 6, 3, 2),
+    Step(24, 4, 2, 1),
+    Step(16, 2, 2, 0),
+    Step(0, context=1),
+    Step(0, context=0),
+    Step(0, context=-1),
+    *(Step(0, context=-1, frames=most, text=600) for most in (50, 30, 20, 12, 8)),
+    Step(0, context=-1, frames=6, text=300),
+    Step(0, context=-1, frames=4, text=200, whole=False),
+    Step(0, context=-1, frames=2, text=100, whole=False),
+    Step(0, context=-1, frames=1, text=40, whole=False),
+    Step(0, context=-1, frames=0, text=16, whole=False),
+)
+
+
+def fit(event: Event, write: Callable[[Event], str], room: int) -> str | None:
+    """Return *event* as *write* writes it, in at most *room* characters; None: nothing fits."""
+    payload = write(event)
+    if len(payload) <= room:
+        return payload
+    best = None
+    first, last = 0, len(STEPS) - 1
+    while first <= last:  # each try costs a compression
+        middle = (first + last) // 2
+        payload = write(reduced(event, STEPS[middle]))
+        if len(payload) <= room:
+            best = payload
+            last = middle - 1
+        else:
+            first = middle + 1
+    return best
+
+
+def reduced(event: Event, step: Step) -> Event:
+    """Return what *step* leaves of *event*."""
+    return replace(
+        event,
+        caught=[_caught(one, step) for one in (event.caught if step.whole else event.caught[:1])],
+        msg=_cut(event.msg, step.text),
+        logger=_cut(event.logger, step.text),
+        server_name=_cut(event.server_name, step.text),
+        argv=[_cut(one, step.text) for one in event.argv[: step.items]] if step.whole else [],
+        modules=event.modules if step.whole else {},
+    )
+
+
+def _caught(one: Caught, step: Step) -> Caught:
+    return shrunk(
+        one,
+        type=_cut(one.type, step.text),
+        value=_cut(one.value, step.text),
+        module=_cut(one.module, step.text),
+        notes=[_cut(note, step.text) for note in one.notes] if step.whole else [],
+        frames=[_frame(frame, step) for frame in without_middle(one.frames, step.frames)],
+    )
+
+
+def _frame(frame: Frame, step: Step) -> Frame:
+    variables = frame.variables
+    if variables is not None:
+        kept = shrink(variables, step.characters, step.items, step.depth)
+        variables = kept if step.characters and isinstance(kept, Pairs) else None
+    has_text = frame.text is not None and step.context >= 0
+    lines = max(0, step.context)
+    longest = step.characters or 200
+    return replace(
+        frame,
+        path=_cut(frame.path, step.text),
+        filename=_cut(frame.filename, step.text),
+        module=None if frame.module is None else _cut(frame.module, step.text),
+        function=_cut(frame.function, step.text),
+        variables=variables,
+        before=[_cut(line, longest) for line in frame.before[-lines:]] if lines else [],
+        text=_cut(frame.text or "", max(80, longest)) if has_text else None,
+        after=[_cut(line, longest) for line in frame.after[:lines]],
+    )
+
+
+def _cut(text: str, characters: int) -> str:
+    return text if len(text) <= characters else type(text)(f"{text[:characters]}...")

@@ -1,0 +1,222 @@
+"""Variables as trees: bounded, and without running code of the program's own.
+
+A value is shown if its type is exactly a built-in one; anything else as ``<module.Class object>``,
+for a ``__repr__`` may block for ever. ``repr='full'`` calls it all the same.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import sys
+import time
+import types
+from collections.abc import Callable, Iterable, Mapping
+from itertools import islice
+from typing import Any
+
+from heka.plugins.raven.limits import Limits
+from heka.plugins.raven.scrub import (
+    MASK,
+    Scrubber,
+    is_card_number,
+    is_secret_name,
+    name_of_pair,
+    text_of,
+)
+from heka.plugins.raven.tree import Pairs, Shown, Tree, more
+
+#: Bits of an integer that is shown with all its digits.
+_MOST_BITS = 256
+#: Bits of one that receivers read exactly.
+_JSON_BITS = 64
+_SEQUENCES = (list, tuple, set, frozenset)
+_MODULE = type.__dict__["__module__"]
+_QUALNAME = type.__dict__["__qualname__"]
+_NAMES: Any = vars(types.ModuleType)["__dict__"]
+_Proxy = type((lambda: sys._getframe().f_locals)())  # a dict before Python 3.13
+
+
+class Variables:
+    """Makes trees of values, for one event."""
+
+    def __init__(self, limits: Limits, scrubber: Scrubber, full: bool) -> None:
+        self._limits = limits
+        self._scrubber = scrubber
+        self._full = full
+        self._deadline = time.monotonic() + limits.seconds
+        self._nodes = 0
+
+    def of_frame(self, names: Mapping[str, Any]) -> Pairs:
+        """Return the variables of a frame, as many as there is time for."""
+        shown = Pairs()
+        for count, (name, value) in enumerate(_items(names)):
+            if count >= self._limits.items:
+                shown.append(more(len(names) - count))
+                break
+            if time.monotonic() > self._deadline:
+                shown.append(more(len(names) - count, ": out of time"))
+                break
+            self._nodes = self._limits.nodes
+            shown.append((self.text(name), self._named(name, value, 1)))
+        return shown
+
+    def value(self, name: object, value: object) -> Tree:
+        """Return one *value*, which has a *name*."""
+        self._nodes = self._limits.nodes
+        return self._named(name, value, 1)
+
+    def text(self, value: object) -> str:
+        """Return a name as it is shown."""
+        text = text_of(value)
+        return class_of(value) if text is None else self._cut(text)
+
+    def _cut(self, text: str) -> str:
+        return self._scrubber.clean(text, self._limits.characters)
+
+    def _named(self, name: object, value: object, depth: int) -> Tree:
+        if value is None or type(value) is bool or not is_secret_name(name):
+            return self._tree(value, depth)
+        self._scrubber.learn_value(value)
+        return MASK
+
+    def _tree(self, value: Any, depth: int) -> Tree:
+        self._nodes -= 1
+        kind = type(value)
+        if value is None or kind is bool:
+            return value
+        if kind is str:
+            return self._cut(value)
+        if kind is int:
+            return self._integer(value)
+        if kind is float:
+            return value if math.isfinite(value) else Shown(repr(value))
+        if kind is dict or kind in _SEQUENCES:
+            return self._container(value, depth)
+        if kind is bytes or kind is bytearray:
+            return self._bytes(value, kind)
+        if kind is complex:
+            return Shown(repr(value))
+        return Shown(self._cut(self._object(value, kind)))
+
+    def _integer(self, value: int) -> Tree:
+        if is_card_number(value):
+            self._scrubber.learn(str(value))
+            return MASK
+        bits = value.bit_length()
+        if bits < _JSON_BITS:
+            return value
+        return Shown(str(value) if bits <= _MOST_BITS else f"<int of {bits} bits>")
+
+    def _bytes(self, value: bytes | bytearray, kind: type) -> Shown:
+        window = bytes(memoryview(value)[: 8 * self._limits.characters])
+        text = self._cut(window.decode("latin-1"))
+        # What the scrubber left of each byte is a byte again.
+        shown = repr(text.encode("latin-1", "replace"))
+        return Shown(shown if kind is bytes else f"bytearray({shown})")
+
+    def _container(self, value: Any, depth: int) -> Tree:
+        is_dict = type(value) is dict
+        if not value:
+            return Pairs() if is_dict else []
+        if depth >= self._limits.depth or self._nodes < 0:
+            return Shown("{...}" if is_dict else "[...]")
+        return self._pairs(value, depth) if is_dict else self._list(value, depth)
+
+    def _pairs(self, value: dict[Any, Any], depth: int) -> Pairs:
+        shown = Pairs()
+        for key, inner in islice(_items(value), self._limits.items):
+            if self._nodes < 0:
+                break
+            shown.append((self._tree(key, depth + 1), self._named(key, inner, depth + 1)))
+        if len(value) > len(shown):
+            shown.append(more(len(value) - len(shown)))
+        return shown
+
+    def _list(self, value: Any, depth: int) -> list[Tree]:
+        shown: list[Tree] = []
+        named = name_of_pair(value) if type(value) in (list, tuple) else None
+        with contextlib.suppress(RuntimeError):  # another thread changes it
+            for inner in islice(value, self._limits.items):
+                if self._nodes < 0:
+                    break
+                name = named if len(shown) == 1 else None
+                shown.append(self._named(name, inner, depth + 1))
+        if len(value) > len(shown):
+            shown.append(more(len(value) - len(shown))[1])
+        return shown
+
+    def _object(self, value: Any, kind: type) -> str:
+        if kind is types.FunctionType or kind is types.BuiltinFunctionType:
+            return f"<function {_exact(value.__qualname__)}>"
+        if kind is types.ModuleType:
+            return f"<module {_exact(_NAMES.__get__(value).get('__name__'))}>"
+        if kind is type:
+            return f"<class '{name_of(value)}'>"
+        if self._full:
+            text = asked(repr, value)
+            return f"<{name_of(kind)} object, repr() failed>" if text is None else text
+        return class_of(value)
+
+
+def asked(function: Callable[[Any], str], value: object) -> str | None:
+    """Return what *function*, code of the program's own, says of *value*; None when it raises.
+
+    Whatever it raises ends here, but for the user's Ctrl-C: it did not raise that.
+    """
+    try:
+        return str.__str__(function(value))
+    except KeyboardInterrupt:
+        raise
+    except BaseException:
+        return None
+
+
+def said(error: BaseException, limits: Limits) -> str:
+    """Return what *error* says, as ``str()`` does, within bounds where it would not be."""
+    if type(error).__str__ in (BaseException.__str__, KeyError.__str__):
+        args = BaseException.__dict__["args"].__get__(error)
+        if len(args) == 1 and type(args[0]) in (dict, *_SEQUENCES) and len(args[0]) > limits.items:
+            return f"{class_of(args[0])} with {len(args[0])} items"
+        if len(args) == 1 and type(args[0]) is str and type(error).__str__ is BaseException.__str__:
+            return str(args[0])
+    text = asked(str, error)
+    return f"<{name_of(type(error))} object, str() failed>" if text is None else text
+
+
+def class_of(value: object) -> str:
+    """Return ``<module.Class object>``."""
+    return f"<{name_of(type(value))} object>"
+
+
+def name_of(kind: type) -> str:
+    """Return ``module.Class``; of a built-in one the class alone."""
+    module = module_of(kind)
+    name = _exact(_QUALNAME.__get__(kind))
+    return name if module in ("builtins", "?") else f"{module}.{name}"
+
+
+def module_of(kind: type) -> str:
+    """Return the module of a class."""
+    return _exact(_MODULE.__get__(kind))
+
+
+def locals_of(frame: types.FrameType) -> Mapping[str, Any]:
+    """Return the variables of *frame*; {} where a program keeps them in a mapping of its own."""
+    names = frame.f_locals
+    kind = type(names)
+    return names if kind is dict or kind is _Proxy or issubclass(kind, dict) else {}
+
+
+def _items(mapping: Any) -> Iterable[tuple[Any, Any]]:
+    """Return the items of a dict, or of a frame's; of one that another thread changes, a copy's."""
+    try:
+        items = dict.items(mapping) if issubclass(type(mapping), dict) else mapping.items()
+        return list(items) if len(mapping) <= 1000 else list(islice(items, 1000))
+    except RuntimeError:
+        return []
+
+
+def _exact(text: object) -> str:
+    found = text_of(text) if issubclass(type(text), str) else None
+    return "?" if found is None else found
