@@ -75,6 +75,22 @@ socket(int domain, int type, int protocol)
 """
 
 
+#: send() that takes 20 ms, so that whoever is let in meanwhile comes in for certain.
+SLOW_SEND = """
+#include <sys/socket.h>
+#include <unistd.h>
+
+ssize_t
+send(int fd, const void *data, size_t size, int flags)
+{
+    ssize_t (*real)(int, const void *, size_t, int) =
+        (ssize_t (*)(int, const void *, size_t, int))dlsym(RTLD_NEXT, "send");
+    usleep(20000);
+    return real(fd, data, size, flags);
+}
+"""
+
+
 @pytest.fixture(scope="session")
 def name_service(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A library that answers for the names under .test."""
@@ -85,6 +101,12 @@ def name_service(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def small_sockets(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A library that gives every socket a small buffer."""
     return compile_shim(SMALL_SOCKETS, tmp_path_factory.mktemp("sockets"))
+
+
+@pytest.fixture(scope="session")
+def slow_send(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A library whose send() takes its time."""
+    return compile_shim(SLOW_SEND, tmp_path_factory.mktemp("send"))
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,223 @@
+"""What heka says of its own troubles: one line now and then, whatever stderr is by then."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+
+import pytest
+from delivery.support import PATIENCE, command, environment, free_port, run
+
+import heka
+from heka import diagnostics
+
+
+@pytest.fixture
+def later(monkeypatch):
+    """Puts the clock ahead: ``later(seconds)``."""
+
+    class Clock:
+        now = 1000.0
+
+        def __call__(self, seconds):
+            self.now += seconds
+
+        def monotonic(self):
+            return self.now
+
+    clock = Clock()
+    monkeypatch.setattr(diagnostics, "time", clock)
+    return clock
+
+
+def test_a_thing_is_said_once_a_minute_with_the_number_of_times_it_was_not(later, capfd):
+    reporter = diagnostics.Reporter()
+    for n in range(5):
+        reporter.report(f"thing {n}")
+    later(59)
+    reporter.report("thing 5")
+    later(1)
+    reporter.report("thing 6")
+    later(60)
+    reporter.report("thing 7")
+
+    assert capfd.readouterr().err == (
+        "heka: thing 0\nheka: thing 6 (5 more like this)\nheka: thing 7\n"
+    )
+
+
+def test_each_destination_has_a_line_of_its_own(capfd):
+    ports = [free_port() for _ in range(3)]
+    for port in ports * 5:
+        heka.log("t", to=f"tcp://127.0.0.1:{port}")
+
+    lines = capfd.readouterr().err.splitlines()
+    assert len(lines) == 3
+    assert all(
+        f"tcp://127.0.0.1:{port} (refused)" in line for port, line in zip(ports, lines, strict=True)
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        pytest.param("\x1b[31mred\n\r\x07", r"\x1b[31mred\n\r\x07", id="control-characters"),
+        pytest.param("a\u202eb\udcffc", r"a\u202eb\udcffc", id="what-does-not-print"),
+        pytest.param("ä€𝄞", "ä€𝄞", id="what-prints"),
+    ],
+)
+def test_what_a_terminal_would_obey_is_escaped(capsys, text, said):
+    diagnostics.Reporter().report(text)
+
+    assert capsys.readouterr().err == f"heka: {said}\n"
+
+
+def test_a_line_is_short_enough_for_a_pipe_that_has_room_for_one(capfd):
+    """Linux says that a pipe is writable when it has room for 4,096 bytes."""
+    diagnostics.Reporter().report("𝄞" * 100_000)
+
+    said = capfd.readouterr().err
+    assert 900 < len(said) <= 1100
+    assert len(said.encode()) <= 4096
+
+
+class Unwritable(io.StringIO):
+    def write(self, text):
+        raise OSError("no")
+
+
+class Unnumbered(io.StringIO):
+    def fileno(self):
+        raise io.UnsupportedOperation
+
+
+def closed():
+    stream = io.StringIO()
+    stream.close()
+    return stream
+
+
+@pytest.mark.parametrize(
+    "stderr",
+    [
+        pytest.param(lambda: None, id="none"),
+        pytest.param(closed, id="closed"),
+        pytest.param(Unwritable, id="unwritable"),
+        pytest.param(object, id="no-stream-at-all"),
+    ],
+)
+def test_a_stderr_that_takes_nothing_is_no_trouble(monkeypatch, stderr):
+    monkeypatch.setattr(sys, "stderr", stderr())
+
+    assert heka.log("t", to=f"tcp://127.0.0.1:{free_port()}") is False
+
+
+def test_what_was_put_in_its_place_is_written_to(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", Unnumbered())
+
+    heka.log("t", to=f"tcp://127.0.0.1:{free_port()}")
+
+    assert sys.stderr.getvalue().startswith("heka: cannot send to tcp://127.0.0.1:")
+
+
+def test_a_stderr_that_logs_is_no_loop(monkeypatch):
+    """A program may send what it says on stderr to the very destination that is in trouble."""
+
+    class Logging(io.StringIO):
+        def write(self, text):
+            heka.log("stderr", payload=text, to=to)
+            return super().write(text)
+
+    to = f"tcp://127.0.0.1:{free_port()}"
+    monkeypatch.setattr(sys, "stderr", Logging())
+
+    assert heka.log("t", to=to) is False
+
+    assert sys.stderr.getvalue().count("\n") == 1
+
+
+def test_a_pipe_that_nobody_reads_blocks_nobody():
+    """It is full before heka has anything to say; the program ends all the same."""
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    try:
+        while True:
+            os.write(writing, b"x" * 65536)
+    except BlockingIOError:
+        os.set_blocking(writing, True)
+
+    ended = subprocess.run(
+        command(
+            """
+            for port in sys.argv[1:]:
+                heka.log("t", to=f"tcp://127.0.0.1:{port}")
+            tell(**dropped())
+            """,
+            *(free_port() for _ in range(3)),
+        ),
+        stdout=subprocess.PIPE,
+        stderr=writing,
+        env=environment(),
+        timeout=PATIENCE,
+        check=True,
+    )
+
+    os.close(reading)
+    os.close(writing)
+    assert ended.stdout == b'{"refused": 3}\n'
+
+
+def test_a_program_without_descriptors_goes_on(tmp_path):
+    """A daemon that closed them all: what is opened next has their numbers."""
+    done = run(
+        """
+        result = os.dup(1)
+        for descriptor in (0, 1, 2):
+            os.close(descriptor)
+        file = open(sys.argv[1], "w")
+        sent = heka.log("t", to="tcp://127.0.0.1:9")
+        sent = [sent, heka.log("t", to="udp://127.0.0.1:9")]
+        os.write(result, json.dumps({"sent": sent}).encode())
+        os._exit(0)
+        """,
+        tmp_path / "file",
+    )
+
+    assert done.facts == {"sent": [False, True]}
+    assert (tmp_path / "file").read_text() == ""
+
+
+def test_a_program_that_closes_every_descriptor_gets_new_connections(tmp_path):
+    """As daemons do; nothing of heka's goes to what has the number of its socket by then."""
+    done = run(
+        """
+        there = socket.create_server(("127.0.0.1", 0))
+        to = f"tcp://127.0.0.1:{there.getsockname()[1]}"
+        file_to = f"file://{sys.argv[1]}/log"
+        assert heka.log("one", to=to) and heka.log("one", to=file_to)
+        taken, _ = there.accept()
+        mine = {there.fileno(), taken.fileno(), 0, 1, 2}
+        for descriptor in range(3, 50):
+            if descriptor not in mine:
+                try: os.close(descriptor)
+                except OSError: pass
+        files = [open(f"{sys.argv[1]}/{n}", "w") for n in range(20)]
+        assert heka.log("two", to=to) and heka.log("two", to=file_to)
+        second, _ = there.accept()
+        frames = heka.StreamReader().feed(second.recv(65536))
+        for file in files:
+            file.write("mine")
+            file.close()
+        tell(types=[frame.message.type for frame in frames],
+             files=[open(f"{sys.argv[1]}/{n}").read() for n in range(20)],
+             log=[f.message.type for f in heka.StreamReader().feed(
+                 open(f"{sys.argv[1]}/log", "rb").read())])
+        """,
+        tmp_path,
+    )
+
+    assert done.facts["types"] == ["two"]
+    assert done.facts["log"] == ["one", "two"]
+    assert done.facts["files"] == ["mine"] * 20
