@@ -29,33 +29,41 @@ static inline size_t
 slot_of(const uint8_t *data, size_t len)
 {
     uint64_t word = 0;
-    memcpy(&word, data, len < sizeof word ? len : sizeof word);
-    uint64_t tail = 0;
-    memcpy(&tail, data + len - (len < 4 ? len : 4), len < 4 ? len : 4);
-    word = (word ^ tail << 29 ^ len) * UINT64_C(0x9e3779b97f4a7c15);
+    uint32_t tail = 0;
+    hk_copy((uint8_t *)&word, data, len < sizeof word ? len : sizeof word);
+    if (len > sizeof tail) {
+        memcpy(&tail, data + len - sizeof tail, sizeof tail);
+    }
+    word = (word ^ (uint64_t)tail << 29 ^ len) * UINT64_C(0x9e3779b97f4a7c15);
     return (size_t)(word >> 55);
+}
+
+static inline bool
+is_text(PyObject *str, hk_slice slice)
+{
+    return (size_t)PyUnicode_GET_LENGTH(str) == slice.len &&
+           memcmp(PyUnicode_DATA(str), slice.data, slice.len) == 0;
 }
 
 PyObject *
 heka_text_new(heka_state *state, hk_slice slice)
 {
+    PyObject **slot = NULL;
     if (slice.len == 0) {
         return Py_NewRef(state->empty);
+    }
+    if (!HEKA_FREE_THREADED && slice.len <= CACHED_MAX) { /* the cache has no lock of its own */
+        slot = &state->text_cache[slot_of(slice.data, slice.len)];
+        if (*slot != NULL && is_text(*slot, slice)) {
+            return Py_NewRef(*slot);
+        }
     }
     if (!hk_utf8_is_ascii(slice.data, slice.len)) {
         return PyUnicode_DecodeUTF8((const char *)slice.data, (Py_ssize_t)slice.len,
                                     "surrogateescape");
     }
-    if (HEKA_FREE_THREADED || slice.len > CACHED_MAX) { /* the cache has no lock of its own */
-        return ascii_new(slice.data, slice.len);
-    }
-    PyObject **slot = &state->text_cache[slot_of(slice.data, slice.len)];
-    if (*slot != NULL && (size_t)PyUnicode_GET_LENGTH(*slot) == slice.len &&
-        memcmp(PyUnicode_DATA(*slot), slice.data, slice.len) == 0) {
-        return Py_NewRef(*slot);
-    }
     PyObject *str = ascii_new(slice.data, slice.len);
-    if (str != NULL) {
+    if (str != NULL && slot != NULL) {
         Py_XSETREF(*slot, Py_NewRef(str));
     }
     return str;
