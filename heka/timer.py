@@ -7,7 +7,7 @@ import inspect
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Generator, Mapping
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from random import Random
 from types import TracebackType
 from typing import Any, Literal, Protocol, TypeVar
@@ -50,16 +50,13 @@ class Sender(Protocol):
         """Return a timer."""
 
 
-def _flow() -> tuple[int, int]:
+def _flow() -> tuple[int, object]:
     """Return what tells concurrent users of one timer apart: the thread, and the asyncio task."""
     asyncio = sys.modules.get("asyncio")
-    task = None
-    if asyncio is not None:
-        try:
-            task = asyncio.current_task()
-        except RuntimeError:  # no loop runs in this thread
-            task = None
-    return threading.get_ident(), id(task)
+    # Asked first: without a running loop current_task() raises, which costs more than the rest.
+    if asyncio is None or asyncio._get_running_loop() is None:
+        return threading.get_ident(), None
+    return threading.get_ident(), id(asyncio.current_task())
 
 
 class Timer:
@@ -96,13 +93,15 @@ class Timer:
         self._severity = severity
         self._fields = fields
         self._rate = 1.0 if rate is None else rate
-        self._running: list[tuple[tuple[int, int], int]] = []
+        self._running: dict[tuple[int, object], list[int]] = {}
 
     def __enter__(self) -> Timer:
         """Start the clock."""
         self.result = None
         left_out = self._rate < 1.0 and _random.random() >= self._rate
-        self._running.append((_flow(), -1 if left_out else time.perf_counter_ns()))
+        # Each thread and task touches its own list only, so nothing here needs a lock.
+        starts = self._running.setdefault(_flow(), [])
+        starts.append(-1 if left_out else time.perf_counter_ns())
         return self
 
     def __exit__(
@@ -133,11 +132,15 @@ class Timer:
     def _pop(self) -> int:
         """Take the newest start of this thread and task; -1 when it is not to be sent."""
         flow = _flow()
-        for index in range(len(self._running) - 1, -1, -1):
-            if self._running[index][0] == flow:
-                return self._running.pop(index)[1]
-        # Entered in one task and left in another, as fixtures of tests do.
-        return self._running.pop()[1] if self._running else -1
+        if flow not in self._running:  # entered in another task, as fixtures of tests do
+            flow = next(iter(self._running.copy()), flow)
+        starts = self._running.get(flow)
+        if not starts:
+            return -1
+        start = starts.pop()
+        if not starts:
+            self._running.pop(flow, None)
+        return start
 
     def _again(self) -> Any:
         """Return a timer like this one, for one call of a decorated function."""
@@ -165,10 +168,20 @@ def _timed(function: Callable[..., Any], timer: Callable[[], Any]) -> Callable[.
     if inspect.isasyncgenfunction(function):
 
         @functools.wraps(function)
-        async def asynchronous(*args: Any, **kwargs: Any) -> AsyncIterator[Any]:
+        async def asynchronous(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
             with timer():
-                async for item in function(*args, **kwargs):
-                    yield item
+                running = function(*args, **kwargs)
+                try:
+                    item = await running.__anext__()
+                    while True:
+                        try:
+                            sent = yield item
+                        except BaseException as thrown:  # GeneratorExit too, when it is closed
+                            item = await running.athrow(thrown)
+                        else:
+                            item = await running.asend(sent)
+                except StopAsyncIteration:
+                    return
 
         return asynchronous
     if inspect.isgeneratorfunction(function):

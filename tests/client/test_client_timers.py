@@ -97,6 +97,31 @@ def test_one_timer_in_many_threads(client):
     assert len(sent(client)) == 4
 
 
+def test_one_timer_whose_first_user_leaves_last(client):
+    timer = client.timer("t")
+    entered, leave = threading.Event(), threading.Event()
+    results = []
+
+    def work():
+        with timer:
+            entered.set()
+            leave.wait(10)
+        results.append(timer.result)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    entered.wait(10)
+    time.sleep(0.02)
+    with timer, timer:
+        pass
+    assert timer.result < 20
+    leave.set()
+    thread.join()
+
+    assert results[0] >= 20
+    assert len(sent(client)) == 3
+
+
 def test_one_timer_in_many_tasks(client):
     timer = client.timer("t")
     results = {}
@@ -190,6 +215,25 @@ def test_async_generator_is_timed_to_its_end(client):
         return [item async for item in work()]
 
     assert asyncio.run(main()) == [1, 2]
+    assert len(sent(client)) == 1
+
+
+def test_async_generator_gets_what_is_sent_and_thrown(client):
+    @client.timer("t")
+    async def work():
+        try:
+            got = yield 1
+            yield got
+        except KeyError:
+            yield "caught"
+
+    async def main():
+        steps = work()
+        answers = [await steps.asend(None), await steps.asend(5), await steps.athrow(KeyError())]
+        await steps.aclose()
+        return answers
+
+    assert asyncio.run(main()) == [1, 5, "caught"]
     assert len(sent(client)) == 1
 
 
