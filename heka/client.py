@@ -21,6 +21,7 @@ from heka.diagnostics import Reporter
 from heka.encoders import ProtobufEncoder
 from heka.exceptions import ConfigError, EncodeError
 from heka.filters import SeverityMax, TypeBlacklist, TypeSeverityMax, TypeWhitelist
+from heka.forks import start_anew_in_child
 from heka.path import resolve_name
 from heka.timer import NO_TIMER, Timer
 
@@ -102,6 +103,7 @@ class HekaClient(Client):
         self._stream: Any = None
         self._is_called = False
         self.setup(stream, encoder, hmc, logger, severity, disabled_timers, filters)
+        start_anew_in_child(self)
 
     def setup(
         self,
@@ -186,6 +188,12 @@ class HekaClient(Client):
     def hostname(self) -> str:
         """The name of this host."""
         return socket.gethostname()
+
+    def start_anew(self) -> None:
+        """Count from zero, in a child process; streams with an account do so themselves."""
+        if self._is_called and self._stream is not None:
+            self.sink = self._sink_for(self._stream)
+        self.__dict__.pop("_closed_account", None)
 
     # ---- what C asks for --------------------------------------------------------------------
 
@@ -412,7 +420,8 @@ class HekaClient(Client):
             that several clients share counts for all of them.
         """
         if self.sink is not None:
-            return self.sink.counts()
+            account = None if self._is_called else getattr(self._stream, "stats", None)
+            return account() if callable(account) else self.sink.counts()
         nothing = {"offered": 0, "sent": 0, "bytes": 0, "dropped": {}}
         return dict(self.__dict__.get("_closed_account", nothing))
 

@@ -351,6 +351,31 @@ def test_forked_child_has_its_own_pid_and_ids():
     assert uuid not in {message.uuid for message in kept_by(client).messages}
 
 
+def _count(client, queue):
+    before = client.stats()["offered"]
+    client.heka("t")
+    queue.put((before, client.stats()["offered"], client.stats()["sent"]))
+
+
+@pytest.mark.parametrize("kind", ["called", "url"])
+def test_forked_child_counts_from_zero(kind):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
+        receiver.bind(("127.0.0.1", 0))
+        url = f"udp://127.0.0.1:{receiver.getsockname()[1]}"
+        client = HekaClient(Kept() if kind == "called" else url, "tests")
+        client.heka("t")
+        context = multiprocessing.get_context("fork")
+        queue = context.Queue()
+        child = context.Process(target=_count, args=(client, queue))
+        child.start()
+        counted = queue.get(timeout=30)
+        child.join()
+
+        assert counted == (0, 1, 1)
+        assert client.stats()["sent"] == 1
+        client.close()
+
+
 def test_repr_tells_no_secret():
     client = HekaClient(
         Kept(),
