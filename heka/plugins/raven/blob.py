@@ -15,12 +15,22 @@ __all__ = ["RavenClient", "decode", "encode"]
 
 #: Bytes of JSON of the largest event that is read; a blob of 64 KiB may hold 1,000 times that.
 _LARGEST = 16 << 20
+_as_json = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 
 
 def encode(event: Mapping[str, Any]) -> str:
     """Return *event* as the text that a message carries."""
-    data = json.dumps(event, separators=(",", ":")).encode("ascii")
-    return base64.b64encode(zlib.compress(data)).decode("ascii")
+    return packed(as_json(event))
+
+
+def as_json(event: Mapping[str, Any]) -> str:
+    """Return *event* as JSON in ASCII."""
+    return _as_json(event)
+
+
+def packed(data: str) -> str:
+    """Return *data*, JSON in ASCII, as the text that a message carries."""
+    return base64.b64encode(zlib.compress(data.encode("ascii"))).decode("ascii")
 
 
 def decode(blob: str | bytes) -> dict[str, Any]:
@@ -43,7 +53,7 @@ def decode(blob: str | bytes) -> dict[str, Any]:
         raise DecodeError(f"expected a whole event; this one {cut}")
     try:
         event = json.loads(data)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DecodeError(f"expected an event as JSON: {error}") from None
     if not isinstance(event, dict):
         raise DecodeError(f"expected an event, a JSON object, got {type(event).__name__}")

@@ -247,7 +247,7 @@ def _frame(
     path = code.co_filename
 
     def source(text: str) -> str:
-        return scrubber.clean(text, limits.characters, source=True)
+        return scrubber.clean_line(text, limits.characters)
 
     made = Frame(
         path=scrubber.clean(path, limits.characters),

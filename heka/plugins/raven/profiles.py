@@ -309,47 +309,44 @@ def _is_own(frame: Frame) -> bool:
 
 def quoted(tree: Tree) -> Any:
     """Return *tree* as raven 3 had it: texts, names included, in quotes."""
-    return _written(tree, repr, lambda value: value)
+    if isinstance(tree, str):
+        return str(tree) if type(tree) is Shown else repr(tree)
+    if isinstance(tree, Pairs):
+        return _unique([(_name(quoted(key)), quoted(value)) for key, value in tree])
+    if isinstance(tree, list):
+        return [quoted(value) for value in tree]
+    return tree
 
 
 def plain(tree: Tree) -> Any:
     """Return *tree* as raven 2 had it."""
-    return _written(tree, str, lambda value: value)
+    if isinstance(tree, Pairs):
+        return _unique([(_name(plain(key)), plain(value)) for key, value in tree])
+    if isinstance(tree, list):
+        return [plain(value) for value in tree]
+    return tree
 
 
 def as_text(tree: Tree) -> Any:
     """Return *tree* as Sentry's clients have it: names plain, every value as its repr."""
-    if isinstance(tree, Pairs):
-        return _unique((str(key), as_text(value)) for key, value in tree)
-    return _written(tree, repr, repr, as_text)
-
-
-def _written(
-    tree: Tree,
-    text: Callable[[str], str],
-    other: Callable[[Any], Any],
-    inner: Callable[[Tree], Any] | None = None,
-) -> Any:
-    def again(tree: Tree) -> Any:
-        return inner(tree) if inner is not None else _written(tree, text, other)
-
-    if isinstance(tree, Shown):
-        return str(tree)
     if isinstance(tree, str):
-        return text(tree)
+        return str(tree) if type(tree) is Shown else repr(tree)
     if isinstance(tree, Pairs):
-        return _unique((_name(again(key)), again(value)) for key, value in tree)
+        return _unique([(_name(plain(key)), as_text(value)) for key, value in tree])
     if isinstance(tree, list):
-        return [again(value) for value in tree]
-    return other(tree)
+        return [as_text(value) for value in tree]
+    return repr(tree)
 
 
 def _name(key: Any) -> str:
     return key if isinstance(key, str) else repr(key)
 
 
-def _unique(pairs: Any) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) == len(pairs):
+        return found
+    found = {}
     for key, value in pairs:
         name = key
         while name in found:

@@ -14,7 +14,7 @@ from typing import Any
 from heka._core import Client, Sink
 from heka.diagnostics import Reporter
 from heka.message import MAX_MESSAGE_SIZE, Field, Message
-from heka.plugins.raven.blob import encode
+from heka.plugins.raven.blob import as_json, packed
 from heka.plugins.raven.frames import Caught, caught
 from heka.plugins.raven.limits import Limits
 from heka.plugins.raven.options import Options
@@ -120,7 +120,8 @@ class _Call:
         event = None
         if payload is None and raised is not None:
             event = self._event(raised, own)
-        logger = self._clean(client.logger if self._logger is None else self._logger)
+        logger = client.logger if self._logger is None else self._logger
+        logger = self._scrubber.clean(logger, self._limits.characters)
         fields = self._fields(own, event)
         text = _as_text(payload)
         if event is not None:
@@ -194,10 +195,11 @@ class _Call:
     def _written(self, event: Event) -> str:
         """Return the payload; what two texts made together is scrubbed too."""
         found = PROFILES[self._options.profile](event)
-        if self._scrubber:
+        data = as_json(found)
+        if self._scrubber.occurs_in(data):
             cleaned = self._scrubber.clean_tree(found, NAMES)
-            found = cleaned | {name: found[name] for name in FIXED if name in found}
-        return encode(found)
+            data = as_json(cleaned | {name: found[name] for name in FIXED if name in found})
+        return packed(data)
 
     # ---- the message ------------------------------------------------------------------------
 

@@ -6,6 +6,8 @@ characters or more, is remembered and masked wherever else the event holds it.
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import json
 import re
 from collections.abc import Iterator
@@ -53,15 +55,25 @@ _CARD = re.compile(r"(?<![\d.])(?P<v>(?:\d[ -]?){12,15}\d)(?![\d.]*\d)")
 _CARD_DIGITS = range(10**12, 10**16)
 _IN_SOURCE = (_LITERAL, _URL, _CARD)
 _IN_TEXT = (_LITERAL, _ASSIGNED, _HEADER, _URL, _CARD)
-#: One of these is in every text that a pattern may match.
-_SIGN = re.compile(r"[=:]|bearer|\d[ -]?\d{2,4}[ -]?\d{2}", re.I)
+#: One of these is in every text, in lower case, that a pattern may match.
+_SIGN = re.compile(
+    r"passw|passp|passc|pwd|secret|token|cookie|credential|authoriz|key|bearer|://"
+    r"|\d[ -]?\d[ -]?\d[ -]?\d[ -]?\d[ -]?\d"
+)
 
 
 def is_secret_name(name: object) -> bool:
     """Say whether what has this *name* is a secret."""
-    if isinstance(name, bytes):
-        name = name.decode("latin-1")
-    if not isinstance(name, str) or len(name) > 200:
+    kind = type(name)
+    if kind is str:
+        return _is_secret_name(name)
+    text = text_of(name) if kind not in (int, type(None)) else None
+    return text is not None and _is_secret_name(text)
+
+
+@functools.lru_cache(2048)
+def _is_secret_name(name: str) -> bool:
+    if len(name) > 200:
         return False
     return _NAMED.search(_CAMEL.sub("_", name).lower().replace("-", "_")) is not None
 
@@ -92,6 +104,8 @@ class Scrubber:
 
     def __init__(self) -> None:
         self._secrets: set[str] = set()
+        self._learnt: set[str] = set()
+        self._lines: dict[str, str] = {}
         self._longest = 0
         self._nodes = NODES
         self._searched: set[int] = set()
@@ -104,8 +118,10 @@ class Scrubber:
 
     def learn(self, text: str) -> None:
         """Remember *text*, if it is long enough, in every form that it may occur in."""
-        if len(text) < SHORTEST:
+        # Blanks are in every event.
+        if len(text) < SHORTEST or text in self._learnt or not text.strip():
             return
+        self._learnt.add(text)
         text = text[: 2 * LONGEST]
         forms = {text, repr(text)[1:-1], json.dumps(text)[1:-1], text.replace("'", "\\'")}
         forms.add(json.dumps(text, ensure_ascii=False)[1:-1])
@@ -115,8 +131,7 @@ class Scrubber:
         for form in forms:
             stripped = form.strip()
             kept = (stripped if len(stripped) >= SHORTEST else form)[:LONGEST]
-            # Blanks and masks are in every event.
-            if len(kept) >= SHORTEST and stripped.strip("*"):
+            if len(kept) >= SHORTEST and stripped.strip("*"):  # masks are in every event too
                 self._secrets.add(kept)
                 self._longest = max(self._longest, len(kept))
 
@@ -130,6 +145,11 @@ class Scrubber:
             text = text_of(one)
             if text is not None:
                 self.learn(text)
+                if not issubclass(type(one), str):  # bytes: they may mean a text
+                    for errors in ("surrogatepass", "replace"):
+                        with contextlib.suppress(UnicodeDecodeError):
+                            self.learn(text.encode("latin-1").decode("utf-8", errors))
+                            break
             elif type(one) is int:
                 if one.bit_length() <= 256:
                     self.learn(str(one))
@@ -166,12 +186,19 @@ class Scrubber:
             source: A line of a program: ``password = ask()`` tells no secret.
         """
         window = text if len(text) <= limit else text[: limit + max(self._longest, LONGEST)]
-        spans = list(self._shaped(window, source)) if _SIGN.search(window) else []
+        spans = list(self._shaped(window, source)) if _SIGN.search(window.lower()) else []
         if self._secrets:
             spans += self._known(window)
-        if spans or len(text) > limit:
-            window = _masked(window, spans, limit, len(text) > limit)
-        return self.clean_known(window) if self._secrets else window
+        if not spans and len(text) <= limit:
+            return text
+        return self.clean_known(_masked(window, spans, limit, len(text) > limit))
+
+    def clean_line(self, line: str, limit: int) -> str:
+        """Return a line of source without secrets; many frames have the same around them."""
+        known = self._lines.get(line)
+        if known is None:
+            known = self._lines[line] = self.clean(line, limit, source=True)
+        return known
 
     def clean_known(self, text: str) -> str:
         """Return *text* without what is remembered."""
@@ -181,6 +208,10 @@ class Scrubber:
                 return text
             text = _masked(text, spans, len(text), False)
         return MASK
+
+    def occurs_in(self, data: str) -> bool:
+        """Say whether something that is remembered may be in *data*, which is JSON."""
+        return any(json.dumps(secret)[1:-1] in data for secret in self._secrets)
 
     def clean_tree(self, tree: Any, keep: frozenset[str]) -> Any:
         """Return *tree*, made of what JSON knows, without what is remembered.

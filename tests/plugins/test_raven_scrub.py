@@ -1,0 +1,277 @@
+"""Secrets are masked by name and by shape, and then wherever else the event holds them."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import pytest
+from plugins.raven_support import event, fields, frames, message, raven_client, reported
+
+import heka
+from heka.plugins.raven.scrub import MASK, Scrubber, is_card_number, is_secret_name
+
+SECRET = "s3cr3t-Value"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("password", "PASSWORD", "passwd", "db_password", "userPassword", "password1", "pwd"),
+        *("secret", "client_secret", "clientSecret", "secrets", "SECRET_KEY", "passphrase"),
+        *("authorization", "Authorization", "HTTP_AUTHORIZATION", "proxy-authorization"),
+        *("api_key", "apikey", "apiKey", "API-KEY", "x-api-key", "private_key", "access_key"),
+        *("token", "tokens", "access_token", "accessToken", "csrftoken", "csrf_token", "jwt"),
+        *("cookie", "cookies", "Set-Cookie", "session_id", "credentials", "cvv", b"password"),
+    ],
+    ids=str,
+)
+def test_name_of_a_secret(name):
+    assert is_secret_name(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["user", "tokenizer", "secretary", "key", "author", "passage", "x" * 300, "", 5, None, "keys"],
+    ids=lambda name: repr(name)[:12],
+)
+def test_name_of_no_secret(name):
+    assert not is_secret_name(name)
+
+
+@pytest.mark.parametrize(
+    ("number", "is_one"),
+    [
+        (4111111111111111, True),
+        (4111111111111112, False),
+        (1700000000000, False),
+        (378282246310005, True),
+        (5, False),
+        (-4111111111111111, False),
+    ],
+)
+def test_number_of_a_card(number, is_one):
+    assert is_card_number(number) is is_one
+
+
+def variables(**names):
+    """Return the variables that an event shows of a program with *names*, and the event."""
+    code = compile("raise ValueError", "<program>", "exec")
+    found = reported(lambda: exec(code, {"__builtins__": {}}, names))
+    return frames(found)[-1]["vars"], found
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        pytest.param(SECRET, id="text"),
+        pytest.param(SECRET.encode(), id="bytes"),
+        pytest.param(bytearray(SECRET.encode()), id="bytearray"),
+        pytest.param([SECRET], id="list"),
+        pytest.param({"a": {"b": (SECRET,)}}, id="nested"),
+        pytest.param({SECRET}, id="set"),
+        pytest.param(type("Token", (str,), {})(SECRET), id="text-subclass"),
+    ],
+)
+def test_value_of_a_secret_is_masked_everywhere(value):
+    found, whole = variables(
+        password=value,
+        copy=f"<{SECRET}>",
+        bytes_copy=f"<{SECRET}>".encode(),
+        key={SECRET: 1},
+        deep=[[SECRET]],
+        far="x" * 395 + SECRET,
+    )
+
+    assert found["'password'"] == "********"
+    assert found["'copy'"] == "'<********>'"
+    assert found["'bytes_copy'"] == "b'<********>'"
+    assert found["'key'"] == {"'********'": 1}
+    assert found["'deep'"] == [["'********'"]]
+    assert SECRET[:4] not in json.dumps(whole)
+
+
+def test_short_secret_is_masked_in_its_place_alone():
+    found, _ = variables(password="abc", other="abc")
+
+    assert (found["'password'"], found["'other'"]) == ("********", "'abc'")
+
+
+@pytest.mark.parametrize("value", [None, True, False])
+def test_what_tells_nothing_is_shown(value):
+    assert variables(password=value)[0]["'password'"] is value
+
+
+def test_number_that_is_a_secret():
+    found, whole = variables(password=13572468, copy=13572468, text="no. 13572468")
+
+    assert "13572468" not in json.dumps(whole)
+    assert found["'password'"] == "********"
+
+
+def test_name_inside_of_containers():
+    found, _ = variables(
+        headers=[("Authorization", "Bearer abc.def"), ("Host", "x")], d={"pwd": "y"}
+    )
+
+    assert found["'headers'"] == [["'Authorization'", "********"], ["'Host'", "'x'"]]
+    assert found["'d'"] == {"'pwd'": "********"}
+
+
+@pytest.mark.parametrize(
+    ("text", "clean"),
+    [
+        ("4111 1111 1111 1111", "********"),
+        ("card 4111-1111-1111-1111.", "card ********."),
+        ("4111111111111111", "********"),
+        ("12345678901234567890", "12345678901234567890"),
+        ("0.1234567890123456", "0.1234567890123456"),
+        ("postgres://app:hunter22@db/x", "postgres://app:********@db/x"),
+        ("https://host:8080/x", "https://host:8080/x"),
+        ("user=ann&password=hunter22&x=1", "user=ann&password=********&x=1"),
+        ('{"api_key": "hunter22"}', '{"api_key": "********"}'),
+        ("{'token': 'hunter22'}", "{'token': '********'}"),
+        ("Authorization: Basic aHVudGVyMjI=", "Authorization: Basic ********"),
+        ("curl -H 'Bearer abcd.efgh'", "curl -H 'Bearer ********'"),
+        ("invalid token: expected ','", "invalid token: expected ','"),
+        ("password", "password"),
+    ],
+)
+def test_shape_of_a_secret(text, clean):
+    assert Scrubber().clean(text) == clean
+
+
+@pytest.mark.parametrize(
+    ("line", "clean"),
+    [
+        ('password = "hunter22"', 'password = "********"'),
+        ("client(api_key='hunter22')", "client(api_key='********')"),
+        ("password = ask()", "password = ask()"),
+        ("password=password,", "password=password,"),
+        ("if token == other:", "if token == other:"),
+    ],
+)
+def test_line_of_source(line, clean):
+    assert Scrubber().clean(line, source=True) == clean
+
+
+def test_secret_is_masked_in_what_the_exception_says():
+    def fail():
+        token = "tok-" + "98765"
+        raise KeyError(f"no {token}\nhere")
+
+    found = reported(fail)
+
+    assert found["message"] == "KeyError: 'no ********\\nhere'"
+
+
+def test_secret_with_characters_that_are_escaped():
+    secret = "a'b\"c\\d\ne"
+
+    found, whole = variables(password=secret, shown=repr(secret), twice=json.dumps([secret]))
+
+    assert "c\\\\d" not in json.dumps(whole)
+    assert found["'shown'"] == "\"'********'\""
+
+
+def test_secret_of_several_lines():
+    key = "-----BEGIN KEY-----\nMIIEvQIBADAN\nBgkqhkiG9w0B\n-----END KEY-----"
+
+    _, whole = variables(private_key=key, line="BgkqhkiG9w0B")
+
+    assert "BgkqhkiG9w0B" not in json.dumps(whole)
+
+
+def test_secret_of_a_frame_that_is_left_out():
+    """Of a thousand frames a hundred are shown; the secret was in another one."""
+
+    def fall(depth):
+        if depth == 300:
+            return hold(depth)
+        if depth == 0:
+            raise ValueError("hunter22!")
+        return fall(depth - 1)
+
+    def hold(depth):
+        password = "hunter22!"
+        return fall(depth - 1) or password
+
+    sys.setrecursionlimit(sys.getrecursionlimit() + 800)
+    try:
+        found = reported(lambda: fall(600))
+    finally:
+        sys.setrecursionlimit(sys.getrecursionlimit() - 800)
+
+    assert found["message"] == "ValueError: ********"
+
+
+def test_secret_that_a_mask_completes():
+    found, _ = variables(password="x*****", text="xhunter22", token="hunter22")
+
+    assert "x*****" not in found["'text'"]
+
+
+def test_long_secret():
+    secret = "ab" * 5000
+
+    found, whole = variables(password=secret, copy=f"-{secret}-")
+
+    assert "ababab" not in json.dumps(whole)
+    assert found["'copy'"].startswith("'-********")
+
+
+@pytest.mark.parametrize("blank", ["      ", "\n\n\n\n\n\n\n", "********"])
+def test_blank_secret_masks_nothing_else(blank):
+    found, _ = variables(password=blank, text=f"a{blank}b")
+
+    assert found["'text'"] == repr(f"a{blank}b")
+
+
+def test_command_line(monkeypatch):
+    monkeypatch.setattr(
+        sys, "argv", ["prog", "--password", "hunter22", "--token=abcdefg", "--user", "ann", 5, "-v"]
+    )
+
+    argv = reported(ValueError("hunter22 abcdefg"))["extra"]["sys.argv"]
+
+    shown = ["'prog'", "'--password'", "********", "'--token=********'"]
+    assert argv == [*shown, "'--user'", "'ann'", "?", "'-v'"]
+
+
+def test_fields_are_scrubbed_too():
+    def fail():
+        password = SECRET  # noqa: F841
+        raise ValueError
+
+    client = raven_client()
+    with heka.context(request=f"for {SECRET}", host="web"):
+        try:
+            fail()
+        except ValueError:
+            client.raven(f"msg {SECRET}", api_key="abc", note=f"{SECRET}!", many=["x", SECRET])
+
+    assert fields(message(client)) == {
+        "msg": "msg ********",
+        "request": "for ********",
+        "host": "web",
+        "api_key": "********",
+        "note": "********!",
+        "many": ["x", "********"],
+    }
+    assert event(client)["extra"]["msg"] == "'msg ********'"
+
+
+def test_secret_in_names_of_the_program(tmp_path):
+    path = tmp_path / f"{SECRET}.py"
+    path.write_text(f"1 / 0  # {SECRET}\n")
+    code = compile("1 / 0", str(path), "exec")
+    names = {"password": SECRET, "__name__": SECRET, "__builtins__": {}}
+
+    found = reported(lambda: exec(code, names))
+
+    assert SECRET not in json.dumps(found)
+    assert found["culprit"] == "******** in <module>"
+
+
+def test_mask_is_that_of_raven():
+    assert MASK == "********"
