@@ -20,6 +20,7 @@ HERE = Path(__file__).resolve().parent
 CORE = HERE.parent.parent / "csrc" / "core"
 COMPILER = next((name for name in ("gcc", "clang") if shutil.which(name)), None)
 MODES = ("sanitized", "release")
+THREADED = ("test_monitor", "test_ring", "test_ring_threads")  # as in the Makefile
 TIMEOUT = 600  # seconds a program, its build included; test_hostile guards itself at 300
 
 pytestmark = pytest.mark.timeout(TIMEOUT + 30)
@@ -65,6 +66,14 @@ def test_program(program: str, mode: str) -> None:
     checks = re.search(r"(\d+) checks, 0 failed", printed)
     assert checks is not None, printed
     assert int(checks[1]) > 0
+
+
+@pytest.mark.parametrize("program", THREADED)
+def test_threads_do_not_race(program: str) -> None:
+    """ThreadSanitizer has nothing to report, and the program's own checks hold."""
+    printed = run(f"run-{program}", "threads")
+
+    assert re.search(r"[1-9]\d* checks, 0 failed", printed), printed
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -9,6 +9,7 @@
 #include "hk_decode.h"
 #include "hk_keyring.h"
 #include "hk_reader.h"
+#include "hk_ring.h"
 #include "sample.h"
 
 #define NEVER 100000ul /* allocations: more than any of the works below makes */
@@ -229,6 +230,19 @@ test_error_queue(void)
     }
 }
 
+static hk_status
+make_ring(void *arg)
+{
+    hk_ring *ring = NULL;
+    hk_error err = {HK_OK, 0, ""};
+    (void)arg;
+    const hk_status status = hk_ring_new(1u << 20, HK_RING_FRAME_MAX, HK_RING_WINDOW, &ring, &err);
+    CHECK((ring != NULL) == (status == HK_OK));
+    CHECK_INT(err.status, status);
+    hk_ring_free(ring);
+    return status;
+}
+
 /* ---- reading ---- */
 
 typedef struct {
@@ -349,6 +363,7 @@ main(void)
     test_messages();
     test_keys();
     test_error_queue();
+    sweep("ring", make_ring, NULL, false);
     test_reader();
     return check_report();
 }
