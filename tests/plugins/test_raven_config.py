@@ -83,7 +83,6 @@ def test_unknown_key_is_refused_as_it_always_was():
         ("severity", "high"),
         ("logger", 5),
         ("dsn", 5),
-        ("dsn", ""),
         ("dsn", "nonsense"),
         ("dsn", "udp://host"),
         ("dsn", "udp://user:pass@/2"),
@@ -110,6 +109,14 @@ def test_unknown_key_is_refused_as_it_always_was():
 def test_wrong_value_is_refused(key, value):
     with pytest.raises(InvalidArgumentError, match=rf"^{key}: expected "):
         config_plugin({key: value})
+
+
+@pytest.mark.parametrize("nothing", ["", "  ", None])
+def test_empty_dsn_is_none(nothing):
+    """As ``${SENTRY_DSN}`` is where there is no Sentry."""
+    client = raven_client(dsn=nothing)
+
+    assert reported(ValueError("x"), client)["project"] == "1"
 
 
 def test_configuration_is_not_changed():

@@ -15,6 +15,8 @@ __all__ = ["RavenClient", "decode", "encode"]
 
 #: Bytes of JSON of the largest event that is read; a blob of 64 KiB may hold 1,000 times that.
 _LARGEST = 16 << 20
+#: Of compression: half the time of zlib's own, for a few bytes in a hundred.
+_LEVEL = 4
 _as_json = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 
 
@@ -30,7 +32,7 @@ def as_json(event: Mapping[str, Any]) -> str:
 
 def packed(data: str) -> str:
     """Return *data*, JSON in ASCII, as the text that a message carries."""
-    return base64.b64encode(zlib.compress(data.encode("ascii"))).decode("ascii")
+    return base64.b64encode(zlib.compress(data.encode("ascii"), _LEVEL)).decode("ascii")
 
 
 def decode(blob: str | bytes) -> dict[str, Any]:

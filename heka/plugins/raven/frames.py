@@ -246,23 +246,21 @@ def _frame(
     module = _module(frame)
     path = code.co_filename
 
-    def source(text: str) -> str:
-        return scrubber.clean_line(text, limits.characters)
-
     made = Frame(
-        path=scrubber.clean(path, limits.characters),
-        filename=scrubber.clean(_relative(path, module), limits.characters),
-        module=None if module is None else scrubber.clean(module, limits.characters),
-        function=scrubber.clean(code.co_name, limits.characters),
+        path=scrubber.clean_name(path, limits.characters),
+        filename=scrubber.clean_name(_relative(path, module), limits.characters),
+        module=None if module is None else scrubber.clean_name(module, limits.characters),
+        function=scrubber.clean_name(code.co_name, limits.characters),
         line=line,
         variables=variables.of_frame(locals_of(frame)),
     )
     found = context(path, line, frame.f_globals, _AROUND, _AROUND)
     if found is not None:
         before, text, after = found
-        made.before = [source(each) for each in before]
-        made.text = source(text)
-        made.after = [source(each) for each in after]
+        clean, most = scrubber.clean_line, limits.characters
+        made.before = [clean(each, most) for each in before]
+        made.text = clean(text, most)
+        made.after = [clean(each, most) for each in after]
     return made
 
 
@@ -275,7 +273,7 @@ def _relative(path: str, module: str | None) -> str:
     """Return *path* below the folder that its top-level package is in."""
     top = sys.modules.get((module or "").partition(".")[0])
     file = getattr(top, "__dict__", {}).get("__file__") if top is not None else None
-    if type(file) is not str or not os.path.isabs(path):
+    if type(file) is not str or path[:1] != os.sep:
         return path
     folder = os.path.dirname(os.path.dirname(file)) + os.sep
     return path[len(folder) :] if len(folder) > 1 and path.startswith(folder) else path

@@ -63,10 +63,12 @@ class Options:
                 f"Unexpected arguments: {unknown!r}; expected {', '.join(known)}"
             )
         given = {key: value for key, value in config.items() if value is not None}
-        if given.get("dsn_field", "") is None or config.get("dsn_field", "") is None:
+        if config.get("dsn_field", "") is None:
             given["dsn_field"] = "none"
         made: dict[str, Any] = {"profile": profile}
         for key, value in given.items():
+            if key == "dsn" and isinstance(value, str) and not value.strip():
+                continue  # ${SENTRY_DSN} where there is no Sentry
             made[key] = _CHECKS[key](key, value)
         return cls(**made)
 

@@ -193,12 +193,25 @@ class Scrubber:
             return text
         return self.clean_known(_masked(window, spans, limit, len(text) > limit))
 
+    def clean_name(self, name: str, limit: int) -> str:
+        """Return a name of the program's: it has no secret's shape, but may be a known one."""
+        if len(name) > limit:
+            return self.clean(name, limit)
+        for secret in self._secrets:
+            if secret in name:
+                return self.clean_known(name)
+        return name
+
     def clean_line(self, line: str, limit: int) -> str:
         """Return a line of source without secrets; many frames have the same around them."""
         known = self._lines.get(line)
         if known is None:
-            known = self._lines[line] = self.clean(line, limit, source=True)
+            clean = self.clean_name if _is_plain_line(line) else self._clean_source
+            known = self._lines[line] = clean(line, limit)
         return known
+
+    def _clean_source(self, line: str, limit: int) -> str:
+        return self.clean(line, limit, source=True)
 
     def clean_known(self, text: str) -> str:
         """Return *text* without what is remembered."""
@@ -257,6 +270,12 @@ class Scrubber:
                 spans.append((at, end))
                 at = text.find(secret, at + 1)
         return spans
+
+
+@functools.lru_cache(4096)
+def _is_plain_line(line: str) -> bool:
+    """Say whether a line of source holds nothing of a secret's shape."""
+    return not any(pattern.search(line) for pattern in _IN_SOURCE)
 
 
 _CONTAINERS = (dict, list, tuple, set, frozenset)

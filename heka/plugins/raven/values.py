@@ -69,7 +69,9 @@ class Variables:
     def text(self, value: object) -> str:
         """Return a name as it is shown."""
         text = text_of(value)
-        return class_of(value) if text is None else self._cut(text)
+        if text is None:
+            text = class_of(value)
+        return self._scrubber.clean_name(text, self._limits.characters)
 
     def _cut(self, text: str) -> str:
         return self._scrubber.clean(text, self._limits.characters)
@@ -97,7 +99,9 @@ class Variables:
             return self._bytes(value, kind)
         if kind is complex:
             return Shown(repr(value))
-        return Shown(self._cut(self._object(value, kind)))
+        if self._full:
+            return Shown(self._cut(self._object(value, kind)))
+        return Shown(self._scrubber.clean_name(self._object(value, kind), self._limits.characters))
 
     def _integer(self, value: int) -> Tree:
         if is_card_number(value):

@@ -1,0 +1,17 @@
+"""heka_raven.raven_plugin: heka.raven_plugin under the name that configurations have for it."""
+
+from heka.raven_plugin import (
+    HEKA_PLUGIN_NAME,
+    InvalidArgumentError,
+    RavenClient,
+    capture_stack,
+    config_plugin,
+)
+
+__all__ = [
+    "HEKA_PLUGIN_NAME",
+    "InvalidArgumentError",
+    "RavenClient",
+    "capture_stack",
+    "config_plugin",
+]

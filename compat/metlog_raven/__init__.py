@@ -1,0 +1,1 @@
+"""metlog_raven, once a package of its own: the raven plugin is a part of heka."""
