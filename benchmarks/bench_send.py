@@ -115,13 +115,16 @@ def contenders(case: Case, bare: ModuleType, target: tuple[str, int]) -> list[Co
     plain = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     plain.connect(target)
     scope = {"log": heka.log, "target": target, "payload": case.payload, "fields": case.fields}
+    heka.configure(to=target)  # where a program's messages go, mostly
+    assert heka.log(case.type, fields=case.fields, payload=case.payload) is True
     assert heka.log(case.type, fields=case.fields, payload=case.payload, to=target) is True
     call = case.call_source
     call_ready = call.replace(case.fields_source, "fields")
     keep_open = {"sock": plain, "fd": plain.fileno(), "data": ready}
     return [
-        Contender("heka.log", f"log({call}, to=target)", scope, len(ready)),
-        Contender("heka.log, fields at hand", f"log({call_ready}, to=target)", scope, len(ready)),
+        Contender("heka.log", f"log({call})", scope, len(ready)),
+        Contender("heka.log, fields at hand", f"log({call_ready})", scope, len(ready)),
+        Contender("heka.log, to= in the call", f"log({call}, to=target)", scope, len(ready)),
         Contender(BASE, "send(fd, data)", {**keep_open, "send": bare.send}, len(ready)),
         Contender(
             "socket.send of ready bytes",
