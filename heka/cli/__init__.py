@@ -8,6 +8,7 @@ the module and naming it in ``COMMANDS``. What commands share:
     jsonlines  a message -> a JSON line                   terminal  colour, output, signals
     escape     text from outside -> harmless text         tally     the account of what came
     load       the same message again and again           meter     a run's rate while it goes on
+    sentry_*   events of the raven plugin: found, shown, posted
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from collections.abc import Sequence
 from typing import Final, Protocol, TypedDict
 
 import heka
-from heka.cli import bench, demo, listen
+from heka.cli import bench, demo, listen, sentry
 from heka.cli.errors import CommandError
 from heka.cli.terminal import abandon_stdout
 
@@ -49,7 +50,12 @@ class _Described(TypedDict):
     formatter_class: type[argparse.RawDescriptionHelpFormatter]
 
 
-COMMANDS: Final[dict[str, Command]] = {"bench": bench, "demo": demo, "listen": listen}
+COMMANDS: Final[dict[str, Command]] = {
+    "bench": bench,
+    "demo": demo,
+    "listen": listen,
+    "sentry": sentry,
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

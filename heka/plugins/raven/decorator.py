@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
+import sys
 from collections.abc import AsyncGenerator, Coroutine, Generator
 from typing import Any
 
 from heka.decorators.base import HekaDecorator, Kind
 
 __all__ = ["capture_stack"]
-
-#: How generators and tasks are ended from outside: nothing went wrong.
-_ENDINGS = (GeneratorExit, asyncio.CancelledError)
 
 
 class capture_stack(HekaDecorator):
@@ -39,7 +36,7 @@ class capture_stack(HekaDecorator):
             raise
 
     def _tell(self, error: BaseException) -> None:
-        if isinstance(error, _ENDINGS):
+        if _is_end(error):
             return
         try:
             report = getattr(self.client, "raven", None)
@@ -95,3 +92,12 @@ class capture_stack(HekaDecorator):
         except BaseException as error:
             self._tell(error)
             raise
+
+
+def _is_end(error: BaseException) -> bool:
+    """Say whether a generator or task was ended from outside: nothing went wrong."""
+    if isinstance(error, GeneratorExit):
+        return True
+    # Where nobody has imported asyncio there is no task, and importing it takes a while.
+    exceptions = sys.modules.get("asyncio.exceptions")
+    return exceptions is not None and isinstance(error, exceptions.CancelledError)

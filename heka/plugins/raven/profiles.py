@@ -10,7 +10,6 @@ import hashlib
 import os
 import platform
 import sys
-import sysconfig
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -297,14 +296,14 @@ def _frame(
     return found
 
 
-_LIBRARY = tuple({sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib")})
+_LIBRARY = os.path.dirname(os.__file__) + os.sep
 
 
 def _is_own(frame: Frame) -> bool:
     """Say whether *frame* is the program's, and not of an installed package or of Python."""
     path = frame.path
     installed = "/site-packages/" in path or "/dist-packages/" in path
-    return not (installed or frame.stands_for or path.startswith((*_LIBRARY, "<frozen")))
+    return not (installed or frame.stands_for or path.startswith((_LIBRARY, "<frozen")))
 
 
 def quoted(tree: Tree) -> Any:

@@ -1,0 +1,119 @@
+"""Events of the raven plugin out of what people have: frames, JSON lines, blobs, events as JSON.
+
+Knows bytes that come in pieces, as from a pipe; what is no event is told and passed over.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, BinaryIO, Final
+
+import heka
+from heka.exceptions import DecodeError
+from heka.jsonlines import message_of
+from heka.plugins.raven.blob import decode
+
+_CHUNK: Final = 65_536
+_FRAME: Final = b"\x1e"  # begins every frame
+#: Bytes of the longest line: a blob that a message can hold, as JSON, has less.
+_LONGEST: Final = 64 << 20
+#: One of these is in every event.
+_KEYS: Final = ("exception", "sentry.interfaces.Exception", "event_id")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One event, or what is wrong with what should have been one."""
+
+    event: dict[str, Any] | None
+    problem: str = ""
+
+
+def read_events(stream: BinaryIO, type: str) -> Iterator[Found]:
+    """Yield the events in *stream*, as soon as they are there.
+
+    Args:
+        stream: Frames, as streams to Heka have them, or lines: messages of ``listen --json``,
+            payloads, events. A single event may have several lines.
+        type: Of the messages that have events; others are passed over.
+    """
+    data = _read(stream)
+    if data.startswith(_FRAME):
+        yield from _from_frames(data, stream, type)
+    else:
+        yield from _from_lines(data, stream, type)
+
+
+def _read(stream: BinaryIO) -> bytes:
+    """Return what is there, waiting for the first byte only; b"" at the end."""
+    read: Any = getattr(stream, "read1", stream.read)
+    return bytes(read(_CHUNK))
+
+
+def _from_frames(data: bytes, stream: BinaryIO, type: str) -> Iterator[Found]:
+    reader = heka.StreamReader()
+    while data:
+        for frame in reader.feed(data):
+            found = _of_message(frame.message, type)
+            if found is not None:
+                yield found
+        data = _read(stream)
+    reader.close()
+    lost = reader.discarded_bytes + reader.refused_bytes
+    if lost:
+        yield Found(None, f"{lost:,} bytes of the stream were no message")
+
+
+def _from_lines(data: bytes, stream: BinaryIO, type: str) -> Iterator[Found]:
+    rest = b""
+    while data:
+        *lines, rest = (rest + data).split(b"\n")
+        if lines and lines[0].strip() in (b"{", b"["):  # an event that was made readable
+            yield _of_line(b"\n".join([*lines, rest]) + _all(stream), type) or Found(None)
+            return
+        for line in lines:
+            found = _of_line(line, type)
+            if found is not None:
+                yield found
+        if len(rest) > _LONGEST:
+            yield Found(None, f"expected lines of at most {_LONGEST:,} bytes")
+            return
+        data = _read(stream)
+    found = _of_line(rest, type)
+    if found is not None:
+        yield found
+
+
+def _all(stream: BinaryIO) -> bytes:
+    return stream.read(_LONGEST)
+
+
+def _of_message(message: heka.Message, type: str) -> Found | None:
+    return _of_blob(message.payload) if message.type == type else None
+
+
+def _of_line(line: bytes, type: str) -> Found | None:
+    line = line.strip()
+    if not line:
+        return None
+    if not line.startswith(b"{"):
+        return _of_blob(line)
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        return Found(None, f"expected a line of JSON: {error}")
+    if any(key in record for key in _KEYS):
+        return Found(record)
+    try:
+        return _of_message(message_of(line), type)
+    except (DecodeError, ValueError) as error:
+        return Found(None, str(error))
+
+
+def _of_blob(blob: str | bytes) -> Found:
+    try:
+        return Found(decode(blob))
+    except DecodeError as error:
+        return Found(None, str(error))
