@@ -2,7 +2,7 @@
 
 Both take frames, source lines and variables, and neither sends: ours ends in a stream that does
 nothing, the event written, compressed and framed; theirs in a transport that does nothing, the
-event not written at all. theirs runs without integrations, as ours has none.
+event not written at all. Theirs runs without integrations, as ours has none.
 
 Usage: python benchmarks/bench_raven.py [--quick]
 """
