@@ -73,7 +73,7 @@ demo: $(STAMP)/build ## Build, then show messages on their way from a program to
 
 .PHONY: test
 test: $(STAMP)/build $(STAMP)/system-test $(STAMP)/extra-test ## Build, then run every test.
-	$(BIN)/pytest $(PYTEST_ARGS)
+	tools/run_tests.sh $(BIN)/pytest build/cache/test $(PYTEST_ARGS)
 
 .PHONY: docs
 docs: $(STAMP)/build $(STAMP)/extra-docs ## Write the documentation to docs/_build/html; warnings are errors.
@@ -140,7 +140,7 @@ asan: build/asan/stamp $(STAMP)/extra-test ## Run the tests on a build with ASan
 	$(call WITH_BUILD,asan) PYTHONMALLOC=malloc HEKA_SANITIZER=1 \
 	    LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libstdc++.so.6)" \
 	    ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1 \
-	    $(BIN)/pytest $(SAME_TESTS) $(PYTEST_ARGS)
+	    tools/run_tests.sh $(BIN)/pytest build/cache/asan $(SAME_TESTS) $(PYTEST_ARGS)
 
 build/debug/stamp: setup.py $(CORE) $(PACKAGE) | $(STAMP)/setuptools
 	rm -rf build/debug
@@ -149,7 +149,8 @@ build/debug/stamp: setup.py $(CORE) $(PACKAGE) | $(STAMP)/setuptools
 
 .PHONY: debug
 debug: build/debug/stamp $(STAMP)/extra-test ## Run the tests on a build with its assertions on.
-	$(call WITH_BUILD,debug) $(BIN)/pytest $(SAME_TESTS) $(PYTEST_ARGS)
+	$(call WITH_BUILD,debug) \
+	    tools/run_tests.sh $(BIN)/pytest build/cache/debug $(SAME_TESTS) $(PYTEST_ARGS)
 
 .PHONY: versions
 versions: $(STAMP)/build ## Run the tests on every other CPython 3.10 to 3.13 of this machine.

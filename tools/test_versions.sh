@@ -48,7 +48,8 @@ for minor in 10 11 12 13; do
     echo "About to install into $venv: heka-py with its extra 'test'."
     "$venv/bin/pip" install -q -e '.[test]'
     # The C programs of tests/core and the packaging tests are the same for every version.
-    if "$venv/bin/pytest" -m 'not packaging' --ignore=tests/core "$@"; then
+    if tools/run_tests.sh "$venv/bin/pytest" "build/cache/$version" -m 'not packaging' \
+        --ignore=tests/core "$@"; then
         summary+=("$version: passed")
     else
         summary+=("$version: FAILED")
