@@ -17,6 +17,8 @@ from typing import Any
 
 from delivery.support import environment
 
+#: A sanitizer makes everything several times slower; less is repeated with one.
+SANITIZED = bool(os.environ.get("HEKA_SANITIZER"))
 #: Rounds that memory may take to become level: what grows by itself does so in every round.
 ROUNDS = 60
 TESTS = Path(__file__).resolve().parent.parent

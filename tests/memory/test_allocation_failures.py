@@ -82,3 +82,15 @@ def test_each_failing_allocation_of_the_c_library_is_a_memory_error(group, faili
 
     assert report.failures == []
     assert report.calls == len(CORE[group])
+
+
+@needs_testcapi
+@pytest.mark.skipif(
+    sys.version_info >= (3, 12),
+    reason="CPython 3.12 and 3.13 crash where a generator expression gets no memory for its frame",
+)
+def test_a_log_call_that_runs_out_of_memory_leaves_the_connection_to_the_next():
+    report = run_worker("starving_package")
+
+    assert report.failures == []
+    assert report.calls == 5

@@ -63,7 +63,7 @@ def work(
     at: str, calls: list[Call], check: Callable[[Call], str | None], facts: dict[str, Any]
 ) -> None:
     """Check each call, and report to ``run_worker``; *facts* are read at the end."""
-    faulthandler.enable()
+    faulthandler.enable(sys.__stderr__)
     failures = []
     with open(at, "wb", buffering=0) as file:
         for call in calls:
