@@ -156,10 +156,10 @@ def test_a_file_larger_than_its_limit_is_an_error(path):
         import resource
         resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
         first = heka.log("small", to=sys.argv[1])
-        second = heka.log("large", payload="x" * 2000, to=sys.argv[1])
+        second = heka.log("large", payload=chr(7) * 2000, to=sys.argv[1])
         resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
         insist("after", to=sys.argv[1])
-        heka.log("large", payload="x" * 2000, to=sys.argv[1])
+        heka.log("large", payload=chr(7) * 2000, to=sys.argv[1])
         tell(sent=[first, second], **dropped())
         """,
         f"file://{path}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import time
 from functools import partial
@@ -192,10 +193,13 @@ def test_a_fork_in_the_middle_of_its_own_call_sends_nothing_twice(
 
     def read():
         bell.accept()
-        for _ in waiting:
-            there.accept().close()
+        for sock in waiting:
+            sock.close()
         (tmp_path / "gate").touch()
-        return sorted([types(there.accept()), types(there.accept())])
+        found = []
+        while len(found) < 2:
+            found += filter(None, [types(there.accept())])  # nothing comes from those that waited
+        return sorted(found)
 
     reader = Task(read)
     done = run(
@@ -241,10 +245,11 @@ def test_a_fork_in_the_middle_of_its_own_call_sends_nothing_twice(
     assert done.facts["child"] == 1
     child, parent = reader.result()
     assert (child, parent) == (["child"], ["parent"] * done.facts["sent"])
-    for sock in waiting:
-        sock.close()
 
 
+@pytest.mark.skipif(
+    "HEKA_SANITIZER" in os.environ, reason="its allocator has locks, which stay locked over a fork"
+)
 def test_forks_among_busy_threads_leave_no_lock_behind(peer, name_service):
     """Threads connect, fail, make and evict destinations while the main thread forks."""
     there = peer(Listener)

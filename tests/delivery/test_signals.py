@@ -236,10 +236,16 @@ def test_ctrl_c_ends_the_wait_for_another_thread(peer):
             results.append(heka.log("t", payload="x" * 60000, to=sys.argv[1], timeout=20))
     thread = threading.Thread(target=work)
     thread.start()
-    while not is_waiting():
-        time.sleep(0.002)
     from heka import destinations
+    while not destinations._all:
+        time.sleep(0.002)
     (it,) = destinations._all
+    def is_stuck():
+        before = it.sink.counts()["sent"]
+        time.sleep(0.2)
+        return it.sink.busy and 0 < before == it.sink.counts()["sent"]
+    while not is_stuck():
+        pass
     interrupt_when(lambda: it.sink.pending == 2)
     try:
         heka.log("t", to=sys.argv[1], timeout=20)
