@@ -116,6 +116,38 @@ def test_recursion_error_is_reported_from_near_the_limit():
     assert sys.getrecursionlimit() == before
 
 
+@pytest.mark.parametrize("spare", range(0, 30, 3))
+def test_exception_is_reported_from_near_the_limit(spare):
+    """However few calls are left: it is reported, or not, and nothing is raised."""
+    client = raven_client()
+    before = sys.getrecursionlimit()
+    taken = []
+
+    def fall(depth):
+        try:
+            return fall(depth + 1)
+        except RecursionError:
+            return depth
+
+    def climb(depth):
+        if depth:
+            return climb(depth - 1)
+        try:
+            raise ValueError("shallow")
+        except ValueError:
+            taken.append(client.raven())
+        return None
+
+    climb(fall(0) - spare - 4)
+
+    assert len(client.stream.frames) == len([one for one in taken if one])
+    assert taken == [True] or spare < 6
+    if taken == [True]:
+        assert event(client)["message"] == "ValueError: shallow"
+    client.raven(exc_info=KeyError("x"))
+    assert sys.getrecursionlimit() == before
+
+
 def run_code(text, path, **names):
     """Run *text* as if it came from *path*, in a module of its own."""
     names.setdefault("__name__", "made.up")

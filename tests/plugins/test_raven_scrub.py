@@ -189,11 +189,11 @@ def test_secret_of_a_frame_that_is_left_out():
         if depth == 300:
             return hold(depth)
         if depth == 0:
-            raise ValueError("hunter22!")
+            raise ValueError("-".join(("hunter", "22")))
         return fall(depth - 1)
 
     def hold(depth):
-        password = "hunter22!"
+        password = "-".join(("hunter", "22"))
         return fall(depth - 1) or password
 
     sys.setrecursionlimit(sys.getrecursionlimit() + 800)

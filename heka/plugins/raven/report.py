@@ -21,7 +21,7 @@ from heka.plugins.raven.options import Options
 from heka.plugins.raven.profiles import FIXED, NAMES, PROFILES, Event
 from heka.plugins.raven.scrub import MASK, Scrubber, argument_list, is_secret_name, text_of
 from heka.plugins.raven.shrink import fit
-from heka.plugins.raven.stack import more_stack
+from heka.plugins.raven.stack import MORE, room
 from heka.plugins.raven.values import Variables, asked, class_of, module_of
 from heka.scope import bound
 
@@ -46,6 +46,7 @@ class Raven:
 
     def report(
         self,
+        is_deep: bool,
         client: Any,
         msg: object,
         exc_info: object,
@@ -54,22 +55,43 @@ class Raven:
         payload: object,
         fields: dict[str, Any],
     ) -> bool:
-        """Send one message; True when the stream has it. What goes wrong is said on stderr."""
+        """Send one message; True when the stream has it. What goes wrong is said on stderr.
+
+        Raises:
+            RecursionError: There are too few calls left for it; not where *is_deep* says that
+                there are as many as there can be.
+        """
         if getattr(_busy, "now", False):  # something in the exception reports one itself
             return False
+        if room.is_left:
+            room.settle()
         try:
             raised = _raised(exc_info)
             if raised is None and payload is None:
                 return False
+            if not is_deep and raised is not None and issubclass(raised[0], RecursionError):
+                raise RecursionError  # it was caught a few calls from the limit
             _busy.now = True
-            is_deep = raised is not None and issubclass(raised[0], RecursionError)
-            with more_stack(is_deep):
-                return _Call(self, client, msg, logger, severity, fields).send(raised, payload)
+            call = _Call(self, client, msg, logger, severity, fields, is_deep)
+            return call.send(raised, payload)
         except Exception as error:
+            if not is_deep and isinstance(error, RecursionError):
+                raise
             self.complain(client, f"an exception is not reported: {_described(error)}")
             return False
         finally:
             _busy.now = False
+
+    def report_deep(self, limit: int, *args: Any) -> bool:
+        """Do the same where *limit*, which has been raised, was too near."""
+        try:
+            room.take(limit)
+            try:
+                return self.report(True, *args)
+            finally:
+                room.give_back()
+        except RecursionError:
+            return False
 
     def complain(self, client: Any, text: str) -> None:
         """Say *text* on stderr, without the secrets that this plugin knows."""
@@ -98,8 +120,10 @@ class _Call:
         logger: object,
         severity: object,
         fields: dict[str, Any],
+        is_deep: bool,
     ) -> None:
         self._raven = raven
+        self._is_deep = is_deep
         self._options = raven.options
         self._limits = raven._limits
         self._client = client
@@ -144,15 +168,10 @@ class _Call:
     def _event(self, raised: Raised, own: Message) -> Event:
         try:
             return self._made(raised, own)
-        except RecursionError:
-            with more_stack(True):
-                return self._attempt(raised, own)
-        except Exception as error:
+        except RecursionError as error:
+            if not self._is_deep:
+                raise
             return self._bare(raised, own, error)
-
-    def _attempt(self, raised: Raised, own: Message) -> Event:
-        try:
-            return self._made(raised, own)
         except Exception as error:
             return self._bare(raised, own, error)
 
@@ -405,7 +424,14 @@ def method(raven: Raven) -> Callable[..., bool]:
         Returns:
             True when the stream has the message.
         """
-        return raven.report(self, msg, exc_info, logger, severity, payload, fields)
+        limit = sys.getrecursionlimit()
+        try:
+            return raven.report(False, self, msg, exc_info, logger, severity, payload, fields)
+        except RecursionError:
+            pass  # here, the exception being handled would be this one
+        # Right here, where no further call may be left.
+        sys.setrecursionlimit(limit + MORE)
+        return raven.report_deep(limit, self, msg, exc_info, logger, severity, payload, fields)
 
     heka_raven.heka_name = "raven"  # type: ignore[attr-defined]
     return heka_raven

@@ -8,12 +8,11 @@ from __future__ import annotations
 import contextlib
 import sys
 import threading
-from collections.abc import Iterator
 
 from heka.forks import start_anew_in_child
 
 #: Calls that building and sending an event may need, one in the other.
-_MORE = 150
+MORE = 150
 
 
 class _Room:
@@ -31,15 +30,20 @@ class _Room:
         self._before = 0
         self._set = 0
 
-    def take(self) -> None:
-        """Raise the limit."""
+    @property
+    def is_left(self) -> bool:
+        """Say whether the limit is still raised, for nobody."""
+        return bool(self._set) and not self._users
+
+    def take(self, limit: int) -> None:
+        """Keep the limit raised; *limit* is what it was before it was."""
         with self._lock:
             if not self._users:
-                self._lower()
                 if not self._set:
-                    self._before = sys.getrecursionlimit()
-                self._set = self._before + _MORE
-                sys.setrecursionlimit(self._set)
+                    self._before = limit
+                self._set = self._before + MORE
+            # Of several threads that raised it, the last may have come upon what another did.
+            sys.setrecursionlimit(self._set)
             self._users += 1
 
     def give_back(self) -> None:
@@ -50,9 +54,8 @@ class _Room:
 
     def settle(self) -> None:
         """Lower what could not be lowered before."""
-        if self._set and not self._users:
-            with self._lock:
-                self._lower()
+        with self._lock:
+            self._lower()
 
     def _lower(self) -> None:
         if self._users or not self._set:
@@ -68,18 +71,4 @@ class _Room:
                 return
 
 
-_room = _Room()
-
-
-@contextlib.contextmanager
-def more_stack(wanted: bool) -> Iterator[None]:
-    """Allow more calls in the block, if *wanted*."""
-    if not wanted:
-        _room.settle()
-        yield
-        return
-    _room.take()
-    try:
-        yield
-    finally:
-        _room.give_back()
+room = _Room()
