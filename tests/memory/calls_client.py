@@ -15,6 +15,8 @@ from heka._core import Bound, Client, NoTimer, Settings, context_var
 
 CALLS = Calls()
 add = CALLS.add
+#: A plan without filters.
+PLAN = ((), 7, None, None, None, None, None)
 
 # ---- what is sent --------------------------------------------------------------------------------
 
@@ -105,6 +107,7 @@ add("no-timer", lambda w: NoTimer)
 add("no-timer-arguments", lambda w: do(NoTimer, w.text), TypeError)
 add("no-timer-enter", lambda w: NoTimer().__enter__)
 add("no-timer-exit", lambda w: do(NoTimer().__exit__, None, None, None))
+add("no-timer-exit-none", lambda w: NoTimer().__exit__, TypeError)
 add("no-timer-call", lambda w: do(NoTimer(), w.thing))
 add("no-timer-call-none", lambda w: NoTimer(), TypeError)
 add("no-timer-result", lambda w: do(getattr, NoTimer(), "result"))
@@ -150,6 +153,11 @@ add("client-admits-none", lambda w: client(w).admits, TypeError)
 add("client-admits-inactive", lambda w: do(Client().admits, w.text, 6))
 add("client-no-plan", lambda w: do(unplanned(w, Client()).heka, w.text), AttributeError)
 add("client-bad-plan", lambda w: do(unplanned(w, BadPlan()).heka, w.text), Oops)
+add("client-empty-plan", lambda w: do(unplanned(w, EmptyPlan()).heka, w.text))
+add("client-changed-filters", lambda w: do(filtering(w, [id]).heka, w.text), AttributeError)
+add("client-more-filters", lambda w: do(filtering(w, [len, id]).heka, w.text), AttributeError)
+add("client-once", lambda w: do(Client()._set_plan, *PLAN, 3))
+add("client-once-negative", lambda w: do(Client()._set_plan, *PLAN, -1), ValueError)
 add("client-replan", lambda w: client(w)._replan)
 for number, arguments in enumerate(
     (
@@ -245,6 +253,12 @@ class Timed(Client):
     _make_timer = "{} {} {} {} {}".format
 
 
+class EmptyPlan(Client):
+    """A client that makes no plan when it is asked for one."""
+
+    _plan = "".strip
+
+
 class BadPlan(Client):
     """A client whose filters cannot be planned."""
 
@@ -257,6 +271,14 @@ def client(w: World, *, framed: bool = True, **plan: Any) -> Client:
     made.sink = sink(framed=framed)
     parts = ("blocked", "allowed", "levels", "asked", "deliver")
     made._set_plan((), plan.get("threshold", 7), *(plan.get(name) for name in parts))
+    return made
+
+
+def filtering(w: World, filters: list[Any]) -> Client:
+    """Return a client whose plan was made for other filters: for ``len`` alone."""
+    made = unplanned(w, Client())
+    made.filters = filters
+    made._set_plan((len,), 7, None, None, None, None, None)
     return made
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import _imp
 import copy
 import operator
 import pickle
 from functools import partial as do
+from typing import Any
 
 from memory import misfits
 from memory.misfits import Oops, Text
@@ -13,6 +15,7 @@ from memory.table import Calls
 from memory.world import fresh, odd_message
 
 import heka
+from heka import _core
 
 CALLS = Calls()
 add = CALLS.add
@@ -216,6 +219,7 @@ add("signer-buffer", lambda w: do(heka.SignerConfig, w.wide, 1, memoryview(w.blo
 add("signer-none", lambda w: do(heka.SignerConfig), TypeError)
 add("signer-three", lambda w: do(heka.SignerConfig, "n", 1, "k"), TypeError)
 add("signer-two", lambda w: do(heka.SignerConfig, "n", hash="md5"), TypeError)
+add("signer-keyword", lambda w: lambda: heka.SignerConfig(**{1: 2}), TypeError)
 add("signer-name-type", lambda w: do(heka.SignerConfig, w.blob, 1, "k", "md5"), TypeError)
 add(
     "signer-name-surrogate",
@@ -253,3 +257,13 @@ add("signer-verify-length", lambda w: do(w.signer.verify, w.blob, w.blob), heka.
 add("signer-verify-one", lambda w: do(w.signer.verify, w.blob), TypeError)
 add("signer-verify-data", lambda w: do(w.signer.verify, w.text, w.blob), TypeError)
 add("signer-verify-digest", lambda w: do(w.signer.verify, w.blob, w.text), TypeError)
+
+# ---- the module ----------------------------------------------------------------------------------
+
+
+def new_module() -> Any:
+    """Return another module of the extension, of which nothing is there yet."""
+    return _imp.create_dynamic(_core.__spec__)
+
+
+add("module", lambda w: do(_imp.exec_dynamic, new_module()))

@@ -136,10 +136,20 @@ add("sink-object-streamless", lambda w: do(w.sink.write_object, w.message), Valu
 add("sink-stream-reentrant", lambda w: do(looped(w).write, w.frame, 1))
 add("sink-attach-again", lambda w: do(streamed(len).attach_stream, SimpleNamespace(), str))
 add("sink-attach-none", lambda w: sink().attach_stream, TypeError)
+add("sink-attach-many", lambda w: do(sink().attach_stream, w.thing, str, 5), TypeError)
+add("sink-discard", lambda w: sink().discard)
+add("sink-stream-discards", lambda w: do(discarding().write, w.frame, 1))
 add("sink-attach-raises", lambda w: do(sink().attach_stream, BadFlush(), str), Oops)
 add("sink-drop", lambda w: do(sink().drop, w.text))
 add("sink-drop-type", lambda w: do(sink().drop, w.number), TypeError)
 add("sink-drop-hash", lambda w: do(sink().drop, BadHashText("x")), Oops)
+
+
+def discarding() -> Sink:
+    """Return a sink for a stream that drops what it is given."""
+    made = streamed(len)
+    made.discard()
+    return made
 
 
 class BadFlush:

@@ -337,7 +337,7 @@ class Replacing:
 
 
 def test_a_finalizer_may_replace_the_fields_that_are_being_read(by_hand):
-    """Reading makes objects, each of which may start a collection."""
+    """Reading makes objects, each of which may start a collection (before 3.12)."""
     for allocations in range(1, 40):
         made = heka.Message("t", fields={f"name{i}": [i, i] for i in range(20)})
         Replacing(made)
@@ -349,3 +349,37 @@ def test_a_finalizer_may_replace_the_fields_that_are_being_read(by_hand):
         assert set(fields) in ({"new"}, {f"name{i}" for i in range(20)})
         gc.collect()
         assert set(made.fields) == {"new"}
+
+
+class Feeding:
+    """Garbage that uses a reader when it is collected."""
+
+    def __init__(self, reader: heka.StreamReader, seen: list[str]) -> None:
+        self._reader = reader
+        self._seen = seen
+        self.itself = self
+
+    def __del__(self) -> None:
+        for use in (lambda: self._reader.feed(b"x"), self._reader.close):
+            error = outcome(use)
+            self._seen.append(type(error).__name__)
+
+
+def test_a_finalizer_cannot_enter_a_reader_that_is_reading(by_hand):
+    """It is told so, and what was being read is whole."""
+    seen: list[str] = []
+    reader = heka.StreamReader()
+    frames = heka.pack("t", fields={"a": 1}) * 20
+    for allocations in range(1, 30):
+        Feeding(reader, seen)
+        gc.set_threshold(allocations)
+        gc.enable()
+        read = reader.feed(frames)
+        gc.disable()
+        gc.set_threshold(700, 10, 10)
+        assert [frame.message.fields["a"] for frame in read] == [[1]] * 20
+        gc.collect()
+
+    if sys.version_info < (3, 12):  # from there on nothing is collected while C code runs
+        assert "RuntimeError" in seen
+    assert reader.delivered_bytes == 29 * len(frames)

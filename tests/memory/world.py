@@ -192,7 +192,7 @@ class World:
                 found += [*value, *value.values()]
             elif isinstance(value, (list, tuple)):
                 found += value
-        return found
+        return [value for value in found if value is not None]
 
 
 def sink(*, max_frame: int = 0, framed: bool = True) -> Sink:
