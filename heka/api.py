@@ -87,7 +87,9 @@ def _serves(destination: _AnyDestination, to: object) -> bool:
 
 def _retire(key: _Key) -> None:
     """Close one destination and keep its account."""
-    destination = _open.pop(key)
+    destination = _open.pop(key, None)
+    if destination is None:
+        return  # a signal handler that logged came first
     _retired.append(destination)
     destination.close()
     _emitter.forget()

@@ -251,6 +251,19 @@ def test_one_that_makes_room_finishes_its_frame_first(peer, monkeypatch):
     assert heka.stats()["offered"] == before + len(results)
 
 
+def test_one_that_has_made_room_already_is_no_trouble(peer):
+    """A signal handler that logs may have come between looking for the oldest and closing it."""
+    stream = Stream()
+    heka.log("t", to=stream)
+    before = heka.stats()["offered"]
+
+    with api._lock:
+        api._retire(id(stream))
+        api._retire(id(stream))
+
+    assert heka.stats()["offered"] == before
+
+
 # ---- policies, over real sockets -----------------------------------------------------------------
 
 

@@ -346,6 +346,24 @@ def test_an_address_of_the_other_family_does_not_resolve():
     assert account("udp://127.0.0.1:9?family=6")["dropped"] == {"unresolved": 1}
 
 
+@pytest.mark.parametrize(
+    ("host", "found"),
+    [
+        pytest.param("127.1", ("127.0.0.1", 7), id="short"),
+        pytest.param("0x7f000001", ("127.0.0.1", 7), id="hexadecimal"),
+        pytest.param("::1%1", ("::1%1", 7, 0, 1), id="of-one-link"),
+    ],
+)
+def test_the_rarer_notations_of_addresses_are_not_asked_for(monkeypatch, host, found):
+    """What getaddrinfo takes for an address without asking anybody."""
+    monkeypatch.setattr(resolver, "_find_lookup", None)
+
+    ((_, end),) = resolver.resolve(host, 7, 0, time.monotonic() + PATIENCE)
+
+    assert end[1:] == found[1:]
+    assert end[0].partition("%")[0] == found[0].partition("%")[0]
+
+
 def test_resolve_answers_in_the_order_of_the_name_service(monkeypatch):
     """TCP tries them in this order; what comes twice counts once."""
     order = [("10.0.0.2", 7), ("::2", 7, 0, 0), ("10.0.0.1", 7), ("10.0.0.2", 7)]
