@@ -108,7 +108,8 @@ class Scrubber:
         self._lines: dict[str, str] = {}
         self._longest = 0
         self._nodes = NODES
-        self._searched: set[int] = set()
+        #: By their ids, and kept: the id of one that is gone would be another's.
+        self._searched: dict[int, object] = {}
 
     def __bool__(self) -> bool:
         """Say whether there is anything to look for."""
@@ -162,7 +163,7 @@ class Scrubber:
         """Remember the values in *value* whose names are those of secrets."""
         if depth > DEPTH or id(value) in self._searched:
             return
-        self._searched.add(id(value))
+        self._searched[id(value)] = value
         for name, inner in _inside(value):
             self._nodes -= 1
             if self._nodes < 0:  # what is shown later on is looked at then
