@@ -1,0 +1,17 @@
+"""metlog_cef, once a package of its own: the CEF plugin is a part of heka."""
+
+from heka.plugins.cef import (
+    ACCOUNT_LOCKED,
+    AUTH_FAILURE,
+    CAPTCHA_FAILURE,
+    OVERRIDE_FAILURE,
+    PASSWD_RESET_CLR,
+)
+
+__all__ = [
+    "ACCOUNT_LOCKED",
+    "AUTH_FAILURE",
+    "CAPTCHA_FAILURE",
+    "OVERRIDE_FAILURE",
+    "PASSWD_RESET_CLR",
+]

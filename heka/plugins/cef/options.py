@@ -1,0 +1,147 @@
+"""What a configuration says of the CEF plugin, and what a call says of the device."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from heka.exceptions import InvalidArgumentError
+
+#: What consumers of ``cef_meta.syslog_facility`` know.
+FACILITIES = (
+    *("KERN", "USER", "MAIL", "DAEMON", "AUTH", "LPR", "NEWS", "UUCP", "CRON"),
+    *("LOCAL0", "LOCAL1", "LOCAL2", "LOCAL3", "LOCAL4", "LOCAL5", "LOCAL6", "LOCAL7"),
+)
+#: What consumers of ``cef_meta.syslog_priority`` know; the empty one leaves it to them.
+PRIORITIES = ("", "EMERG", "ALERT", "CRIT", "ERR", "WARNING", "NOTICE", "INFO", "DEBUG")
+#: What the Ruby consumer of metlog knew as ``cef_meta.syslog_options``.
+SYSLOG_OPTIONS = ("PID", "CONS", "NDELAY", "NOWAIT", "LOG_PERROR")
+#: Names of the extension that holds the host a request was for.
+DIALECTS = ("dest", "dhost")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The settings of one ``client.cef``, checked.
+
+    Attributes:
+        syslog_facility, syslog_ident, syslog_priority: For the one who writes it to syslog.
+        dialect: ``dest`` as in cef 0.3, ``dhost`` as later and as the format has it.
+        trusted_proxies: Proxies of ours that a request comes through; None: the first address of
+            X-Forwarded-For is believed, whoever wrote it.
+        syslog_options: Of metlog-cef only.
+    """
+
+    syslog_facility: str = "LOCAL4"
+    syslog_ident: str = ""
+    syslog_priority: str = ""
+    dialect: str = "dest"
+    trusted_proxies: int | None = None
+    syslog_options: str | None = None
+
+    @classmethod
+    def read(cls, config: Mapping[str, Any], *more: str) -> Options:
+        """Check *config*; *more* are keys that not every provider takes.
+
+        Raises:
+            InvalidArgumentError: A key that is not known, or a value that makes no sense.
+        """
+        known = [one.name for one in fields(cls) if one.name in more or one.name in _ALWAYS]
+        unknown = [key for key in config if key not in known]
+        if unknown:
+            raise InvalidArgumentError(
+                f"Unexpected arguments: {unknown!r}; expected {', '.join(known)}"
+            )
+        given = {key: value for key, value in config.items() if value is not None}
+        return cls(**{key: _CHECKS[key](key, value) for key, value in given.items()})
+
+    @property
+    def meta(self) -> dict[str, str]:
+        """What the message's field ``cef_meta`` holds."""
+        found = {
+            "syslog_facility": self.syslog_facility,
+            "syslog_ident": self.syslog_ident,
+            "syslog_priority": self.syslog_priority,
+        }
+        if self.syslog_options is not None:
+            found["syslog_options"] = self.syslog_options
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """Who tells of an event: the first fields of the header."""
+
+    version: str
+    vendor: str
+    product: str
+    device_version: str
+
+    @classmethod
+    def read(cls, config: Mapping[str, Any]) -> Device:
+        """Take ``cef.version`` and the others from *config*; it may hold anything else too.
+
+        Raises:
+            InvalidArgumentError: One is missing, or is neither text nor a number.
+        """
+        keys = [f"cef.{one.name}" for one in fields(cls)]
+        if not isinstance(config, Mapping):
+            raise _wrong("config", f"a mapping with {', '.join(keys)}", config)
+        missing = [key for key in keys if key not in config]
+        if missing:
+            raise InvalidArgumentError(
+                f"config: expected {', '.join(keys)}, got none of {', '.join(missing)}"
+            )
+        return cls(*(_text_or_number(key, config[key]) for key in keys))
+
+
+def _text_or_number(key: str, value: object) -> str:
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        raise _wrong(key, "text or a number", value)
+    return str(value)
+
+
+def _one_of(*words: str) -> Any:
+    def check(key: str, value: object) -> str:
+        if not isinstance(value, str) or value not in words:
+            raise _wrong(key, f"one of {', '.join(map(repr, words))}", value)
+        return value
+
+    return check
+
+
+def _count(key: str, value: object) -> int:
+    if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise _wrong(key, "how many proxies, 0 or more", value)
+    return value
+
+
+def _syslog_options(key: str, value: object) -> str:
+    # A list is what several lines of an INI file are.
+    parts = value.split(",") if isinstance(value, str) else value
+    if not isinstance(parts, (list, tuple)):
+        raise _wrong(key, f"words of {', '.join(SYSLOG_OPTIONS)}, with commas between", value)
+    words = [part.strip() if isinstance(part, str) else part for part in parts]
+    if words == [""]:
+        return ""
+    if any(word not in SYSLOG_OPTIONS for word in words):
+        raise _wrong(key, f"words of {', '.join(SYSLOG_OPTIONS)}, with commas between", value)
+    return ",".join(words)
+
+
+def _wrong(key: str, expected: str, got: object) -> InvalidArgumentError:
+    return InvalidArgumentError(f"{key}: expected {expected}, got {got!r}")
+
+
+_CHECKS: dict[str, Any] = {
+    "syslog_facility": _one_of(*FACILITIES),
+    "syslog_ident": _text_or_number,
+    "syslog_priority": _one_of(*PRIORITIES),
+    "dialect": _one_of(*DIALECTS),
+    "trusted_proxies": _count,
+    "syslog_options": _syslog_options,
+}
+_ALWAYS = [key for key in _CHECKS if key != "syslog_options"]

@@ -1,0 +1,84 @@
+"""The provider that configurations name, and the method that it returns."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from heka.diagnostics import Reporter
+from heka.plugins.cef.escape import text_of
+from heka.plugins.cef.line import Event, keyed, line_of, request_extensions, severity_of
+from heka.plugins.cef.options import Device, Options
+
+__all__ = ["config_plugin", "method"]
+
+
+def config_plugin(config: Mapping[str, Any]) -> Callable[..., str]:
+    """Return the method ``cef`` for a client.
+
+    Args:
+        config: ``syslog_facility`` (``LOCAL4``), ``syslog_ident`` (empty), ``syslog_priority``
+            (empty, or ``EMERG`` to ``DEBUG``), ``dialect`` (``dest`` or ``dhost``),
+            ``trusted_proxies`` (a number; without it the first address of X-Forwarded-For is
+            believed); all of them optional.
+
+    Raises:
+        InvalidArgumentError: A key that is not one of these, or a value that makes no sense.
+    """
+    return method(Options.read(config))
+
+
+def method(options: Options) -> Callable[..., str]:
+    """Return the function that becomes ``client.cef``."""
+    too_big, bad_key = Reporter(), Reporter()
+
+    def heka_cef(
+        self: Any,
+        /,
+        name: object,
+        severity: int | str,
+        environ: Any,
+        config: Mapping[str, Any],
+        username: object = "none",
+        signature: object = None,
+        **extensions: object,
+    ) -> str:
+        """Send a security event as a message of the type ``cef``.
+
+        Args:
+            self: The client.
+            name: What happened.
+            severity: 0 to 10, 10 is worst; or the format's word for it.
+            environ: WSGI's, of the request; an empty one where there is none.
+            config: ``cef.version``, ``cef.vendor``, ``cef.product``, ``cef.device_version``; other
+                keys mean nothing here.
+            username: Who did it.
+            signature: What receivers have rules for; the name if left out.
+            **extensions: Further ones; one of the standard keys replaces its value.
+
+        Returns:
+            The line that the message's payload is.
+
+        Raises:
+            InvalidArgumentError: *config* lacks a key.
+            TypeError: *environ* has no ``get``.
+            ValueError: *severity* is none.
+        """
+        device = Device.read(config)
+        grade = severity_of(severity)
+        if not callable(getattr(environ, "get", None)):
+            raise TypeError(f"environ: expected a WSGI environ, got {type(environ).__name__}")
+        standard = request_extensions(environ, username, options.dialect, options.trusted_proxies)
+        extras = keyed(extensions, bad_key.report)
+        standard.update({key: extras.pop(key) for key in standard if key in extras})
+        title = text_of(name)
+        code = title if signature is None else text_of(signature)
+        event = Event(device, code, title, grade, standard, extras)
+        line = line_of(event, text_of(self.hostname), time.localtime(), too_big.report)
+        self.heka("cef", payload=line, fields={"cef_meta": options.meta})
+        return line
+
+    heka_cef.heka_name = "cef"  # type: ignore[attr-defined]
+    heka_cef.cef_meta = options.meta  # type: ignore[attr-defined]
+    return heka_cef
