@@ -150,11 +150,22 @@ enter(hk_ring *r)
     return &r->in;
 }
 
-/* After a frame has come: the consumer is woken if it sleeps and what it waits for is there. */
-static inline bool
-wakes(guarded *in)
+/* What the consumer would find now. */
+static inline hk_ring_event
+look(const hk_ring *r, const guarded *in)
 {
-    if (HK_LIKELY(!in->idle) || in->queue.bytes < in->wake_at || !hk_queue_ready(&in->queue)) {
+    if (in->window.out < in->window.count ||
+        (hk_queue_ready(&in->queue) && (in->queue.bytes >= in->wake_at || r->closed))) {
+        return HK_RING_READY;
+    }
+    return r->closed && in->queue.used == 0 ? HK_RING_DRAINED : HK_RING_WOKEN;
+}
+
+/* After a change: the consumer is to be woken, if it sleeps and this is what it waits for. */
+static inline bool
+wakes(const hk_ring *r, guarded *in)
+{
+    if (HK_LIKELY(!in->idle) || look(r, in) == HK_RING_WOKEN) {
         return false;
     }
     in->idle = false; /* one signal a sleep */
@@ -225,7 +236,7 @@ hk_ring_put(hk_ring *r, const uint8_t *frame, size_t len)
     if (HK_LIKELY(to != NULL)) {
         memcpy(to, frame, len);
         count_accepted(in);
-        wake = wakes(in);
+        wake = wakes(r, in);
     } else {
         status = r->closed ? HK_ERR_CLOSED : HK_ERR_FULL;
         wake = waits_in_vain(in);
@@ -280,7 +291,7 @@ hk_ring_commit(hk_ring *r, const hk_reservation *room, const uint8_t *start, siz
     } else {
         hk_queue_abort(&in->queue, room->at);
     }
-    leave(r, wakes(in), in->sleepers > 0); /* what was not used is room for others */
+    leave(r, wakes(r, in), in->sleepers > 0); /* what was not used is room for others */
     return status;
 }
 
@@ -290,7 +301,7 @@ hk_ring_abort(hk_ring *r, const hk_reservation *room)
     if (HK_LIKELY(is_ours(r, room))) {
         guarded *in = enter(r);
         hk_queue_abort(&in->queue, room->at);
-        leave(r, wakes(in), in->sleepers > 0);
+        leave(r, wakes(r, in), in->sleepers > 0);
     }
 }
 
@@ -324,7 +335,7 @@ hk_ring_drop_oldest(hk_ring *r, size_t len, unsigned reason, size_t *dropped)
     }
     in->stats.dropped[reason] += *dropped;
     in->lost += *dropped;
-    leave(r, false, in->sleepers > 0);
+    leave(r, wakes(r, in), in->sleepers > 0);
     return status;
 }
 
@@ -359,6 +370,7 @@ hk_ring_batch
 hk_ring_take(hk_ring *r, size_t most)
 {
     hk_ring_batch batch = {NULL, 0, 0};
+    bool fetched = false;
     most = most < HK_RING_BATCH_MAX ? most : HK_RING_BATCH_MAX;
     guarded *in = enter(r);
     if (HK_UNLIKELY(in->window.out < in->window.count)) {
@@ -369,8 +381,9 @@ hk_ring_take(hk_ring *r, size_t most)
         in->stats.resent += repeated;
     } else {
         batch = fetch(in, most);
+        fetched = batch.frames > 0;
     }
-    leave(r, false, in->sleepers > 0);
+    leave(r, false, fetched && in->sleepers > 0);
     return batch;
 }
 
@@ -382,7 +395,7 @@ hk_ring_acknowledge(hk_ring *r, size_t outstanding)
     in->stats.sent += gone.frames;
     in->stats.bytes += gone.bytes;
     in->settled += gone.frames;
-    leave(r, false, in->sleepers > 0);
+    leave(r, false, gone.frames > 0 && in->sleepers > 0);
 }
 
 void
@@ -409,7 +422,7 @@ hk_ring_drop_in_flight(hk_ring *r, unsigned reason)
     assert(reason < HK_RING_REASONS);
     guarded *in = enter(r);
     const size_t frames = drop_window(in, reason);
-    leave(r, false, in->sleepers > 0);
+    leave(r, false, frames > 0 && in->sleepers > 0);
     return frames;
 }
 
@@ -432,7 +445,7 @@ hk_ring_drop_all(hk_ring *r, unsigned reason)
     in->stats.dropped[reason] += waiting;
     in->lost += waiting;
     const size_t dropped = waiting + drop_window(in, reason);
-    leave(r, false, in->sleepers > 0);
+    leave(r, wakes(r, in), in->sleepers > 0);
     return dropped;
 }
 
@@ -457,26 +470,21 @@ hk_ring_count(hk_ring *r)
 
 /* ---- sleeping ---- */
 
-bool
+hk_ring_event
 hk_ring_wait(hk_ring *r, size_t bytes, int64_t timeout_ns)
 {
     const int64_t deadline = hk_deadline(timeout_ns);
     bool in_time = true;
-    bool ready = false;
+    hk_ring_event event;
     guarded *in = enter(r);
     in->wake_at = bytes;
-    for (;;) {
-        ready = in->window.out < in->window.count ||
-                (in->queue.bytes >= bytes && hk_queue_ready(&in->queue));
-        if (ready || in->woken || r->closed || !in_time) {
-            break;
-        }
-        in->idle = true; /* looked at by producers under the lock, so no waking is lost */
+    while ((event = look(r, in)) == HK_RING_WOKEN && !in->woken && in_time) {
+        in->idle = true; /* looked at by the others under the lock, so no waking is lost */
         in_time = hk_monitor_sleep(&r->monitor, &r->monitor.filled, deadline);
     }
     in->idle = in->woken = false;
     leave(r, false, false);
-    return ready;
+    return event;
 }
 
 void

@@ -109,7 +109,8 @@ HK_CHECK hk_status hk_ring_put(hk_ring *r, const uint8_t *frame, size_t len);
  * consumer waits, and what is reserved in vain is lost until it has passed, if others have put
  * frames behind it meanwhile: reserve to copy or encode from plain memory, and run no code of the
  * program's user (which may take for ever, or fork) before commit or abort. One of both is due.
- * A frame of a few KiB is put more cheaply than it is reserved and committed. As hk_ring_put. */
+ * Frames of less than about 1 KiB are encoded elsewhere and put at less cost: 17 against 26 ns for
+ * 120 bytes, as the lock is taken once. As hk_ring_put. */
 HK_CHECK hk_status hk_ring_reserve(hk_ring *r, size_t size, hk_reservation *room);
 
 /* Takes in the frame start[0..len), which lies in the reservation: at its beginning, or it is moved
@@ -134,11 +135,17 @@ HK_CHECK hk_status hk_ring_wait_room(hk_ring *r, size_t len, int64_t timeout_ns)
 
 /* ---- the consumer ---- */
 
-/* Sleeps until frames can be taken and at least `bytes` bytes of them wait, or frames are to be
- * taken again: true. False: the time is over (negative: never), hk_ring_wake was called, or the
- * ring is closed; frames may be there nevertheless. With `bytes` a linger costs one waking, not one
- * a message. */
-bool hk_ring_wait(hk_ring *r, size_t bytes, int64_t timeout_ns);
+typedef enum {
+    HK_RING_READY,   /* frames can be taken; if none are, the window is full: acknowledge first */
+    HK_RING_WOKEN,   /* hk_ring_wake was called, or the time is over; frames may be there */
+    HK_RING_DRAINED, /* closed, and nothing is there to be taken, nor will be; what is under way is
+                      */
+} hk_ring_event;
+
+/* Sleeps until frames can be taken and at least `bytes` bytes of them wait (any, when the ring is
+ * closed), or frames are to be taken again; until it is woken; or until timeout_ns has passed
+ * (negative: never). With `bytes` a linger costs one waking, not one a message. */
+hk_ring_event hk_ring_wait(hk_ring *r, size_t bytes, int64_t timeout_ns);
 
 /* Whole frames that follow each other, in the window: borrowed until they are acknowledged,
  * dropped, or taken again after a rewind. */
@@ -170,7 +177,8 @@ size_t hk_ring_drop_in_flight(hk_ring *r, unsigned reason);
 /* Makes hk_ring_wait return, the one that sleeps or else the next. */
 void hk_ring_wake(hk_ring *r);
 
-/* Takes in nothing any more and wakes everybody. What is queued can be taken. */
+/* Takes in nothing any more, and wakes everybody. What is queued can be taken, and a reservation
+ * that is open is refused at its end. */
 void hk_ring_close(hk_ring *r);
 
 /* Drops all that is queued, under way too; open reservations stay. */

@@ -20,7 +20,7 @@ HERE = Path(__file__).resolve().parent
 CORE = HERE.parent.parent / "csrc" / "core"
 COMPILER = next((name for name in ("gcc", "clang") if shutil.which(name)), None)
 MODES = ("sanitized", "release")
-THREADED = ("test_monitor", "test_ring", "test_ring_threads")  # as in the Makefile
+THREADED = ("test_monitor", "test_ring", "test_ring_fork", "test_ring_threads")
 TIMEOUT = 600  # seconds a program, its build included; test_hostile guards itself at 300
 
 pytestmark = pytest.mark.timeout(TIMEOUT + 30)
@@ -29,6 +29,7 @@ pytestmark = pytest.mark.timeout(TIMEOUT + 30)
 FOREIGN = {"MAKEFLAGS", "MFLAGS", "MAKELEVEL", "LD_PRELOAD", "ASAN_OPTIONS", "UBSAN_OPTIONS"}
 
 TESTS = sorted(path.stem for path in HERE.glob("test_*.c"))
+MODELS = sorted(path.stem for path in HERE.glob("model_*.c"))
 REPLAYS = sorted("replay_" + path.stem.removeprefix("fuzz_") for path in HERE.glob("fuzz_*.c"))
 
 
@@ -74,6 +75,29 @@ def test_threads_do_not_race(program: str) -> None:
     printed = run(f"run-{program}", "threads")
 
     assert re.search(r"[1-9]\d* checks, 0 failed", printed), printed
+
+
+@pytest.mark.parametrize("program", MODELS)
+def test_every_interleaving(program: str) -> None:
+    """Each state that a few threads can come to has been looked at, and is right."""
+    printed = run(f"run-{program}", "model")
+
+    counts = re.search(r"(\d+) states, (\d+) transitions, 0 wrong", printed)
+    assert counts is not None, printed
+    assert int(counts[2]) > int(counts[1]) > 10_000
+
+
+def test_the_search_finds_a_signal_that_is_lost() -> None:
+    """The model of the ring, its signals taken away, comes to a state that nobody leaves."""
+    run("build-model_ring", "model")
+    program = HERE / "build" / f"{COMPILER}-model" / "model_ring"
+
+    result = subprocess.run(
+        [program, "lose-signals"], capture_output=True, text=True, timeout=TIMEOUT, check=False
+    )
+
+    assert result.returncode == 1
+    assert "wrong: nobody can go on" in result.stdout
 
 
 @pytest.mark.parametrize("mode", MODES)

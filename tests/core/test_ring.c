@@ -1,19 +1,10 @@
-/* test_ring.c -- what each call of the ring does, one fact each; forks; signals that are not sent.
+/* test_ring.c -- what each call of the ring does, one fact each; signals that are not sent.
  *
- * Threads are in test_ring_threads.c, every interleaving in model_ring.c. */
+ * Threads: test_ring_threads.c; forks: test_ring_fork.c; every interleaving: model_ring.c. */
 #include "hk_ring.h"
 
-#include <stdlib.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include "check.h"
-#include "frames.h"
-#include "hk_clock.h"
-
-#define MS INT64_C(1000000) /* ns */
-#define REASON 3u           /* any */
-#define SMALL 200u          /* bytes: largest frame of the rings here */
+#include "rings.h"
 
 /* ---- signals are counted: the linker hands these calls to us ---- */
 
@@ -36,62 +27,6 @@ __wrap_pthread_cond_broadcast(pthread_cond_t *cond)
 {
     atomic_fetch_add(&signals, 1);
     return __real_pthread_cond_broadcast(cond);
-}
-
-/* ---- help ---- */
-
-static hk_ring *
-ring_of(size_t capacity)
-{
-    hk_ring *r = NULL;
-    if (!CHECK_INT(hk_ring_new(capacity, SMALL, 1000, &r, NULL), HK_OK)) {
-        exit(check_report());
-    }
-    return r;
-}
-
-static unsigned made;
-
-static hk_status
-put(hk_ring *r, size_t len)
-{
-    uint8_t frame[SMALL + 1];
-    frames_write(frame, len, 1, made);
-    const hk_status status = hk_ring_put(r, frame, len);
-    made += status == HK_OK;
-    return status;
-}
-
-/* The batch holds `frames` whole frames, from the number `first` on. */
-static bool
-holds(const hk_ring_batch *batch, unsigned first, size_t frames)
-{
-    size_t at = 0;
-    size_t n = 0;
-    unsigned maker;
-    unsigned number;
-    size_t len;
-    while ((len = frames_read(batch->data + at, batch->len - at, &maker, &number)) > 0 &&
-           number == first + n) {
-        at += len;
-        n++;
-    }
-    return batch->frames == frames && n == frames && at == batch->len;
-}
-
-/* The counters, which balance, with the frames that are really there. */
-static hk_ring_stats
-stats_of(hk_ring *r)
-{
-    hk_ring_stats s;
-    uint64_t dropped = 0;
-    hk_ring_get_stats(r, &s);
-    for (size_t i = 0; i < HK_RING_REASONS; i++) {
-        dropped += s.dropped[i];
-    }
-    CHECK_SIZE(s.offered + s.recovered, s.sent + dropped + s.queued);
-    CHECK_SIZE(hk_ring_count(r), s.queued);
-    return s;
 }
 
 /* ---- making one ---- */
@@ -228,7 +163,7 @@ test_full_window_gives_no_batch(void)
     hk_ring_batch batch = hk_ring_take(r, SIZE_MAX);
     CHECK(holds(&batch, 0, 10)); /* 1000 bytes */
     CHECK_SIZE(hk_ring_take(r, SIZE_MAX).frames, 0);
-    CHECK(hk_ring_wait(r, 0, 0)); /* frames wait nevertheless */
+    CHECK_INT(hk_ring_wait(r, 0, 0), HK_RING_READY); /* frames wait nevertheless */
     hk_ring_acknowledge(r, 900);
     batch = hk_ring_take(r, SIZE_MAX);
     CHECK(holds(&batch, 10, 1));
@@ -388,7 +323,7 @@ test_reservation(void)
     CHECK_INT(put(r, 100), HK_OK);
     CHECK_SIZE(stats_of(r).queued, 2);
     CHECK_SIZE(hk_ring_take(r, SIZE_MAX).frames, 0); /* the first stands in the way */
-    CHECK(!hk_ring_wait(r, 0, MS));
+    CHECK_INT(hk_ring_wait(r, 0, MS), HK_RING_WOKEN);
     frames_write(first.data, 200, 1, 0);
     CHECK_INT(hk_ring_commit(r, &first, first.data, 200), HK_OK);
     const hk_ring_batch batch = hk_ring_take(r, SIZE_MAX);
@@ -445,13 +380,33 @@ test_closed_ring_takes_nothing_in(void)
     CHECK_INT(hk_ring_wait_room(r, 100, -1), HK_ERR_CLOSED);
     CHECK_INT(hk_ring_commit(r, &room, room.data, 10), HK_ERR_CLOSED);
     CHECK_INT(hk_ring_drop_oldest(r, 100, REASON, &dropped), HK_OK);
-    CHECK(!hk_ring_wait(r, 1000, -1));
-    CHECK(hk_ring_wait(r, 1, -1));
+    CHECK_INT(hk_ring_wait(r, 1000, -1), HK_RING_READY); /* no more will come */
     const hk_ring_batch batch = hk_ring_take(r, SIZE_MAX);
     CHECK(holds(&batch, 0, 1));
+    CHECK_INT(hk_ring_wait(r, 1000, -1), HK_RING_DRAINED);
+    hk_ring_rewind(r, 0);
+    CHECK_INT(hk_ring_wait(r, 1000, -1), HK_RING_READY);
+    (void)hk_ring_take(r, SIZE_MAX);
     hk_ring_acknowledge(r, 0);
+    CHECK_INT(hk_ring_wait(r, 0, -1), HK_RING_DRAINED);
     CHECK_SIZE(stats_of(r).offered, 1);
     CHECK_SIZE(stats_of(r).queued, 0);
+    hk_ring_free(r);
+}
+
+static void
+test_closed_ring_waits_for_what_is_reserved(void)
+{
+    hk_ring *r = ring_of(1000);
+    hk_reservation room;
+    made = 0;
+    CHECK_INT(hk_ring_reserve(r, 100, &room), HK_OK);
+    CHECK_INT(put(r, 100), HK_OK); /* behind it */
+    hk_ring_close(r);
+    CHECK_INT(hk_ring_wait(r, 0, -1), HK_RING_WOKEN); /* by that */
+    CHECK_INT(hk_ring_wait(r, 0, MS), HK_RING_WOKEN);
+    hk_ring_abort(r, &room);
+    CHECK_INT(hk_ring_wait(r, 0, -1), HK_RING_READY);
     hk_ring_free(r);
 }
 
@@ -482,19 +437,20 @@ static void
 test_waiting(void)
 {
     hk_ring *r = ring_of(1000);
-    CHECK(!hk_ring_wait(r, 0, 0));
-    CHECK(!hk_ring_wait(r, 0, 5 * MS));
+    CHECK_INT(hk_ring_wait(r, 0, 0), HK_RING_WOKEN);
+    CHECK_INT(hk_ring_wait(r, 0, 5 * MS), HK_RING_WOKEN);
     hk_ring_wake(r);
-    CHECK(!hk_ring_wait(r, 0, -1)); /* at once, and once */
-    CHECK(!hk_ring_wait(r, 0, 5 * MS));
+    CHECK_INT(hk_ring_wait(r, 0, -1), HK_RING_WOKEN); /* at once, and once */
+    CHECK_INT(hk_ring_wait(r, 0, 5 * MS), HK_RING_WOKEN);
     CHECK_INT(put(r, 100), HK_OK);
-    CHECK(hk_ring_wait(r, 0, -1));
-    CHECK(hk_ring_wait(r, 100, -1));
-    CHECK(!hk_ring_wait(r, 101, 5 * MS));
+    CHECK_INT(hk_ring_wait(r, 0, -1), HK_RING_READY);
+    CHECK_INT(hk_ring_wait(r, 100, -1), HK_RING_READY);
+    CHECK_INT(hk_ring_wait(r, 101, 5 * MS), HK_RING_WOKEN);
     (void)hk_ring_take(r, SIZE_MAX);
-    CHECK(!hk_ring_wait(r, 0, 5 * MS));
+    CHECK_INT(hk_ring_wait(r, 0, 5 * MS), HK_RING_WOKEN);
     hk_ring_rewind(r, 0);
-    CHECK(hk_ring_wait(r, 1000, -1)); /* what is to be sent again does not wait for more */
+    CHECK_INT(hk_ring_wait(r, 1000, -1),
+              HK_RING_READY); /* what is to be sent again does not wait for more */
 
     CHECK_INT(hk_ring_wait_room(r, 100, -1), HK_OK);
     while (put(r, 100) == HK_OK) {
@@ -525,123 +481,6 @@ test_no_signal_to_those_who_are_awake(void)
     hk_ring_free(r);
 }
 
-/* ---- fork ---- */
-
-/* Runs `work` in a forked child; all it checks must hold. */
-static void
-in_child(void (*work)(hk_ring *r, const hk_reservation *room), hk_ring *r,
-         const hk_reservation *room)
-{
-    int status = -1;
-    (void)fflush(stdout);
-    const pid_t child = fork();
-    if (child == 0) {
-        check_failed = 0;
-        work(r, room);
-        (void)fflush(stdout);
-        _exit(check_failed == 0 ? 0 : 1);
-    }
-    CHECK_INT(waitpid(child, &status, 0), child);
-    CHECK_INT(status, 0);
-}
-
-static void
-use_in_child(hk_ring *r, const hk_reservation *room)
-{
-    const hk_ring_stats s = stats_of(r); /* the mutex is free, whoever had it */
-    CHECK_SIZE(s.offered, 0);
-    CHECK_SIZE(s.high_water, 0);
-    CHECK_SIZE(hk_ring_take(r, SIZE_MAX).frames, 0);
-    CHECK_INT(hk_ring_commit(r, room, room->data + 5, 95), HK_ERR_CLOSED);
-    hk_ring_abort(r, room);
-    made = 0;
-    CHECK_INT(put(r, 100), HK_OK);
-    CHECK_INT(put(r, 200), HK_OK);
-    const hk_ring_batch batch = hk_ring_take(r, SIZE_MAX);
-    CHECK(holds(&batch, 0, 2));
-    hk_ring_acknowledge(r, 0);
-    CHECK_SIZE(stats_of(r).sent, 2);
-    CHECK(hk_ring_flush(r, 0));
-    CHECK_INT(put(r, 200), HK_OK);
-    if (room->owner == hk_fork_generation() - 1) { /* and once more, in a child of this one */
-        in_child(use_in_child, r, room);
-        CHECK_SIZE(stats_of(r).offered, 3);
-    }
-}
-
-static void
-test_forked_child_starts_empty(void)
-{
-    hk_ring *r = ring_of(1000);
-    hk_reservation room;
-    CHECK_INT(put(r, 100), HK_OK);
-    CHECK_INT(put(r, 100), HK_OK);
-    (void)hk_ring_take(r, 100);
-    CHECK_INT(hk_ring_reserve(r, 100, &room), HK_OK);
-    in_child(use_in_child, r, &room);
-    CHECK_INT(pthread_mutex_lock(&r->monitor.mutex), 0); /* by whom the child does not have */
-    r->in.sleepers = 3;
-    in_child(use_in_child, r, &room);
-    r->in.sleepers = 0;
-    CHECK_INT(pthread_mutex_unlock(&r->monitor.mutex), 0);
-    CHECK_INT(hk_ring_commit(r, &room, room.data, 100), HK_OK); /* the parent's is untouched */
-    CHECK_SIZE(stats_of(r).queued, 3);
-    hk_ring_free(r);
-}
-
-static void *
-sleep_in(void *ring)
-{
-    (void)hk_ring_wait(ring, 0, -1);
-    return NULL;
-}
-
-static void
-wake_and_free_in_child(hk_ring *r, const hk_reservation *room)
-{
-    (void)room;
-    hk_ring_wake(r);
-    CHECK(!hk_ring_wait(r, 0, -1));
-    CHECK(!hk_ring_wait(r, 0, MS));
-    hk_ring_free(r); /* does not wait for the sleeper */
-}
-
-static void
-test_sleeper_stays_with_the_parent(void)
-{
-    hk_ring *r = ring_of(1000);
-    pthread_t thread;
-    bool idle = false;
-    CHECK_INT(pthread_create(&thread, NULL, sleep_in, r), 0);
-    while (!idle) {
-        (void)pthread_mutex_lock(&r->monitor.mutex);
-        idle = r->in.idle;
-        (void)pthread_mutex_unlock(&r->monitor.mutex);
-    }
-    in_child(wake_and_free_in_child, r, NULL);
-    hk_ring_wake(r);
-    CHECK_INT(pthread_join(thread, NULL), 0);
-    hk_ring_free(r);
-}
-
-static void
-closed_in_child(hk_ring *r, const hk_reservation *room)
-{
-    (void)room;
-    CHECK_INT(put(r, 100), HK_ERR_CLOSED);
-    CHECK_SIZE(stats_of(r).queued, 0);
-}
-
-static void
-test_closed_ring_is_closed_in_the_child(void)
-{
-    hk_ring *r = ring_of(1000);
-    CHECK_INT(put(r, 100), HK_OK);
-    hk_ring_close(r);
-    in_child(closed_in_child, r, NULL);
-    hk_ring_free(r);
-}
-
 int
 main(void)
 {
@@ -660,11 +499,9 @@ main(void)
     test_reservation();
     test_aborted_reservation_leaves_nothing();
     test_closed_ring_takes_nothing_in();
+    test_closed_ring_waits_for_what_is_reserved();
     test_flush();
     test_waiting();
     test_no_signal_to_those_who_are_awake();
-    test_forked_child_starts_empty();
-    test_sleeper_stays_with_the_parent();
-    test_closed_ring_is_closed_in_the_child();
     return check_report();
 }
