@@ -526,24 +526,46 @@ hk_ring_wait_room(hk_ring *r, size_t len, int64_t timeout_ns)
     return closed ? HK_ERR_CLOSED : room ? HK_OK : HK_ERR_FULL;
 }
 
-bool
-hk_ring_flush(hk_ring *r, int64_t timeout_ns)
+void
+hk_ring_set_goal(hk_ring *r, hk_ring_goal *goal)
+{
+    const guarded *in = enter(r);
+    *goal = (hk_ring_goal){
+        .last = in->queue.placed,
+        .lost = in->lost,
+        .owner = atomic_load_explicit(&r->owner, memory_order_relaxed),
+    };
+    leave(r, false, false);
+}
+
+/* First the queue has to be rid of every record up to the goal's, then the window of what it holds
+ * at that moment: frames behind them may be dropped before those that are under way have left. */
+static bool
+reached(const guarded *in, hk_ring_goal *goal)
+{
+    if (!goal->passed) {
+        /* A reservation that is aborted at the end leaves its place to the next. */
+        goal->last = in->queue.placed < goal->last ? in->queue.placed : goal->last;
+        goal->passed = in->queue.passed >= goal->last;
+        goal->taken = in->taken;
+    }
+    return goal->passed && in->settled >= goal->taken;
+}
+
+hk_ring_outcome
+hk_ring_flush(hk_ring *r, hk_ring_goal *goal, int64_t timeout_ns)
 {
     const int64_t deadline = hk_deadline(timeout_ns);
+    hk_ring_outcome outcome = HK_RING_LOST;
     bool in_time = true;
+    bool done = false;
     guarded *in = enter(r);
-    const uint64_t lost = in->lost;
-    uint64_t last = in->queue.placed; /* the queue's end: a later record lies behind it */
-    while (in->queue.passed < last && in_time) {
-        in_time = sleep_until_left(r, in, deadline);
-        /* One that is aborted at the end leaves its place to the next. */
-        last = in->queue.placed < last ? in->queue.placed : last;
+    if (HK_LIKELY(goal->owner == atomic_load_explicit(&r->owner, memory_order_relaxed))) {
+        while (!(done = reached(in, goal)) && in_time) {
+            in_time = sleep_until_left(r, in, deadline);
+        }
+        outcome = !done ? HK_RING_PENDING : in->lost == goal->lost ? HK_RING_FLUSHED : HK_RING_LOST;
     }
-    const uint64_t taken = in->taken;
-    while (in->settled < taken && in_time) {
-        in_time = sleep_until_left(r, in, deadline);
-    }
-    const bool flushed = in->queue.passed >= last && in->settled >= taken && in->lost == lost;
     leave(r, false, false);
-    return flushed;
+    return outcome;
 }

@@ -184,9 +184,27 @@ void hk_ring_close(hk_ring *r);
 /* Drops all that is queued, under way too; open reservations stay. */
 size_t hk_ring_drop_all(hk_ring *r, unsigned reason);
 
-/* Sleeps until all that was taken in before the call has left the ring, or timeout_ns has passed
- * (negative: never). True: it has left, and nothing was dropped meanwhile. */
-bool hk_ring_flush(hk_ring *r, int64_t timeout_ns);
+/* All that is in the ring at one moment, for hk_ring_flush. Private. */
+typedef struct {
+    uint64_t last;  /* record of the queue, the newest */
+    uint64_t taken; /* frames in the window, once the queue's have come there */
+    uint64_t lost;  /* frames dropped until then */
+    bool passed;    /* the queue's have left it */
+    unsigned owner;
+} hk_ring_goal;
+
+typedef enum {
+    HK_RING_PENDING, /* not all has left, the time is over */
+    HK_RING_FLUSHED, /* all has been sent */
+    HK_RING_LOST,    /* all has left, but frames were dropped meanwhile; or this is a child */
+} hk_ring_outcome;
+
+/* Sets the goal: what has been taken in so far, and what is reserved. */
+void hk_ring_set_goal(hk_ring *r, hk_ring_goal *goal);
+
+/* Sleeps until all of it has left the ring, or timeout_ns has passed (negative: never). To be
+ * called again with the same goal while it is pending. */
+hk_ring_outcome hk_ring_flush(hk_ring *r, hk_ring_goal *goal, int64_t timeout_ns);
 
 /* The counters of one moment. */
 void hk_ring_get_stats(hk_ring *r, hk_ring_stats *out);

@@ -224,6 +224,14 @@ offer(unsigned self, const op *o)
     return status;
 }
 
+static hk_ring_outcome
+flush(void)
+{
+    hk_ring_goal goal;
+    hk_ring_set_goal(ring, &goal);
+    return hk_ring_flush(ring, &goal, -1);
+}
+
 static size_t
 ops_of(const scenario *s)
 {
@@ -238,7 +246,7 @@ produce(void *arg)
         const op *o = &sc->scripts[self][i];
         pause_between(self, "next");
         if (o->what == FLUSH) {
-            (void)hk_ring_flush(ring, -1);
+            (void)flush();
             continue;
         }
         const hk_status status = offer(self, o);
@@ -264,7 +272,7 @@ end_it(void *arg)
         model_join((1u << PRODUCERS) - 1);
     }
     if (sc->close == AFTER_FLUSH) {
-        MODEL_CHECK(hk_ring_flush(ring, -1));
+        MODEL_CHECK(flush() == HK_RING_FLUSHED);
         MODEL_CHECK(w.received == w.accepted);
     }
     hk_ring_close(ring);

@@ -68,4 +68,13 @@ stats_of(hk_ring *r)
     return s;
 }
 
+/* The outcome for what is there now. */
+static inline hk_ring_outcome
+flush(hk_ring *r, int64_t timeout_ns)
+{
+    hk_ring_goal goal;
+    hk_ring_set_goal(r, &goal);
+    return hk_ring_flush(r, &goal, timeout_ns);
+}
+
 #endif

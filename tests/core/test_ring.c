@@ -415,19 +415,65 @@ test_flush(void)
 {
     hk_ring *r = ring_of(1000);
     hk_reservation room;
-    CHECK(hk_ring_flush(r, 0)); /* nothing is there */
+    CHECK_INT(flush(r, 0), HK_RING_FLUSHED); /* nothing is there */
     CHECK_INT(put(r, 100), HK_OK);
-    CHECK(!hk_ring_flush(r, MS));
+    CHECK_INT(flush(r, MS), HK_RING_PENDING);
     (void)hk_ring_take(r, SIZE_MAX);
-    CHECK(!hk_ring_flush(r, MS));
+    CHECK_INT(flush(r, MS), HK_RING_PENDING);
     hk_ring_acknowledge(r, 1);
-    CHECK(!hk_ring_flush(r, MS));
+    CHECK_INT(flush(r, MS), HK_RING_PENDING);
     hk_ring_acknowledge(r, 0);
-    CHECK(hk_ring_flush(r, -1));
+    CHECK_INT(flush(r, -1), HK_RING_FLUSHED);
     CHECK_INT(hk_ring_reserve(r, 100, &room), HK_OK);
-    CHECK(!hk_ring_flush(r, MS));
+    CHECK_INT(flush(r, MS), HK_RING_PENDING);
     hk_ring_abort(r, &room);
-    CHECK(hk_ring_flush(r, -1));
+    CHECK_INT(flush(r, -1), HK_RING_FLUSHED);
+    hk_ring_free(r);
+}
+
+/* What comes behind the goal is not waited for, and its drops count nothing. */
+static void
+test_goal_does_not_move(void)
+{
+    hk_ring *r = ring_of(1000);
+    hk_ring_goal goal;
+    hk_ring_goal other;
+    size_t dropped;
+    CHECK_INT(put(r, 100), HK_OK);
+    hk_ring_set_goal(r, &goal);
+    CHECK_INT(put(r, 100), HK_OK);
+    hk_ring_set_goal(r, &other);
+    CHECK_INT(hk_ring_flush(r, &goal, MS), HK_RING_PENDING);
+    (void)hk_ring_take(r, 100);
+    CHECK_INT(hk_ring_flush(r, &goal, MS), HK_RING_PENDING);
+    hk_ring_acknowledge(r, 0);
+    CHECK_INT(hk_ring_flush(r, &goal, MS), HK_RING_FLUSHED);
+    CHECK_INT(hk_ring_flush(r, &other, MS), HK_RING_PENDING);
+    while (put(r, 100) == HK_OK) {
+    }
+    CHECK_INT(hk_ring_drop_oldest(r, 100, REASON, &dropped), HK_OK);
+    CHECK_INT(hk_ring_flush(r, &other, MS), HK_RING_LOST);
+    hk_ring_free(r);
+}
+
+/* Dropping what is newer does not make up for what is under way. */
+static void
+test_flush_waits_for_what_is_under_way(void)
+{
+    hk_ring *r = ring_of(1000);
+    hk_ring_goal goal;
+    CHECK_INT(put(r, 100), HK_OK);
+    CHECK_INT(put(r, 100), HK_OK);
+    (void)hk_ring_take(r, 100);
+    hk_ring_set_goal(r, &goal);
+    for (size_t i = 0; i < 40; i++) {
+        size_t dropped;
+        CHECK_INT(hk_ring_drop_oldest(r, 150, REASON, &dropped), HK_OK);
+        CHECK_INT(put(r, 150), HK_OK);
+    }
+    CHECK_INT(hk_ring_flush(r, &goal, MS), HK_RING_PENDING);
+    hk_ring_acknowledge(r, 0);
+    CHECK_INT(hk_ring_flush(r, &goal, MS), HK_RING_LOST);
     hk_ring_free(r);
 }
 
@@ -501,6 +547,8 @@ main(void)
     test_closed_ring_takes_nothing_in();
     test_closed_ring_waits_for_what_is_reserved();
     test_flush();
+    test_goal_does_not_move();
+    test_flush_waits_for_what_is_under_way();
     test_waiting();
     test_no_signal_to_those_who_are_awake();
     return check_report();

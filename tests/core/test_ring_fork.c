@@ -41,7 +41,7 @@ use_in_child(hk_ring *r, const hk_reservation *room)
     CHECK(holds(&batch, 0, 2));
     hk_ring_acknowledge(r, 0);
     CHECK_SIZE(stats_of(r).sent, 2);
-    CHECK(hk_ring_flush(r, 0));
+    CHECK_INT(flush(r, 0), HK_RING_FLUSHED);
     CHECK_INT(put(r, 200), HK_OK);
     if (room->owner == hk_fork_generation() - 1) { /* and once more, in a child of this one */
         in_child(use_in_child, r, room);
@@ -158,6 +158,26 @@ test_threads_of_a_child(void)
     hk_ring_free(r);
 }
 
+static hk_ring_goal parents_goal;
+
+static void
+flush_in_child(hk_ring *r, const hk_reservation *room)
+{
+    (void)room;
+    CHECK_INT(hk_ring_flush(r, &parents_goal, -1), HK_RING_LOST); /* the parent may yet send it */
+}
+
+static void
+test_child_does_not_wait_for_the_parents_frames(void)
+{
+    hk_ring *r = ring_of(1000);
+    CHECK_INT(put(r, 100), HK_OK);
+    hk_ring_set_goal(r, &parents_goal);
+    in_child(flush_in_child, r, NULL);
+    CHECK_INT(hk_ring_flush(r, &parents_goal, 0), HK_RING_PENDING);
+    hk_ring_free(r);
+}
+
 static void
 closed_in_child(hk_ring *r, const hk_reservation *room)
 {
@@ -182,6 +202,7 @@ main(void)
     test_forked_child_starts_empty();
     test_threads_of_a_child(); /* before there are other threads: a sanitizer wants that */
     test_sleeper_stays_with_the_parent();
+    test_child_does_not_wait_for_the_parents_frames();
     test_closed_ring_is_closed_in_the_child();
     return check_report();
 }

@@ -107,7 +107,10 @@ produce(void *arg)
         number++;
         if (how % 1024 == 0 && w->policy != DROP_NEW) { /* the consumer catches up and sleeps */
             const int64_t timeout = w->policy == BLOCK ? -1 : MS;
-            atomic_fetch_add(&w->flushes, hk_ring_flush(w->ring, timeout));
+            hk_ring_goal goal;
+            hk_ring_set_goal(w->ring, &goal);
+            atomic_fetch_add(&w->flushes,
+                             hk_ring_flush(w->ring, &goal, timeout) == HK_RING_FLUSHED);
         }
     }
     return NULL;
@@ -254,6 +257,7 @@ test_policy(overflow policy, size_t linger)
     pthread_t watcher;
     pthread_t consumer;
     producer producers[PRODUCERS];
+    hk_ring_goal goal;
     hk_ring_stats s;
     if (!CHECK_INT(hk_ring_new(6000, LONGEST, 2000, &w.ring, NULL), HK_OK)) {
         return;
@@ -270,8 +274,8 @@ test_policy(overflow policy, size_t linger)
     for (unsigned i = 0; i < PRODUCERS; i++) {
         CHECK_INT(pthread_join(threads[i], NULL), 0);
     }
-    const bool flushed = policy != DROP_OLD ? hk_ring_flush(w.ring, -1) : true;
-    CHECK(flushed);
+    hk_ring_set_goal(w.ring, &goal); /* nothing is dropped any more: all producers are at the end */
+    CHECK_INT(hk_ring_flush(w.ring, &goal, -1), HK_RING_FLUSHED);
     atomic_store(&w.done, true);
     hk_ring_close(w.ring);
     CHECK_INT(pthread_join(consumer, NULL), 0);

@@ -327,6 +327,19 @@ def test_failures_leave_no_descriptor_open(tmp_path, monkeypatch, kind):
     assert "backoff" not in account(to)["dropped"]
 
 
+def test_a_block_device_is_no_file(path, monkeypatch, capfd):
+    """Appending would write over whatever is on it."""
+    monkeypatch.setattr("heka.transports.stat.S_ISBLK", lambda mode: True)
+    heka.log("warm-up", to="tcp://127.0.0.1:9")
+    before = descriptors()
+
+    assert heka.log("t", to=f"file://{path}") is False
+
+    assert descriptors() == before
+    assert account(f"file://{path}")["dropped"] == {"error": 1}
+    assert "this is no file" in capfd.readouterr().err
+
+
 @pytest.mark.parametrize("threads", [1, 8])
 def test_a_file_is_opened_once(path, threads):
     to = f"file://{path}"

@@ -160,6 +160,22 @@ def test_a_full_queue_of_connections_costs_no_more_than_the_timeout(listen):
         sock.close()
 
 
+@pytest.mark.parametrize("first", ["hangs", "refuses"])
+def test_the_next_address_of_a_name_is_tried_in_time(peer, monkeypatch, first):
+    """One that hangs has its share of the time, no more."""
+    dead, there = peer(Listener, backlog=0), peer(Listener)
+    waiting = dead.fill() if first == "hangs" else []
+    dead_port = dead.port if first == "hangs" else free_port()
+    ends = [(socket.AF_INET, ("127.0.0.1", port)) for port in (dead_port, there.port)]
+    monkeypatch.setattr("heka.transports.resolve", lambda *args: ends)
+
+    assert heka.log("t", to=f"tcp://both-{first}.test:1", timeout=1) is True
+
+    assert there.accept().take(1)[0].type == "t"
+    for sock in waiting:
+        sock.close()
+
+
 def test_who_waits_for_the_same_connection_waits_no_longer_than_its_own_timeout(listen):
     there = listen(backlog=0)
     waiting = there.fill()
