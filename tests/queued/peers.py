@@ -1,0 +1,202 @@
+"""Peers on loopback that come, go, hang and die, and count by identity what they really got."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from delivery.support import PATIENCE, wait_until
+
+import heka
+
+SERVER = Path(__file__).with_name("server.py")
+#: Ports that no connect() of this machine gets by itself, or it might meet its own.
+PORTS = range(20000, 32000)
+
+#: Which message it is: who made it, and its number there.
+Serial = tuple[str, int]
+
+
+def frame(number: int, source: str = "a", size: int = 0) -> bytes:
+    """The frame of message *number*, with *size* bytes of payload beside the number."""
+    return heka.pack("t", source, payload=f"{number} {'x' * size}")
+
+
+def serial_of(message: heka.Message) -> Serial:
+    return message.logger, int(message.payload.split()[0])
+
+
+def quiet_port() -> int:
+    """A port that nobody has, and nobody gets by chance."""
+    while True:
+        port = random.choice(PORTS)
+        try:
+            for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+                with socket.socket(socket.AF_INET, kind) as sock:
+                    sock.bind(("127.0.0.1", port))
+        except OSError:
+            continue
+        return port
+
+
+class Record:
+    """What came over one connection."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.serials: list[Serial] = []
+        self._file = path.open("rb")
+        self._reader = heka.StreamReader()
+
+    def read_on(self) -> None:
+        """Whole frames, and at the end, and only there, perhaps a part of one."""
+        while data := self._file.read(1 << 20):
+            self.serials += [serial_of(one.message) for one in self._reader.feed(data)]
+        assert self._reader.discarded_bytes == 0, f"{self.path}: something between two frames"
+        assert self._reader.refused == {}
+
+    @property
+    def tail(self) -> int:
+        """Bytes of a frame that the end of the connection has cut off."""
+        return self._reader.pending_bytes
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class Received:
+    """What a folder of records holds; the same message over two connections is there twice."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._records: dict[str, Record] = {}
+
+    def read_on(self) -> list[Record]:
+        """The connections in the order in which they came, with all that they have brought."""
+        for name in sorted(os.listdir(self.folder)):
+            if name not in self._records:
+                self._records[name] = Record(self.folder / name)
+            self._records[name].read_on()
+        return list(self._records.values())
+
+    def serials(self) -> Counter[Serial]:
+        """How often each message has come."""
+        return Counter(serial for record in self.read_on() for serial in record.serials)
+
+    def count(self) -> int:
+        """How many different messages have come."""
+        return len(self.serials())
+
+    def close(self) -> None:
+        for record in self._records.values():
+            record.close()
+
+
+class Server:
+    """A receiver in a process of its own, always at the same address.
+
+    Options: ``pause`` seconds after each read of ``chunk`` bytes; ``buffer`` bytes of SO_RCVBUF;
+    ``cut``: a connection ends after so many bytes, ``how`` 'fin' or 'rst'; ``deaf``: nothing is
+    accepted, with ``backlog``; ``cert``, ``key``, ``ca``: TLS, the last for clients that have to
+    have a certificate.
+    """
+
+    def __init__(self, folder: Path, kind: str = "tcp", start: bool = True, **options: Any) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.at: Any = str(folder / "at") if kind.startswith("unix") else quiet_port()
+        self.kind = kind
+        self.options = options
+        (folder / "came").mkdir()
+        self.received = Received(folder / "came")
+        self._process: subprocess.Popen[bytes] | None = None
+        if start:
+            self.start()
+
+    @property
+    def url(self) -> str:
+        if self.kind.startswith("unix"):
+            return f"{self.kind}://{self.at}"
+        scheme = "tls" if "cert" in self.options else self.kind
+        return f"{scheme}://127.0.0.1:{self.at}"
+
+    def start(self, **options: Any) -> None:
+        """Listen, from now on with *options* changed."""
+        assert self._process is None, "it runs"
+        self.options.update(options)
+        told = json.dumps({"kind": self.kind, "at": self.at, **self.options})
+        self._process = subprocess.Popen(
+            [sys.executable, "-I", "-S", str(SERVER), str(self.received.folder), told],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={"PATH": os.environ["PATH"]},  # no sanitizer, no shim
+        )
+        assert self._process.stdout is not None
+        assert self._process.stdout.readline() == b"ready\n", "the server did not start"
+
+    def _end(self, number: int) -> None:
+        process, self._process = self._process, None
+        assert process is not None, "it does not run"
+        process.send_signal(number)
+        process.send_signal(signal.SIGCONT)
+        process.wait(PATIENCE)
+        for pipe in (process.stdin, process.stdout):
+            assert pipe is not None
+            pipe.close()
+
+    def stop(self) -> None:
+        """End it exactly: what its kernel has acknowledged, it has written down."""
+        self._end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End it as it stands: what it had not read is gone."""
+        self._end(signal.SIGKILL)
+
+    def hang(self) -> None:
+        """Let it do nothing; the kernel goes on for it until its buffers are full."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
+    @property
+    def is_up(self) -> bool:
+        return self._process is not None
+
+    def wait_for(self, count: int) -> None:
+        """Wait until *count* different messages are there."""
+        wait_until(lambda: self.received.count() >= count, f"{count} messages")
+
+    def close(self) -> None:
+        if self._process is not None:
+            self.kill()
+        self.received.close()
+
+
+def certificates(folder: Path) -> dict[str, str]:
+    """Make an authority, and a server's and a client's certificate by it; their paths."""
+
+    def openssl(*args: str) -> None:
+        subprocess.run(["openssl", *args], cwd=folder, check=True, capture_output=True, timeout=60)
+
+    folder.mkdir(parents=True, exist_ok=True)
+    new = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
+    openssl("req", "-x509", *new, "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=test CA")
+    for name in ("server", "client"):
+        (folder / "extensions").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
+        openssl(
+            "req", *new, "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}"
+        )
+        by = ("-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-extfile", "extensions")
+        openssl("x509", "-req", "-in", f"{name}.csr", "-out", f"{name}.pem", *by)
+    names = ("ca.pem", "server.pem", "server.key", "client.pem", "client.key")
+    return {name: str(folder / name) for name in names}
