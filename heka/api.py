@@ -50,7 +50,12 @@ def _key_of(to: object) -> _Key:
 
 def _make(key: _Key, to: object) -> _AnyDestination:
     if isinstance(key, Address):
-        return Destination(key)
+        try:
+            return Destination(key)
+        except ConfigError as error:  # a file that it names is not there
+            if to is not None:
+                raise
+            return NoDestination(f"${TO_VARIABLE}", f"environment variable {TO_VARIABLE}: {error}")
     if isinstance(key, int):
         return StreamDestination(to)
     return NoDestination(f"${TO_VARIABLE}", _problem_of(key))

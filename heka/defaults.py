@@ -18,3 +18,12 @@ DATAGRAM_MAX = 65_507
 #: Seconds before a destination that failed is tried again: the first wait, and the longest.
 BACKOFF_FIRST = 0.1
 BACKOFF_MAX = 30.0
+
+#: Bytes of frames that a queue holds.
+CAPACITY = 8 * 1024 * 1024
+
+#: Bytes that a queue packs frames together up to: a datagram that fits any Ethernet uncut.
+QUEUED_DATAGRAM_SIZE = 1400
+
+#: Seconds of the longest wait between two tries of a queue to connect.
+QUEUED_BACKOFF_MAX = 0.9

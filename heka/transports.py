@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from heka.addresses import Address
+from heka.exceptions import ConfigError
 from heka.resolver import Endpoint, resolve
 
 #: The kernel has no room now; wait, and try again.
@@ -143,6 +144,11 @@ class SocketTransport:
 
     def __init__(self, address: Address) -> None:
         """Keep *address*; nothing is opened yet."""
+        if address.scheme == "tls":
+            raise ConfigError(
+                f"{str(address)!r}: tls is not there yet; send over tcp:// to a TLS proxy on this "
+                "host"
+            )
         self._address = address
         self._socket: socket.socket | None = None
         self._identity: Identity | None = None
@@ -213,6 +219,11 @@ class SocketTransport:
             if code == errno.EINPROGRESS:
                 wait_writable(sock.fileno(), deadline)
                 code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            tcp = kind == socket.SOCK_STREAM and family != socket.AF_UNIX
+            if code == 0 and tcp and sock.getsockname() == sock.getpeername():
+                # Nobody listens, and the kernel has chosen the peer's port for this end: TCP
+                # connects a socket to itself. It would swallow all, and keep the port taken.
+                code = errno.ECONNREFUSED
             if code != 0:
                 raise OSError(code, os.strerror(code))
         except BaseException:

@@ -22,7 +22,7 @@ LAYERS = [
     ["_core"],
     ["exceptions", "severity", "defaults", "diagnostics", "path", "forks"],
     ["message", "framing", "signing", "scope", "timer"],
-    ["addresses", "resolver", "transports"],
+    ["options", "addresses", "resolver", "transports"],
     ["jsonlines"],
     ["connections", "destinations", "filters", "encoders"],
     ["api", "testing", "streams", "senders"],
