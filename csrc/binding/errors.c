@@ -88,6 +88,8 @@ exception_of(const heka_state *state, hk_status status)
             return state->FieldError;
         case HK_ERR_ARGUMENT:
             return PyExc_ValueError;
+        case HK_ERR_SYSTEM:
+            return PyExc_OSError;
         case HK_ERR_FULL: /* answers, not errors: who puts frames into a ring asks for them */
         case HK_ERR_CLOSED:
         case HK_OK:

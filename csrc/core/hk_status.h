@@ -37,6 +37,7 @@ typedef enum {
     HK_ERR_DIGEST,    /* the digest is not that of these bytes */
     HK_ERR_FULL,      /* no room now; there will be when something has left */
     HK_ERR_CLOSED,    /* nothing is taken in any more */
+    HK_ERR_SYSTEM,    /* the operating system refused; the offset is errno */
 } hk_status;
 
 #define HK_ERROR_TEXT 160u /* bytes of hk_error.text, the final NUL included */
