@@ -20,6 +20,7 @@ from heka.exceptions import (
 )
 from heka.framing import Frame, StreamReader, frame
 from heka.message import Field, Message, pack
+from heka.plugins import Plugin
 from heka.scope import bind, bound, context, unbind
 from heka.severity import (
     ALERT,
@@ -66,6 +67,7 @@ __all__ = [
     "HekaConnection",
     "HekaError",
     "Message",
+    "Plugin",
     "SignatureError",
     "SignerConfig",
     "StreamReader",
