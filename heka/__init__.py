@@ -20,7 +20,6 @@ from heka.exceptions import (
 )
 from heka.framing import Frame, StreamReader, frame
 from heka.message import Field, Message, pack
-from heka.plugins import Plugin
 from heka.scope import bind, bound, context, unbind
 from heka.severity import (
     ALERT,
@@ -67,7 +66,6 @@ __all__ = [
     "HekaConnection",
     "HekaError",
     "Message",
-    "Plugin",
     "SignatureError",
     "SignerConfig",
     "StreamReader",

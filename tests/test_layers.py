@@ -25,6 +25,7 @@ LAYERS = [
     ["options", "addresses", "resolver", "transports"],
     ["jsonlines"],
     ["connections", "destinations", "filters", "encoders"],
+    ["delivery"],
     ["api", "testing", "streams", "senders"],
     ["client"],
     ["config", "holder"],
@@ -53,7 +54,8 @@ HEADERS = {
     r"openssl/.*": r"core/hk_sign",
     r"uuid/.*": r"core/hk_uuid",
     r"\.\./gen/message\.pb-c\.h": r"core/hk_normalise",
-    r"sys/(socket|un|uio)\.h|netinet/.*|arpa/.*|netdb\.h|poll\.h": r"binding/send",
+    r"sys/(socket|un|uio)\.h|netinet/.*|arpa/.*|netdb\.h": r"binding/(send|pump)",
+    r"poll\.h|sys/ioctl\.h|linux/sockios\.h": r"binding/pump",
 }
 
 MOST_LINES = 600

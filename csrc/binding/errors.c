@@ -102,6 +102,14 @@ void *
 heka_raise(heka_state *state, const hk_error *err)
 {
     PyObject *type = exception_of(state, err->status);
+    if (err->status == HK_ERR_SYSTEM) { /* OSError makes the class for it of its errno */
+        PyObject *args = Py_BuildValue("is", (int)err->offset, err->text);
+        if (args != NULL) {
+            PyErr_SetObject(type, args);
+            Py_DECREF(args);
+        }
+        return NULL;
+    }
     if (type != state->DecodeError) {
         PyErr_SetString(type, err->text);
         return NULL;

@@ -27,8 +27,9 @@ module_exec(PyObject *module)
         heka_field_init(module, state) < 0 || heka_message_init(module, state) < 0 ||
         heka_signer_init(module, state) < 0 || heka_reader_init(module, state) < 0 ||
         heka_sink_init(module, state) < 0 || heka_settings_type_init(module, state) < 0 ||
-        heka_bound_init(module, state) < 0 || heka_emitter_init(module, state) < 0 ||
-        heka_no_timer_init(module, state) < 0 || heka_client_init(module, state) < 0) {
+        heka_bound_init(module, state) < 0 || heka_ring_init(module, state) < 0 ||
+        heka_emitter_init(module, state) < 0 || heka_no_timer_init(module, state) < 0 ||
+        heka_client_init(module, state) < 0) {
         return -1;
     }
     if (PyModule_AddIntConstant(module, "MESSAGE_MAX", HK_MESSAGE_MAX) < 0 ||
@@ -39,16 +40,16 @@ module_exec(PyObject *module)
 }
 
 /* Applies `each` to every pointer of the state, for traverse and for clear. */
-#define FOR_EACH_OBJECT(each)                                                                      \
-    each(HekaError) each(EncodeError) each(FieldError) each(DecodeError) each(SignatureError)      \
-        each(ConfigError) each(empty) each(env_version) each(hostname) each(datetime_type)         \
-            each(epoch) each(uuid_type) each(clock_source) each(uuid_source) each(enum_type)       \
-                each(mapping_type) each(field_type) each(message_type) each(signer_type)           \
-                    each(frame_type) each(reader_type) each(sink_type) each(emitter_type)          \
-                        each(settings_type) each(bound_type) each(client_type) each(no_timer_type) \
-                            each(context_var) each(counter) each(gauge) each(timer) each(every)    \
-                                each(one) each(plan_name) each(make_timer_name) each(write_name)   \
-                                    each(flush_name)
+#define FOR_EACH_OBJECT(each)                                                                  \
+    each(HekaError) each(EncodeError) each(FieldError) each(DecodeError) each(SignatureError)  \
+        each(ConfigError) each(empty) each(env_version) each(hostname) each(datetime_type)     \
+            each(epoch) each(uuid_type) each(clock_source) each(uuid_source) each(enum_type)   \
+                each(mapping_type) each(field_type) each(message_type) each(signer_type)       \
+                    each(frame_type) each(reader_type) each(sink_type) each(emitter_type)      \
+                        each(ring_type) each(settings_type) each(bound_type) each(client_type) \
+                            each(no_timer_type) each(context_var) each(counter) each(gauge)    \
+                                each(timer) each(every) each(one) each(plan_name)              \
+                                    each(make_timer_name) each(write_name) each(flush_name)
 
 static int
 module_traverse(PyObject *module, visitproc visit, void *arg)

@@ -200,6 +200,9 @@ heka_sink_send(HekaSink *sink, const uint8_t *data, size_t len, double timeout)
     bool whole = false;
     errand e = {.data = data, .len = len, .timeout = timeout};
 
+    if (sink->ring != NULL) {
+        return heka_ring_offer(sink->ring, data, len);
+    }
     if (sink->stream != NULL) {
         return write_bytes(sink, data, len);
     }

@@ -7,6 +7,7 @@
 #define HEKA_SEND_H
 
 #include "core/hk_wire.h"
+#include "ring.h"
 #include "state.h"
 #include "writer.h"
 
@@ -22,6 +23,7 @@ typedef struct HekaSink {
     PyObject *dropped; /* owned dict: reason -> count */
     PyObject *stream;  /* owned: its write() takes every frame; NULL: the descriptor does */
     PyObject *failed;  /* owned: told what write() raised, says the reason; NULL without stream */
+    HekaRing *ring;    /* owned: the queue that takes every frame, and counts it; NULL: none does */
     bool flushes;      /* the stream has flush() */
     bool discards;     /* every frame is counted as sent, and goes nowhere */
     heka_writing writing;

@@ -42,6 +42,7 @@ sink_traverse(PyObject *op, visitproc visit, void *arg)
     Py_VISIT(((HekaSink *)op)->dropped);
     Py_VISIT(((HekaSink *)op)->stream);
     Py_VISIT(((HekaSink *)op)->failed);
+    Py_VISIT(((HekaSink *)op)->ring);
     return 0;
 }
 
@@ -53,6 +54,7 @@ sink_clear(PyObject *op)
     Py_SETREF(((HekaSink *)op)->deliver, Py_NewRef(Py_None));
     Py_CLEAR(((HekaSink *)op)->stream);
     Py_CLEAR(((HekaSink *)op)->failed);
+    Py_CLEAR(((HekaSink *)op)->ring);
     return 0;
 }
 
@@ -66,6 +68,7 @@ sink_dealloc(PyObject *op)
     Py_CLEAR(self->dropped);
     Py_CLEAR(self->stream);
     Py_CLEAR(self->failed);
+    Py_CLEAR(self->ring);
     heka_writing_free(&self->writing);
     tp->tp_free(op);
     Py_DECREF(tp);
@@ -191,6 +194,22 @@ sink_attach_stream(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObje
     self->flushes = flush != NULL;
     Py_XSETREF(self->stream, Py_NewRef(in[0]));
     Py_XSETREF(self->failed, Py_NewRef(in[1]));
+    Py_RETURN_NONE;
+}
+
+/* Frames go into the queue from now on, which counts them. */
+static PyObject *
+sink_attach_ring(PyObject *op, PyObject *ring)
+{
+    HekaSink *self = (HekaSink *)op;
+    PyTypeObject *type = heka_state_of(op)->ring_type;
+    if (ring != Py_None && Py_TYPE(ring) != type) {
+        (void)heka_type_error("ring", "Ring or None", ring);
+        return NULL;
+    }
+    HEKA_BEGIN_CRITICAL_SECTION(op);
+    Py_XSETREF(self->ring, ring == Py_None ? NULL : (HekaRing *)Py_NewRef(ring));
+    HEKA_END_CRITICAL_SECTION();
     Py_RETURN_NONE;
 }
 
@@ -388,6 +407,9 @@ static PyMethodDef sink_methods[] = {
      "attach_stream($self, stream, failed)\n--\n\n"
      "Give every frame to stream.write(), then call stream.flush() where there is one. What they "
      "raise is told to *failed*(exception), which says the reason to count."},
+    {"attach_ring", sink_attach_ring, METH_O,
+     "attach_ring($self, ring, /)\n--\n\n"
+     "Put every frame into *ring*, which counts it; None: the descriptor has them again."},
     {"discard", sink_discard, METH_NOARGS,
      "discard($self)\n--\n\nCount every frame as sent from now on, and send none."},
     {"write_object", sink_write_object, METH_O,

@@ -19,7 +19,9 @@
     X(version) X(key) X(hash) X(max_message_size) X(signers)                 \
     X(require_signature) X(to) X(bad_values) X(oversize) X(timeout) X(open)  \
     X(deliver) X(fd) X(datagram) X(ticket) X(clock) X(count) X(value)        \
-    X(elapsed) X(rate) X(stream) X(failed) X(function)
+    X(elapsed) X(rate) X(stream) X(failed) X(function) X(capacity)           \
+    X(max_frame) X(window) X(directory) X(ring) X(bytes) X(most) X(reason)   \
+    X(outstanding) X(unsent) X(linger) X(write_timeout) X(idle)
 /* clang-format on */
 /* `default` is a keyword of C. */
 #define HEKA_NAME_ENUM(name) HEKA_NAME_##name,
@@ -89,6 +91,7 @@ typedef struct {
     PyTypeObject *frame_type;
     PyTypeObject *reader_type;
     PyTypeObject *sink_type;
+    PyTypeObject *ring_type;
     PyTypeObject *settings_type;
     PyTypeObject *bound_type;
     PyTypeObject *emitter_type;
@@ -133,6 +136,7 @@ int heka_message_init(PyObject *module, heka_state *state);
 int heka_signer_init(PyObject *module, heka_state *state);
 int heka_reader_init(PyObject *module, heka_state *state);
 int heka_sink_init(PyObject *module, heka_state *state);
+int heka_ring_init(PyObject *module, heka_state *state);
 int heka_settings_type_init(PyObject *module, heka_state *state);
 int heka_bound_init(PyObject *module, heka_state *state);
 int heka_emitter_init(PyObject *module, heka_state *state);

@@ -32,7 +32,6 @@ HOMES = {
     ],
     "heka.framing": ["Frame", "StreamReader", "frame"],
     "heka.message": ["Field", "Message", "pack"],
-    "heka.plugins": ["Plugin"],
     "heka.signing": ["SignerConfig"],
 }
 
