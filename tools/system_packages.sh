@@ -63,8 +63,12 @@ for purpose in "$@"; do
             if python_is_debians; then
                 need python_builds "$python" -- python3 python3-dev python3-venv
             fi
-            # One test pipes `listen --json` into it.
-            [[ $purpose == build ]] || need jq --version -- jq
+            if [[ $purpose == test ]]; then
+                # One test pipes `listen --json` into it.
+                need jq --version -- jq
+                # Makes the certificates of the tests' servers.
+                need openssl version -- openssl
+            fi
             ;;
         fuzz)
             need compiles clang -- clang

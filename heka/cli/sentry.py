@@ -55,6 +55,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="auto (default): envelopes for events in today's format, store for older ones",
     )
     forward.add_argument(
+        "--ca",
+        metavar="FILE",
+        help="certificates (PEM) of whom to trust over https; default: whom the system trusts",
+    )
+    forward.add_argument(
         "--timeout", metavar="SECONDS", type=_positive(float), default=10.0, help="default 10"
     )
     forward.add_argument(
@@ -88,7 +93,12 @@ def _forward(stream: BinaryIO, args: argparse.Namespace) -> int:
     from heka.cli.sentry_post import Endpoint  # http and TLS take a while to import
 
     dsn = _dsn(args.dsn or os.environ.get("SENTRY_DSN"))
-    endpoint = Endpoint(dsn, api=args.api, timeout=args.timeout, attempts=args.attempts, say=_say)
+    given = {"api": args.api, "timeout": args.timeout, "attempts": args.attempts}
+    try:
+        endpoint = Endpoint(dsn, ca=args.ca, say=_say, **given)
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise CommandError(f"cannot take certificates from {args.ca!r}: {why}") from None
     sent = lost = bad = 0
     try:
         for found in read_events(stream, args.type):
