@@ -9,17 +9,19 @@ from types import TracebackType
 from typing import Any
 
 from heka.addresses import Address, parse
+from heka.defaults import CLOSE_TIMEOUT
 from heka.exceptions import ConfigError, EncodeError
 from heka.framing import frame
 from heka.message import Message
 from heka.signing import SignerConfig
-from heka.transports import SocketTransport, is_passing, send_all
+from heka.transports import is_passing, make_socket, send_all
 
 
 class HekaConnection:
     """Send framed messages to one address; unlike ``heka.log``, OSError is the caller's.
 
     ``'host:port'`` and ``(host, port)`` are UDP, as they always were; TCP is ``'tcp://host:port'``.
+    Close one over TLS before it is forgotten: else its peer may lose what it has not read yet.
 
     Safe across ``fork()``: a child connects for itself. One thread at a time, except over UDP and
     unix datagrams once they are connected, where the kernel sends each frame whole.
@@ -30,7 +32,8 @@ class HekaConnection:
         signer_config: Signs every frame, or None.
         socket: The connected socket; None before it is established. What is put in its place, if
             it is no plain ``socket.socket`` (a mock, a TLS socket), is called:
-            ``socket.send(frame)``, again with the rest when it says that it took a part.
+            ``socket.send(frame)``, again with the rest when it says that it took a part. Over TLS
+            what is connected has its own: bytes that are sent on the socket would not be encrypted.
         timeout: Seconds that connecting, and each send, may take.
     """
 
@@ -65,7 +68,7 @@ class HekaConnection:
             raise ConfigError(f"{address!r}: a connection needs a socket; heka.log takes files")
         if signer_config is not None and not self._address.framed:
             raise ConfigError(f"{address!r}: framing=none cannot carry a signature")
-        self._transport = SocketTransport(self._address)
+        self._transport = make_socket(self._address)
         self._pid = os.getpid()
         self._replaced: Any = None
         if not lazy:
@@ -88,7 +91,8 @@ class HekaConnection:
 
     @socket.setter
     def socket(self, value: Any) -> None:
-        self._replaced = value
+        # A test that ends puts back what it found; over TLS that takes no plain text.
+        self._replaced = None if value is self._transport.connected else value
 
     def establish(self) -> None:
         """Connect anew, whatever was there before."""
@@ -115,19 +119,22 @@ class HekaConnection:
                 f"a frame of {len(data)} bytes; a datagram to {self._address} holds {limit}, "
                 f"which ?datagram= changes"
             )
-        sock = self.socket
+        sock = self._replaced
         if sock is not None and type(sock) is not socket.socket:
             return self._send_through(sock, data)
-        if sock is None or self._pid != os.getpid():
+        if self._pid != os.getpid() or (sock is None and not self._transport.is_open()):
             self.establish()
-            sock = self._transport.connected
+            sock = None
+        deadline = time.monotonic() + self.timeout
         try:
-            send_all(
-                sock, data, time.monotonic() + self.timeout, datagram=self._address.is_datagram
-            )
+            if sock is None:
+                self._transport.send(data, deadline)
+            else:
+                send_all(sock, data, deadline, datagram=self._address.is_datagram)
         except BaseException as failure:
             if not is_passing(failure):
-                self.close()  # the peer has gone, or has half a frame
+                self._replaced = None
+                self._transport.close()  # the peer has gone, or has half a frame
             raise
         return len(data)
 
@@ -147,9 +154,12 @@ class HekaConnection:
         self.send(message.encode())
 
     def close(self) -> None:
-        """Close the socket; a later send connects anew."""
+        """Close the socket; a later send connects anew.
+
+        Over TLS the peer is told, and has at most CLOSE_TIMEOUT seconds to answer.
+        """
         self._replaced = None
-        self._transport.close()
+        self._transport.finish(time.monotonic() + CLOSE_TIMEOUT)
 
     def __enter__(self) -> HekaConnection:
         """Return the connection itself."""

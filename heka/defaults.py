@@ -19,6 +19,9 @@ DATAGRAM_MAX = 65_507
 BACKOFF_FIRST = 0.1
 BACKOFF_MAX = 30.0
 
+#: Seconds that closing waits for a peer to say that it has read everything, over TLS.
+CLOSE_TIMEOUT = 1.0
+
 #: Bytes of frames that a queue holds.
 CAPACITY = 8 * 1024 * 1024
 

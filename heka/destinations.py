@@ -21,7 +21,7 @@ from typing import Any
 
 from heka._core import Sink
 from heka.addresses import Address
-from heka.defaults import BACKOFF_FIRST, BACKOFF_MAX
+from heka.defaults import BACKOFF_FIRST, BACKOFF_MAX, CLOSE_TIMEOUT
 from heka.diagnostics import Reporter
 from heka.resolver import ResolutionError
 from heka.transports import NothingSentError, Transport, make
@@ -46,6 +46,9 @@ def reason_of(failure: Exception) -> str:
         return "unresolved"
     if isinstance(failure, TimeoutError):
         return "timeout"
+    ssl = sys.modules.get("ssl")  # where nobody uses TLS, nobody imports it
+    if ssl is not None and isinstance(failure, ssl.SSLError):
+        return "tls"  # its errno is OpenSSL's
     return _REASONS.get(getattr(failure, "errno", None) or 0, "error")
 
 
@@ -213,16 +216,25 @@ class Destination:
         self._bell.ring()  # for whoever else has waited
         return True
 
-    def close(self) -> None:
-        """Close the connection, or let the call that has it do so; what comes now is dropped."""
-        self.sink.close()
-        self._hang_up()
+    def close(self, deadline: float | None = None) -> None:
+        """Close the connection, or let the call that has it do so; what comes now is dropped.
 
-    def _hang_up(self) -> None:
+        Args:
+            deadline: When a peer that is told of the end (over TLS) has to have answered; None: in
+                CLOSE_TIMEOUT seconds.
+        """
+        self.sink.close()
+        self._hang_up(deadline)
+
+    def _hang_up(self, deadline: float | None = None) -> None:
         ticket = self.sink.acquire()
         if ticket:
-            self._transport.close()
-            self.sink.release(ticket)
+            try:
+                self._transport.finish(
+                    time.monotonic() + CLOSE_TIMEOUT if deadline is None else deadline
+                )
+            finally:
+                self.sink.release(ticket)
 
     def stats(self) -> dict[str, Any]:
         """Return the account: offered = sent + the sum of dropped."""

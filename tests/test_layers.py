@@ -22,7 +22,7 @@ LAYERS = [
     ["_core"],
     ["exceptions", "severity", "defaults", "diagnostics", "path", "forks"],
     ["message", "framing", "signing", "scope", "timer"],
-    ["options", "addresses", "resolver", "transports"],
+    ["options", "addresses", "resolver", "sockets", "tls_context", "tls", "transports"],
     ["jsonlines"],
     ["connections", "destinations", "filters", "encoders"],
     ["delivery"],

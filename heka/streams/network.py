@@ -100,9 +100,10 @@ class DestinationStream(Stream):
 
     def close(self, timeout: float = 1.0) -> None:
         """Wait for frames that are half written, at most *timeout* seconds; then disconnect."""
+        deadline = time.monotonic() + timeout
         self.flush(timeout)
         for lane in self._lanes:
-            lane.close()
+            lane.close(deadline)
 
     def stats(self) -> dict[str, Any]:
         """Return what became of the frames, a frame being offered once to each destination.

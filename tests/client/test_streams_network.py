@@ -115,7 +115,9 @@ def test_a_url_in_each_notation_of_heka_log(keep, notation):
     assert list(stream.stats()["destinations"]) == [f"udp://127.0.0.1:{peer.port}"]
 
 
-@pytest.mark.parametrize("url", [None, 5, [], "", "tls://a:1", "gopher://a", ["udp://a:1", None]])
+@pytest.mark.parametrize(
+    "url", [None, 5, [], "", "tls://a?ca=/no", "gopher://a", ["udp://a:1", None]]
+)
 def test_what_is_no_url_is_refused(url):
     with pytest.raises(ConfigError):
         UrlStream(url)

@@ -114,7 +114,7 @@ def test_the_other_sockets_are_urls(peer, connect, path, scheme):
     ("address", "signer", "kind", "says"),
     [
         pytest.param("file:///x", None, heka.ConfigError, "needs a socket; heka.log", id="file"),
-        pytest.param("tls://h:1", None, heka.ConfigError, "tls is not there yet", id="tls"),
+        pytest.param("tls://h?ca=/no", None, heka.ConfigError, "ca=/no: No such file", id="tls"),
         pytest.param("h:0", None, heka.ConfigError, "port must be from 1", id="port"),
         pytest.param(None, None, heka.ConfigError, "got None", id="none"),
         pytest.param(

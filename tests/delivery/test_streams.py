@@ -167,7 +167,7 @@ def test_the_next_address_of_a_name_is_tried_in_time(peer, monkeypatch, first):
     waiting = dead.fill() if first == "hangs" else []
     dead_port = dead.port if first == "hangs" else free_port()
     ends = [(socket.AF_INET, ("127.0.0.1", port)) for port in (dead_port, there.port)]
-    monkeypatch.setattr("heka.transports.resolve", lambda *args: ends)
+    monkeypatch.setattr("heka.sockets.resolve", lambda *args: ends)
 
     assert heka.log("t", to=f"tcp://both-{first}.test:1", timeout=1) is True
 
