@@ -42,6 +42,29 @@ class Odd(metaclass=Meta):
     """One of them."""
 
 
+def exit_with(*args):
+    raise SystemExit("asked")
+
+
+class Touchy(type):
+    """Whose classes end the program when they are compared, hashed, or asked for something."""
+
+    __eq__ = __hash__ = exit_with
+
+    def __getattribute__(cls, name):
+        if sys._getframe(1).f_globals.get("__name__", "").startswith("heka."):
+            raise SystemExit("asked")
+        return type.__getattribute__(cls, name)
+
+
+class Mine(metaclass=Touchy):
+    """One of them."""
+
+
+class MineError(ValueError, metaclass=Touchy):
+    """Another, that can be raised."""
+
+
 class Impostor:
     """Says that it is a text."""
 
@@ -93,6 +116,11 @@ class Color(enum.IntEnum):
         pytest.param(Plain, f"<class '{__name__}.Plain'>", id="class"),
         pytest.param(Odd, "<Meta object>", id="odd-class"),
         pytest.param(Odd(), f"<{__name__}.Odd object>", id="odd-object"),
+        pytest.param(Mine, f"<{__name__}.Touchy object>", id="touchy-class"),
+        pytest.param(Mine(), f"<{__name__}.Mine object>", id="touchy-object"),
+        pytest.param([Mine()], [f"<{__name__}.Mine object>"], id="touchy-in-a-list"),
+        pytest.param((Mine(), 1), [f"<{__name__}.Mine object>", 1], id="touchy-in-a-pair"),
+        pytest.param({"password": Mine()}, {"'password'": "********"}, id="touchy-secret"),
         pytest.param(Impostor(), f"<{__name__}.Impostor object>", id="impostor"),
         pytest.param(Text("x"), f"<{__name__}.Text object>", id="text-subclass"),
         pytest.param(Color.RED, f"<{__name__}.Color object>", id="enum"),
@@ -286,6 +314,19 @@ def test_exception_with_a_huge_argument_is_not_asked():
     found = reported(ValueError([Loud(raises)] * 10_000))
 
     assert found["message"] == "ValueError: <list object> with 10000 items"
+
+
+def test_exception_of_a_touchy_class():
+    error = MineError("text")
+    error.__notes__ = Mine()
+    client = raven_client()
+
+    def fail():
+        __traceback_hide__ = Mine()
+        raise error
+
+    assert client.raven(Mine(), error, severity=Mine(), one=Mine(), many=[Mine(), Mine()])
+    assert reported(fail)["message"] == "MineError: text"
 
 
 def test_text_of_an_exception_is_cut():

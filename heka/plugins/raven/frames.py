@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from types import CodeType, FrameType, TracebackType
 from typing import Any
 
+from heka.plugins.raven.kinds import LISTS, VALUES
 from heka.plugins.raven.limits import Limits
 from heka.plugins.raven.scrub import Scrubber, is_secret_name
 from heka.plugins.raven.source import context
@@ -160,7 +161,7 @@ def _hides(frame: FrameType) -> bool:
     if code.co_flags & inspect.CO_OPTIMIZED and _HIDE not in code.co_varnames:
         return False
     hide = locals_of(frame).get(_HIDE)
-    return type(hide) in (bool, int, str) and bool(hide)
+    return hide is True or (id(type(hide)) in VALUES and bool(hide))
 
 
 def _share(raised: list[_Raised], most: int) -> None:
@@ -216,7 +217,7 @@ def _notes(error: BaseException, limits: Limits, scrubber: Scrubber) -> list[str
         notes = object.__getattribute__(error, "__notes__")
     except Exception:
         return []
-    if type(notes) not in (list, tuple):
+    if id(type(notes)) not in LISTS:
         return []
     return [
         scrubber.clean(note if type(note) is str else class_of(note), limits.text)

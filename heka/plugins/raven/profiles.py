@@ -308,49 +308,52 @@ def _is_own(frame: Frame) -> bool:
 
 def quoted(tree: Tree) -> Any:
     """Return *tree* as raven 3 had it: texts, names included, in quotes."""
-    if isinstance(tree, str):
-        return str(tree) if type(tree) is Shown else repr(tree)
-    if isinstance(tree, Pairs):
-        return _unique([(_name(quoted(key)), quoted(value)) for key, value in tree])
-    if isinstance(tree, list):
+    kind = type(tree)
+    if kind is str:
+        return repr(tree)
+    if kind is Pairs:
+        return _dict(tree, quoted, quoted)
+    if kind is list:
         return [quoted(value) for value in tree]
-    return tree
+    return str(tree) if kind is Shown else tree
 
 
 def plain(tree: Tree) -> Any:
     """Return *tree* as raven 2 had it."""
-    if isinstance(tree, Pairs):
-        return _unique([(_name(plain(key)), plain(value)) for key, value in tree])
-    if isinstance(tree, list):
+    kind = type(tree)
+    if kind is Pairs:
+        return _dict(tree, plain, plain)
+    if kind is list:
         return [plain(value) for value in tree]
     return tree
 
 
 def as_text(tree: Tree) -> Any:
     """Return *tree* as Sentry's clients have it: names plain, every value as its repr."""
-    if isinstance(tree, str):
-        return str(tree) if type(tree) is Shown else repr(tree)
-    if isinstance(tree, Pairs):
-        return _unique([(_name(plain(key)), as_text(value)) for key, value in tree])
-    if isinstance(tree, list):
+    kind = type(tree)
+    if kind is Pairs:
+        return _dict(tree, plain, as_text)
+    if kind is list:
         return [as_text(value) for value in tree]
-    return repr(tree)
+    return str(tree) if kind is Shown else repr(tree)
 
 
-def _name(key: Any) -> str:
-    return key if isinstance(key, str) else repr(key)
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) == len(pairs):
-        return found
-    found = {}
+def _dict(
+    pairs: Pairs, write_name: Callable[[Tree], Any], write: Callable[[Tree], Any]
+) -> dict[str, Any]:
+    """Return a dict of *pairs*; of two names that are equal, one gets an asterisk."""
+    if pairs.written is not None and pairs.written[0] is write:
+        return pairs.written[1]
+    found: dict[str, Any] = {}
     for key, value in pairs:
-        name = key
+        name = write_name(key)
+        if not isinstance(name, str):
+            name = repr(name)
         while name in found:
             name += "*"
-        found[name] = value
+        found[name] = write(value)
+    if pairs.is_shared:
+        pairs.written = write, found
     return found
 
 

@@ -16,6 +16,7 @@ from heka.diagnostics import Reporter
 from heka.message import MAX_MESSAGE_SIZE, Field, Message
 from heka.plugins.raven.blob import as_json, packed
 from heka.plugins.raven.frames import Caught, caught
+from heka.plugins.raven.kinds import LISTS, NUMBERS, VALUES
 from heka.plugins.raven.limits import Limits
 from heka.plugins.raven.options import Options
 from heka.plugins.raven.profiles import FIXED, NAMES, PROFILES, Event
@@ -252,29 +253,28 @@ class _Call:
                 found[name] = value
         return found
 
-    def _value(self, name: object, value: object) -> Any:
+    def _value(self, name: object, value: Any) -> Any:
         """Return the value of a field; no ``repr()`` of the program's own is called for one."""
         if is_secret_name(name) and value is not None and type(value) is not bool:
             self._scrubber.learn_value(value)
             return str(MASK)
         kind = type(value)
         if kind is str:
-            return self._clean(value)  # type: ignore[arg-type]
-        if kind in (bool, int, float):
+            return self._clean(value)
+        if id(kind) in NUMBERS:
             return value
         if kind is bytes:
-            text = value.decode("latin-1")  # type: ignore[attr-defined]
+            text = value.decode("latin-1")
             return self._clean(text).encode("latin-1", "replace")
-        if isinstance(value, Field):
+        if issubclass(kind, Field):
             return Field([self._value("", one) for one in value], value.representation)
-        if kind in (list, tuple) and value:
-            kinds = {type(one) for one in value}  # type: ignore[attr-defined]
-            if len(kinds) == 1 and kinds <= {str, bool, int, float, bytes}:
-                return [self._value("", one) for one in value]  # type: ignore[attr-defined]
+        if id(kind) in LISTS and value:
+            kinds = {id(type(one)) for one in value}
+            if len(kinds) == 1 and kinds <= VALUES:
+                return [self._value("", one) for one in value]
         if kind is dict and value:
             return {
-                self._clean(_as_text(key)): self._value(key, inner)
-                for key, inner in value.items()  # type: ignore[attr-defined]
+                self._clean(_as_text(key)): self._value(key, inner) for key, inner in value.items()
             }
         tree = Variables(self._limits, self._scrubber, False).value(name, value)
         return self._clean(str(tree))
@@ -329,11 +329,12 @@ def _raised(exc_info: object) -> Raised | None:
     if _is_exception(exc_info):
         error: Any = exc_info
         return type(error), error, _TRACEBACK.__get__(error)
-    if isinstance(exc_info, tuple) and exc_info:
-        kind, error, traceback = (*exc_info, None, None)[:3]
+    if issubclass(type(exc_info), tuple) and exc_info:
+        given: Any = exc_info
+        kind, error, traceback = (*given, None, None)[:3]
         if _is_exception(error):
             return type(error), error, traceback or _TRACEBACK.__get__(error)
-        if isinstance(kind, type) and issubclass(kind, BaseException):
+        if issubclass(type(kind), type) and issubclass(kind, BaseException):
             return kind, None, traceback
         return None
     kind, error, traceback = sys.exc_info()
@@ -361,18 +362,19 @@ def _as_text(value: object) -> str:
     text = text_of(value)
     if text is not None:
         return text
-    if value is None or type(value) in (bool, int, float):
+    if value is None or id(type(value)) in NUMBERS:
         return "" if value is None else str(value)
     text = asked(str, value)
     return class_of(value) if text is None else text
 
 
 def _as_severity(value: object, default: int) -> int:
-    try:
-        number = operator.index(value)  # type: ignore[arg-type]  # that is what is asked
-    except Exception:
-        return default
-    return number if 0 <= number <= 7 else default
+    number = value if type(value) is int else asked(_index, value)
+    return int(number) if number is not None and 0 <= int(number) <= 7 else default
+
+
+def _index(value: Any) -> str:
+    return str(operator.index(value))
 
 
 def _cut(value: Any, characters: int) -> Any:

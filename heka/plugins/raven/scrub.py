@@ -11,8 +11,10 @@ import functools
 import json
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
+from heka.plugins.raven.kinds import CONTAINERS, LISTS, NAMES, NOTHING_TO_HIDE
 from heka.plugins.raven.tree import Shown, Tree
 
 MASK = Shown("********")
@@ -67,7 +69,7 @@ def is_secret_name(name: object) -> bool:
     kind = type(name)
     if kind is str:
         return _is_secret_name(name)
-    text = text_of(name) if kind not in (int, type(None)) else None
+    text = None if id(kind) in NOTHING_TO_HIDE else text_of(name)
     return text is not None and _is_secret_name(text)
 
 
@@ -94,8 +96,10 @@ def text_of(value: object) -> str | None:
     kind = type(value)
     if issubclass(kind, str):
         return str.__str__(value)
-    if issubclass(kind, (bytes, bytearray)):
-        return bytes(memoryview(value)[:LONGEST]).decode("latin-1")  # type: ignore[arg-type]
+    for base in (bytes, bytearray):
+        if issubclass(kind, base):
+            start: Any = base.__getitem__(value, slice(LONGEST))  # type: ignore[call-overload]
+            return str(start.decode("latin-1"))
     return None
 
 
@@ -106,6 +110,10 @@ class Scrubber:
         self._secrets: set[str] = set()
         self._learnt: set[str] = set()
         self._lines: dict[str, str] = {}
+        #: What one who always cleans with the same limit has found; valid until more is learnt.
+        self.cleaned: dict[str, str] = {}
+        #: Names that hold nothing of what is known by now.
+        self._plain: set[str] = set()
         self._longest = 0
         self._nodes = NODES
         #: By their ids, and kept: the id of one that is gone would be another's.
@@ -123,6 +131,8 @@ class Scrubber:
         if len(text) < SHORTEST or text in self._learnt or not text.strip():
             return
         self._learnt.add(text)
+        self.cleaned.clear()
+        self._plain.clear()
         text = text[: 2 * LONGEST]
         forms = {text, repr(text)[1:-1], json.dumps(text)[1:-1], text.replace("'", "\\'")}
         forms.add(json.dumps(text, ensure_ascii=False)[1:-1])
@@ -157,24 +167,32 @@ class Scrubber:
             elif type(one) is float:
                 self.learn(repr(one))
             elif depth < DEPTH:
-                waiting += [(inner, depth + 1) for _, inner in _inside(one)]
+                waiting += [(inner, depth + 1) for inner in _inside(one)]
 
     def search(self, value: object, depth: int = 0) -> None:
         """Remember the values in *value* whose names are those of secrets."""
-        if depth > DEPTH or id(value) in self._searched:
-            return
+        if depth > DEPTH or self._nodes < 0 or id(value) in self._searched:
+            return  # where there is too much: what is shown later on is looked at then
         self._searched[id(value)] = value
-        for name, inner in _inside(value):
-            self._nodes -= 1
-            if self._nodes < 0:  # what is shown later on is looked at then
-                return
-            if type(inner) in _CONTAINERS:
-                if name is not None and is_secret_name(name):
+        inner: Any
+        if type(value) is dict:
+            pairs = _first(value.items())
+            self._nodes -= len(pairs)
+            for name, inner in pairs:
+                if inner is not None and (
+                    _is_secret_name(name) if type(name) is str else is_secret_name(name)
+                ):
                     self.learn_value(inner)
-                else:
+                elif id(type(inner)) in CONTAINERS:
                     self.search(inner, depth + 1)
-            elif name is not None and inner is not None and is_secret_name(name):
-                self.learn_value(inner)
+        elif id(type(value)) in CONTAINERS:
+            items = _first(value)
+            self._nodes -= len(items)
+            if id(type(value)) in LISTS and name_of_pair(items) is not None:
+                self.learn_value(items[1])
+            for inner in items:
+                if id(type(inner)) in CONTAINERS:
+                    self.search(inner, depth + 1)
 
     # ---- where it is ------------------------------------------------------------------------
 
@@ -196,11 +214,14 @@ class Scrubber:
 
     def clean_name(self, name: str, limit: int) -> str:
         """Return a name of the program's: it has no secret's shape, but may be a known one."""
+        if name in self._plain:
+            return name
         if len(name) > limit:
             return self.clean(name, limit)
         for secret in self._secrets:
             if secret in name:
                 return self.clean_known(name)
+        self._plain.add(name)
         return name
 
     def clean_line(self, line: str, limit: int) -> str:
@@ -279,31 +300,24 @@ def _is_plain_line(line: str) -> bool:
     return not any(pattern.search(line) for pattern in _IN_SOURCE)
 
 
-_CONTAINERS = (dict, list, tuple, set, frozenset)
+def _inside(value: Any) -> list[Any]:
+    """Return what is in a container, of exactly these types; of a dict the values."""
+    if type(value) is dict:
+        return _first(value.values())
+    return _first(value) if id(type(value)) in CONTAINERS else []
 
 
-def _inside(value: object) -> Iterator[tuple[object, object]]:
-    """Yield (name or None, value) of what is in a container, of exactly these types."""
-    kind = type(value)
+def _first(values: Any) -> list[Any]:
+    """Return the first of *values*, as many as are looked at."""
     try:
-        if kind is dict:
-            for index, pair in enumerate(value.items()):  # type: ignore[attr-defined]
-                if index >= ITEMS:
-                    return
-                yield pair
-        elif kind in (list, tuple, set, frozenset):
-            named = kind in (list, tuple) and name_of_pair(value)
-            for index, inner in enumerate(value):  # type: ignore[arg-type,var-annotated]
-                if index >= ITEMS:
-                    return
-                yield (named if index == 1 and named else None), inner
+        return list(islice(values, ITEMS))
     except RuntimeError:  # another thread changes it
-        return
+        return []
 
 
 def name_of_pair(value: Any) -> str | None:
     """Return the name that ``(name, value)`` gives to a secret, as headers are written."""
-    if len(value) == 2 and type(value[0]) in (str, bytes) and is_secret_name(value[0]):
+    if len(value) == 2 and id(type(value[0])) in NAMES and is_secret_name(value[0]):
         text = text_of(value[0])
         return text if text is not None and len(text) <= 40 else None
     return None

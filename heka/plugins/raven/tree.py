@@ -17,7 +17,15 @@ class Shown(str):
 
 
 class Pairs(list[tuple[Tree, Tree]]):
-    """What was a dict: keys are trees too, and may be equal."""
+    """What was a dict: keys are trees too, and may be equal.
+
+    Attributes:
+        is_shared: Whether it stands in several places of an event.
+        written: Then, the writer and what it made of it.
+    """
+
+    is_shared = False
+    written: tuple[object, dict[str, Any]] | None = None
 
 
 def shrink(tree: Tree, characters: int, items: int, depth: int) -> Tree:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 from typing import Any
 
+from heka.plugins.raven.kinds import CONTAINERS, LISTS, ids
 from heka.plugins.raven.limits import Limits
 from heka.plugins.raven.scrub import (
     MASK,
@@ -28,10 +29,15 @@ from heka.plugins.raven.tree import Pairs, Shown, Tree, more
 
 #: Bits of an integer that is shown with all its digits.
 _MOST_BITS = 256
+#: Less than any number of a card, and than receivers read exactly.
+_FEW_DIGITS = 10**12
 #: Bits of one that receivers read exactly.
 _JSON_BITS = 64
-_SEQUENCES = (list, tuple, set, frozenset)
+#: Objects that are told by their own name.
+_DESCRIBED = ids(types.FunctionType, types.BuiltinFunctionType, types.ModuleType, type)
 _MODULE = type.__dict__["__module__"]
+_MRO = type.__dict__["__mro__"]
+_DICT = type.__dict__["__dict__"]
 _QUALNAME = type.__dict__["__qualname__"]
 _NAMES: Any = vars(types.ModuleType)["__dict__"]
 _Proxy = type((lambda: sys._getframe().f_locals)())  # a dict before Python 3.13
@@ -43,9 +49,14 @@ class Variables:
     def __init__(self, limits: Limits, scrubber: Scrubber, full: bool) -> None:
         self._limits = limits
         self._scrubber = scrubber
+        self._texts = scrubber.cleaned
         self._full = full
         self._deadline = time.monotonic() + limits.seconds
         self._nodes = 0
+        #: Trees of containers, by id and depth: their nodes, and the container, which keeps its id.
+        self._made: dict[tuple[int, int], tuple[Tree, int, object]] = {}
+        #: What objects are shown as, by the id of their class, which is kept.
+        self._classes: dict[int, tuple[Shown, type]] = {}
 
     def of_frame(self, names: Mapping[str, Any]) -> Pairs:
         """Return the variables of a frame, as many as there is time for."""
@@ -68,13 +79,18 @@ class Variables:
 
     def text(self, value: object) -> str:
         """Return a name as it is shown."""
-        text = text_of(value)
+        text = value if type(value) is str else text_of(value)
         if text is None:
             text = class_of(value)
         return self._scrubber.clean_name(text, self._limits.characters)
 
     def _cut(self, text: str) -> str:
-        return self._scrubber.clean(text, self._limits.characters)
+        # Names and words occur in every other value.
+        found = self._texts.get(text)
+        if found is None:
+            found = self._scrubber.clean(text, self._limits.characters)
+            self._texts[text] = found
+        return found
 
     def _named(self, name: object, value: object, depth: int) -> Tree:
         if value is None or type(value) is bool or not is_secret_name(name):
@@ -85,15 +101,15 @@ class Variables:
     def _tree(self, value: Any, depth: int) -> Tree:
         self._nodes -= 1
         kind = type(value)
-        if value is None or kind is bool:
-            return value
         if kind is str:
             return self._cut(value)
+        if value is None or kind is bool:
+            return value
         if kind is int:
-            return self._integer(value)
+            return value if _FEW_DIGITS > value > -_FEW_DIGITS else self._integer(value)
         if kind is float:
             return value if math.isfinite(value) else Shown(repr(value))
-        if kind is dict or kind in _SEQUENCES:
+        if id(kind) in CONTAINERS:
             return self._container(value, depth)
         if kind is bytes or kind is bytearray:
             return self._bytes(value, kind)
@@ -101,7 +117,14 @@ class Variables:
             return Shown(repr(value))
         if self._full:
             return Shown(self._cut(self._object(value, kind)))
-        return Shown(self._scrubber.clean_name(self._object(value, kind), self._limits.characters))
+        known = self._classes.get(id(kind))
+        if known is not None:
+            return known[0]
+        text = self._scrubber.clean_name(self._object(value, kind), self._limits.characters)
+        shown = Shown(text)
+        if id(kind) not in _DESCRIBED:
+            self._classes[id(kind)] = shown, kind
+        return shown
 
     def _integer(self, value: int) -> Tree:
         if is_card_number(value):
@@ -125,27 +148,49 @@ class Variables:
             return Pairs() if is_dict else []
         if depth >= self._limits.depth or self._nodes < 0:
             return Shown("{...}" if is_dict else "[...]")
-        return self._pairs(value, depth) if is_dict else self._list(value, depth)
+        # A request, or what it holds, is a variable of many frames.
+        before, key = self._nodes, (id(value), depth)
+        known = self._made.get(key)
+        if known is not None and known[1] <= before:
+            tree, nodes, _ = known
+            self._nodes -= nodes
+            if type(tree) is Pairs:
+                tree.is_shared = True
+            return tree
+        made = self._pairs(value, depth) if is_dict else self._list(value, depth)
+        if self._nodes >= 0:
+            self._made[key] = made, before - self._nodes, value
+        return made
 
     def _pairs(self, value: dict[Any, Any], depth: int) -> Pairs:
         shown = Pairs()
+        below = depth + 1
+        known = self._texts.get
         for key, inner in islice(_items(value), self._limits.items):
             if self._nodes < 0:
                 break
-            shown.append((self._tree(key, depth + 1), self._named(key, inner, depth + 1)))
+            name = known(key) if type(key) is str else None  # the usual way, in a few steps less
+            if name is None:
+                name = self._tree(key, below)
+            else:
+                self._nodes -= 1
+            shown.append((name, self._named(key, inner, below)))
         if len(value) > len(shown):
             shown.append(more(len(value) - len(shown)))
         return shown
 
     def _list(self, value: Any, depth: int) -> list[Tree]:
         shown: list[Tree] = []
-        named = name_of_pair(value) if type(value) in (list, tuple) else None
+        named = name_of_pair(value) if id(type(value)) in LISTS else None
+        below = depth + 1
         with contextlib.suppress(RuntimeError):  # another thread changes it
             for inner in islice(value, self._limits.items):
                 if self._nodes < 0:
                     break
-                name = named if len(shown) == 1 else None
-                shown.append(self._named(name, inner, depth + 1))
+                if named is not None and len(shown) == 1:
+                    shown.append(self._named(named, inner, below))
+                else:
+                    shown.append(self._tree(inner, below))
         if len(value) > len(shown):
             shown.append(more(len(value) - len(shown))[1])
         return shown
@@ -178,14 +223,24 @@ def asked(function: Callable[[Any], str], value: object) -> str | None:
 
 def said(error: BaseException, limits: Limits) -> str:
     """Return what *error* says, as ``str()`` does, within bounds where it would not be."""
-    if type(error).__str__ in (BaseException.__str__, KeyError.__str__):
+    own = _inherited(type(error), "__str__")
+    if own is BaseException.__str__ or own is KeyError.__str__:
         args = BaseException.__dict__["args"].__get__(error)
-        if len(args) == 1 and type(args[0]) in (dict, *_SEQUENCES) and len(args[0]) > limits.items:
+        if len(args) == 1 and id(type(args[0])) in CONTAINERS and len(args[0]) > limits.items:
             return f"{class_of(args[0])} with {len(args[0])} items"
-        if len(args) == 1 and type(args[0]) is str and type(error).__str__ is BaseException.__str__:
+        if len(args) == 1 and type(args[0]) is str and own is BaseException.__str__:
             return str(args[0])
     text = asked(str, error)
     return f"<{name_of(type(error))} object, str() failed>" if text is None else text
+
+
+def _inherited(kind: type, name: str) -> object:
+    """Return what a class has for *name*, without asking its metaclass."""
+    for base in _MRO.__get__(kind):
+        names = _DICT.__get__(base)
+        if name in names:
+            return names[name]
+    return None
 
 
 def class_of(value: object) -> str:
