@@ -10,12 +10,14 @@
 from heka.api import configure, flush, log, stats
 from heka.connections import HekaConnection
 from heka.defaults import DEFAULT_PORT
+from heka.delivery.lifecycle import flush_on_sigterm
 from heka.exceptions import (
     ConfigError,
     DecodeError,
     EncodeError,
     FieldError,
     HekaError,
+    QueueFullError,
     SignatureError,
 )
 from heka.framing import Frame, StreamReader, frame
@@ -66,6 +68,7 @@ __all__ = [
     "HekaConnection",
     "HekaError",
     "Message",
+    "QueueFullError",
     "SignatureError",
     "SignerConfig",
     "StreamReader",
@@ -75,6 +78,7 @@ __all__ = [
     "configure",
     "context",
     "flush",
+    "flush_on_sigterm",
     "frame",
     "log",
     "pack",

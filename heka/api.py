@@ -9,13 +9,14 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable
 from typing import Any, Final, Literal
 
 from heka._core import Emitter, SignerConfig, Sink
+from heka.accounts import total
 from heka.addresses import Address, parse
 from heka.defaults import DEFAULT_TO, TO_VARIABLE
+from heka.delivery.queue import Queue, queue_for
 from heka.destinations import Destination, NoDestination, StreamDestination
 from heka.exceptions import ConfigError
 
@@ -23,7 +24,7 @@ from heka.exceptions import ConfigError
 DESTINATIONS_MAX = 256
 
 _ABSENT: Final[Any] = object()
-_AnyDestination = Destination | StreamDestination | NoDestination
+_AnyDestination = Destination | StreamDestination | NoDestination | Queue
 _Key = Address | str | int
 
 # Reentrant: a signal handler, or a finalizer, may log while its thread is in here.
@@ -51,7 +52,7 @@ def _key_of(to: object) -> _Key:
 def _make(key: _Key, to: object) -> _AnyDestination:
     if isinstance(key, Address):
         try:
-            return Destination(key)
+            return Destination(key) if key.queue is None else queue_for(key)
         except ConfigError as error:  # a file that it names is not there
             if to is not None:
                 raise
@@ -77,6 +78,8 @@ def _find(to: object) -> Sink:
         made = _make(key, to)  # without the lock: it asks a stream, which may do anything
         with _lock:
             destination = _open.setdefault(key, made)
+            if destination is not made and isinstance(made, Queue):
+                made.close()  # another thread was faster
             if not _serves(destination, to):
                 _retire(key)
                 destination = _open[key] = made
@@ -101,11 +104,15 @@ def _retire(key: _Key) -> None:
     if len(_retired) > DESTINATIONS_MAX:
         # The newer half may just have been found by a call that has not come to it yet.
         old = _retired[: DESTINATIONS_MAX // 2]
-        done = [destination for destination in old if not destination.sink.pending]
+        done = [destination for destination in old if _is_done(destination)]
         kept = [destination for destination in _retired if destination not in done]
-        total = [_sum([*_settled, *(destination.stats() for destination in done)])]
-        _settled[:] = total
+        _settled[:] = [total([*_settled, *(destination.stats() for destination in done)])]
         _retired[:] = kept
+
+
+def _is_done(destination: _AnyDestination) -> bool:
+    """Say whether every frame of a closed destination has its outcome."""
+    return not destination.sink.pending and not destination.stats().get("queued")
 
 
 _emitter = Emitter(_find)
@@ -158,41 +165,34 @@ def configure(
             setattr(_emitter, name, value)
 
 
-def _sum(accounts: list[dict[str, Any]]) -> dict[str, Any]:
-    dropped: Counter[str] = Counter()
-    for account in accounts:
-        dropped.update(account["dropped"])
-    totals: dict[str, Any] = {
-        name: sum(account[name] for account in accounts)
-        for name in ("offered", "sent", "bytes", "reconnects")
-    }
-    totals["dropped"] = dict(dropped)
-    return totals
-
-
 def stats() -> dict[str, Any]:
     """Return what became of the messages that ``heka.log`` took, in this process.
 
     Returns:
-        ``offered``, ``sent`` (the kernel has them), ``bytes`` of those, ``reconnects``, and
-        ``dropped`` as {reason: count}; offered = sent + the sum of dropped. ``destinations`` holds
-        the same for each destination that is open, by its URL, or its type where ``to`` was an
-        object with ``write``. A message that is still on its way is not counted yet.
+        ``offered``, ``sent`` (the kernel has them), ``bytes`` of those, the other numbers of
+        ``heka.accounts.NUMBERS``, and ``dropped`` as {reason: count}; offered + recovered = sent +
+        the sum of dropped + queued. ``destinations`` holds the same for each destination that is
+        open, by its URL, or its type where ``to`` was an object with ``write``. A message that is
+        still on its way without a queue is not counted yet.
     """
     with _lock:
         each: dict[str, dict[str, Any]] = {}
         for destination in list(_open.values()):
             account = destination.stats()
             name = destination.name  # of streams: of their type
-            each[name] = _sum([each[name], account]) if name in each else account
+            each[name] = total([each[name], account]) if name in each else account
         closed = [destination.stats() for destination in list(_retired)]
-        totals = _sum([*_settled, *closed, *each.values()])
+        totals = total([*_settled, *closed, *each.values()])
     totals["destinations"] = each
     return totals
 
 
 def flush(timeout: float = 1.0) -> bool:
-    """Wait until no frame is half written; True when that is so within *timeout* seconds."""
+    """Wait until nothing is queued, and no frame half written.
+
+    Returns:
+        True when that is so within *timeout* seconds, and nothing queued was dropped meanwhile.
+    """
     deadline = time.monotonic() + timeout
     with _lock:
         destinations = list(_open.values())

@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Any, NoReturn
 
 from heka._core import Client, Message, Sink
+from heka.accounts import total
 from heka.diagnostics import Reporter
 from heka.encoders import ProtobufEncoder
 from heka.exceptions import ConfigError, EncodeError
@@ -390,7 +391,8 @@ class HekaClient(Client):
         if flush is None:
             return True
         try:
-            return flush() is not False
+            # Streams of ours offer a sink, and wait; what others take nobody knows.
+            return (flush() if self._is_called else flush(timeout)) is not False
         except Exception as error:
             self._reporter.report(f"{type(self._stream).__name__}.flush() raised {error!r}")
             return False
@@ -415,15 +417,15 @@ class HekaClient(Client):
         """Return what became of the messages, in this process.
 
         Returns:
-            ``offered``, ``sent``, ``bytes`` of those, and ``dropped`` as {reason: count};
-            offered = sent + the sum of dropped. What a filter held back is not counted. A stream
+            ``offered``, ``sent``, ``bytes`` of those, ``queued``, the other numbers of
+            ``heka.accounts.NUMBERS``, and ``dropped`` as {reason: count}; offered + recovered =
+            sent + the sum of dropped + queued. What a filter held back is not counted. A stream
             that several clients share counts for all of them.
         """
         if self.sink is not None:
             account = None if self._is_called else getattr(self._stream, "stats", None)
-            return account() if callable(account) else self.sink.counts()
-        nothing = {"offered": 0, "sent": 0, "bytes": 0, "dropped": {}}
-        return dict(self.__dict__.get("_closed_account", nothing))
+            return account() if callable(account) else total([self.sink.counts()])
+        return dict(self.__dict__.get("_closed_account", total([])))
 
     def __enter__(self) -> HekaClient:
         """Return the client."""

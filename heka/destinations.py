@@ -303,7 +303,10 @@ class StreamDestination:
         try:
             flush = getattr(stream, "flush", None)
             if flush is not None and getattr(stream, "closed", False) is not True:
-                flush()
+                left = deadline - time.monotonic()
+                # Streams of ours offer a sink, and wait; what others take nobody knows.
+                ours = isinstance(getattr(stream, "sink", None), Sink)
+                return (flush(max(0.0, left)) if ours else flush()) is not False
         except Exception as failure:
             self._reporter.report(f"{self.name}.flush() raised {failure!r}")
             return False

@@ -1,6 +1,7 @@
 """The exceptions of heka, each a ``HekaError``, and its warning."""
 
 import configparser
+import queue
 
 from heka._core import (
     ConfigError,
@@ -21,6 +22,7 @@ __all__ = [
     "HekaError",
     "InvalidArgumentError",
     "MethodNotFoundError",
+    "QueueFullError",
     "SignatureError",
 ]
 
@@ -59,6 +61,10 @@ class MethodNotFoundError(ConfigError, configparser.Error):
         """Say which."""
         self.message = msg
         super().__init__(msg)
+
+
+class QueueFullError(HekaError, queue.Full):
+    """A queue whose overflow policy is ``raise`` has no room for another frame."""
 
 
 class ConfigWarning(UserWarning):

@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LAYERS = [
     ["_core"],
     ["exceptions", "severity", "defaults", "diagnostics", "path", "forks"],
+    ["accounts"],
     ["message", "framing", "signing", "scope", "timer"],
     ["options", "addresses", "resolver", "sockets", "tls_context", "tls", "transports"],
     ["jsonlines"],

@@ -9,7 +9,8 @@
     X(FULL, "full") X(OVERSIZE, "oversize") X(CLOSED, "closed") X(ENCODE, "encode")      \
     X(ERROR, "error") X(STREAM, "stream") X(REFUSED, "refused") X(UNRESOLVED, "unresolved") \
     X(UNREACHABLE, "unreachable") X(TIMEOUT, "timeout") X(INTERRUPTED, "interrupted")    \
-    X(CORRUPT, "corrupt") X(EXPIRED, "expired") X(TLS, "tls") X(MISCONFIGURED, "misconfigured")
+    X(CORRUPT, "corrupt") X(EXPIRED, "expired") X(TLS, "tls") X(MISCONFIGURED, "misconfigured") \
+    X(FILTER, "filter") X(REENTRANT, "reentrant")
 /* clang-format on */
 #define HEKA_REASON_ENUM(name, word) HEKA_REASON_##name,
 typedef enum { HEKA_REASONS(HEKA_REASON_ENUM) HEKA_REASON_COUNT } heka_reason;

@@ -9,9 +9,6 @@
 #include "reasons.h"
 #include "settings.h"
 
-#define WORD(name, word) word,
-static const char *const reason_names[] = {HEKA_REASONS(WORD)};
-
 /* ---- arguments ---- */
 
 static int
@@ -30,23 +27,6 @@ read_size(PyObject *value, const char *name, size_t *out)
     }
     *out = (size_t)size;
     return 0;
-}
-
-/* The number of a reason, or -1 with TypeError or ValueError. */
-static int
-read_reason(PyObject *value)
-{
-    if (!PyUnicode_Check(value)) {
-        return heka_type_error("reason", "str", value);
-    }
-    for (int i = 0; i < HEKA_REASON_COUNT; i++) {
-        if (PyUnicode_CompareWithASCIIString(value, reason_names[i]) == 0) {
-            return i;
-        }
-    }
-    PyErr_Format(PyExc_ValueError, "%R is no reason to drop a frame; known: 'full', 'closed', ...",
-                 value);
-    return -1;
 }
 
 /* ---- life ---- */
@@ -182,18 +162,6 @@ ring_put(PyObject *op, PyObject *frame)
 }
 
 static PyObject *
-ring_refuse(PyObject *op, PyObject *word)
-{
-    const HekaRing *self = (HekaRing *)op;
-    const int reason = read_reason(word);
-    if (reason < 0) {
-        return NULL;
-    }
-    self->store.calls->refuse(self->store.queue, (unsigned)reason);
-    Py_RETURN_NONE;
-}
-
-static PyObject *
 ring_flush(PyObject *op, PyObject *value)
 {
     double timeout;
@@ -282,7 +250,7 @@ static PyObject *
 ring_drop_in_flight(PyObject *op, PyObject *word)
 {
     const HekaRing *self = (HekaRing *)op;
-    const int reason = read_reason(word);
+    const int reason = heka_ring_read_reason(word);
     return reason < 0 ? NULL
                       : PyLong_FromSize_t(
                             self->store.calls->drop_in_flight(self->store.queue, (unsigned)reason));
@@ -292,7 +260,7 @@ static PyObject *
 ring_drop_all(PyObject *op, PyObject *word)
 {
     const HekaRing *self = (HekaRing *)op;
-    const int reason = read_reason(word);
+    const int reason = heka_ring_read_reason(word);
     return reason < 0 ? NULL
                       : PyLong_FromSize_t(
                             self->store.calls->drop_all(self->store.queue, (unsigned)reason));
@@ -452,51 +420,13 @@ ring_sync(PyObject *op, PyObject *ignored)
     return status != HK_OK ? heka_raise(heka_state_of(op), &err) : Py_NewRef(Py_None);
 }
 
-/* ---- the account ---- */
-
 static PyObject *
-dropped_of(const hk_ring_stats *stats)
+ring_outstanding(PyObject *ignored, PyObject *value)
 {
-    PyObject *dropped = PyDict_New();
-    for (size_t i = 0; dropped != NULL && i < HEKA_REASON_COUNT; i++) {
-        if (stats->dropped[i] == 0) {
-            continue;
-        }
-        PyObject *count = PyLong_FromUnsignedLongLong(stats->dropped[i]);
-        if (count == NULL || PyDict_SetItemString(dropped, reason_names[i], count) < 0) {
-            Py_CLEAR(dropped);
-        }
-        Py_XDECREF(count);
-    }
-    return dropped;
-}
-
-static PyObject *
-ring_stats(PyObject *op, PyObject *ignored)
-{
-    const HekaRing *self = (HekaRing *)op;
-    hk_ring_stats stats;
+    int32_t fd;
     (void)ignored;
-    self->store.calls->get_stats(self->store.queue, &stats);
-    PyObject *dropped = dropped_of(&stats);
-    return dropped == NULL
-               ? NULL
-               : Py_BuildValue("{sKsKsKsKsKsKsKsKsN}", "offered", (unsigned long long)stats.offered,
-                               "recovered", (unsigned long long)stats.recovered, "sent",
-                               (unsigned long long)stats.sent, "resent",
-                               (unsigned long long)stats.resent, "bytes",
-                               (unsigned long long)stats.bytes, "queued",
-                               (unsigned long long)stats.queued, "in_flight",
-                               (unsigned long long)stats.in_flight, "high_water",
-                               (unsigned long long)stats.high_water, "dropped", dropped);
-}
-
-static PyObject *
-ring_count(PyObject *op, PyObject *ignored)
-{
-    const HekaRing *self = (HekaRing *)op;
-    (void)ignored;
-    return PyLong_FromSize_t(self->store.calls->count(self->store.queue));
+    return heka_read_int32(value, "fd", &fd) < 0 ? NULL
+                                                 : PyLong_FromSize_t(heka_pump_outstanding(fd));
 }
 
 #define WITH_NAMES(function) (PyCFunction)(void (*)(void))(function), METH_FASTCALL | METH_KEYWORDS
@@ -504,7 +434,7 @@ ring_count(PyObject *op, PyObject *ignored)
 static PyMethodDef ring_methods[] = {
     {"put", ring_put, METH_O,
      "put($self, frame, /)\n--\n\nTake in a copy of *frame*; False: dropped, and counted."},
-    {"refuse", ring_refuse, METH_O,
+    {"refuse", heka_ring_refuse_word, METH_O,
      "refuse($self, reason, /)\n--\n\nCount one frame offered and dropped."},
     {"flush", ring_flush, METH_O,
      "flush($self, timeout, /)\n--\n\n"
@@ -532,6 +462,10 @@ static PyMethodDef ring_methods[] = {
      "Send frames on the connected socket *fd*, in datagrams of *datagram* bytes (0: a stream), "
      "for *idle* seconds or until something happens: ('tick', 'summoned', 'drained', 'closed' or "
      "'failed', errno, bytes written)."},
+    {"outstanding", ring_outstanding, METH_O | METH_STATIC,
+     "outstanding(fd, /)\n--\n\n"
+     "Bytes written to the stream socket *fd* that its peer has not acknowledged; 0 where the "
+     "system cannot tell."},
     {"sleep", ring_sleep, METH_O,
      "sleep($self, seconds, /)\n--\n\nSleep, at most until summon(); True then."},
     {"summon", ring_summon, METH_NOARGS,
@@ -547,10 +481,10 @@ static PyMethodDef ring_methods[] = {
      "after_fork($self)\n--\n\nEmpty it, in a child process: the frames are the parent's."},
     {"sync", ring_sync, METH_NOARGS,
      "sync($self)\n--\n\nHave the disk hold what is in the files, where there are files."},
-    {"stats", ring_stats, METH_NOARGS,
+    {"stats", heka_ring_stats, METH_NOARGS,
      "stats($self)\n--\n\nThe counters of one moment; offered + recovered = sent + the sum of "
      "dropped + queued."},
-    {"count", ring_count, METH_NOARGS,
+    {"count", heka_ring_count, METH_NOARGS,
      "count($self)\n--\n\nThe frames that lie in the ring, counted one by one."},
     {NULL, NULL, 0, NULL},
 };

@@ -39,11 +39,21 @@ typedef struct HekaRing {
  * or a signal's handler did while we waited. */
 int heka_ring_offer(HekaRing *ring, const uint8_t *data, size_t len);
 
+/* Counts a frame that is given up before it comes here, for a reason of reasons.h, or as an error.
+ */
+void heka_ring_refuse(HekaRing *ring, PyObject *reason);
+
 /* Sleeps until everything that was accepted before has left. 1 all of it has arrived; 0 the time is
  * over, or something was dropped; -1 with the exception of a signal's handler. */
 int heka_ring_flush(HekaRing *ring, double timeout);
 
 extern PyGetSetDef heka_ring_getset[]; /* ring_attributes.c */
+
+/* ring_account.c: the number of a reason, or -1 with TypeError or ValueError; and methods. */
+int heka_ring_read_reason(PyObject *word);
+PyObject *heka_ring_refuse_word(PyObject *ring, PyObject *word);
+PyObject *heka_ring_stats(PyObject *ring, PyObject *ignored);
+PyObject *heka_ring_count(PyObject *ring, PyObject *ignored);
 
 /* seconds as ns, at most a century; negative (no deadline) for infinity. */
 int64_t heka_to_ns(double seconds);

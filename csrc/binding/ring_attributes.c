@@ -121,6 +121,13 @@ get_attended(PyObject *op, void *closure)
 }
 
 static PyObject *
+get_summoned(PyObject *op, void *closure)
+{
+    (void)closure;
+    return PyBool_FromLong(atomic_load(&((HekaRing *)op)->summoned));
+}
+
+static PyObject *
 get_capacity(PyObject *op, void *closure)
 {
     (void)closure;
@@ -148,6 +155,7 @@ PyGetSetDef heka_ring_getset[] = {
     {"full_error", get_full_error, set_full_error, "The exception class of overflow='raise'.",
      NULL},
     {"attended", get_attended, NULL, "A thread of this process drains the ring.", NULL},
+    {"summoned", get_summoned, NULL, "summon() was called, and dismiss() was not yet.", NULL},
     {"capacity", get_capacity, NULL, "Bytes for frames that wait.", NULL},
     {"max_frame", get_max_frame, NULL, "Bytes of the largest frame.", NULL},
     {NULL, NULL, NULL, NULL, NULL},

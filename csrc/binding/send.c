@@ -20,6 +20,10 @@ count_drop(HekaSink *sink, PyObject *reason)
     int64_t count = 0;
     int result = -1;
     PyObject *next = NULL;
+    if (sink->ring != NULL) { /* one account, so that it is right at every moment */
+        heka_ring_refuse(sink->ring, reason);
+        return 0;
+    }
     PyObject *old = PyDict_GetItemWithError(sink->dropped, reason);
     if ((old == NULL && PyErr_Occurred()) ||
         (old != NULL && heka_read_int64(old, "a count", &count) < 0)) {

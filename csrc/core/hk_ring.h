@@ -35,7 +35,7 @@
 #define HK_RING_BATCH_MAX 65536u      /* bytes copied under the lock, or one frame */
 #define HK_RING_EXTRA (128u * 1024u)  /* bytes of the block beyond the capacity */
 #define HK_RING_WINDOW (112u * 1024u) /* bytes of a window that takes nothing from the capacity */
-#define HK_RING_REASONS 16u           /* why frames were dropped: the caller's numbers */
+#define HK_RING_REASONS 24u           /* why frames were dropped: the caller's numbers */
 
 /* Frames, but for `bytes`. At every moment: offered + recovered = sent + sum(dropped) + queued. */
 typedef struct {

@@ -6,9 +6,11 @@ close. Those of this package never raise for what happens on the way, and count 
 
 from heka.streams.base import Stream
 from heka.streams.dev import DebugCaptureStream, FormatterStream, StdOutStream
+from heka.streams.fanout import FanOutStream
 from heka.streams.files import FileStream
 from heka.streams.logging import StdLibLoggingStream
 from heka.streams.null import NullStream
+from heka.streams.queued import QueuedStream
 from heka.streams.tcp import TcpStream
 from heka.streams.udp import UdpStream
 from heka.streams.unix import UnixStream
@@ -16,9 +18,11 @@ from heka.streams.url import UrlStream
 
 __all__ = [
     "DebugCaptureStream",
+    "FanOutStream",
     "FileStream",
     "FormatterStream",
     "NullStream",
+    "QueuedStream",
     "StdLibLoggingStream",
     "StdOutStream",
     "Stream",

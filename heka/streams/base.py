@@ -14,7 +14,9 @@ from heka.exceptions import ConfigError
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-__all__ = ["Stream", "as_bytes", "as_seconds", "size_of"]
+__all__ = ["Stream", "as_bytes", "as_seconds", "size_of", "unframed"]
+
+_RECORD_SEPARATOR = 0x1E
 
 
 class Stream:
@@ -38,7 +40,7 @@ class Stream:
         raise NotImplementedError
 
     def stats(self) -> dict[str, Any]:
-        """Return ``offered``, ``sent``, ``bytes`` and ``dropped``; see heka.streams.account."""
+        """Return ``offered``, ``sent``, ``bytes`` and ``dropped``; see heka.accounts."""
         raise NotImplementedError
 
     def __enter__(self) -> Self:
@@ -72,6 +74,15 @@ def as_bytes(data: Any) -> bytes | bytearray | memoryview:
         f"expected bytes or str, got {type(data).__name__}; this stream sends what "
         "ProtobufEncoder, JSONEncoder or StdlibPayloadEncoder made of a message"
     )
+
+
+def unframed(
+    data: bytes | bytearray | memoryview,
+) -> bytes | bytearray | memoryview:
+    """Return the message in *data*, a frame; what is none as it is."""
+    if len(data) < 3 or data[0] != _RECORD_SEPARATOR:
+        return data
+    return data[3 + data[1] :]
 
 
 def size_of(data: Any) -> int:

@@ -13,15 +13,13 @@ from contextlib import contextmanager
 from socket import socket
 from typing import Any
 
+from heka.accounts import Account
 from heka.addresses import Address
 from heka.destinations import Destination, reason_of
-from heka.streams.account import Account
-from heka.streams.base import as_bytes, size_of
+from heka.streams.base import as_bytes, size_of, unframed
 from heka.transports import SocketTransport
 
 __all__ = ["Lane"]
-
-_RECORD_SEPARATOR = 0x1E
 
 
 class Lane(Destination):
@@ -70,7 +68,8 @@ class Lane(Destination):
         """
         call = self._diversion()
         if call is None:
-            return self.sink.write(self._bare(as_bytes(data)), timeout)
+            frame = as_bytes(data)
+            return self.sink.write(frame if self._address.framed else unframed(frame), timeout)
         if self.sink.closed:
             return self._account.count("closed")
         outcome = self._call_instead(call, data, timeout)
@@ -80,12 +79,6 @@ class Lane(Destination):
         """Send *data* to the kernel, whatever stands in its place; else as ``write``."""
         with self._past_diversion():
             return self.write(data, timeout)
-
-    def _bare(self, data: bytes | bytearray | memoryview) -> bytes | bytearray | memoryview:
-        """Return *data* without its frame where the address wants none."""
-        if self._address.framed or len(data) < 3 or data[0] != _RECORD_SEPARATOR:
-            return data
-        return data[3 + data[1] :]
 
     def _diversion(self) -> Callable[[Any], object] | None:
         """Return what is to be called instead of the kernel; None from inside of it."""

@@ -8,9 +8,9 @@ from __future__ import annotations
 import threading
 from typing import Any
 
+from heka.accounts import Account, total
 from heka.destinations import reason_of
 from heka.diagnostics import Reporter
-from heka.streams.account import Account
 from heka.streams.base import Stream
 
 __all__ = ["LocalStream"]
@@ -61,4 +61,4 @@ class LocalStream(Stream):
 
     def stats(self) -> dict[str, Any]:
         """Return what became of everything that this process wrote."""
-        return self._account.counts()
+        return total([self._account.counts()])

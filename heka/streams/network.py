@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from heka._core import Sink
+from heka.accounts import total
 from heka.addresses import Address
 from heka.exceptions import ConfigError
-from heka.streams.account import total
 from heka.streams.base import Stream, as_bytes, as_seconds
 from heka.streams.lanes import Lane
 
@@ -64,6 +64,16 @@ class DestinationStream(Stream):
             self._lanes[0].divert(None)
 
     @property
+    def addresses(self) -> list[Address]:
+        """Where the frames go."""
+        return [lane.address for lane in self._lanes]
+
+    @property
+    def diverted(self) -> bool:
+        """Say whether something else than the kernel has the frames of a destination."""
+        return any(lane.diverted for lane in self._lanes)
+
+    @property
     def max_frame(self) -> int:
         """Bytes of the largest frame that every destination takes; 0: a message's own limit."""
         return min((lane.sink.max_frame for lane in self._lanes if lane.sink.max_frame), default=0)
@@ -84,7 +94,7 @@ class DestinationStream(Stream):
             return any([lane.write_past(data, self.timeout) for lane in lanes])
         if len(lanes) == 1:
             return lanes[0].write(data, self.timeout)
-        if not any(lane.diverted for lane in lanes):
+        if not self.diverted:
             data = as_bytes(data)
         deadline = time.monotonic() + self.timeout
         sent = False
@@ -109,7 +119,7 @@ class DestinationStream(Stream):
         """Return what became of the frames, a frame being offered once to each destination.
 
         Returns:
-            ``offered``, ``sent``, ``bytes``, ``reconnects`` and ``dropped`` as {reason: count};
+            The numbers of ``heka.accounts.NUMBERS`` and ``dropped`` as {reason: count};
             ``destinations`` holds the same for each, by its URL.
         """
         accounts = [(lane.name, lane.stats()) for lane in self._lanes]

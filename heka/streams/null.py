@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NoReturn
 
 from heka._core import Sink
+from heka.accounts import total
 from heka.streams.base import Stream, as_bytes
 
 __all__ = ["NullStream"]
@@ -30,7 +31,7 @@ class NullStream(Stream):
 
     def stats(self) -> dict[str, Any]:
         """Return the account: ``offered``, ``sent``, ``bytes`` and ``dropped``."""
-        return self.sink.counts()
+        return total([self.sink.counts()])
 
     def __repr__(self) -> str:
         """Return its name."""

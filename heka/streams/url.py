@@ -6,7 +6,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from heka.addresses import Address, parse
+from heka.exceptions import ConfigError
+from heka.streams.base import Stream
 from heka.streams.network import DestinationStream
+from heka.streams.queued import QueuedStream
 
 __all__ = ["UrlStream"]
 
@@ -14,16 +17,32 @@ __all__ = ["UrlStream"]
 class UrlStream(DestinationStream):
     """Send each frame where a URL says, or to each of several.
 
+    With ``?queue=1`` it is a QueuedStream, of which the other options of the URL say more.
+
     Args:
         url: ``udp://host:port``, ``tcp://host:port``, ``unix:///path``, ``unixgram:///path``,
-            ``file:///path`` with the options of ``heka.log(to=...)``, ``'host:port'``,
-            ``(host, port)``, or a list of such.
+            ``tls://host:port``, ``file:///path`` with the options of ``heka.log(to=...)``,
+            ``'host:port'``, ``(host, port)``, or a list of such.
         timeout: Seconds that one write may take, connecting included.
 
     Raises:
         ConfigError: *url* is none.
     """
 
+    def __new__(cls, url: Any, *, timeout: float = 1.0) -> Stream:  # type: ignore[misc]
+        """Return the stream of *url*; one that is not of this class where it asks for a queue."""
+        addresses = _addresses(url)
+        queued = [address for address in addresses if address.queue is not None]
+        if not queued:
+            return super().__new__(cls)
+        if len(queued) < len(addresses):
+            raise ConfigError(f"{url!r}: expected a queue for each destination, or for none")
+        return QueuedStream.of_addresses(addresses)
+
     def __init__(self, url: Any, *, timeout: float = 1.0) -> None:
-        one = isinstance(url, (str, tuple, Address)) or not isinstance(url, Iterable)
-        super().__init__([parse(each) for each in ([url] if one else url)], timeout)
+        super().__init__(_addresses(url), timeout)
+
+
+def _addresses(url: Any) -> list[Address]:
+    one = isinstance(url, (str, tuple, Address)) or not isinstance(url, Iterable)
+    return [parse(each) for each in ([url] if one else url)]

@@ -10,6 +10,8 @@ from functools import partial
 import pytest
 from delivery.support import Datagrams, Listener, Task, free_port, run
 
+from heka.accounts import total
+
 #: child(work): forks, runs work there, and tells how it ended when it is waited for.
 CHILD = """
     def child(work):
@@ -83,8 +85,7 @@ def test_a_childs_account_begins_at_nothing(there):
         there.url,
     )
 
-    nothing = {"offered": 0, "sent": 0, "bytes": 0, "reconnects": 0, "dropped": {}}
-    assert done.facts["before"] == {**nothing, "destinations": {}}
+    assert done.facts["before"] == {**total([]), "destinations": {}}
     assert (done.facts["after"], done.facts["parent"]) == (1, [1, 2])
 
 

@@ -1,6 +1,7 @@
-"""What became of the frames that a stream was given.
+"""What became of the frames that a destination was given.
 
-Counts and nothing else. ``offered`` = ``sent`` + the sum of ``dropped``, read at one moment.
+Counts and nothing else. ``offered + recovered = sent + sum(dropped) + queued``, read at one moment;
+what sends without a queue has nothing recovered, and nothing queued.
 """
 
 from __future__ import annotations
@@ -12,7 +13,15 @@ from typing import Any
 
 from heka.forks import start_anew_in_child
 
-__all__ = ["Account", "total"]
+__all__ = ["NUMBERS", "Account", "total"]
+
+#: What every account has beside ``dropped``, in frames but for ``bytes`` (of the frames in
+#: ``sent``), ``retries`` (tries to connect that failed) and ``reconnects`` (connections after the
+#: first); ``high_water`` is the most that were ever ``queued``.
+NUMBERS = (
+    *("offered", "recovered", "sent", "resent", "queued"),
+    *("bytes", "high_water", "retries", "reconnects"),
+)
 
 
 class Account:
@@ -54,12 +63,11 @@ class Account:
 
 
 def total(accounts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the sum of *accounts*: each number, and each reason of ``dropped``."""
-    sums: dict[str, Any] = {}
+    """Return the sum of *accounts*: each of NUMBERS, 0 where none has it, and of ``dropped``."""
+    sums: dict[str, Any] = dict.fromkeys(NUMBERS, 0)
     dropped: Counter[str] = Counter()
     for account in accounts:
         dropped.update(account["dropped"])
-        for name, value in account.items():
-            if isinstance(value, int):
-                sums[name] = sums.get(name, 0) + value
+        for name in NUMBERS:
+            sums[name] += account.get(name, 0)
     return {**sums, "dropped": dict(dropped)}

@@ -1,0 +1,51 @@
+"""How long to wait before the next try: exponential back-off with full jitter.
+
+Knows numbers and nothing else. Full jitter, a wait drawn evenly from zero to the bound, keeps many
+clients of one server that comes back from coming back together.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Callable
+
+__all__ = ["FIRST", "Backoff"]
+
+#: Seconds: the bound of the first wait.
+FIRST = 0.05
+
+
+class Backoff:
+    """Draws waits whose bound doubles with each failure."""
+
+    def __init__(
+        self, longest: float, first: float = FIRST, draw: Callable[[], float] | None = None
+    ) -> None:
+        """Begin without a failure.
+
+        Args:
+            longest: Seconds that no wait is over.
+            first: Seconds that the first wait is not over.
+            draw: Returns a float from 0 to 1; tests replace it.
+        """
+        self._first = first
+        self._longest = longest
+        # One of its own: a program that seeds `random` would have all its processes wait alike.
+        self._draw = draw or random.Random(os.urandom(16)).random
+        self._failures = 0
+
+    @property
+    def failures(self) -> int:
+        """Failures since the last success."""
+        return self._failures
+
+    def fail(self) -> float:
+        """Count a failure, and return the seconds to wait."""
+        bound = min(self._longest, self._first * 2.0 ** min(self._failures, 32))
+        self._failures += 1
+        return bound * self._draw()
+
+    def succeed(self) -> None:
+        """Forget the failures."""
+        self._failures = 0

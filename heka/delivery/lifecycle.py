@@ -1,0 +1,98 @@
+"""What becomes of queues when their process ends, and how it can be made to wait for them.
+
+A process that ends by itself flushes its queues (atexit; in a child of ``multiprocessing``, which
+runs no atexit handlers, a finalizer). One that a signal ends does so only if it was asked to.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import signal
+import sys
+import time
+import weakref
+from types import FrameType
+from typing import Any, Protocol
+
+__all__ = ["EXIT_TIMEOUT", "flush_all", "flush_on_sigterm", "register", "work_has_begun"]
+
+#: Seconds that the end of a process waits for all its queues together.
+EXIT_TIMEOUT = 2.0
+
+
+class Flushed(Protocol):
+    """What is flushed and closed at the end."""
+
+    def flush(self, deadline: float) -> bool:
+        """Wait until *deadline*; True when all that was accepted has arrived."""
+
+    def close(self, timeout: float | None = None) -> None:
+        """Give up what has not arrived in *timeout* seconds."""
+
+
+_queues: weakref.WeakSet[Any] = weakref.WeakSet()
+#: The child process of multiprocessing whose finalizer is set.
+_finalized: set[int] = set()
+
+
+def register(queue: Flushed) -> None:
+    """Have *queue* flushed and closed when the process ends."""
+    _queues.add(queue)
+
+
+def work_has_begun() -> None:
+    """Make sure that this process's end is noticed: its first thread is at work."""
+    util: Any = sys.modules.get("multiprocessing.util")
+    process: Any = sys.modules.get("multiprocessing.process")
+    if util is None or process is None or os.getpid() in _finalized:
+        return
+    if process.parent_process() is not None:
+        _finalized.add(os.getpid())
+        util.Finalize(None, _end, exitpriority=-100)
+
+
+def flush_all(timeout: float) -> bool:
+    """Flush every queue of the process within *timeout* seconds; True when all has arrived."""
+    deadline = time.monotonic() + timeout
+    return all([queue.flush(deadline) for queue in list(_queues)])
+
+
+def _end() -> None:
+    """Flush and close every queue, in EXIT_TIMEOUT seconds."""
+    deadline = time.monotonic() + EXIT_TIMEOUT
+    with contextlib.suppress(Exception):
+        flush_all(EXIT_TIMEOUT)
+    for queue in list(_queues):
+        with contextlib.suppress(Exception):
+            queue.close(max(0.0, deadline - time.monotonic()))
+
+
+atexit.register(_end)
+
+
+def flush_on_sigterm(timeout: float = 2.0) -> None:
+    """Have SIGTERM flush every queue for at most *timeout* seconds before it does what it did.
+
+    SIGTERM ends a process without its atexit handlers, so what is queued in memory is lost unless a
+    handler waits for it. To be called in the main thread, after the program's own handler is set,
+    which is called then.
+
+    Raises:
+        ValueError: Called outside of the main thread, or *timeout* is no number of seconds.
+    """
+    if not timeout >= 0:
+        raise ValueError(f"timeout must be seconds, 0 or more, got {timeout!r}")
+    before = signal.getsignal(signal.SIGTERM)
+
+    def handler(number: int, frame: FrameType | None) -> None:
+        with contextlib.suppress(Exception):
+            flush_all(timeout)
+        if callable(before):
+            before(number, frame)
+        elif before != signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+
+    signal.signal(signal.SIGTERM, handler)

@@ -1,0 +1,85 @@
+"""Threads that are threads, where gevent or eventlet have put greenlets in their place.
+
+The thread that drains a queue waits in C, without the GIL; as a greenlet it would stop all others.
+"""
+
+from __future__ import annotations
+
+import _thread
+import contextlib
+import sys
+import threading
+import time
+import types
+from collections.abc import Callable
+from typing import Any
+
+__all__ = ["Worker", "cooperative_sleep", "is_patched"]
+
+#: Seconds between two looks at whether a thread has ended, where it cannot be waited for.
+_RECHECK = 0.002
+
+
+def is_patched() -> bool:
+    """Say whether new threads are greenlets in this process."""
+    return not isinstance(_thread.start_new_thread, types.BuiltinFunctionType)
+
+
+def cooperative_sleep() -> Callable[[float], None] | None:
+    """Return what sleeps while other greenlets run; None where there are none."""
+    return time.sleep if is_patched() else None
+
+
+def _original_start() -> Callable[..., Any]:
+    """Return ``_thread.start_new_thread`` as it was before it was patched.
+
+    Raises:
+        RuntimeError: Somebody has replaced it whom we do not know.
+    """
+    monkey: Any = sys.modules.get("gevent.monkey")
+    if monkey is not None and monkey.is_object_patched("_thread", "start_new_thread"):
+        return monkey.get_original("_thread", "start_new_thread")  # type: ignore[no-any-return]
+    patcher: Any = sys.modules.get("eventlet.patcher")
+    if patcher is not None:
+        return patcher.original("_thread").start_new_thread  # type: ignore[no-any-return]
+    raise RuntimeError("new threads are made by an unknown library")
+
+
+class Worker:
+    """One thread, started once. It is no reason for the program to stay."""
+
+    def __init__(self, body: Callable[[], None], name: str) -> None:
+        """Run *body* in a thread of that *name* when it is started."""
+        self._body = body
+        self._name = name
+        self._thread: threading.Thread | None = None
+        self._ended = False
+
+    def start(self) -> bool:
+        """Start it; False when there is no thread to be had, as at the interpreter's end."""
+        if sys.is_finalizing():  # start() would wait for a thread that never runs
+            return False
+        with contextlib.suppress(RuntimeError, MemoryError, ImportError):
+            if is_patched():
+                _original_start()(self._run, ())
+            else:
+                thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+                thread.start()
+                self._thread = thread
+            return True
+        return False
+
+    def _run(self) -> None:
+        try:
+            self._body()
+        finally:
+            self._ended = True
+
+    def join(self, deadline: float) -> bool:
+        """Wait until it has ended, not longer than *deadline* (of ``time.monotonic``)."""
+        if self._thread is not None:
+            self._thread.join(max(0.0, deadline - time.monotonic()))
+            return not self._thread.is_alive()
+        while not self._ended and time.monotonic() < deadline:
+            time.sleep(_RECHECK)
+        return self._ended
