@@ -18,11 +18,12 @@ from heka.config import schema
 from heka.config.masking import as_json, hide, secrets
 from heka.config.nesting import nest_stream
 from heka.config.places import Places
+from heka.config.queueing import take_queue
 from heka.config.tree import Path
 from heka.exceptions import ConfigError, InvalidArgumentError
 from heka.filters import SeverityMax
 from heka.path import resolve_name
-from heka.streams import UrlStream
+from heka.streams import QueuedStream, UrlStream
 
 _ENCODER = "heka.encoders.ProtobufEncoder"
 #: Characters of an error's text; values are shown in it.
@@ -183,12 +184,24 @@ class _Builder:
         return stream
 
     def _made_stream(self, arguments: dict[str, Any]) -> Any:
+        queue = take_queue(arguments, self._places)
         name = arguments.pop("class")
         factory = self._resolved(name, ("stream", "class"))
         positional = arguments.pop("args", ())
         if not isinstance(positional, (list, tuple)):
             positional = (positional,)
-        return self._call(factory, name, positional, arguments, ("stream",))
+        stream = self._call(factory, name, positional, arguments, ("stream",))
+        if queue is None:
+            return stream
+        try:
+            if isinstance(queue.get("on_drop"), str):
+                queue["on_drop"] = self._resolved(queue["on_drop"], ("stream", "queue_on_drop"))
+            return self._call(
+                QueuedStream, "heka.streams.QueuedStream", (stream,), queue, ("stream", "queue")
+            )
+        except BaseException:
+            _close(stream)
+            raise
 
     def _plugins(self) -> list[_Plugin]:
         sections = self._config.get("plugins", {})
