@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import functools
 import inspect
 import os
 import sys
@@ -14,7 +15,7 @@ from typing import Any
 from heka.plugins.raven.kinds import LISTS, VALUES
 from heka.plugins.raven.limits import Limits
 from heka.plugins.raven.scrub import Scrubber, is_secret_name
-from heka.plugins.raven.source import context
+from heka.plugins.raven.source import Files, context
 from heka.plugins.raven.tree import Pairs
 from heka.plugins.raven.values import Variables, class_of, locals_of, module_of, said
 
@@ -105,7 +106,8 @@ def caught(
             if _names_secrets(frame.f_code):
                 scrubber.search(_exact_dict(frame))
     variables = Variables(limits, scrubber, full)
-    return [_caught(one, variables, limits, scrubber) for one in raised]
+    files: Files = {}
+    return [_caught(one, variables, limits, scrubber, files) for one in raised]
 
 
 def _chain(
@@ -186,16 +188,18 @@ def _names_secrets(code: CodeType) -> bool:
     return any(map(is_secret_name, (*code.co_varnames, *code.co_cellvars, *code.co_freevars)))
 
 
-def _caught(one: _Raised, variables: Variables, limits: Limits, scrubber: Scrubber) -> Caught:
+def _caught(
+    one: _Raised, variables: Variables, limits: Limits, scrubber: Scrubber, files: Files
+) -> Caught:
     shown: list[Frame] = []
     dropped = len(one.frames) - one.head - one.tail
     # From where it was raised: there variables tell most, and time may run out.
     for frame, line in reversed(one.frames[len(one.frames) - one.tail :]):
-        shown.append(_frame(frame, line, variables, limits, scrubber))
+        shown.append(_frame(frame, line, variables, limits, scrubber, files))
     if dropped:
         shown.append(omission(dropped))
     for frame, line in reversed(one.frames[: one.head]):
-        shown.append(_frame(frame, line, variables, limits, scrubber))
+        shown.append(_frame(frame, line, variables, limits, scrubber, files))
     shown.reverse()
     kind = one.kind
     error = one.error
@@ -241,7 +245,12 @@ def without_middle(frames: list[Frame], most: int) -> list[Frame]:
 
 
 def _frame(
-    frame: FrameType, line: int, variables: Variables, limits: Limits, scrubber: Scrubber
+    frame: FrameType,
+    line: int,
+    variables: Variables,
+    limits: Limits,
+    scrubber: Scrubber,
+    files: Files,
 ) -> Frame:
     code = frame.f_code
     module = _module(frame)
@@ -255,7 +264,7 @@ def _frame(
         line=line,
         variables=variables.of_frame(locals_of(frame)),
     )
-    found = context(path, line, frame.f_globals, _AROUND, _AROUND)
+    found = context(path, line, frame.f_globals, _AROUND, files)
     if found is not None:
         before, text, after = found
         clean, most = scrubber.clean_line, limits.characters
@@ -276,8 +285,14 @@ def _relative(path: str, module: str | None) -> str:
     file = getattr(top, "__dict__", {}).get("__file__") if top is not None else None
     if type(file) is not str or path[:1] != os.sep:
         return path
-    folder = os.path.dirname(os.path.dirname(file)) + os.sep
+    folder = _above(file)
     return path[len(folder) :] if len(folder) > 1 and path.startswith(folder) else path
+
+
+@functools.lru_cache(256)
+def _above(file: str) -> str:
+    """Return the folder that a package is in, of whose folder *file* is."""
+    return os.path.dirname(os.path.dirname(file)) + os.sep
 
 
 def shrunk(one: Caught, **changes: Any) -> Caught:

@@ -68,13 +68,14 @@ def is_secret_name(name: object) -> bool:
     """Say whether what has this *name* is a secret."""
     kind = type(name)
     if kind is str:
-        return _is_secret_name(name)
+        return is_secret_text(name)
     text = None if id(kind) in NOTHING_TO_HIDE else text_of(name)
-    return text is not None and _is_secret_name(text)
+    return text is not None and is_secret_text(text)
 
 
 @functools.lru_cache(2048)
-def _is_secret_name(name: str) -> bool:
+def is_secret_text(name: str) -> bool:
+    """Say the same of a *name* that is exactly a str."""
     if len(name) > 200:
         return False
     return _NAMED.search(_CAMEL.sub("_", name).lower().replace("-", "_")) is not None
@@ -180,7 +181,7 @@ class Scrubber:
             self._nodes -= len(pairs)
             for name, inner in pairs:
                 if inner is not None and (
-                    _is_secret_name(name) if type(name) is str else is_secret_name(name)
+                    is_secret_text(name) if type(name) is str else is_secret_name(name)
                 ):
                     self.learn_value(inner)
                 elif id(type(inner)) in CONTAINERS:
@@ -206,8 +207,10 @@ class Scrubber:
         """
         window = text if len(text) <= limit else text[: limit + max(self._longest, LONGEST)]
         spans = list(self._shaped(window, source)) if _SIGN.search(window.lower()) else []
-        if self._secrets:
-            spans += self._known(window)
+        for secret in self._secrets:
+            if secret in window:
+                spans += self._known(window)
+                break
         if not spans and len(text) <= limit:
             return text
         return self.clean_known(_masked(window, spans, limit, len(text) > limit))

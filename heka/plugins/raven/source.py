@@ -19,10 +19,12 @@ _LARGEST = 1 << 20
 _KEPT = 32
 
 Context = tuple[list[str], str, list[str]]
+#: The lines of files by their paths; None of those that have none.
+Files = dict[str, list[str] | None]
 
 
 def context(
-    path: str, line: int, module: dict[str, Any], before: int, after: int
+    path: str, line: int, module: dict[str, Any], around: int, files: Files
 ) -> Context | None:
     """Return the lines before line number *line*, itself, and those behind it.
 
@@ -30,14 +32,16 @@ def context(
         path: As the code object has it.
         line: From 1.
         module: Its global names.
-        before: How many lines before it.
-        after: How many behind it.
+        around: How many lines before it, and how many behind it.
+        files: What is known, of one event; more is added.
     """
-    lines = _lines(path, module)
+    if path not in files:
+        files[path] = _lines(path, module)
+    lines = files[path]
     if lines is None or not 1 <= line <= len(lines):
         return None
     at = line - 1
-    return lines[max(0, at - before) : at], lines[at], lines[line : line + after]
+    return lines[max(0, at - around) : at], lines[at], lines[line : line + around]
 
 
 def _lines(path: str, module: dict[str, Any]) -> list[str] | None:

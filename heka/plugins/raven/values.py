@@ -22,6 +22,7 @@ from heka.plugins.raven.scrub import (
     Scrubber,
     is_card_number,
     is_secret_name,
+    is_secret_text,
     name_of_pair,
     text_of,
 )
@@ -170,11 +171,11 @@ class Variables:
             if self._nodes < 0:
                 break
             name = known(key) if type(key) is str else None  # the usual way, in a few steps less
-            if name is None:
-                name = self._tree(key, below)
+            if name is None or is_secret_text(key):
+                shown.append((self._tree(key, below), self._named(key, inner, below)))
             else:
                 self._nodes -= 1
-            shown.append((name, self._named(key, inner, below)))
+                shown.append((name, self._tree(inner, below)))
         if len(value) > len(shown):
             shown.append(more(len(value) - len(shown)))
         return shown
