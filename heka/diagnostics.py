@@ -6,10 +6,11 @@ Never through ``logging``: a handler that logs about itself is a loop.
 from __future__ import annotations
 
 import contextlib
-import select
 import sys
 import time
 from typing import TextIO
+
+from heka.waiting import is_ready
 
 #: Seconds between two lines about the same thing.
 INTERVAL = 60.0
@@ -46,9 +47,8 @@ def _takes_bytes(stream: TextIO) -> bool:
         descriptor = stream.fileno()
     except Exception:
         return True  # an object in stderr's place, without a descriptor
-    poller = select.poll()
-    poller.register(descriptor, select.POLLOUT)
-    return bool(poller.poll(0))  # an error counts: writing then fails, and at once
+    # An error counts: writing then fails, and at once.
+    return is_ready(descriptor, write=True, timeout=0.0)
 
 
 def _printable(text: str) -> str:

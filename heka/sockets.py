@@ -9,20 +9,20 @@ from __future__ import annotations
 import atexit
 import errno
 import os
-import select
 import socket
 import time
 import weakref
 
 from heka.addresses import Address
 from heka.resolver import Endpoint, resolve
+from heka.waiting import is_ready
 
 #: The kernel has no room now; wait, and try again.
 WOULD_BLOCK = frozenset({errno.EAGAIN, errno.EWOULDBLOCK, errno.ENOBUFS})
 #: Seconds between two tries where the kernel has no event to wait for.
 PAUSE = 0.01
-#: Seconds of one poll(), which counts milliseconds in an int.
-_POLL_MAX = 3600.0
+#: Seconds of one wait, so that the numbers of no system are too small.
+_WAIT_MAX = 3600.0
 
 
 #: Seconds that the end of the process waits for all the peers that are told of it.
@@ -56,24 +56,22 @@ def share_of(deadline: float, parts: int) -> float:
 
 def wait_writable(descriptor: int, deadline: float) -> None:
     """Return once it takes bytes, or has an error to tell; TimeoutError at the deadline."""
-    if not _wait(descriptor, select.POLLOUT, deadline):
+    if not _wait(descriptor, True, deadline):
         raise TimeoutError(errno.ETIMEDOUT, "the peer takes nothing")
 
 
 def wait_readable(descriptor: int, deadline: float) -> None:
     """Return once it has bytes, its end or an error to tell; TimeoutError at the deadline."""
-    if not _wait(descriptor, select.POLLIN, deadline):
+    if not _wait(descriptor, False, deadline):
         raise TimeoutError(errno.ETIMEDOUT, "the peer sends nothing")
 
 
-def _wait(descriptor: int, event: int, deadline: float) -> bool:
-    poller = select.poll()
-    poller.register(descriptor, event)
+def _wait(descriptor: int, write: bool, deadline: float) -> bool:
     while True:
         left = max(0.0, deadline - time.monotonic())
-        if poller.poll(min(left, _POLL_MAX) * 1000):
+        if is_ready(descriptor, write=write, timeout=min(left, _WAIT_MAX)):
             return True
-        if left <= _POLL_MAX:
+        if left <= _WAIT_MAX:
             return False
 
 

@@ -7,7 +7,6 @@ clients of one server that comes back from coming back together.
 from __future__ import annotations
 
 import os
-import random
 from collections.abc import Callable
 
 __all__ = ["FIRST", "Backoff"]
@@ -31,8 +30,7 @@ class Backoff:
         """
         self._first = first
         self._longest = longest
-        # One of its own: a program that seeds `random` would have all its processes wait alike.
-        self._draw = draw or random.Random(os.urandom(16)).random
+        self._draw = draw or _draw
         self._failures = 0
 
     @property
@@ -49,3 +47,8 @@ class Backoff:
     def succeed(self) -> None:
         """Forget the failures."""
         self._failures = 0
+
+
+def _draw() -> float:
+    """Return a number from 0 to 1; not by ``random``, which a program may seed in all processes."""
+    return int.from_bytes(os.urandom(4), "big") / 2**32
