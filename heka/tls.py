@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import itertools
 import os
 import socket
 import ssl
@@ -34,6 +35,7 @@ from heka.tls_context import check, context_for, with_remedy
 __all__ = ["TlsTransport"]
 
 _CHUNK: Final = 65536  # bytes read at once
+_READS_LEAST: Final = 16  # its end may stand behind what it has sent before
 
 #: Sessions of parent processes, never freed: that takes a lock which another thread may have held
 #: when the process forked.
@@ -140,7 +142,7 @@ class TlsTransport(SocketTransport):
         """Read what the peer has sent so far: tickets, new keys, its end. Nothing is waited for.
 
         Args:
-            deadline: When to leave a peer that sends and sends; it is read once at least.
+            deadline: When to leave a peer that sends and sends, after a few reads.
 
         Raises:
             ssl.SSLError: The peer has sent an alert; the text says what helps.
@@ -148,9 +150,10 @@ class TlsTransport(SocketTransport):
         """
         session, sock = self._connection()
         with self._using(), contextlib.suppress(BlockingIOError):
-            session.take_in(sock.recv(_CHUNK))
-            while time.monotonic() < deadline:
+            for reads in itertools.count(1):
                 session.take_in(sock.recv(_CHUNK))
+                if reads >= _READS_LEAST and time.monotonic() >= deadline:
+                    return
 
     def _connection(self) -> tuple[_Session, socket.socket]:
         session, sock = self._session, self._socket

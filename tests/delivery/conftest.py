@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 from delivery.support import Connection, Datagrams, Listener, compile_shim, has_ipv6
+from delivery.tls_support import Certificates, TlsServer
 
 import heka
+from heka.streams import UrlStream
 
 #: getaddrinfo that says each name in $SHIM_LOG, and answers for those under .test: as soon as the
 #: file $SHIM_GATE is there, with $SHIM_ADDRESS or 127.0.0.1; that there is none with $SHIM_ABSENT.
@@ -107,6 +109,40 @@ def small_sockets(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def slow_send(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A library whose send() takes its time."""
     return compile_shim(SLOW_SEND, tmp_path_factory.mktemp("send"))
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    """Certificates of a CA and of another, made once."""
+    return Certificates(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture
+def serve(certificates: Certificates) -> Iterator[Callable[..., TlsServer]]:
+    """Makes servers that speak TLS: ``serve("server", ...)``; they are closed with the test."""
+    made: list[TlsServer] = []
+
+    def make(*args: Any, **kwargs: Any) -> TlsServer:
+        made.append(TlsServer(certificates, *args, **kwargs))
+        return made[-1]
+
+    yield make
+    for server in made:
+        server.close()
+
+
+@pytest.fixture
+def stream() -> Iterator[Callable[..., UrlStream]]:
+    """Makes streams from URLs; they are closed with the test."""
+    made: list[UrlStream] = []
+
+    def make(url: Any, **kwargs: Any) -> UrlStream:
+        made.append(UrlStream(url, **kwargs))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
 
 
 @pytest.fixture(autouse=True)

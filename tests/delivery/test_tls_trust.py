@@ -1,0 +1,190 @@
+"""TLS: who is trusted, what is refused, and how that is said."""
+
+from __future__ import annotations
+
+import re
+import ssl
+
+import pytest
+from delivery.support import PATIENCE, SOON, Listener, Task, wait_until, within
+
+import heka
+from heka.addresses import parse
+from heka.streams import UrlStream
+from heka.tls_context import context_for
+
+TLS12 = (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_2)
+TLS13 = (ssl.TLSVersion.TLSv1_3, ssl.TLSVersion.TLSv1_3)
+FRAME = heka.pack("t")
+
+
+# ---- who is trusted ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        pytest.param("elsewhere", {"name": "elsewhere.test"}, id="name-of-the-certificate"),
+        pytest.param("elsewhere", {"name": "192.0.2.1"}, id="address-of-the-certificate"),
+        pytest.param("expired", {"verify": 0}, id="anybody"),
+        pytest.param("server", {"ca": "server.pem"}, id="this-certificate-and-no-other"),
+        pytest.param("server", {"min": "1.3"}, id="minimum"),
+    ],
+)
+def test_a_server_is_trusted(serve, stream, certificates, name, options):
+    server = serve(name)
+    if "ca" in options:
+        options = {"ca": certificates.path(options["ca"])}
+
+    assert stream(server.url(**options)).write(FRAME)
+
+
+@pytest.mark.parametrize(
+    ("name", "versions", "options", "says"),
+    [
+        pytest.param("server", None, {"ca": None}, "which CA it is from with ca=FILE", id="no-ca"),
+        pytest.param("server", None, {"ca": "other-ca.pem"}, "with ca=FILE", id="another-ca"),
+        pytest.param("expired", None, {}, "expired; the server needs a new one", id="expired"),
+        pytest.param(
+            "elsewhere", None, {}, "is not for '127.0.0.1' .* name=SERVERNAME", id="another-address"
+        ),
+        pytest.param("server", None, {"name": "x.test"}, "not for 'x.test'", id="another-name"),
+        pytest.param("server", TLS12, {"min": "1.3"}, "no version of TLS in common", id="old"),
+    ],
+)
+def test_another_server_is_refused(
+    serve, stream, certificates, capsys, name, versions, options, says
+):
+    """Nothing is sent, it is counted as ``tls``, and stderr says what helps."""
+    server = serve(name, versions=versions)
+    if options.get("ca"):
+        options = {"ca": certificates.path(options["ca"])}
+    to = stream(server.url(**options))
+
+    assert not to.write(FRAME)
+
+    assert to.stats()["dropped"] == {"tls": 1}
+    wait_until(lambda: server.refused)
+    assert server.sessions == []
+    assert re.search(says, capsys.readouterr().err)
+
+
+@pytest.mark.parametrize(
+    "files", [("client.pem", "client.key"), ("both.pem", None)], ids=["two-files", "one-file"]
+)
+def test_a_client_shows_its_certificate(serve, stream, certificates, files):
+    server = serve(demand=True)
+    options = dict(zip(("cert", "key"), (f and certificates.path(f) for f in files), strict=True))
+    to = stream(server.url(**options))
+
+    assert to.write(FRAME)
+    to.close()
+
+    session = server.ended()
+    assert (session.client, session.types) == ("client", ["t"])
+
+
+@pytest.mark.parametrize("versions", [TLS12, TLS13], ids=["1.2", "1.3"])
+def test_a_client_without_certificate_hears_that_it_needs_one(serve, stream, capsys, versions):
+    """In TLS 1.3 the server says so after the client is done: it is heard with a later message."""
+    server = serve(demand=True, versions=versions)
+    to = stream(server.url())
+
+    def is_refused():
+        to.write(FRAME)
+        return "tls" in to.stats()["dropped"]
+
+    wait_until(is_refused, "the refusal")
+
+    assert "cert=FILE and key=FILE" in capsys.readouterr().err
+    assert server.sessions == []
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        pytest.param({"ca": "none.pem"}, "ca=.*none.pem: No such file or directory", id="no-ca"),
+        pytest.param({"ca": "."}, "ca=.*: Is a directory; expected a file", id="directory"),
+        pytest.param({"ca": "empty.pem"}, "ca=.*empty.pem: expected certificates in PEM", id="ca"),
+        pytest.param({"cert": "none.pem"}, "cert=.*none.pem: No such file", id="no-cert"),
+        pytest.param({"cert": "client.pem"}, "its private key, which is in the same", id="no-key"),
+        pytest.param(
+            {"cert": "client.pem", "key": "none.key"}, "key=.*none.key: No such file", id="no-key"
+        ),
+        pytest.param(
+            {"cert": "client.pem", "key": "server.key"}, "KEY_VALUES_MISMATCH", id="another-key"
+        ),
+        pytest.param(
+            {"cert": "client.pem", "key": "secret.key"}, "the private key is encrypted", id="secret"
+        ),
+    ],
+)
+def test_files_of_no_use_are_said_to_who_names_them(certificates, options, says):
+    query = "&".join(f"{name}={certificates.path(file)}" for name, file in options.items())
+    url = f"tls://localhost?{query}"
+
+    for use in (UrlStream, heka.HekaConnection, lambda to: heka.log("t", to=to)):
+        with pytest.raises(heka.ConfigError, match=f"(?s)tls://localhost:5565.*{says}"):
+            use(url)
+
+
+def test_certificates_are_loaded_once_and_again_when_they_are_renewed(certificates, tmp_path):
+    ca = tmp_path / "ca.pem"
+    ca.write_bytes(certificates.path("ca.pem").read_bytes())
+    options = parse(f"tls://h?ca={ca}").tls
+    first = context_for(options)
+    assert context_for(options) is first
+
+    ca.write_bytes(certificates.path("other-ca.pem").read_bytes() + b"\n")
+    second = context_for(options)
+    ca.write_text("half")
+
+    assert second is not first
+    assert [dict(x[0] for x in one["subject"])["commonName"] for one in second.get_ca_certs()] == [
+        "other-ca"
+    ]
+    assert context_for(options) is second, "what was good is kept"
+
+
+# ---- peers that do not do their part -------------------------------------------------------------
+
+
+def test_a_server_that_speaks_no_tls_is_told_apart(peer, stream, certificates, capsys):
+    there = peer(Listener)
+    to = stream(f"tls://127.0.0.1:{there.port}", timeout=PATIENCE)
+    answer = Task(lambda: there.accept().sock.sendall(b"220 welcome to this server\r\n"))
+
+    assert not to.write(FRAME)
+
+    answer.result()
+    assert to.stats()["dropped"] == {"tls": 1}
+    assert "no TLS is spoken there: is it the port for tcp://?" in capsys.readouterr().err
+
+
+def test_a_server_that_says_nothing_takes_no_longer_than_the_timeout(peer, stream, capsys):
+    there = peer(Listener)
+    to = stream(f"tls://127.0.0.1:{there.port}", timeout=0.2)
+
+    with within(SOON):
+        assert not to.write(FRAME)
+
+    assert to.stats()["dropped"] == {"timeout": 1}
+    assert "not agreed on in time; does the peer speak TLS?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("how", ["close", "reset"])
+def test_a_server_that_goes_away_is_closed(peer, stream, how):
+    there = peer(Listener)
+    to = stream(f"tls://127.0.0.1:{there.port}", timeout=PATIENCE)
+
+    def leave():
+        connection = there.accept()
+        connection.sock.recv(1)
+        connection.sock.recv(65536)
+        getattr(connection, how)()
+
+    leaving = Task(leave)
+    assert not to.write(FRAME)
+
+    leaving.result()
+    assert to.stats()["dropped"] == {"closed": 1}
