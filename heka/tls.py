@@ -258,10 +258,8 @@ class _Session:
 
     def encrypt(self, data: bytes) -> bytes:
         """Return the ciphertext of *data*, behind what the session itself has to say."""
-        view = memoryview(data)
-        at = 0
-        while at < len(view):
-            at += self._tls.write(view[at:])  # a record at a time
+        if data:
+            self._tls.write(data)  # all of it: there is always room in memory
         return self._outgoing.read()
 
     def take_in(self, data: bytes) -> None:
