@@ -18,6 +18,8 @@ from plugins.raven_support import DSN, event, message, raven_client
 
 import heka.testing
 from heka.plugins.raven import RavenClient
+from heka.plugins.raven.frames import Caught
+from heka.plugins.raven.profiles import checksum
 
 GOLDEN = Path(__file__).parent / "golden"
 PROFILES = ("raven3", "raven2", "sentry7")
@@ -63,6 +65,14 @@ def test_event_is_the_golden_one(profile, checkout, monkeypatch):
         path.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
         path.with_suffix(".blob").write_text(RavenClient().encode(found) + "\n", encoding="ascii")
     assert found == json.loads(path.read_text(encoding="utf-8"))
+
+
+def test_checksum_is_that_of_raven_2():
+    """Of the event in the documentation of heka-py-raven."""
+    calls = ["test_plugins_config", "exception_call1", "exception_call2"]
+    one = Caught("ZeroDivisionError", "", "", [], [], [("test_metlog", call) for call in calls])
+
+    assert checksum(one) == "ccd44e9a94c1fe48503b38dd95859c95"
 
 
 @pytest.mark.parametrize("profile", PROFILES)

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from plugins.raven_support import DSN, event, fields, message, raven_client
 
+import heka
 from heka.plugins.raven.profiles import NAMES, PROFILES
 
 
@@ -100,9 +101,10 @@ def report(client: Any, error: BaseException, depth: int, names: Any, **given: A
     profile=st.sampled_from(sorted(PROFILES)),
     msg=VALUES,
     extra=st.dictionaries(st.text(max_size=10), VALUES, max_size=3),
+    bound=st.sampled_from([0, 0, 1000, 20_000]),
 )
 def test_whatever_is_raised_one_message_is_sent(
-    kind, args, names, repeat, depth, max_frame, profile, msg, extra
+    kind, args, names, repeat, depth, max_frame, profile, msg, extra, bound
 ):
     if repeat:  # in here, as hypothesis would show the whole of it
         names = {name: [[value] * repeat] * repeat for name, value in names.items()}
@@ -114,7 +116,8 @@ def test_whatever_is_raised_one_message_is_sent(
     for name in ("msg", "exc_info", "logger", "severity", "payload", "self"):
         extra.pop(name, None)
 
-    assert report(client, error, depth, names, msg=msg, **extra) is True
+    with heka.context(bound="x" * bound):
+        assert report(client, error, depth, names, msg=msg, **extra) is True
 
     assert event(client)["event_id"] == message(client).uuid.hex()
     assert len(client.stream.frames) == 1

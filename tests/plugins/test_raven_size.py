@@ -132,6 +132,28 @@ def test_fields_of_the_context_count():
         assert report_large(client)
 
 
+def test_large_fields_of_the_context_are_cut():
+    client = raven_client(8192, dsn=DSN)
+
+    with heka.context(body="x" * 9000, user="ann"):
+        assert report_large(client, msg="why")
+
+    sent = fields(message(client))
+    assert sent["body"].startswith("xxx")
+    assert sent["body"].endswith("...")
+    assert (sent["user"], sent["msg"], sent["dsn"]) == ("ann", "why", DSN)
+
+
+def test_context_without_room_for_an_event_stays_behind():
+    client = raven_client(8192, dsn=DSN)
+
+    with heka.context(**{f"field{number}": number for number in range(1000)}):
+        assert report_large(client, msg="why")
+
+    assert fields(message(client)) == {"msg": "why", "dsn": DSN}
+    assert "ValueError" in event(client)["message"]
+
+
 @pytest.mark.parametrize("name", ["X" * 5000, "x.y"])
 def test_long_names(name):
     kind = type(name, (Exception,), {"__module__": name * 2})

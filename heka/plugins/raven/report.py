@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import operator
 import socket
 import sys
@@ -134,6 +135,8 @@ class _Call:
         self._logger = None if logger is None else _as_text(logger)
         self._severity = _as_severity(severity, raven.options.severity)
         self._given = fields
+        #: Calls a function, in another context where that of the call leaves no room.
+        self._run: Callable[..., Any] = _called
 
     def send(self, raised: Raised | None, payload: object) -> bool:
         """Build what is to be sent, if anybody wants it, and send it."""
@@ -152,7 +155,8 @@ class _Call:
         if event is not None:
             text, fields = self._fitted(event, logger, fields)
         return bool(
-            client.heka(
+            self._run(
+                client.heka,
                 options.type,
                 logger,
                 self._severity,
@@ -235,12 +239,16 @@ class _Call:
         if event is not None and options.summary:
             fields["culprit"] = self._clean(event.culprit)
             fields["exc_type"] = self._clean(event.caught[0].type)
-        for name, value in {**self._bound(), **self._given}.items():
-            fields[self._clean(_as_text(name))] = self._value(name, value)
+        fields |= self._all({**self._bound(), **self._given})
         if options.dsn is not None and options.dsn_field != "none" and "dsn" not in self._given:
             dsn = options.dsn
             fields["dsn"] = dsn.text if options.dsn_field == "full" else dsn.without_secret
         return fields
+
+    def _all(self, fields: dict[str, Any]) -> dict[str, Any]:
+        return {
+            self._clean(_as_text(name)): self._value(name, value) for name, value in fields.items()
+        }
 
     def _bound(self) -> dict[str, Any]:
         """Return the context's fields that hold a secret: the message's own win over them."""
@@ -287,6 +295,8 @@ class _Call:
         limit = min(limit, MAX_MESSAGE_SIZE)
         shown = fields
         for characters in _CUTS:
+            if characters == _CUTS[1]:  # what is bound is too large, or the rest of the fields
+                fields = {**self._all(bound()), **fields}
             shown = {name: _cut(value, characters) for name, value in fields.items()}
             if "dsn" in fields:
                 shown["dsn"] = fields["dsn"]  # a part of it leads nowhere
@@ -297,7 +307,8 @@ class _Call:
             if payload is not None:
                 return payload, shown
         shown = {name: shown[name] for name in ("msg", "dsn") if name in shown}
-        size = _size(self._client, self._options.type, logger, self._severity, shown)
+        self._run = contextvars.Context().run  # where nothing is bound
+        size = self._run(_size, self._client, self._options.type, logger, self._severity, shown)
         payload = fit(event, self._written, limit - size - _LENGTHS)
         return self._written(event) if payload is None else payload, shown
 
@@ -307,6 +318,10 @@ class _Probe(Client):
 
     def _plan(self) -> None:
         self._set_plan((), 2**31 - 1, None, None, None, None, None)
+
+
+def _called(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    return function(*args, **kwargs)
 
 
 def _size(client: Any, type: str, logger: str, severity: int, fields: dict[str, Any]) -> int:
