@@ -375,7 +375,9 @@ def test_notes():
     assert value == "text\na note\nanother"
 
 
-@pytest.mark.parametrize("notes", [None, 5, "text", [object(), 5]], ids=repr)
+@pytest.mark.parametrize(
+    "notes", [None, 5, "text", [object(), 5]], ids=["none", "int", "str", "list"]
+)
 def test_odd_notes(notes):
     error = ValueError("text")
     error.__notes__ = notes
