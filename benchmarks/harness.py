@@ -50,6 +50,7 @@ class Contender:
     scope: Mapping[str, Any]
     size: int | None = None  # bytes that one message takes
     messages: int = 1  # messages that one run of the statement handles
+    done: Callable[[], bool] | None = None  # whether what it left to a thread is done, too
 
 
 @dataclass
@@ -109,6 +110,8 @@ def run(contenders: Iterable[Contender], *, rounds: int, what: str) -> dict[str,
         for timer, number, timing in timers[first:] + timers[:first]:
             spent = timer.timeit(number)
             timing.samples.append(spent / number / timing.contender.messages * 1e9)
+            while timing.contender.done is not None and not timing.contender.done():
+                time.sleep(0.001)
     if sys.stderr.isatty():
         progress("")
     return timings

@@ -7,12 +7,15 @@ Usage: python benchmarks/loop.py CASE N        python benchmarks/loop.py --list
 
 import socket
 import sys
+import threading
 from collections.abc import Callable
 from typing import Any
 
 from messages import CASES, Case
 
 import heka
+from heka.client import HekaClient
+from heka.streams import NullStream, QueuedStream
 
 KEY = "a key of 22 characters"
 
@@ -22,6 +25,15 @@ CHUNK = 20
 #: Never read; what heka.log sends to.
 RECEIVER = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 RECEIVER.bind(("127.0.0.1", 0))
+
+
+class Stuck:
+    """A receiver that never comes back, so that the drain's instructions are not counted."""
+
+    def write(self, data: bytes) -> None:
+        """Wait for ever."""
+        threading.Event().wait()
+
 
 READ = (
     "m = decode(data); m.uuid; m.timestamp; m.type; m.logger; m.severity; m.payload; "
@@ -35,6 +47,13 @@ def statements() -> dict[str, tuple[str, dict[str, Any], int]]:
     made: dict[str, tuple[str, dict[str, Any], int]] = {"empty loop": ("pass", {}, 1)}
     for case in CASES:
         made |= of_case(case)
+    scope = {
+        "c": HekaClient(NullStream(), "ads"),
+        "queued": HekaClient(QueuedStream(Stuck()), "ads"),
+    }
+    call = f"heka({CASES[0].type!r}, fields={CASES[0].fields_source})"
+    made["M1 client.heka, NullStream"] = (f"c.{call}", scope, 1)
+    made["M1 client.heka into the ring"] = (f"queued.{call}", scope, 1)
     return made
 
 

@@ -13,7 +13,7 @@ import time
 
 from harness import HERE, OUT, goal, table
 
-SCRIPTS = ("encode", "decode", "send", "client", "logging", "raven")
+SCRIPTS = ("encode", "decode", "send", "client", "logging", "queue", "delivery", "raven")
 
 #: Instructions that one heka.pack may cost; the caller's dict literal is not its work.
 INSTRUCTION_LIMITS = {"M1 pack, fields at hand": 2_300, "M2 pack, fields at hand": 6_500}
