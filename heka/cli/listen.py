@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import heka
 from heka.cli import endpoint
@@ -16,13 +16,20 @@ from heka.cli.receiver import MESSAGE_LIMIT, Receiver
 from heka.cli.terminal import abandon_stdout, prepare_stdout, stop_signals, style_for
 from heka.message import MESSAGE_MAX
 
+if TYPE_CHECKING:
+    from ssl import SSLContext
+
 SUMMARY: Final = "show the messages that arrive, until Ctrl-C"
 
 _DEFAULT: Final = f":{heka.DEFAULT_PORT}"
 _EPILOG: Final = f"""\
 addresses:
   :PORT is loopback only; 0.0.0.0:PORT and [::]:PORT are every interface. Port 0 takes a free one.
-  Without --udp, --tcp and --unix: both --udp {_DEFAULT} and --tcp {_DEFAULT}.
+  Without --udp, --tcp, --tls and --unix: both --udp {_DEFAULT} and --tcp {_DEFAULT}.
+
+encryption:
+  --tls needs --cert, and --cert-key where the private key is in a file of its own. With --client-ca
+  only clients are heard that show a certificate of one of its CAs.
 
 signatures:
   With a key, signed messages are verified and refused when they do not match; unsigned ones are
@@ -33,6 +40,7 @@ signatures:
 examples:
   python -m heka listen
   python -m heka listen --tcp 0.0.0.0:5565 --key-file keys --require-signature
+  python -m heka listen --tls 0.0.0.0:5565 --cert server.pem --cert-key server.key
   python -m heka listen --json | jq -r 'select(.severity <= 3) | .payload'
 
 A summary ends the run: messages, bytes, what was refused and why, bytes that were no message.
@@ -45,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``listen``."""
     parser.epilog = _EPILOG
     address = _argument(endpoint.parse_address)
-    for name in ("udp", "tcp"):
+    for name in ("udp", "tcp", "tls"):
         parser.add_argument(
             f"--{name}",
             metavar="HOST:PORT",
@@ -61,6 +69,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         help="receive over a unix stream socket made at PATH; repeatable",
     )
+    for option, what in (
+        ("--cert", "the certificate that --tls shows, in PEM"),
+        ("--cert-key", "its private key in PEM, where it is not in the same file"),
+        ("--client-ca", "demand a certificate of one of these CAs of whoever connects over --tls"),
+    ):
+        parser.add_argument(option, metavar="FILE", help=what)
     parser.add_argument(
         "--key-file",
         metavar="FILE",
@@ -143,19 +157,22 @@ def _open(
     receiver: Receiver, args: argparse.Namespace, keys: Keys, say: Callable[[str], None]
 ) -> list[str]:
     """Open the sockets that *args* ask for, all or none, and name them; returns warnings."""
-    udp, tcp, unix = args.udp or [], args.tcp or [], args.unix or []
-    if not (udp or tcp or unix):
+    udp, tcp, tls, unix = args.udp or [], args.tcp or [], args.tls or [], args.unix or []
+    if not (udp or tcp or tls or unix):
         udp = tcp = [endpoint.parse_address(_DEFAULT)]
+    context = _context(args)
     names = []
     warnings = []
-    for open_, places in (
-        (endpoint.listen_udp, udp),
-        (endpoint.listen_tcp, tcp),
+    for open_, places, how in (
+        (endpoint.listen_udp, udp, None),
+        (endpoint.listen_tcp, tcp, None),
+        (endpoint.listen_tcp, tls, context),
     ):
         for host, port in places:
             sock = open_(host, port)
-            names.append(receiver.add(sock))
-            if not (endpoint.is_local(sock) or args.require_signature):
+            names.append(receiver.add(sock, how))
+            proven = args.require_signature or (how is not None and args.client_ca is not None)
+            if not (endpoint.is_local(sock) or proven):
                 warnings.append(
                     f"whoever can reach {names[-1]} can have messages shown here; "
                     "--require-signature refuses strangers"
@@ -164,6 +181,20 @@ def _open(
     for name in names:
         say(f"listening on {name}")
     return warnings
+
+
+def _context(args: argparse.Namespace) -> SSLContext | None:
+    """What --tls encrypts with; None without it."""
+    if not args.tls:
+        for option in ("cert", "cert_key", "client_ca"):
+            if getattr(args, option) is not None:
+                raise CommandError(f"--{option.replace('_', '-')} is for --tls; give --tls too")
+        return None
+    if args.cert is None:
+        raise CommandError("--tls needs a certificate to show; give --cert FILE")
+    from heka.cli.encrypted import server_context  # ssl takes a while to import
+
+    return server_context(args.cert, args.cert_key, args.client_ca)
 
 
 def _message_size(text: str) -> int:

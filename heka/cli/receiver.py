@@ -26,12 +26,15 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import heka
 from heka.cli import endpoint
 from heka.cli.tally import Tally
 from heka.message import MESSAGE_MAX
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
 
 MESSAGE_LIMIT: Final = 16 * 1024 * 1024  # bytes; StreamReader takes a longer length for garbage
 MAX_CONNECTIONS: Final = 256
@@ -105,14 +108,20 @@ class Receiver:
 
     # ---- what a command calls --------------------------------------------------------------------
 
-    def add(self, sock: socket.socket) -> str:
+    def add(self, sock: socket.socket, context: SSLContext | None = None) -> str:
         """Receive from *sock*: bound, listening if of a stream, ours to close.
 
-        Returns its name, ``udp 127.0.0.1:5565``.
+        With a *context*, of heka.cli.encrypted, over TLS. Returns its name, ``udp 127.0.0.1:5565``.
         """
         sock.setblocking(False)
         name = endpoint.name_of(sock)
-        source = _Datagrams(sock) if sock.type == socket.SOCK_DGRAM else _Listener(sock, name)
+        source: _Datagrams | _Listener
+        if sock.type == socket.SOCK_DGRAM:
+            source = _Datagrams(sock)
+        else:
+            if context is not None:
+                name = name.replace("tcp ", "tls ", 1)
+            source = _Listener(sock, name, context)
         self._listeners.append(source)
         self._selector.register(sock, selectors.EVENT_READ, source)
         if sock.family == socket.AF_UNIX:
@@ -185,6 +194,14 @@ class Receiver:
             sock.setblocking(False)
             with contextlib.suppress(OSError):  # ends connections whose host is gone
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            if listener.context is not None:
+                try:  # to be agreed on as it is read
+                    sock = listener.context.wrap_socket(
+                        sock, server_side=True, do_handshake_on_connect=False
+                    )
+                except OSError:  # gone again
+                    sock.close()
+                    continue
             connection = _Connection(sock, listener.origin(peer), self._new_reader())
             self._connections.add(connection)
             self._selector.register(sock, selectors.EVENT_READ, connection)
@@ -341,16 +358,18 @@ class _Connection:
 class _Listener:
     """A socket that connections come from."""
 
-    __slots__ = ("name", "sock")
+    __slots__ = ("context", "name", "sock")
 
-    def __init__(self, sock: socket.socket, name: str) -> None:
+    def __init__(self, sock: socket.socket, name: str, context: SSLContext | None) -> None:
         self.sock = sock
         self.name = name
+        self.context = context
 
     def origin(self, peer: object) -> str:
         """A connection's name; those of a unix socket have none of their own."""
         if isinstance(peer, tuple):
-            return f"tcp {endpoint.format_address(peer)}"
+            transport = "tcp" if self.context is None else "tls"
+            return f"{transport} {endpoint.format_address(peer)}"
         return self.name
 
 

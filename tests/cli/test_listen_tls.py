@@ -1,0 +1,136 @@
+"""``listen --tls``: what it shows, whom it hears, and what is wrong with its files."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import socket
+
+import pytest
+from cli.support import PATIENCE
+from delivery.tls_support import Certificates
+
+import heka
+
+LISTENING = re.compile(r"listening on tls \S+:(\d+)\n")
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory):
+    return Certificates(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture
+def listen(start, certificates):
+    """Starts ``listen --tls`` with the server's certificate; its process and its port."""
+
+    def starter(*args, tls=":0"):
+        files = ("--cert", "server.pem", "--cert-key", "server.key")
+        files = [str(certificates.path(one)) if "." in one else one for one in files]
+        process = start("listen", "--tls", tls, *files, *args)
+        process.wait_for(lambda out, err: LISTENING.search(err))
+        return process, int(LISTENING.search(process.err)[1])
+
+    return starter
+
+
+def send(certificates, port, *names, **options):
+    query = "".join(f"&{name}={certificates.path(file)}" for name, file in options.items())
+    url = f"tls://localhost:{port}?ca={certificates.path('ca.pem')}{query}"
+    with heka.HekaConnection(url) as connection:
+        for name in names:
+            connection.send_message(heka.Message(name, payload="x" * 30000))
+
+
+def test_shows_what_arrives_over_tls(listen, certificates):
+    process, port = listen("--json")
+
+    send(certificates, port, *(f"m{i}" for i in range(50)))
+    process.wait_for(lambda out, err: '"m49"' in out)
+
+    assert process.stop() == 0
+    assert process.out.count("\n") == 50
+    assert "50 messages" in process.err
+    assert "0 refused, 0 bytes discarded" in process.err
+
+
+def test_a_message_is_said_to_have_come_over_tls(listen, certificates):
+    process, port = listen()
+
+    send(certificates, port, "t")
+    process.wait_for(lambda out, err: "payload" in out or "xxx" in out)
+
+    assert re.search(r"· tls 127\.0\.0\.1:\d+ ·", process.out)
+
+
+def test_only_clients_with_a_certificate_are_heard_where_it_is_demanded(listen, certificates):
+    process, port = listen("--client-ca", str(certificates.path("ca.pem")), "--json")
+
+    with contextlib.suppress(OSError):  # of TLS 1.3 it is known only later
+        send(certificates, port, "without")
+    send(certificates, port, "with", cert="client.pem", key="client.key")
+    process.wait_for(lambda out, err: '"with"' in out)
+    process.stop()
+
+    assert "without" not in process.out
+    assert process.out.count("\n") == 1
+
+
+@pytest.mark.parametrize("data", [b"", b"\x16\x03", b"GET / HTTP/1.0\r\n\r\n"])
+def test_who_speaks_no_tls_keeps_nobody_else_from_being_heard(listen, certificates, data):
+    process, port = listen("--json")
+
+    with socket.create_connection(("127.0.0.1", port), PATIENCE) as stranger:
+        stranger.sendall(data)
+        send(certificates, port, "t")
+        process.wait_for(lambda out, err: '"t"' in out)
+
+    assert process.stop() == 0
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        pytest.param(
+            ["--tls", ":0"], "--tls needs a certificate to show; give --cert", id="no-cert"
+        ),
+        pytest.param(["--cert", "server.pem"], "--cert is for --tls; give --tls too", id="no-tls"),
+        pytest.param(
+            ["--tls", ":0", "--cert", "none.pem"],
+            "none.pem: No such file or directory",
+            id="no-file",
+        ),
+        pytest.param(
+            ["--tls", ":0", "--cert", "server.pem"], "its private key there or in", id="no-key"
+        ),
+        pytest.param(
+            ["--tls", ":0", "--cert", "client.pem", "--cert-key", "secret.key"],
+            "the private key has a passphrase; give one without",
+            id="passphrase",
+        ),
+        pytest.param(
+            ["--tls", ":0", "--cert", "both.pem", "--client-ca", "empty.pem"],
+            "--client-ca .*empty.pem: expected certificates in PEM",
+            id="no-certificates",
+        ),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_sentence(start, certificates, args, says):
+    args = [str(certificates.path(arg)) if "." in arg else arg for arg in args]
+
+    process = start("listen", *args)
+
+    assert process.ended() == 1
+    assert re.search(says, process.err)
+    assert process.err.count("\n") == 1
+
+
+def test_strangers_are_warned_of_where_no_certificate_is_demanded(listen, certificates):
+    """Whoever can reach it can have messages shown, unless certificates are demanded."""
+    anybody, _ = listen(tls="0.0.0.0:0")
+    anybody.wait_for(lambda out, err: "note: whoever can reach" in err)
+
+    known, _ = listen("--client-ca", str(certificates.path("ca.pem")), tls="0.0.0.0:0")
+    known.stop()
+
+    assert "note:" not in known.err
