@@ -6,7 +6,6 @@ made visible.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -22,6 +21,8 @@ _BETWEEN: Final = {
 _OTHER: Final = "The above exception is a part of one of the following:"
 #: Characters of one variable, or line.
 _LONGEST: Final = 400
+#: Of containers in containers; an event that is ours has six.
+_DEEPEST: Final = 12
 
 
 def render_event(event: dict[str, Any], style: Style) -> str:
@@ -102,8 +103,19 @@ def _extra(event: dict[str, Any], style: Style) -> Iterator[str]:
 
 
 def _value(value: Any) -> str:
+    return _text(_written(value, _DEEPEST))
+
+
+def _written(value: Any, depth: int) -> str:
     """Return a value; texts have quotes of their own where the profile gave them some."""
-    return _text(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+    if isinstance(value, (dict, list)) and not depth:
+        return "..."
+    if isinstance(value, dict):
+        pairs = [f"{name}: {_written(inner, depth - 1)}" for name, inner in value.items()]
+        return f"{{{', '.join(pairs)}}}"
+    if isinstance(value, list):
+        return f"[{', '.join([_written(inner, depth - 1) for inner in value])}]"
+    return str(value)
 
 
 def _text(value: Any) -> str:

@@ -102,6 +102,25 @@ def test_chain_is_shown_as_python_does():
     assert "\x1b" not in text
 
 
+@pytest.mark.parametrize("profile", PROFILES)
+def test_values_are_shown_as_python_writes_them(profile):
+    client = raven_client(profile=profile)
+
+    def fail():
+        order = {"id": 4711, "items": [None, True, 1.5]}
+        raise ValueError(order)
+
+    try:
+        fail()
+    except ValueError:
+        client.raven()
+    (found,) = read_events(io.BytesIO(as_frames(client)), "sentry")
+
+    name = "'{}'" if profile == "raven3" else "{}"
+    expected = f"{name.format('id')}: 4711, {name.format('items')}: [None, True, 1.5]"
+    assert f"      order = {{{expected}}}\n" in render_event(found.event, PLAIN)
+
+
 @pytest.mark.parametrize(
     "event",
     [
@@ -111,6 +130,7 @@ def test_chain_is_shown_as_python_does():
         {"sentry.interfaces.Exception": 5, "sentry.interfaces.Stacktrace": 5},
         {"exception": {"values": [{"stacktrace": {"frames": [{"vars": [1], "lineno": "x"}]}}]}},
         {"extra": 5, "logentry": "x", "event_id": ["\x1b"]},
+        pytest.param({"extra": {"x": json.loads("[" * 500 + "]" * 500)}}, id="deep"),
     ],
     ids=repr,
 )
