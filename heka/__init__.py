@@ -22,6 +22,7 @@ from heka.exceptions import (
 )
 from heka.framing import Frame, StreamReader, frame
 from heka.message import Field, Message, pack
+from heka.plugins import Plugin
 from heka.scope import bind, bound, context, unbind
 from heka.severity import (
     ALERT,
@@ -68,6 +69,7 @@ __all__ = [
     "HekaConnection",
     "HekaError",
     "Message",
+    "Plugin",
     "QueueFullError",
     "SignatureError",
     "SignerConfig",

@@ -6,6 +6,9 @@
         heka.log("login", fields={"user": "ann"})
     assert captured[0].fields["user"] == ["ann"]
 
+    with heka.testing.capture(client) as captured:
+        client.incr("logins")
+
 Under pytest the fixture ``heka_capture`` does the same for one test.
 """
 
@@ -13,12 +16,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any, overload
+from contextlib import ExitStack, contextmanager
+from typing import Any, Protocol, overload
 from uuid import UUID
 
 from heka._core import set_sources
 from heka.api import _emitter
+from heka.encoders import ProtobufEncoder
 from heka.framing import StreamReader
 from heka.message import Message
 
@@ -60,21 +64,55 @@ class Captured(Sequence[Message]):
         return f"Captured({self._messages!r})"
 
 
+class _Client(Protocol):
+    """What is asked of a client."""
+
+    stream: Any
+    sink: Any
+    encoder: Any
+
+
 @contextmanager
-def capture() -> Iterator[Captured]:
-    """Keep every message of ``heka.log`` in this process instead of sending it.
+def capture(*clients: _Client) -> Iterator[Captured]:
+    """Keep every message of ``heka.log`` in this process, and of *clients*, instead of sending it.
 
     Whatever ``to`` says, nothing is resolved, connected or sent, and ``heka.stats()`` counts
-    nothing. Levels, signers and the oversize policy apply as ever. Captures nest; the innermost
-    has the messages.
+    nothing. Levels, filters, signers and the oversize policy apply as ever. Captures nest; the
+    innermost has the messages.
+
+    Args:
+        *clients: Each has another stream meanwhile, which takes frames as large as its own does,
+            and its own again afterwards; one that was inactive is active. Any encoder but
+            ``ProtobufEncoder`` gives way to it, for what another one makes may be no message.
     """
     captured = Captured()
     before = _emitter.capture
     _emitter.capture = captured.add
-    try:
+    with ExitStack() as undo:
+        undo.callback(setattr, _emitter, "capture", before)
+        for client in clients:
+            undo.callback(_give_back, client, client.stream, client.sink, client.encoder)
+            client.stream = _Into(captured, getattr(client.stream, "max_frame", 0))
+            if not isinstance(client.encoder, ProtobufEncoder):
+                client.encoder = ProtobufEncoder()
         yield captured
-    finally:
-        _emitter.capture = before
+
+
+class _Into:
+    """The stream of a client that is captured."""
+
+    def __init__(self, captured: Captured, max_frame: int) -> None:
+        self.max_frame = max_frame
+        self._captured = captured
+
+    def write(self, data: bytes) -> None:
+        self._captured.add(data)
+
+
+def _give_back(client: _Client, stream: Any, sink: Any, encoder: Any) -> None:
+    client.stream = stream
+    client.sink = sink  # which has the account
+    client.encoder = encoder
 
 
 @contextmanager

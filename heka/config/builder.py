@@ -18,6 +18,7 @@ from heka.config import schema
 from heka.config.masking import as_json, hide, secrets
 from heka.config.nesting import nest_stream
 from heka.config.places import Places
+from heka.config.published import is_published_name, published
 from heka.config.queueing import take_queue
 from heka.config.tree import Path
 from heka.exceptions import ConfigError, InvalidArgumentError
@@ -230,7 +231,7 @@ class _Builder:
             raise schema.expected(
                 "true, false or the name of the method", override, self._places(*path, "override")
             )
-        factory = self._resolved(provider, (*path, "provider"))
+        factory = self._provider(provider, (*path, "provider"))
         method = self._call(factory, provider, (arguments,), {}, path)
         if not isinstance(method, types.FunctionType):
             raise schema.expected(
@@ -242,6 +243,16 @@ class _Builder:
                 "the name of a method, in the method's heka_name or in override", name, place
             )
         return _Plugin(name, method, override is not False, place)
+
+    def _provider(self, name: object, path: Path) -> Callable[..., Any]:
+        """Return the provider that *name*, a dotted or a published one, stands for."""
+        if not (isinstance(name, str) and is_published_name(name)):
+            return self._resolved(name, path)
+        where = self._places(*path)
+        found = published(name, where)
+        if not callable(found):
+            raise schema.expected(f"{name} to be published as a function", found, where)
+        return found  # type: ignore[no-any-return]  # callable() cannot say of what
 
     # ---- how parts are made -----------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import uuid
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from datetime import datetime, timezone
 from types import MappingProxyType
 from typing import Any
@@ -17,6 +17,19 @@ from typing_extensions import assert_type
 
 import heka
 import heka.testing
+from heka.client import HekaClient
+from heka.plugins import cef, named, raven
+
+
+def provider(config: dict[str, Any]) -> Callable[[HekaClient, str], bool]:
+    """Return a method for a client, as plugins do."""
+
+    @named("note")
+    def note(self: HekaClient, text: str) -> bool:
+        return self.heka("note", payload=text)
+
+    assert_type(note(HekaClient(None, ""), "text"), bool)
+    return note
 
 
 def right() -> None:
@@ -70,6 +83,11 @@ def right() -> None:
         heka.log("t", to=("localhost", 5565), timeout=1, oversize="drop", bad_values="repr")
         heka.log("t", to=io.BytesIO(), default=str, signer=signer, timestamp=1.5)
         assert_type(captured[0], heka.Message)
+    plugin: heka.Plugin = provider
+    plugins: list[heka.Plugin] = [plugin, raven.config_plugin, raven.capture, cef.config_plugin]
+    assert [each({}) for each in plugins]
+    with heka.testing.capture(HekaClient(None, "app"), HekaClient(None, "")) as captured:
+        assert len(captured) == 0
     heka.configure(level=heka.DEBUG, to=None, timeout=1.0, oversize="truncate")
     assert_type(heka.flush(timeout=0.1), bool)
     assert_type(heka.stats(), dict[str, Any])
@@ -116,6 +134,18 @@ def wrong() -> None:
     heka.configure("localhost:5565")  # error: call-arg
     heka.configure(oversize="cut")  # error: arg-type
     heka.configure(colour="red")  # error: call-arg
+
+    def without_config() -> Callable[[HekaClient], bool]:
+        raise NotImplementedError
+
+    def without_client(config: dict[str, Any]) -> Callable[[], bool]:
+        raise NotImplementedError
+
+    plugin: heka.Plugin = without_config  # error: assignment
+    plugin = without_client  # error: assignment
+    plugin = HekaClient  # error: assignment
+    assert plugin
+    heka.testing.capture("client")  # error: arg-type
 
     class Sub(heka.Message):  # error: misc
         """Messages are final."""

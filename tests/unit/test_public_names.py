@@ -32,6 +32,7 @@ HOMES = {
     ],
     "heka.framing": ["Frame", "StreamReader", "frame"],
     "heka.message": ["Field", "Message", "pack"],
+    "heka.plugins": ["Plugin"],
     "heka.signing": ["SignerConfig"],
 }
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from heka.diagnostics import Reporter
+from heka.plugins import named
 from heka.plugins.cef.escape import text_of
 from heka.plugins.cef.line import Event, keyed, line_of, request_extensions, severity_of
 from heka.plugins.cef.options import Device, Options
@@ -33,6 +34,7 @@ def method(options: Options) -> Callable[..., str]:
     """Return the function that becomes ``client.cef``."""
     too_big, bad_key = Reporter(), Reporter()
 
+    @named("cef")
     def heka_cef(
         self: Any,
         /,
@@ -79,6 +81,5 @@ def method(options: Options) -> Callable[..., str]:
         self.heka("cef", payload=line, fields={"cef_meta": options.meta})
         return line
 
-    heka_cef.heka_name = "cef"  # type: ignore[attr-defined]
     heka_cef.cef_meta = options.meta  # type: ignore[attr-defined]
     return heka_cef

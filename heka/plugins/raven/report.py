@@ -15,6 +15,7 @@ from typing import Any
 from heka._core import Client, Sink
 from heka.diagnostics import Reporter
 from heka.message import MAX_MESSAGE_SIZE, Field, Message
+from heka.plugins import named
 from heka.plugins.raven.blob import as_json, packed
 from heka.plugins.raven.frames import Caught, caught
 from heka.plugins.raven.kinds import LISTS, NUMBERS, VALUES
@@ -415,6 +416,7 @@ def method(raven: Raven) -> Callable[..., bool]:
     """Return the function that becomes ``client.raven``."""
     options = raven.options
 
+    @named("raven")
     def heka_raven(
         self: Any,
         msg: str = "",
@@ -450,5 +452,4 @@ def method(raven: Raven) -> Callable[..., bool]:
         sys.setrecursionlimit(limit + MORE)
         return raven.report_deep(limit, self, msg, exc_info, logger, severity, payload, fields)
 
-    heka_raven.heka_name = "raven"  # type: ignore[attr-defined]
     return heka_raven
