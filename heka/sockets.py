@@ -10,8 +10,10 @@ import atexit
 import errno
 import os
 import socket
+import sys
 import time
 import weakref
+from typing import Any
 
 from heka.addresses import Address
 from heka.resolver import Endpoint, resolve
@@ -23,8 +25,6 @@ WOULD_BLOCK = frozenset({errno.EAGAIN, errno.EWOULDBLOCK, errno.ENOBUFS})
 PAUSE = 0.01
 #: Seconds of one wait, so that the numbers of no system are too small.
 _WAIT_MAX = 3600.0
-
-
 #: Seconds that the end of the process waits for all the peers that are told of it.
 EXIT_TIMEOUT = 1.0
 
@@ -298,11 +298,20 @@ def _tell_all(
 
 #: Transports whose peers are told when the process ends.
 _to_finish: weakref.WeakSet[SocketTransport] = weakref.WeakSet()
+#: Child processes of multiprocessing, which run no atexit handlers, whose finalizer is set.
+_finalized: set[int] = set()
 
 
 def finish_at_exit(transport: SocketTransport) -> None:
     """Have ``transport.finish()`` called at the end of the process, should it still be open."""
     _to_finish.add(transport)
+    util: Any = sys.modules.get("multiprocessing.util")
+    process: Any = sys.modules.get("multiprocessing.process")
+    if util is None or process is None or os.getpid() in _finalized:
+        return
+    if process.parent_process() is not None:
+        _finalized.add(os.getpid())
+        util.Finalize(None, _finish_all, exitpriority=-200)  # after queues, which have -100
 
 
 def _finish_all() -> None:

@@ -8,6 +8,7 @@ import socket
 import ssl
 import struct
 import subprocess
+import sys
 import time
 
 import pytest
@@ -18,6 +19,7 @@ from delivery.support import (
     Listener,
     Task,
     account,
+    environment,
     run,
     run_threads,
     wait_until,
@@ -289,6 +291,38 @@ def test_the_end_of_the_process_is_an_end_in_good_order(serve, how):
         session = server.ended()
         assert session.types == [str(number) for number in range(100)]
         assert session.end is None
+
+
+@pytest.mark.parametrize("how", ["fork", "forkserver", "spawn"])
+def test_the_end_of_a_worker_is_an_end_in_good_order(serve, how, tmp_path):
+    """Children of multiprocessing run no atexit handlers."""
+    server = serve()
+    script = tmp_path / "script.py"
+    script.write_text(
+        """
+import multiprocessing, sys, heka
+def work(number):
+    assert heka.log(str(number), to=sys.argv[2], timeout=20)
+if __name__ == "__main__":
+    context = multiprocessing.get_context(sys.argv[1])
+    for number in range(5):
+        worker = context.Process(target=work, args=(number,))
+        worker.start()
+        worker.join()
+        assert worker.exitcode == 0
+"""
+    )
+
+    subprocess.run(
+        [sys.executable, str(script), how, server.url()],
+        env=environment(),
+        check=True,
+        timeout=PATIENCE,
+    )
+
+    for number in range(5):
+        session = server.ended()
+        assert (session.types, session.end) == ([str(number)], None)
 
 
 def test_a_peer_that_never_ends_its_side_is_not_waited_for(certificates, peer):
