@@ -30,7 +30,8 @@ LIBRARIES = {
     "uuid": ("uuid >= 2.20", "uuid-dev", "libuuid-devel"),
     "libcrypto": ("libcrypto >= 3.0", "libssl-dev", "openssl-devel"),
 }
-# Encodes, signs, frames and reads back: every layer of the C code, every library.
+# Encodes, signs, frames and reads back: every layer of the C code, every library. The plugins are
+# found by their published names.
 SMOKE = """
 import heka
 signer = heka.SignerConfig("me", 1, "key", "sha1")
@@ -38,6 +39,10 @@ frame = heka.pack("t", fields={"a": 1}, signer=signer)
 reader = heka.StreamReader(signers={("me", 1): "key"})
 [got] = reader.feed(frame)
 assert got.message.fields["a"] == [1] and got.signer == "me"
+from heka.config import client_from_dict_config
+plugins = {name: (name, {}) for name in ("raven", "cef")}
+client = client_from_dict_config({"to": "udp://localhost:1", "plugins": plugins})
+assert client.raven and client.cef
 print(heka.__version__, heka._core.__file__)
 """
 
