@@ -205,7 +205,11 @@ heka_sink_send(HekaSink *sink, const uint8_t *data, size_t len, double timeout)
     errand e = {.data = data, .len = len, .timeout = timeout};
 
     if (sink->ring != NULL) {
-        return heka_ring_offer(sink->ring, data, len);
+        HekaRing *ring =
+            (HekaRing *)Py_NewRef(sink->ring); /* another may take its place meanwhile */
+        const int queued = heka_ring_offer(ring, data, len);
+        Py_DECREF(ring);
+        return queued;
     }
     if (sink->stream != NULL) {
         return write_bytes(sink, data, len);

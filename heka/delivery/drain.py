@@ -69,16 +69,26 @@ class Drain:
 
     # ---- the loop ---------------------------------------------------------------------------
 
-    def run(self, current: Callable[[], Ring | None], look_up: Callable[[], None]) -> None:
+    def run(
+        self,
+        current: Callable[[], Ring | None],
+        look_up: Callable[[], None],
+        tick: float = TICK,
+    ) -> None:
         """Drain until there is no ring any more, or until ``stop()``.
 
         Args:
             current: Returns the ring to drain; None ends it. It is told of each ring that is empty
                 for ever by being asked again.
-            look_up: Called every now and then, TICK seconds apart at the most.
+            look_up: Called every now and then.
+            tick: About the most seconds between two such calls.
         """
-        while not self._stopping and (ring := current()) is not None:
-            self.step(ring, TICK)
+        while not self._stopping:
+            ring = current()
+            if ring is None:
+                break
+            self.step(ring, tick)
+            del ring  # one that is empty for ever has files that end with it
             look_up()
         self.end(self._give_up_at if self._stopping else time.monotonic() + _CLOSING)
 

@@ -14,11 +14,12 @@ from collections.abc import Callable
 from typing import Any
 
 from heka._core import Ring, Sink, pack
-from heka.accounts import NUMBERS, total
+from heka.accounts import NUMBERS
 from heka.addresses import Address
 from heka.delivery import lifecycle
-from heka.delivery.drain import Drain
+from heka.delivery.drain import TICK, Drain
 from heka.delivery.outlets import FileOutlet, Outlet, SocketOutlet
+from heka.delivery.rings import FRAME_MAX, Rings
 from heka.delivery.threads import Worker, cooperative_sleep
 from heka.diagnostics import Reporter
 from heka.exceptions import ConfigError, QueueFullError
@@ -29,11 +30,6 @@ __all__ = ["OnDrop", "Queue", "queue_for"]
 
 OnDrop = Callable[[str, int], object]
 
-#: Bytes of the largest frame: a message of 65,536 and what a frame adds to it.
-_FRAME_MAX = 65_794
-#: Bytes that may be under way at once. Where memory is short, what a ring has beside its capacity.
-_WINDOW = 256 * 1024
-_WINDOW_LEAST = 112 * 1024
 #: Bytes of the smallest queue: a handful of small frames.
 _CAPACITY_LEAST = 4096
 #: Seconds of one call that sends in place, for want of a thread.
@@ -83,49 +79,46 @@ class Queue:
         self._options = options
         self._on_drop = on_drop
         self._stats_interval = stats_interval
+        self._tick = min(TICK, options.sync or TICK, stats_interval or TICK)
         self._drain = Drain(name, outlet, options)
         self._reporter = Reporter()
         self._closed = False
         # A frame may take half of a small queue, so that more than one fits.
-        room = min(_FRAME_MAX, options.capacity // 2)
-        self._max_frame = min(room, max_frame or _FRAME_MAX)
+        room = min(FRAME_MAX, options.capacity // 2)
+        self._max_frame = min(room, max_frame or FRAME_MAX)
         self.sink = Sink(self._deliver)
-        self.sink.max_frame = 0 if self._max_frame == _FRAME_MAX else self._max_frame
+        self.sink.max_frame = 0 if self._max_frame == FRAME_MAX else self._max_frame
         self.sink.framed = framed
-        self._ring = self._make_ring()
+        if options.spool is not None and not framed:
+            raise ConfigError("spool: a spool holds frames, and framing=none sends none")
         self._start()
+        self._rings = Rings(options, self._max_frame, self._attach, name)
         start_anew_in_child(self)
         lifecycle.register(self)
-        if self._left[0]:
+        if self._rings.left() is not None:
             self._attend()  # what an earlier process left is sent without waiting for a frame
 
     def _start(self) -> None:
-        """Begin with an empty ring and an account of zero."""
+        """Begin without a thread and without a past."""
         # Reentrant: a signal handler, or a finalizer, may log while its thread is in here.
         self._lock = threading.RLock()
         self._worker: Worker | None = None
         self._attending = False
         self._told: Counter[str] = Counter()
-        self._stats_at = time.monotonic()
-        # Replaced as a whole, so that who reads it needs no lock: what earlier processes left, the
-        # oldest first, and the account of what was done with.
-        self._left: tuple[tuple[Ring, ...], dict[str, Any]] = ((), total([]))
+        self._synced_at = self._stats_at = time.monotonic()
 
-    def _make_ring(self) -> Ring:
-        """Return a new ring, into which the sink puts frames from now on."""
-        options = self._options
-        window = _WINDOW if options.capacity >= 4 * _WINDOW else _WINDOW_LEAST
-        ring = Ring(options.capacity, self._max_frame, window)
-        ring.overflow = options.overflow
-        ring.block_timeout = options.block_timeout
-        ring.full_error = QueueFullError
-        ring.start = self._attend
+    def _attach(self, ring: Ring | None) -> None:
+        """Have the sink put frames into *ring*; None: into one that the first frame asks for."""
+        if ring is not None:
+            ring.overflow = self._options.overflow
+            ring.block_timeout = self._options.block_timeout
+            ring.full_error = QueueFullError
+            ring.start = self._attend
         self.sink.attach_ring(ring)
-        return ring
 
     def start_anew(self) -> None:
         """Begin anew in a child process: what is queued stays the parent's."""
-        self._ring.after_fork()
+        self._rings.start_anew()
         self._drain.start_anew()
         self._start()
 
@@ -134,12 +127,13 @@ class Queue:
     def _attend(self) -> None:
         """Have the ring drained: by a thread, or by this one where there is none to be had."""
         with self._lock:
-            if self._attending or self._ring.attended:
+            ring = self._rings.ring
+            if self._attending or ring.attended:
                 return  # a signal handler's frame, while its thread is in here
             self._attending = True
             try:
                 if self._worker is None:
-                    self._ring.pause = cooperative_sleep()
+                    ring.pause = cooperative_sleep()
                     worker = Worker(self._run, f"heka-queue-{self.name}")
                     if worker.start():
                         self._worker = worker
@@ -151,45 +145,36 @@ class Queue:
 
     def _drain_in_place(self, timeout: float) -> None:
         deadline = time.monotonic() + timeout
-        for ring in self._rings():
+        for ring in self._rings.in_order():
             self._drain.run_once(ring, max(0.0, deadline - time.monotonic()))
 
     def _deliver(self, frame: bytes, written: int, timeout: float, ticket: int) -> bool | str:
-        raise AssertionError("the ring takes every frame")
+        """Put the first frame of a child process into the ring that it asks for."""
+        with self._lock:
+            ring = self._rings.demand()
+        ring.put(frame)
+        return True  # what became of it, the ring has counted
 
     # ---- the thread ---------------------------------------------------------------------------
 
     def _run(self) -> None:
-        ring = self._ring
-        ring.attend()
+        self._rings.ring.attend()
         try:
-            self._drain.run(self._current, self._look_up)
+            self._drain.run(self._current, self._look_up, self._tick)
         except Exception as failure:  # a bug of ours: the next frame starts another thread
             self._reporter.report(f"the queue to {self.name} stopped: {failure!r}")
         finally:
             self._look_up()
+            self._rings.let_go()
             self._worker = None
-            ring.desert()
-
-    def _rings(self) -> list[Ring]:
-        """Return the rings in the order of draining: what earlier processes left comes first."""
-        return [*self._left[0], self._ring]
+            self._rings.ring.desert()
 
     def _current(self) -> Ring | None:
         """Return the ring to drain now; None when all is done, and nothing will come."""
-        while self._left[0]:
-            ring = self._left[0][0]
-            if ring.wait(0, 0.0) != "drained" or ring.stats()["queued"]:
-                return ring
-            self._let_go(ring)
-        ring = self._ring
-        ended = self._closed and ring.wait(0, 0.0) == "drained" and not ring.stats()["queued"]
-        return None if ended else ring
-
-    def _let_go(self, ring: Ring) -> None:
-        """Keep the account of a ring that is empty for ever."""
-        rings, settled = self._left
-        self._left = (rings[1:], total([settled, ring.stats()]))
+        left = self._rings.left()
+        if left is not None:
+            return left
+        return None if self._closed and self._rings.is_over() else self._rings.ring
 
     def _look_up(self) -> None:
         """Do what is due now and then."""
@@ -199,6 +184,13 @@ class Queue:
         if interval is not None and now >= self._stats_at + interval:
             self._stats_at = now
             self._report_stats()
+        sync = self._options.sync
+        if sync is not None and now >= self._synced_at + sync:
+            self._synced_at = now
+            try:
+                self._rings.sync()
+            except OSError as failure:
+                self._reporter.report(f"spool: cannot sync: {failure}")
 
     def _tell_drops(self) -> None:
         """Call ``on_drop`` for what was dropped since the last time."""
@@ -219,7 +211,7 @@ class Queue:
         fields |= {f"dropped.{reason}": count for reason, count in account["dropped"].items()}
         message = pack("heka.client.stats", "heka", 6, {**fields, "destination": self.name})
         with contextlib.suppress(QueueFullError):
-            self._ring.put(message)
+            self._rings.ring.put(message)
 
     # ---- called by streams and heka.api -----------------------------------------------------
 
@@ -230,7 +222,7 @@ class Queue:
 
     def flush(self, deadline: float) -> bool:
         """Wait until *deadline*; True when all that was accepted before has arrived."""
-        rings = self._rings()  # those that are let go meanwhile are flushed
+        rings = self._rings.in_order()  # those that are done with meanwhile are flushed
         return all([ring.flush(max(0.0, deadline - time.monotonic())) for ring in rings])
 
     def close(self, timeout: float | None = None) -> None:
@@ -240,35 +232,31 @@ class Queue:
         lives. What lies in a spool is not dropped but left to the next process.
         """
         if timeout is None:
-            self._close_ring()
+            self._shut(drop=False)
             return
         deadline = time.monotonic() + timeout
         flushed = self.flush(deadline)
-        self._close_ring()
         if not flushed:
-            self._give_up(deadline)
+            self._drain.stop(deadline)
+        self._shut(drop=not flushed)
+        if not flushed:
+            self._rings.summon()
         worker = self._worker
         if worker is not None:
             worker.join(max(deadline, time.monotonic() + _GOOD_BYE))
-        elif not self._ring.attended:
+        elif not self._rings.ring.attended:
             self._drain.end(deadline)
+            self._rings.let_go()
 
-    def _close_ring(self) -> None:
+    def _shut(self, *, drop: bool) -> None:
         self._closed = True
         self.sink.close()
-        self._ring.close()
-
-    def _give_up(self, deadline: float) -> None:
-        self._drain.stop(deadline)
-        self._ring.drop_all("closed")
-        for ring in self._rings():
-            ring.summon()
+        self._rings.close(drop=drop)
 
     def stats(self) -> dict[str, Any]:
         """Return the account; offered + recovered = sent + the sum of dropped + queued."""
-        rings, settled = self._left
         return {
-            **total([settled, *(ring.stats() for ring in rings), self._ring.stats()]),
+            **self._rings.stats(),
             "retries": self._drain.retries,
             "reconnects": self._drain.reconnects,
         }

@@ -1,0 +1,175 @@
+"""The directories of a spool: one for each process, held by a lock as long as the process lives.
+
+::
+
+    PATH/                                        0700
+        01795284551000000000-4711-9f3b12aa/      one process's queue: time, pid and a random number
+            lock                                 flocked by that process
+            cursor, *.heka, next                 see csrc/core/hk_spool.h
+
+What a process that died has left is adopted by one that starts: whoever gets the lock has it.
+Knows directories and locks; what the files hold, C knows.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import re
+import shutil
+import stat
+import time
+
+from heka.exceptions import ConfigError
+
+__all__ = ["Spool"]
+
+_LOCK = "lock"
+_NAME = re.compile(r"\d{20}-\d+-[0-9a-f]{8}")
+#: Directories that are being made. One older than this many seconds was left by a crash.
+_MAKING = ".new-"
+_MAKING_MAX = 60.0
+
+#: The spools of this process and whose they are: two destinations must not get each other's frames.
+_users: dict[str, str] = {}
+
+
+class Spool:
+    """One process's part of a spool, and what others have left in it."""
+
+    def __init__(self, path: str, user: str) -> None:
+        """Make the directory *path* where it is missing.
+
+        Args:
+            path: The spool; a relative one means this directory, wherever the program goes later.
+            user: The destination, for people.
+
+        Raises:
+            ConfigError: It cannot be made or used, or others could write to it, or it is another
+                destination's.
+        """
+        self.path = os.path.abspath(path)
+        self._user = user
+        self._locks: dict[str, int] = {}
+        _prepare(self.path)
+        if _users.setdefault(self.path, user) != user:
+            raise ConfigError(
+                f"spool: {self.path!r} is that of {_users[self.path]} in this process; give each "
+                "destination a directory of its own"
+            )
+
+    def own(self) -> str:
+        """Return a new directory for this process, locked.
+
+        Raises:
+            OSError: It cannot be made.
+        """
+        name = f"{time.time_ns():020d}-{os.getpid()}-{os.urandom(4).hex()}"
+        making = os.path.join(self.path, _MAKING + name)
+        directory = os.path.join(self.path, name)
+        os.mkdir(making, 0o700)
+        # Locked before it has its name, so that nobody adopts it in between.
+        descriptor = _lock(making)
+        if descriptor is None:
+            raise BlockingIOError(f"{making!r} was locked by another process")
+        try:
+            os.rename(making, directory)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        self._locks[directory] = descriptor
+        return directory
+
+    def adopt(self) -> list[str]:
+        """Return the directories that nobody holds, locked by this process, the oldest first."""
+        found = []
+        for name in sorted(os.listdir(self.path)):
+            directory = os.path.join(self.path, name)
+            if name.startswith(_MAKING):
+                _sweep(directory)
+            elif _NAME.fullmatch(name):
+                descriptor = _lock(directory)
+                if descriptor is not None:
+                    self._locks[directory] = descriptor
+                    found.append(directory)
+        return found
+
+    def release(self, directory: str) -> None:
+        """Let go of *directory*, and remove it if no frames are left in it."""
+        descriptor = self._locks.pop(directory, None)
+        if descriptor is None:
+            return
+        with contextlib.suppress(OSError):
+            if os.listdir(directory) == [_LOCK]:
+                os.unlink(os.path.join(directory, _LOCK))
+                os.rmdir(directory)
+        os.close(descriptor)
+
+    def leave_to_parent(self) -> None:
+        """Close what a child process has inherited: its parent's end must free the locks."""
+        descriptors, self._locks = self._locks, {}
+        for descriptor in descriptors.values():
+            with contextlib.suppress(OSError):
+                os.close(descriptor)
+
+    def close(self) -> None:
+        """Let go of every directory."""
+        for directory in list(self._locks):
+            self.release(directory)
+        _users.pop(self.path, None)
+
+
+def size_of(directory: str) -> int:
+    """Return the bytes of the files in *directory*."""
+    total = 0
+    with contextlib.suppress(OSError):
+        for entry in os.scandir(directory):
+            total += entry.stat(follow_symlinks=False).st_size
+    return total
+
+
+def _prepare(path: str) -> None:
+    """Make *path*, and see that nobody else can write to it."""
+    try:
+        os.makedirs(path, 0o700, exist_ok=True)
+        status = os.stat(path)
+    except OSError as error:
+        raise ConfigError(f"spool: cannot make the directory {path!r}: {error}") from error
+    mode = stat.S_IMODE(status.st_mode)
+    if status.st_uid != os.geteuid() or mode & 0o022:
+        raise ConfigError(
+            f"spool: {path!r} belongs to uid {status.st_uid} and has mode {mode:04o}; expected one "
+            f"of this process's (uid {os.geteuid()}) that nobody else can write to, as mode 0700"
+        )
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise ConfigError(f"spool: {path!r} cannot be written to by this process")
+
+
+def _lock(directory: str) -> int | None:
+    """Return the descriptor that holds *directory*; None when another process does."""
+    path = os.path.join(directory, _LOCK)
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+    try:
+        descriptor = os.open(path, flags, 0o600)
+    except OSError:
+        return None  # removed meanwhile
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.path.samestat(os.fstat(descriptor), os.stat(path)):
+            return descriptor
+    except OSError:
+        pass  # held, or removed by who held it
+    os.close(descriptor)
+    return None
+
+
+def _sweep(making: str) -> None:
+    """Remove a directory whose maker died before it got its name."""
+    with contextlib.suppress(OSError):
+        if time.time() - os.stat(making).st_mtime < _MAKING_MAX:
+            return
+        descriptor = _lock(making)
+        if descriptor is not None:
+            shutil.rmtree(making, ignore_errors=True)
+            os.close(descriptor)
