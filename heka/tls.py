@@ -26,6 +26,7 @@ from heka.sockets import (
     finish_at_exit,
     identity_of,
     send_all,
+    share_of,
     shut,
     wait_readable,
     wait_writable,
@@ -36,6 +37,10 @@ __all__ = ["TlsTransport"]
 
 _CHUNK: Final = 65536  # bytes read at once
 _READS_LEAST: Final = 16  # its end may stand behind what it has sent before
+#: Seconds that a server of TLS 1.3 has to refuse a client, or four times as long as it needed to
+#: agree on keys.
+_WORD_LEAST: Final = 0.1
+_WORD_MOST: Final = 0.5
 
 #: Sessions of parent processes, never freed: that takes a lock which another thread may have held
 #: when the process forked.
@@ -227,7 +232,22 @@ class _Session:
         return self._pid != os.getpid()
 
     def shake_hands(self, sock: socket.socket, deadline: float) -> None:
-        """Agree on keys by *deadline*; OSError when that fails, and the peer was told."""
+        """Agree on keys by *deadline*; OSError when that fails, and the peer was told.
+
+        In TLS 1.3 the server looks at the client's certificate when the client is done already. Its
+        first word after that, tickets as a rule, is waited for a little: else the first messages
+        would go to one that refuses them.
+        """
+        begun = time.monotonic()
+        self._agree(sock, deadline)
+        if self._tls.version() == "TLSv1.3":
+            now = time.monotonic()
+            patience = min(_WORD_MOST, max(_WORD_LEAST, 4 * (now - begun)))
+            with contextlib.suppress(TimeoutError, BlockingIOError):
+                wait_readable(sock.fileno(), min(now + patience, share_of(deadline, 4)))
+                self.take_in(sock.recv(_CHUNK))
+
+    def _agree(self, sock: socket.socket, deadline: float) -> None:
         while True:
             try:
                 self._tls.do_handshake()

@@ -85,9 +85,27 @@ def test_a_client_shows_its_certificate(serve, stream, certificates, files):
 
 
 @pytest.mark.parametrize("versions", [TLS12, TLS13], ids=["1.2", "1.3"])
-def test_a_client_without_certificate_hears_that_it_needs_one(serve, stream, capsys, versions):
-    """In TLS 1.3 the server says so after the client is done: it is heard with a later message."""
+def test_a_client_without_certificate_hears_that_it_needs_one(
+    serve, stream, capsys, monkeypatch, versions
+):
+    """In TLS 1.3 the server says so after the client is done; no message is sent before."""
+    monkeypatch.setattr("heka.tls._WORD_LEAST", PATIENCE)  # a machine may be busy
+    monkeypatch.setattr("heka.tls._WORD_MOST", PATIENCE)
     server = serve(demand=True, versions=versions)
+    to = stream(server.url(), timeout=PATIENCE)
+
+    assert not to.write(FRAME)
+
+    assert to.stats()["dropped"] == {"tls": 1}
+    assert "cert=FILE and key=FILE" in capsys.readouterr().err
+    assert server.sessions == []
+
+
+def test_a_refusal_that_comes_late_is_heard_with_the_next_message(
+    serve, stream, capsys, monkeypatch
+):
+    monkeypatch.setattr("heka.tls._WORD_MOST", 0.0)
+    server = serve(demand=True, versions=TLS13)
     to = stream(server.url())
 
     def is_refused():
@@ -98,6 +116,17 @@ def test_a_client_without_certificate_hears_that_it_needs_one(serve, stream, cap
 
     assert "cert=FILE and key=FILE" in capsys.readouterr().err
     assert server.sessions == []
+
+
+def test_a_server_that_says_nothing_of_itself_is_used_all_the_same(serve, stream):
+    """It sends no tickets, so that there is no first word."""
+    server = serve(versions=TLS13, tickets=0)
+    to = stream(server.url(), timeout=PATIENCE)
+
+    assert to.write(FRAME)
+    to.close()
+
+    assert server.ended().types == ["t"]
 
 
 @pytest.mark.parametrize(

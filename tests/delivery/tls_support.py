@@ -89,6 +89,7 @@ class TlsServer:
         port: int = 0,
         buffer: int = 0,
         hurry: bool = True,
+        tickets: int = 2,
     ) -> None:
         """Be *name*; *demand* a certificate of clients; do not *hurry*: read when told."""
         self._certificates = certificates
@@ -99,6 +100,7 @@ class TlsServer:
         if demand:
             self._context.verify_mode = ssl.CERT_REQUIRED
             self._context.load_verify_locations(certificates.path("ca.pem"))
+        self._context.num_tickets = tickets
         if versions is not None:
             self._context.minimum_version, self._context.maximum_version = versions
         self._context.sni_callback = lambda sock, asked, context: self.asked_for.append(asked)
