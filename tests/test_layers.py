@@ -47,7 +47,7 @@ IMPORTED_ONLY_BY = {"cli": {"cli", "__main__"}, "pytest_plugin": set(), "__main_
 LIBC = {
     *("assert.h", "errno.h", "limits.h", "stdalign.h", "stdarg.h", "stdatomic.h", "stdbool.h"),
     *("stddef.h", "stdint.h", "stdio.h", "stdlib.h", "string.h", "time.h", "unistd.h"),
-    *("pthread.h", "sys/random.h"),
+    *("inttypes.h", "pthread.h", "sys/random.h"),
 }
 # Headers for some files only, as regular expressions over "folder/file" without its ending.
 HEADERS = {
@@ -57,6 +57,7 @@ HEADERS = {
     r"\.\./gen/message\.pb-c\.h": r"core/hk_normalise",
     r"sys/(socket|un|uio)\.h|netinet/.*|arpa/.*|netdb\.h": r"binding/(send|pump)",
     r"poll\.h|sys/ioctl\.h|linux/sockios\.h": r"binding/pump",
+    r"fcntl\.h|sys/(mman|stat)\.h|dirent\.h": r"core/hk_(file|cursor|segment|journal)",
 }
 
 MOST_LINES = 600

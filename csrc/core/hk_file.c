@@ -1,0 +1,98 @@
+/* hk_file.c -- files that are reserved, mapped, cut and synced. */
+#include "hk_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+hk_status
+hk_file_fail(hk_error *err, const char *what)
+{
+    const int code = errno;
+    return hk_fail(err, HK_ERR_SYSTEM, (size_t)code, "%s: %s", what, strerror(code));
+}
+
+hk_status
+hk_file_reserve(int fd, size_t size, hk_error *err)
+{
+#if defined(__linux__)
+    /* Not posix_fallocate: where the file system cannot, glibc writes into each block instead,
+     * which reserves nothing on one that compresses or copies on write. */
+    int code;
+    do {
+        code = fallocate(fd, 0, 0, (off_t)size) == 0 ? 0 : errno;
+    } while (code == EINTR);
+    if (code == 0) {
+        return HK_OK;
+    }
+    errno = code;
+    return code == EOPNOTSUPP || code == ENOSYS
+               ? HK_ERR_ARGUMENT
+               : hk_file_fail(err, "cannot reserve room on the disk");
+#else
+    (void)fd, (void)size, (void)err;
+    return HK_ERR_ARGUMENT;
+#endif
+}
+
+void *
+hk_file_map(int fd, size_t size, bool writable)
+{
+    const int protection = writable ? PROT_READ | PROT_WRITE : PROT_READ;
+    void *map = mmap(NULL, size, protection, MAP_SHARED, fd, 0);
+    if (map == MAP_FAILED) {
+        return NULL;
+    }
+#if defined(MADV_DONTFORK)
+    (void)madvise(map, size, MADV_DONTFORK); /* a child would keep what the parent has removed */
+#endif
+    return map;
+}
+
+void
+hk_file_populate(void *map, size_t size)
+{
+#if defined(MADV_POPULATE_WRITE)
+    (void)madvise(map, size, MADV_POPULATE_WRITE); /* Linux 5.14; before, the writer faults */
+#else
+    (void)map, (void)size;
+#endif
+}
+
+void
+hk_file_cut(int directory, const char *name, size_t size)
+{
+    struct stat now;
+    const int fd = openat(directory, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0) {
+        return;
+    }
+    if (fstat(fd, &now) == 0 && now.st_size > (off_t)size) {
+        const int refused = ftruncate(fd, (off_t)size);
+        (void)refused;
+    }
+    (void)close(fd);
+}
+
+hk_status
+hk_file_sync(int directory, const char *name, hk_error *err)
+{
+    const int fd = openat(directory, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0) {
+        return errno == ENOENT ? HK_OK : hk_file_fail(err, "cannot open a file to write it out");
+    }
+    hk_status status = HK_OK;
+#if defined(__APPLE__)
+    const int refused = fcntl(fd, F_FULLFSYNC);
+#else
+    const int refused = fsync(fd); /* the name's "." is the directory, which has no data */
+#endif
+    if (refused != 0) {
+        status = hk_file_fail(err, "cannot write out a file");
+    }
+    (void)close(fd);
+    return status;
+}

@@ -1,0 +1,47 @@
+/* hk_flight.c -- the lengths of frames under way. */
+#include "hk_flight.h"
+
+bool
+hk_flight_repeat(hk_flight *f)
+{
+    const bool repeated = f->out < f->touched;
+    f->out_bytes += hk_flight_next(f);
+    f->out++;
+    return repeated;
+}
+
+size_t
+hk_flight_release(hk_flight *f, size_t outstanding)
+{
+    const size_t len = f->out > 0 ? f->lengths[f->slot] : 0;
+    if (len == 0 || f->out_bytes - len < outstanding) {
+        return 0;
+    }
+    f->slot = hk_flight_slot(f, 1);
+    f->count--;
+    f->bytes -= len;
+    f->out--;
+    f->out_bytes -= len;
+    f->touched -= f->touched > 0;
+    return len;
+}
+
+void
+hk_flight_rewind(hk_flight *f, size_t unsent)
+{
+    const size_t sent = f->out_bytes - (unsent < f->out_bytes ? unsent : f->out_bytes);
+    size_t touched = 0;
+    for (size_t before = 0; touched < f->out && before < sent; touched++) {
+        before += f->lengths[hk_flight_slot(f, touched)];
+    }
+    f->touched = touched > f->touched ? touched : f->touched;
+    f->out = f->out_bytes = 0;
+}
+
+size_t
+hk_flight_clear(hk_flight *f)
+{
+    const size_t frames = f->count;
+    f->count = f->bytes = f->out = f->out_bytes = f->touched = 0;
+    return frames;
+}

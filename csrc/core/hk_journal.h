@@ -1,0 +1,135 @@
+/* hk_journal.h -- the files of a spool: its segments from the oldest to the newest, its cursor.
+ *
+ *     oldest ... [ gone | under way ] [ under way | waiting ] [ waiting ] ... newest
+ *                       |                         |                            |
+ *                     first                     taken                       appended here
+ *
+ * Knows bytes, places and files; who may take which frame when, and the counting, is hk_spool's.
+ * No lock: each call is made with the spool's, or where said without. What is slow and can wait is
+ * left over for hk_journal_bury and hk_journal_prepare, which are made without it.
+ * Includes: hk_cursor.h, hk_segment.h. */
+#ifndef HK_JOURNAL_H
+#define HK_JOURNAL_H
+
+#include "hk_cursor.h"
+#include "hk_segment.h"
+
+#define HK_JOURNAL_SPARE "next"            /* the file of the segment that is prepared */
+#define HK_JOURNAL_PAUSE INT64_C(50000000) /* ns until a full disk is asked again */
+
+/* Between two frames. NULL: in the segment that will be the first. */
+typedef struct {
+    hk_segment *segment; /* borrowed */
+    size_t at;
+} hk_place;
+
+typedef struct {
+    int directory;       /* owned */
+    size_t segment_size; /* bytes */
+    hk_cursor cursor;
+    hk_segment *oldest; /* owned, a list; NULL: none */
+    hk_segment *newest; /* borrowed, the list's last */
+    hk_segment *spare;  /* owned: prepared, in the file HK_JOURNAL_SPARE */
+    hk_segment *ghosts; /* owned, a list: without files, but a batch may still point into them */
+    hk_place first;     /* in front of the frames that are not acknowledged */
+    hk_place next;      /* in front of those that are handed out next */
+    hk_place taken;     /* in front of those that were never handed out */
+    uint64_t number;    /* of the next frame that is appended */
+    int64_t retry_at;   /* not to ask for room on the disk before (as hk_deadline) */
+    size_t uncut;       /* segments that are written no more, and not cut to their end yet */
+    bool preparing;     /* a spare is being made, without the lock */
+} hk_journal;
+
+/* Opens the directory: what is acknowledged is removed, the rest looked through. *frames: how many
+ * wait; *cut: pieces that are no frame. HK_ERR_SYSTEM, HK_ERR_NOMEM; nothing is open then. */
+HK_CHECK hk_status hk_journal_open(const char *directory, size_t segment_size, hk_journal *j,
+                                   size_t *frames, size_t *bytes, size_t *cut, hk_error *err);
+
+/* Closes everything; a segment without frames is removed, and `empty` removes the cursor too. */
+void hk_journal_close(hk_journal *j, bool empty);
+
+/* In a forked child: forgets everything, and touches nothing that the parent has. */
+void hk_journal_forget(hk_journal *j);
+
+HK_COLD HK_CHECK hk_status hk_journal_turn(hk_journal *j);
+
+/* Appends a frame, in the next segment if it does not fit in this one. HK_ERR_FULL: the disk is. */
+static inline HK_CHECK hk_status
+hk_journal_append(hk_journal *j, const uint8_t *frame, size_t len)
+{
+    hk_status status = HK_OK;
+    if (HK_UNLIKELY(j->newest == NULL || !hk_segment_fits(j->newest, len))) {
+        status = hk_journal_turn(j);
+    }
+    if (HK_LIKELY(status == HK_OK)) {
+        status = hk_segment_append(j->newest, frame, len);
+    }
+    if (HK_LIKELY(status == HK_OK)) {
+        j->number++;
+        hk_cursor_move(&j->cursor, HK_CURSOR_END,
+                       (hk_mark){j->number, j->newest->number, j->newest->end});
+    }
+    return status;
+}
+
+/* A frame of `len` bytes can be appended, for all that is known. */
+bool hk_journal_has_room(const hk_journal *j, size_t len);
+
+/* Moves the place over holes and ends of segments to where the next frame is, if there is one. True
+ * when it has moved: the frames before it and behind it do not follow each other in memory. */
+bool hk_journal_settle(const hk_journal *j, hk_place *place);
+
+/* What is before j->first is acknowledged: moves the mark, and returns the segments that are done
+ * with, to be buried. `frame`: number of the first frame that is not. */
+hk_segment *hk_journal_acknowledge(hk_journal *j, uint64_t frame);
+
+/* The oldest segment with frames that were never handed out; NULL: there are none. */
+hk_segment *hk_journal_waiting(const hk_journal *j);
+
+/* Gives up the frames behind j->taken in its segment, in memory: who calls cuts the file, too. */
+void hk_journal_cut(hk_journal *j);
+
+/* Takes a segment, no frame of which is under way, out of the list: to be buried. */
+void hk_journal_remove(hk_journal *j, hk_segment *s);
+
+/* Gives up all frames. The files are gone, the segments become ghosts. */
+void hk_journal_clear(hk_journal *j);
+
+/* The oldest segment from number `from` on, and before `to`, of which not all is written out: its
+ * name, and *next, the number to go on from. It counts as written out then. */
+bool hk_journal_next_unsynced(hk_journal *j, uint64_t from, uint64_t to, char name[HK_SEGMENT_NAME],
+                              uint64_t *next);
+
+/* ---- without the lock ---- */
+
+/* Removes the files of a list of segments, and unmaps them. */
+void hk_journal_bury(int directory, hk_segment *list);
+
+/* What was put off: a file to be cut to its end, a segment to be prepared. To be asked for with the
+ * lock, done without it, and handed in with it. */
+typedef struct {
+    hk_segment *spare;
+    uint64_t number; /* of the segment to be cut */
+    size_t end;      /* where, in bytes */
+    bool cut;
+    bool prepare;
+} hk_chores;
+
+static inline bool
+hk_journal_wants_spare(const hk_journal *j)
+{
+    const hk_segment *s = j->newest;
+    return s != NULL && s->open && s->end > s->size / 2 && j->spare == NULL && !j->preparing;
+}
+
+static inline bool
+hk_journal_has_chores(const hk_journal *j)
+{
+    return j->uncut > 0 || hk_journal_wants_spare(j);
+}
+
+hk_chores hk_journal_ask_chores(hk_journal *j);
+void hk_journal_do_chores(const hk_journal *j, hk_chores *chores); /* reads what never changes */
+void hk_journal_end_chores(hk_journal *j, hk_chores *chores);
+
+#endif
