@@ -95,7 +95,7 @@ ring_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
         PyErr_NoMemory();
         goto failed;
     }
-    self->generation = hk_fork_generation();
+    self->generation = self->born = hk_fork_generation();
     self->capacity = capacity;
     self->max_frame = max_frame;
     self->block_timeout = 1.0;

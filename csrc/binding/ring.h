@@ -33,7 +33,16 @@ typedef struct HekaRing {
     atomic_bool summoned; /* the consumer is to come back to Python */
     hk_monitor monitor;   /* of sleep() */
     unsigned generation;  /* fork generation that the monitor belongs to */
+    unsigned born;        /* fork generation that made it */
 } HekaRing;
+
+/* Whether it can take frames in this process: a child has no part in its parent's files, and needs
+ * a ring of its own. */
+static inline bool
+heka_ring_is_usable(const HekaRing *ring)
+{
+    return !ring->on_disk || ring->born == hk_fork_generation();
+}
 
 /* Offers a frame: 1 it is queued, 0 dropped and counted, -1 an exception: the policy is to raise,
  * or a signal's handler did while we waited. */

@@ -204,7 +204,7 @@ heka_sink_send(HekaSink *sink, const uint8_t *data, size_t len, double timeout)
     bool whole = false;
     errand e = {.data = data, .len = len, .timeout = timeout};
 
-    if (sink->ring != NULL) {
+    if (sink->ring != NULL && HK_LIKELY(heka_ring_is_usable(sink->ring))) {
         HekaRing *ring =
             (HekaRing *)Py_NewRef(sink->ring); /* another may take its place meanwhile */
         const int queued = heka_ring_offer(ring, data, len);

@@ -7,6 +7,7 @@ first frame, in each process anew.
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 import time
 from collections import Counter
@@ -83,6 +84,7 @@ class Queue:
         self._drain = Drain(name, outlet, options)
         self._reporter = Reporter()
         self._closed = False
+        self._claims: dict[int, int] = {}
         # A frame may take half of a small queue, so that more than one fits.
         room = min(FRAME_MAX, options.capacity // 2)
         self._max_frame = min(room, max_frame or FRAME_MAX)
@@ -106,6 +108,7 @@ class Queue:
         self._attending = False
         self._told: Counter[str] = Counter()
         self._synced_at = self._stats_at = time.monotonic()
+        self._pid = os.getpid()  # last: now another thread may go on
 
     def _attach(self, ring: Ring | None) -> None:
         """Have the sink put frames into *ring*; None: into one that the first frame asks for."""
@@ -122,10 +125,25 @@ class Queue:
         self._drain.start_anew()
         self._start()
 
+    def _is_ours(self) -> bool:
+        """Begin anew in a child that was forked without Python's handlers, as uWSGI forks.
+
+        False while another thread does that, for its own frame and for this one.
+        """
+        pid = os.getpid()
+        if pid != self._pid:
+            me = threading.get_ident()
+            if self._claims.setdefault(pid, me) != me:
+                return False
+            self.start_anew()
+        return True
+
     # ---- called by producers, through the ring -----------------------------------------------
 
     def _attend(self) -> None:
         """Have the ring drained: by a thread, or by this one where there is none to be had."""
+        if not self._is_ours():
+            return
         with self._lock:
             ring = self._rings.ring
             if self._attending or ring.attended:
@@ -150,6 +168,8 @@ class Queue:
 
     def _deliver(self, frame: bytes, written: int, timeout: float, ticket: int) -> bool | str:
         """Put the first frame of a child process into the ring that it asks for."""
+        while not self._is_ours():
+            time.sleep(0.001)  # another thread is just making it so
         with self._lock:
             ring = self._rings.demand()
         ring.put(frame)

@@ -1,6 +1,7 @@
-"""Threads that are threads, where gevent or eventlet have put greenlets in their place.
+"""Threads that are threads, and where there are none to be had.
 
-The thread that drains a queue waits in C, without the GIL; as a greenlet it would stop all others.
+The thread that drains a queue waits in C, without the GIL; as a greenlet it would stop all others,
+so under gevent and eventlet it is a real one all the same.
 """
 
 from __future__ import annotations
@@ -23,6 +24,12 @@ _RECHECK = 0.002
 def is_patched() -> bool:
     """Say whether new threads are greenlets in this process."""
     return not isinstance(_thread.start_new_thread, types.BuiltinFunctionType)
+
+
+def _would_run() -> bool:
+    """Say whether a thread would get the GIL: uWSGI keeps it unless it was told of threads."""
+    options = getattr(sys.modules.get("uwsgi"), "opt", None)
+    return not isinstance(options, dict) or "enable-threads" in options or "threads" in options
 
 
 def cooperative_sleep() -> Callable[[float], None] | None:
@@ -57,7 +64,7 @@ class Worker:
 
     def start(self) -> bool:
         """Start it; False when there is no thread to be had, as at the interpreter's end."""
-        if sys.is_finalizing():  # start() would wait for a thread that never runs
+        if sys.is_finalizing() or not _would_run():  # start() would wait for it
             return False
         with contextlib.suppress(RuntimeError, MemoryError, ImportError):
             if is_patched():
