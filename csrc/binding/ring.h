@@ -29,11 +29,10 @@ typedef struct HekaRing {
     PyObject *full_error;  /* owned: the exception of `raise` */
     size_t capacity;       /* bytes */
     size_t max_frame;      /* bytes */
-    bool on_disk;
-    atomic_bool summoned; /* the consumer is to come back to Python */
-    hk_monitor monitor;   /* of sleep() */
-    unsigned generation;  /* fork generation that the monitor belongs to */
-    unsigned born;        /* fork generation that made it */
+    atomic_bool summoned;  /* the consumer is to come back to Python */
+    hk_monitor monitor;    /* of sleep() */
+    unsigned generation;   /* fork generation that the monitor belongs to */
+    unsigned born;         /* fork generation that made it */
 } HekaRing;
 
 /* Whether it can take frames in this process: a child has no part in its parent's files, and needs
@@ -41,7 +40,7 @@ typedef struct HekaRing {
 static inline bool
 heka_ring_is_usable(const HekaRing *ring)
 {
-    return !ring->on_disk || ring->born == hk_fork_generation();
+    return ring->store.calls != &heka_store_on_disk || ring->born == hk_fork_generation();
 }
 
 /* Offers a frame: 1 it is queued, 0 dropped and counted, -1 an exception: the policy is to raise,

@@ -65,7 +65,7 @@ def payloads(server: socket.socket) -> list[str]:
     return [frame.message.payload for frame in heka.StreamReader().feed(data)]
 
 
-@pytest.fixture(params=["memory"])
+@pytest.fixture(params=["memory", "spool"])
 def query(request, tmp_path):
     """The options of a queue in memory, and on disk."""
     return "?queue=1" if request.param == "memory" else f"?spool={tmp_path / 'spool'}"
