@@ -177,15 +177,24 @@ settle(HekaRing *r, int status, const uint8_t *data, size_t len)
     }
 }
 
+/* What needs Python. That may be anything: the ring may have no other owner afterwards. */
+static HK_COLD int
+finish(HekaRing *r, hk_status status, const uint8_t *data, size_t len)
+{
+    Py_INCREF(r);
+    int queued = status == HK_OK ? 1 : settle(r, (int)status, data, len);
+    if (queued == 1 && !is_attended(r) && start(r) < 0) {
+        queued = -1;
+    }
+    Py_DECREF(r);
+    return queued;
+}
+
 int
 heka_ring_offer(HekaRing *r, const uint8_t *data, size_t len)
 {
     const hk_status status = r->store.calls->put(r->store.queue, data, len);
-    const int queued = HK_LIKELY(status == HK_OK) ? 1 : settle(r, (int)status, data, len);
-    if (HK_UNLIKELY(queued == 1 && !is_attended(r)) && start(r) < 0) {
-        return -1;
-    }
-    return queued;
+    return HK_LIKELY(status == HK_OK && is_attended(r)) ? 1 : finish(r, status, data, len);
 }
 
 /* ---- flush ---- */

@@ -24,6 +24,9 @@
 #define NAP_MOST (20 * MS)    /* an acknowledgement may be delayed by 40 ms */
 #define WRITE_SLICE (50 * MS) /* of waiting for room, between two looks at the summons */
 #define NOBUFS_MS 10
+#define ANSWERS_MOST                                                            \
+    16 /* pieces that are read between two batches; a peer may talk without end \
+        */
 
 /* What one run knows. */
 typedef struct {
@@ -66,25 +69,29 @@ is_passing(int error)
     return error == EAGAIN || error == EWOULDBLOCK || error == ENOBUFS || error == EINTR;
 }
 
-size_t
-heka_pump_outstanding(int fd)
+/* The socket's own count, negative with errno when it has none. */
+static int
+count_unacknowledged(int fd)
 {
-    int left = 0;
+    int bytes = 0;
 #if defined(SIOCOUTQ)
-    if (ioctl(fd, SIOCOUTQ, &left) != 0) {
-        return 0;
-    }
+    return ioctl(fd, SIOCOUTQ, &bytes) == 0 ? bytes : -1;
 #elif defined(SO_NWRITE)
-    socklen_t size = sizeof left;
-    if (getsockopt(fd, SOL_SOCKET, SO_NWRITE, &left, &size) != 0) {
-        return 0;
-    }
+    socklen_t size = sizeof bytes;
+    return getsockopt(fd, SOL_SOCKET, SO_NWRITE, &bytes, &size) == 0 ? bytes : -1;
 #elif defined(FIONWRITE)
-    if (ioctl(fd, FIONWRITE, &left) != 0) {
-        return 0;
-    }
+    return ioctl(fd, FIONWRITE, &bytes) == 0 ? bytes : -1;
+#else
+    return (void)fd, bytes;
 #endif
-    return left > 0 ? (size_t)left : 0;
+}
+
+bool
+heka_pump_outstanding(int fd, size_t *left)
+{
+    const int bytes = count_unacknowledged(fd);
+    *left = bytes > 0 ? (size_t)bytes : 0;
+    return bytes >= 0 || (errno != EBADF && errno != ENOTSOCK);
 }
 
 static bool
@@ -112,10 +119,12 @@ lose(run *r, heka_pump_event event, int error, size_t unsent)
 {
     /* TCP tells what was outstanding after a reset too. A unix socket's peer that goes away throws
      * away what it has not read, and that looks as if it had been read. */
-    if (r->p->datagram == 0 && !r->is_local) {
-        r->calls->acknowledge(r->queue, heka_pump_outstanding(r->p->fd) + unsent);
+    size_t left;
+    if (r->p->datagram == 0 && !r->is_local && heka_pump_outstanding(r->p->fd, &left)) {
+        r->calls->acknowledge(r->queue, left + unsent);
     }
     r->calls->rewind(r->queue, unsent);
+    r->under_way = 0;
     r->at.event = event;
     r->at.error = error;
     return false;
@@ -142,7 +151,7 @@ is_connected(run *r, size_t unsent)
 {
     uint8_t ignored[512];
     struct pollfd watch = {.fd = r->p->fd, .events = POLLIN | POLLRDHUP};
-    while (poll(&watch, 1, 0) > 0) {
+    for (int turn = 0; turn < ANSWERS_MOST && poll(&watch, 1, 0) > 0; turn++) {
         if ((watch.revents & POLLNVAL) != 0) {
             return lose(r, HEKA_PUMP_FAILED, EBADF, unsent);
         }
@@ -167,8 +176,11 @@ is_connected(run *r, size_t unsent)
 static void
 acknowledge(run *r, size_t unsent)
 {
-    const size_t left = heka_pump_outstanding(r->p->fd);
-    if (left == 0 && r->is_local && r->under_way > 0) {
+    size_t left;
+    if (!heka_pump_outstanding(r->p->fd, &left)) {
+        return; /* what it had will be said to have failed */
+    }
+    if (r->is_local && left < r->under_way) {
         /* Looked at in this order: a peer that goes away hangs up first, and throws away then. */
         struct pollfd watch = {.fd = r->p->fd, .events = POLLRDHUP};
         if (poll(&watch, 1, 0) != 0) {
@@ -285,6 +297,7 @@ split(run *r, const hk_ring_batch *batch)
         r->calls->rewind(r->queue, batch->len);
     } else {
         (void)r->calls->drop_in_flight(r->queue, HEKA_REASON_OVERSIZE);
+        r->alone -= r->alone > 0;
     }
 }
 
@@ -363,11 +376,15 @@ heka_pump_run(const heka_store *store, const heka_pump *p)
         .p = p,
         .is_local = p->datagram == 0 && is_local(p->fd),
         .hungry = true,
-        .progress = now(),
+        .under_way = p->past->under_way,
+        .progress = p->past->progress,
+        .alone = p->past->alone,
         .nap = NAP_LEAST,
+        .end = now() + p->idle_ns,
     };
-    r.end = r.progress + p->idle_ns;
-    r.under_way = p->datagram == 0 ? heka_pump_outstanding(p->fd) : 0;
+    if (r.under_way > 0) {
+        acknowledge(&r, 0); /* what came meanwhile */
+    }
     while (step(&r)) {
         if (now() >= r.end) {
             (void)leave(&r, HEKA_PUMP_TICK);
@@ -377,5 +394,6 @@ heka_pump_run(const heka_store *store, const heka_pump *p)
             break;
         }
     }
+    *p->past = (heka_pump_past){r.under_way, r.progress, r.alone};
     return r.at;
 }

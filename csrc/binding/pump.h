@@ -13,6 +13,13 @@
 
 #include "store.h"
 
+/* What a run leaves to the next one on the same connection; all zero: nothing is under way. */
+typedef struct {
+    size_t under_way; /* bytes written to a stream that were not acknowledged at the last look */
+    int64_t progress; /* when a byte was taken or acknowledged */
+    size_t alone;     /* frames that are sent one a datagram, as they were too large together */
+} heka_pump_past;
+
 typedef struct {
     int fd;                   /* connected, non-blocking or not; stays its owner's */
     size_t datagram;          /* bytes of whole frames that share a datagram; 0: a stream */
@@ -20,6 +27,7 @@ typedef struct {
     int64_t write_timeout_ns; /* without a byte that is taken or acknowledged: the peer is lost */
     int64_t idle_ns;          /* back to Python after this time, whatever happens */
     atomic_bool *summoned;    /* set: back to Python at once, the connection may be given up */
+    heka_pump_past *past;     /* of the queue */
 } heka_pump;
 
 typedef enum {
@@ -41,7 +49,7 @@ typedef struct {
 heka_pump_result heka_pump_run(const heka_store *store, const heka_pump *p);
 
 /* Bytes written to the stream socket `fd` that its peer has not acknowledged; 0 when the system
- * cannot tell. */
-size_t heka_pump_outstanding(int fd);
+ * cannot tell of such a socket. False: no socket is open there, see errno. */
+bool heka_pump_outstanding(int fd, size_t *left);
 
 #endif

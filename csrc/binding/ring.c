@@ -5,7 +5,6 @@
 #include "core/hk_clock.h"
 #include "errors.h"
 #include "head.h"
-#include "pump.h"
 #include "reasons.h"
 #include "settings.h"
 
@@ -95,6 +94,7 @@ ring_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
         PyErr_NoMemory();
         goto failed;
     }
+    self->has_monitor = true;
     self->generation = self->born = hk_fork_generation();
     self->capacity = capacity;
     self->max_frame = max_frame;
@@ -137,10 +137,10 @@ ring_dealloc(PyObject *op)
     PyObject_GC_UnTrack(op);
     (void)ring_clear(op);
     Py_CLEAR(self->full_error);
+    if (self->has_monitor && self->generation == hk_fork_generation()) {
+        hk_monitor_destroy(&self->monitor);
+    }
     if (self->store.queue != NULL) {
-        if (self->generation == hk_fork_generation()) {
-            hk_monitor_destroy(&self->monitor);
-        }
         self->store.calls->free(self->store.queue);
     }
     tp->tp_free(op);
@@ -235,7 +235,7 @@ ring_rewind(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwn
     static const uint8_t names[] = {HEKA_NAME_unsent};
     static const heka_signature sig = {
         .fname = "rewind", .names = names, .count = 1, .required = 0, .positional = 1};
-    const HekaRing *self = (HekaRing *)op;
+    HekaRing *self = (HekaRing *)op;
     PyObject *in[1];
     size_t unsent = 0;
     if (heka_parse_args(heka_state_of(op), &sig, args, (size_t)nargs, kwnames, in) < 0 ||
@@ -243,6 +243,7 @@ ring_rewind(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwn
         return NULL;
     }
     self->store.calls->rewind(self->store.queue, unsent);
+    self->past = (heka_pump_past){0};
     Py_RETURN_NONE;
 }
 
@@ -280,8 +281,9 @@ read_pump(heka_state *state, PyObject *const *args, size_t nargs, PyObject *kwna
     double idle;
     if (heka_parse_args(state, &sig, args, nargs, kwnames, in) < 0 ||
         heka_read_int32(in[0], "fd", &fd) < 0 || read_size(in[1], "datagram", &p->datagram) < 0 ||
-        heka_read_timeout(in[2], &linger) < 0 || heka_read_timeout(in[3], &write_timeout) < 0 ||
-        heka_read_timeout(in[4], &idle) < 0) {
+        heka_read_seconds(in[2], "linger", &linger) < 0 ||
+        heka_read_seconds(in[3], "write_timeout", &write_timeout) < 0 ||
+        heka_read_seconds(in[4], "idle", &idle) < 0) {
         return -1;
     }
     p->fd = fd;
@@ -296,7 +298,7 @@ ring_pump(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnam
 {
     static const char *const events[] = {"tick", "summoned", "drained", "closed", "failed"};
     HekaRing *self = (HekaRing *)op;
-    heka_pump p = {.summoned = &self->summoned};
+    heka_pump p = {.summoned = &self->summoned, .past = &self->past};
     heka_pump_result result;
     if (read_pump(heka_state_of(op), args, (size_t)nargs, kwnames, &p) < 0) {
         return NULL;
@@ -329,7 +331,7 @@ ring_sleep(PyObject *op, PyObject *value)
     HekaRing *self = (HekaRing *)op;
     double timeout;
     bool in_time = true;
-    if (heka_read_timeout(value, &timeout) < 0) {
+    if (heka_read_seconds(value, "seconds", &timeout) < 0) {
         return NULL;
     }
     if (renew_monitor(self) < 0) {
@@ -403,6 +405,7 @@ ring_after_fork(PyObject *op, PyObject *ignored)
     HekaRing *self = (HekaRing *)op;
     (void)ignored;
     self->store.calls->after_fork(self->store.queue);
+    self->past = (heka_pump_past){0};
     return renew_monitor(self) < 0 ? NULL : Py_NewRef(Py_None);
 }
 
@@ -424,9 +427,13 @@ static PyObject *
 ring_outstanding(PyObject *ignored, PyObject *value)
 {
     int32_t fd;
+    size_t left;
     (void)ignored;
-    return heka_read_int32(value, "fd", &fd) < 0 ? NULL
-                                                 : PyLong_FromSize_t(heka_pump_outstanding(fd));
+    if (heka_read_int32(value, "fd", &fd) < 0) {
+        return NULL;
+    }
+    return heka_pump_outstanding(fd, &left) ? PyLong_FromSize_t(left)
+                                            : PyErr_SetFromErrno(PyExc_OSError);
 }
 
 #define WITH_NAMES(function) (PyCFunction)(void (*)(void))(function), METH_FASTCALL | METH_KEYWORDS

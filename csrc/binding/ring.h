@@ -7,6 +7,7 @@
 
 #include <stdatomic.h>
 
+#include "pump.h"
 #include "state.h"
 #include "store.h"
 
@@ -30,7 +31,9 @@ typedef struct HekaRing {
     size_t capacity;       /* bytes */
     size_t max_frame;      /* bytes */
     atomic_bool summoned;  /* the consumer is to come back to Python */
+    heka_pump_past past;   /* the consumer's: what is under way on the connection */
     hk_monitor monitor;    /* of sleep() */
+    bool has_monitor;      /* it was made */
     unsigned generation;   /* fork generation that the monitor belongs to */
     unsigned born;         /* fork generation that made it */
 } HekaRing;

@@ -21,9 +21,11 @@ set_overflow(PyObject *op, PyObject *value, void *closure)
     if (value == NULL) {
         return heka_refuse_delete("overflow");
     }
+    if (!PyUnicode_Check(value)) {
+        return heka_type_error("overflow", "str", value);
+    }
     for (int i = 0; i < 4; i++) {
-        if (PyUnicode_Check(value) &&
-            PyUnicode_CompareWithASCIIString(value, overflow_names[i]) == 0) {
+        if (PyUnicode_CompareWithASCIIString(value, overflow_names[i]) == 0) {
             ((HekaRing *)op)->overflow = (heka_overflow)i;
             return 0;
         }
@@ -44,8 +46,9 @@ static int
 set_block_timeout(PyObject *op, PyObject *value, void *closure)
 {
     (void)closure;
-    return value == NULL ? heka_refuse_delete("block_timeout")
-                         : heka_read_timeout(value, &((HekaRing *)op)->block_timeout);
+    return value == NULL
+               ? heka_refuse_delete("block_timeout")
+               : heka_read_seconds(value, "block_timeout", &((HekaRing *)op)->block_timeout);
 }
 
 static int

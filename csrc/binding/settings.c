@@ -44,21 +44,27 @@ heka_read_bad_values(PyObject *value)
 }
 
 int
-heka_read_timeout(PyObject *value, double *out)
+heka_read_seconds(PyObject *value, const char *name, double *out)
 {
     if (!heka_is_number(value)) {
-        return heka_type_error("timeout", "seconds (int or float)", value);
+        return heka_type_error(name, "seconds (int or float)", value);
     }
-    const double timeout = PyFloat_AsDouble(value);
-    if (timeout == -1.0 && PyErr_Occurred()) {
+    const double seconds = PyFloat_AsDouble(value);
+    if (seconds == -1.0 && PyErr_Occurred()) {
         return -1;
     }
-    if (!(timeout >= 0)) {
-        PyErr_Format(PyExc_ValueError, "timeout must be seconds, 0 or more, got %R", value);
+    if (!(seconds >= 0)) {
+        PyErr_Format(PyExc_ValueError, "%s must be seconds, 0 or more, got %R", name, value);
         return -1;
     }
-    *out = timeout;
+    *out = seconds;
     return 0;
+}
+
+int
+heka_read_timeout(PyObject *value, double *out)
+{
+    return heka_read_seconds(value, "timeout", out);
 }
 
 int

@@ -28,7 +28,9 @@ void heka_settings_free(HekaSettings *self);
 int heka_read_oversize(PyObject *value);
 int heka_read_bad_values(PyObject *value); /* 0 'raise', 1 'repr' */
 
-/* Seconds, 0 or more. 0, or -1 with TypeError or ValueError. */
+/* Seconds, 0 or more, of the argument of that name, or of `timeout`. 0, or -1 with TypeError or
+ * ValueError. */
+int heka_read_seconds(PyObject *value, const char *name, double *out);
 int heka_read_timeout(PyObject *value, double *out);
 
 /* Borrows a callable; NULL for None. 0, or -1 with TypeError. */

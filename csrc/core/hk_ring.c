@@ -406,14 +406,13 @@ hk_ring_rewind(hk_ring *r, size_t unsent)
     leave(r, false, false);
 }
 
-static size_t
-drop_window(guarded *in, unsigned reason)
+/* Counts frames that have left the window otherwise than sent. */
+static void
+lose(guarded *in, size_t frames, unsigned reason)
 {
-    const size_t frames = hk_window_clear(&in->window);
     in->stats.dropped[reason] += frames;
     in->settled += frames;
     in->lost += frames;
-    return frames;
 }
 
 size_t
@@ -421,7 +420,8 @@ hk_ring_drop_in_flight(hk_ring *r, unsigned reason)
 {
     assert(reason < HK_RING_REASONS);
     guarded *in = enter(r);
-    const size_t frames = drop_window(in, reason);
+    const size_t frames = hk_window_acknowledge(&in->window, 0).frames;
+    lose(in, frames, reason);
     leave(r, false, frames > 0 && in->sleepers > 0);
     return frames;
 }
@@ -444,9 +444,10 @@ hk_ring_drop_all(hk_ring *r, unsigned reason)
     const size_t waiting = hk_queue_clear(&in->queue);
     in->stats.dropped[reason] += waiting;
     in->lost += waiting;
-    const size_t dropped = waiting + drop_window(in, reason);
+    const size_t taken = hk_window_clear(&in->window);
+    lose(in, taken, reason);
     leave(r, wakes(r, in), in->sleepers > 0);
-    return dropped;
+    return waiting + taken;
 }
 
 void

@@ -169,7 +169,7 @@ void hk_ring_acknowledge(hk_ring *r, size_t outstanding);
  */
 void hk_ring_rewind(hk_ring *r, size_t unsent);
 
-/* Drops what is under way, or to be taken again: the peer will never have it. */
+/* Drops what is under way: the peer will never have it. What is to be taken again stays. */
 size_t hk_ring_drop_in_flight(hk_ring *r, unsigned reason);
 
 /* ---- everybody ---- */

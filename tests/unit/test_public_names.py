@@ -8,6 +8,7 @@ import importlib.metadata
 import inspect
 import pickle
 import pkgutil
+import queue
 import re
 import subprocess
 import sys
@@ -26,9 +27,10 @@ HOMES = {
     "heka.api": ["configure", "flush", "log", "stats"],
     "heka.connections": ["HekaConnection"],
     "heka.defaults": ["DEFAULT_PORT"],
+    "heka.delivery.lifecycle": ["flush_on_sigterm"],
     "heka.exceptions": [
         *("ConfigError", "DecodeError", "EncodeError", "FieldError", "HekaError"),
-        "SignatureError",
+        *("QueueFullError", "SignatureError"),
     ],
     "heka.framing": ["Frame", "StreamReader", "frame"],
     "heka.message": ["Field", "Message", "pack"],
@@ -44,6 +46,7 @@ TREE: dict[str, tuple[Any, ...]] = {
     "DecodeError": (heka.HekaError, ValueError),
     "SignatureError": (heka.DecodeError,),
     "ConfigError": (heka.HekaError, ValueError),
+    "QueueFullError": (heka.HekaError, queue.Full),
     "InvalidArgumentError": (heka.ConfigError, RuntimeError),
 }
 

@@ -1,0 +1,164 @@
+"""Rings for tests: numbered frames, the account that has to be right, and sockets to pump into."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from delivery.support import PATIENCE
+
+from heka._core import Ring
+
+Pair = tuple[socket.socket, socket.socket]
+
+CAPACITY = 1 << 20
+FRAME_MAX = 65_794
+
+
+def frame(number: int, size: int = 100) -> bytes:
+    """Return frame *number*: a ring does not look into its frames."""
+    return b"%08d" % number + b"." * (size - 8)
+
+
+def frames(count: int, size: int = 100, first: int = 0) -> list[bytes]:
+    """Return as many frames, one number after the other."""
+    return [frame(number, size) for number in range(first, first + count)]
+
+
+def ring_with(
+    some: Iterable[bytes] = (),
+    *,
+    capacity: int = CAPACITY,
+    max_frame: int = FRAME_MAX,
+    window: int = 256 * 1024,
+) -> Ring:
+    """Return a ring that somebody drains, with *some* frames in it."""
+    ring = Ring(capacity, max_frame, window)
+    ring.attend()
+    for one in some:
+        assert ring.put(one)
+    return ring
+
+
+def account(ring: Ring) -> dict[str, Any]:
+    """Return the counters: every frame is in them once, and the queued ones are really there."""
+    stats = ring.stats()
+    assert stats["offered"] + stats["recovered"] == (
+        stats["sent"] + sum(stats["dropped"].values()) + stats["queued"]
+    )
+    assert ring.count() == stats["queued"] >= stats["in_flight"]
+    return stats
+
+
+def rest(ring: Ring) -> list[bytes]:
+    """Take frame by frame whatever is to be taken; they are under way then."""
+    taken = []
+    while one := ring.take(1):
+        taken.append(one)
+    return taken
+
+
+def pump(
+    ring: Ring,
+    sock: socket.socket | int,
+    *,
+    datagram: int = 0,
+    linger: float = 0.0,
+    write_timeout: float = 30.0,
+    idle: float = 0.05,
+) -> tuple[str, int, int]:
+    """Send for a while: what happened, the errno, and the bytes that the kernel took."""
+    descriptor = sock if isinstance(sock, int) else sock.fileno()
+    return ring.pump(descriptor, datagram, linger, write_timeout, idle)
+
+
+def receive(sock: socket.socket, size: int) -> bytes:
+    """Read exactly as many bytes of a stream."""
+    data = b""
+    while len(data) < size:
+        piece = sock.recv(size - len(data))
+        assert piece, f"the stream ended after {len(data)} of {size} bytes"
+        data += piece
+    return data
+
+
+def drain_stream(sock: socket.socket) -> bytes:
+    """Read to the end of a stream, whichever way it ends."""
+    data = b""
+    while True:
+        try:
+            piece = sock.recv(65536)
+        except ConnectionResetError:
+            return data
+        if not piece:
+            return data
+        data += piece
+
+
+# ---- pairs of sockets ----------------------------------------------------------------------------
+
+
+def tcp_pair(buffer: int = 0) -> Pair:
+    """Connect over loopback; *buffer*: of the peer for reading, and of ours for writing."""
+    with socket.socket() as listener:
+        if buffer:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        ours = socket.socket()
+        if buffer:
+            ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, buffer)
+        ours.connect(listener.getsockname())
+        return ours, listener.accept()[0]
+
+
+def unix_pair(buffer: int = 0) -> Pair:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+    if buffer:
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, buffer)
+    return ours, theirs
+
+
+@contextlib.contextmanager
+def pairs() -> Iterator[Callable[..., Pair]]:
+    """Make pairs of connected sockets, ours and the peer's; they are closed at the end."""
+    made: list[socket.socket] = []
+
+    def make(kind: Callable[..., Pair], buffer: int = 0) -> Pair:
+        pair = kind(buffer)
+        pair[1].settimeout(PATIENCE)
+        made.extend(pair)
+        return pair
+
+    yield make
+    for sock in made:
+        sock.close()
+
+
+def clog(ring: Ring, sock: socket.socket) -> int:
+    """Send small frames until some stay unacknowledged; return how many there were."""
+    count = 0
+    while True:
+        if not ring.outstanding(sock.fileno()):
+            assert ring.put(frame(count))
+            count += 1
+        pump(ring, sock, idle=0)
+        if ring.outstanding(sock.fileno()):
+            pump(ring, sock, idle=0.05)
+            if account(ring)["in_flight"]:
+                return count
+
+
+def pump_until(
+    ring: Ring, sock: socket.socket, *events: str, **options: Any
+) -> tuple[str, int, int]:
+    """Pump run after run, as a drain does, until one of *events*."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        outcome = pump(ring, sock, **options)
+        if outcome[0] in events:
+            return outcome
+        assert time.monotonic() < deadline, f"still {outcome}, {account(ring)}"
