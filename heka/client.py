@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
+import time
 import traceback
 import types
 import weakref
@@ -398,20 +399,29 @@ class HekaClient(Client):
             return False
 
     def close(self, timeout: float = 1.0) -> None:
-        """Flush and close the stream; from then on the client is inactive."""
-        stream = self._stream
-        if stream is None:
+        """Flush and close the stream, for *timeout* seconds; from then on the client is inactive.
+
+        What a queue in memory has not sent by then is dropped, and counted as ``closed``.
+        """
+        stream, sink, is_called = self._stream, self.sink, self._is_called
+        if stream is None or sink is None:
             return
+        deadline = time.monotonic() + timeout
         self.flush(timeout)
-        account = self.stats()
+        account = _account_of(stream, sink, is_called)
         self.stream = None
         self._closed_account = account
         close = getattr(stream, "close", None)
-        if close is not None:
-            try:
+        if close is None:
+            return
+        try:
+            if is_called:
                 close()
-            except Exception as error:
-                self._reporter.report(f"{type(stream).__name__}.close() raised {error!r}")
+            else:
+                close(max(0.0, deadline - time.monotonic()))
+        except Exception as error:
+            self._reporter.report(f"{type(stream).__name__}.close() raised {error!r}")
+        self._closed_account = _account_of(stream, sink, is_called)
 
     def stats(self) -> dict[str, Any]:
         """Return what became of the messages, in this process.
@@ -423,8 +433,7 @@ class HekaClient(Client):
             that several clients share counts for all of them.
         """
         if self.sink is not None:
-            account = None if self._is_called else getattr(self._stream, "stats", None)
-            return account() if callable(account) else total([self.sink.counts()])
+            return _account_of(self._stream, self.sink, self._is_called)
         return dict(self.__dict__.get("_closed_account", total([])))
 
     def __enter__(self) -> HekaClient:
@@ -522,6 +531,12 @@ def _make_encoder(encoder: Any, hmc: Mapping[str, Any] | None) -> Any:
     raise ConfigError(
         f"encoder must be a class, its dotted name, or have encode(message), got {encoder!r}"
     )
+
+
+def _account_of(stream: Any, sink: Sink, is_called: bool) -> dict[str, Any]:
+    """Return the account of the stream, or of the sink where the stream keeps none."""
+    account = None if is_called else getattr(stream, "stats", None)
+    return account() if callable(account) else total([sink.counts()])
 
 
 def _make_stream(stream: Any) -> Any:

@@ -17,6 +17,7 @@ import heka
 from heka.accounts import total
 from heka.client import HekaClient
 from heka.encoders import JSONEncoder, NullEncoder, ProtobufEncoder
+from heka.streams import QueuedStream
 
 
 class Broken(Kept):
@@ -299,6 +300,29 @@ def test_closed_client_is_inactive_and_keeps_its_account():
     assert client.heka("t") is False
     assert client.stats()["sent"] == 1
     client.close()
+
+
+def test_closing_shares_its_time_and_counts_what_a_queue_gives_up():
+    asked = []
+
+    class Recorded(QueuedStream):
+        def flush(self, timeout=1.0):
+            asked.append(timeout)
+            return super().flush(timeout)
+
+        def close(self, timeout=1.0):
+            asked.append(timeout)
+            super().close(timeout)
+
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # refuses: it does not listen
+        client = HekaClient(Recorded(f"tcp://127.0.0.1:{nobody.getsockname()[1]}"), "tests")
+        client.info("lost")
+        client.close(0.05)
+
+    assert asked == [0.05, 0.0]
+    assert client.stats()["dropped"] == {"closed": 1}
+    assert client.stats()["queued"] == 0
 
 
 class Cyclic(HekaClient):
