@@ -343,7 +343,7 @@ ring_sleep(PyObject *op, PyObject *value)
         in_time = hk_monitor_sleep(&self->monitor, &self->monitor.filled, deadline);
     }
     (void)pthread_mutex_unlock(&self->monitor.mutex);
-    Py_END_ALLOW_THREADS return PyBool_FromLong(!in_time);
+    Py_END_ALLOW_THREADS return PyBool_FromLong(atomic_load(&self->summoned));
 }
 
 static PyObject *

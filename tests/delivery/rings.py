@@ -98,6 +98,39 @@ def drain_stream(sock: socket.socket) -> bytes:
         data += piece
 
 
+# ---- small rings, and who drains them ----------------------------------------------------------
+
+#: Bytes of a queue for four frames of 1000.
+SMALL = 4096
+FULL = frames(4, 1000)
+
+
+def full_ring(overflow: str = "drop_new", **attributes: object) -> Ring:
+    """Return a ring for four frames that has them, which nobody drains."""
+    ring = Ring(SMALL, 1000, 2000)
+    for one in FULL:
+        assert ring.put(one)
+    ring.overflow = overflow
+    for name, value in attributes.items():
+        setattr(ring, name, value)
+    return ring
+
+
+class Start:
+    """Stands for what has a ring drained: counts its calls, and does what it is told to."""
+
+    def __init__(self, *acts: object) -> None:
+        self.calls = 0
+        self._acts = acts
+
+    def __call__(self) -> None:
+        self.calls += 1
+        for act in self._acts:
+            if isinstance(act, BaseException):
+                raise act
+            act()  # type: ignore[operator]
+
+
 # ---- pairs of sockets ----------------------------------------------------------------------------
 
 

@@ -1,0 +1,390 @@
+"""A ring as its producers see it: what it takes in, and what the policy says without room."""
+
+from __future__ import annotations
+
+import queue
+import signal
+import threading
+import time
+
+import pytest
+from delivery.rings import FULL, SMALL, account, frame, frames, full_ring, rest, ring_with
+from delivery.support import PATIENCE, SOON, Task, run_threads, within
+
+import heka
+from heka._core import Ring
+from heka.exceptions import QueueFullError
+
+
+@pytest.fixture
+def alarm():
+    """Has a signal come in a moment, whose handler raises."""
+
+    def ring_alarm(number, frame):
+        raise ZeroDivisionError("from a signal's handler")
+
+    before = signal.signal(signal.SIGALRM, ring_alarm)
+    signal.setitimer(signal.ITIMER_REAL, 0.1)
+    yield
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
+
+
+# ---- making one ----------------------------------------------------------------------------------
+
+
+def test_a_new_ring_has_no_past_and_the_defaults():
+    ring = Ring(100_000)
+
+    assert (ring.capacity, ring.max_frame) == (100_000, 65_794)
+    assert (ring.overflow, ring.block_timeout) == ("drop_new", 1.0)
+    assert (ring.start, ring.pause, ring.full_error) == (None, None, heka.HekaError)
+    assert (ring.attended, ring.summoned) == (False, False)
+    assert ring.stats() == {
+        **dict.fromkeys(["offered", "recovered", "sent", "resent", "bytes"], 0),
+        **dict.fromkeys(["queued", "in_flight", "high_water"], 0),
+        "dropped": {},
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        ((1000, 2000), ValueError),
+        ((4096, 0), ValueError),
+        ((100_000, 65_795), ValueError),
+        ((100_000, 2000, 1999), ValueError),
+        ((0,), ValueError),
+        ((-1,), ValueError),
+        ((10_000, -1), ValueError),
+        ((10_000, 1000, -1), ValueError),
+        ((2**63,), ValueError),
+        ((2**200,), ValueError),
+        ((2**63 - 1,), ValueError),
+        ((2**62, 1000), ValueError),
+        ((100_000, 1000, 2**62), ValueError),
+        ((2**60, 1000), MemoryError),
+        (("4096",), TypeError),
+        ((4096.0,), TypeError),
+        ((4096, None), TypeError),
+        ((100_000, 1000, 2000, 5), TypeError),
+        ((100_000, 1000, 2000, "a\0b"), ValueError),
+    ],
+)
+def test_sizes_that_cannot_be_are_refused(arguments, error):
+    with pytest.raises(error):
+        Ring(*arguments)
+
+
+def test_a_directory_that_is_not_there_is_an_error(tmp_path):
+    with pytest.raises((heka.HekaError, OSError, ValueError)):
+        Ring(1_000_000, 1000, directory=tmp_path / "absent")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "error"),
+    [
+        ("overflow", "drop", ValueError),
+        ("overflow", "DROP_NEW", ValueError),
+        ("overflow", b"block", TypeError),
+        ("overflow", None, TypeError),
+        ("block_timeout", -1, ValueError),
+        ("block_timeout", float("nan"), ValueError),
+        ("block_timeout", "1", TypeError),
+        ("block_timeout", None, TypeError),
+        ("start", 5, TypeError),
+        ("pause", "sleep", TypeError),
+        ("full_error", ValueError("made already"), TypeError),
+        ("full_error", int, TypeError),
+        ("full_error", None, TypeError),
+        ("capacity", 5, AttributeError),
+        ("attended", True, AttributeError),
+    ],
+)
+def test_attributes_refuse_what_they_are_not_by_their_name(name, value, error):
+    ring = Ring(SMALL, 1000)
+    before = getattr(ring, name)
+
+    with pytest.raises(error, match=name):
+        setattr(ring, name, value)
+    with pytest.raises(AttributeError, match=name):
+        delattr(ring, name)
+
+    assert getattr(ring, name) == before
+
+
+@pytest.mark.parametrize("overflow", ["drop_new", "drop_old", "block", "raise"])
+def test_attributes_take_what_they_are(overflow):
+    ring = Ring(SMALL, 1000)
+    ring.overflow = overflow
+    ring.block_timeout = float("inf")
+    ring.start = ring.pause = print
+    ring.full_error = queue.Full
+
+    assert (ring.overflow, ring.block_timeout) == (overflow, float("inf"))
+    assert (ring.start, ring.pause, ring.full_error) == (print, print, queue.Full)
+    ring.start = ring.pause = None
+    assert (ring.start, ring.pause) == (None, None)
+
+
+# ---- putting -------------------------------------------------------------------------------------
+
+
+def test_a_frame_may_be_any_piece_of_memory():
+    ring = ring_with()
+
+    for one in (b"bytes", bytearray(b"array"), memoryview(b"xviewx")[1:-1]):
+        assert ring.put(one) is True
+    with pytest.raises(TypeError):
+        ring.put("text")
+    with pytest.raises(BufferError):
+        ring.put(memoryview(b"with gaps")[::2])
+
+    assert rest(ring) == [b"bytes", b"array", b"view"]
+    assert account(ring)["offered"] == 3
+
+
+def test_the_frame_is_a_copy():
+    ring = ring_with()
+    data = bytearray(b"before")
+    ring.put(data)
+    data[:] = b"after!"
+
+    assert ring.take(1) == b"before"
+
+
+@pytest.mark.parametrize(
+    ("size", "reason"), [(0, "encode"), (1001, "oversize"), (100_000, "oversize")]
+)
+@pytest.mark.parametrize("overflow", ["drop_new", "drop_old", "block", "raise"])
+def test_a_frame_that_can_never_go_in_is_dropped_at_once(size, reason, overflow):
+    """It displaces nobody, waits for nobody, and is no reason to raise."""
+    ring = full_ring(overflow, block_timeout=PATIENCE)
+
+    with within(SOON):
+        assert ring.put(bytes(size)) is False
+
+    assert account(ring)["dropped"] == {reason: 1}
+    assert account(ring)["queued"] == 4
+
+
+@pytest.mark.parametrize("overflow", ["drop_new", "drop_old", "block", "raise"])
+def test_a_closed_ring_takes_nothing_and_gives_what_it_has(overflow):
+    ring = full_ring(overflow, block_timeout=PATIENCE)
+    ring.close()
+    ring.close()
+
+    with within(SOON):
+        assert ring.put(b"late") is False
+
+    assert account(ring)["dropped"] == {"closed": 1}
+    assert rest(ring) == FULL[:2], "what the window holds"
+
+
+def test_refuse_counts_a_frame_that_never_came():
+    ring = ring_with()
+
+    ring.refuse("filter")
+    ring.refuse("filter")
+    ring.refuse("misconfigured")
+
+    stats = account(ring)
+    assert (stats["offered"], stats["dropped"]) == (3, {"filter": 2, "misconfigured": 1})
+
+
+@pytest.mark.parametrize("method", ["refuse", "drop_in_flight", "drop_all"])
+def test_reasons_are_those_of_the_account(method):
+    ring = ring_with(frames(1))
+
+    for value, error in (
+        ("nonsense", ValueError),
+        ("", ValueError),
+        ("full\0", ValueError),
+        ("f\udc80ll", ValueError),
+        ("FULL", ValueError),
+        (b"full", TypeError),
+        (5, TypeError),
+        (None, TypeError),
+    ):
+        with pytest.raises(error):
+            getattr(ring, method)(value)
+
+    assert account(ring)["offered"] == 1
+    assert account(ring)["queued"] == 1
+
+
+def test_every_reason_is_counted_under_its_word():
+    words = [
+        *("full", "oversize", "closed", "encode", "error", "stream", "refused", "unresolved"),
+        *("unreachable", "timeout", "interrupted", "corrupt", "expired", "tls", "misconfigured"),
+        *("filter", "reentrant"),
+    ]
+    ring = ring_with()
+    for count, word in enumerate(words, 1):
+        for _ in range(count):
+            ring.refuse(word)
+
+    assert account(ring)["dropped"] == {word: count for count, word in enumerate(words, 1)}
+
+
+# ---- no room -------------------------------------------------------------------------------------
+
+
+def test_drop_new_drops_the_frame():
+    ring = full_ring("drop_new")
+
+    assert ring.put(frame(4, 1000)) is False
+
+    stats = account(ring)
+    assert (stats["offered"], stats["dropped"], stats["high_water"]) == (5, {"full": 1}, 4)
+    assert ring.take(2000) == FULL[0] + FULL[1]
+
+
+def test_drop_old_drops_the_oldest_that_wait():
+    ring = full_ring("drop_old")
+    assert ring.take(1) == FULL[0], "under way: no longer theirs to drop"
+
+    for number in range(4, 9):
+        assert ring.put(frame(number, 1000)) is True
+    ring.acknowledge()
+
+    assert [ring.take(1) for _ in range(2)] == frames(2, 1000, first=5)
+    stats = account(ring)
+    assert (stats["sent"], stats["dropped"], stats["queued"]) == (1, {"full": 4}, 4)
+
+
+def test_raise_raises_and_counts():
+    ring = full_ring("raise", full_error=QueueFullError)
+
+    with pytest.raises(QueueFullError, match=r"the queue is full: 4096 bytes, 4 frames wait; .*"):
+        ring.put(frame(4, 1000))
+    with pytest.raises(queue.Full):
+        ring.put(frame(5, 1000))
+
+    assert account(ring)["dropped"] == {"full": 2}
+
+
+class Unmakeable(Exception):
+    """Cannot be made with a text alone."""
+
+    def __init__(self, first: object, second: object) -> None:
+        super().__init__(first, second)
+
+
+@pytest.mark.parametrize("error", [Unmakeable, KeyboardInterrupt, SystemExit])
+def test_whatever_class_the_error_is_of_something_is_raised(error):
+    ring = full_ring("raise", full_error=error)
+
+    with pytest.raises((error, TypeError)):
+        ring.put(frame(4, 1000))
+
+    assert account(ring)["dropped"] == {"full": 1}
+
+
+def test_block_waits_for_room():
+    ring = full_ring("block", block_timeout=PATIENCE)
+    putting = Task(lambda: ring.put(frame(4, 1000)))
+    time.sleep(0.1)
+    assert putting.is_alive()
+
+    with within(SOON):
+        ring.take(1)
+        assert putting.result() is True
+
+    stats = account(ring)
+    assert (stats["offered"], stats["dropped"], stats["queued"]) == (5, {}, 5)
+
+
+@pytest.mark.parametrize("seconds", [0, 0.2])
+def test_block_gives_up_after_its_time(seconds):
+    ring = full_ring("block", block_timeout=seconds)
+    start = time.monotonic()
+
+    with within(SOON):
+        assert ring.put(frame(4, 1000)) is False
+
+    assert time.monotonic() - start >= seconds
+    assert account(ring)["dropped"] == {"full": 1}
+
+
+def test_block_ends_when_the_ring_is_closed():
+    ring = full_ring("block", block_timeout=PATIENCE)
+    putting = Task(lambda: ring.put(frame(4, 1000)))
+    time.sleep(0.05)
+
+    with within(SOON):
+        ring.close()
+        assert putting.result() is False
+
+    assert account(ring)["dropped"] == {"closed": 1}
+
+
+def test_block_does_not_wait_for_the_thread_that_waits():
+    """The thread that drains logs, in a resolver for instance; nobody else would make room."""
+    ring = full_ring("block", block_timeout=PATIENCE)
+    ring.attend()
+
+    with within(SOON):
+        assert ring.put(frame(4, 1000)) is False
+
+    assert account(ring)["dropped"] == {"full": 1}
+
+
+def test_block_lets_other_threads_run():
+    ring = full_ring("block", block_timeout=0.3)
+    turns = 0
+    putting = Task(lambda: ring.put(frame(4, 1000)))
+    while putting.is_alive():
+        turns += 1
+
+    assert putting.result() is False
+    assert turns > 5000
+
+
+def test_block_is_ended_by_a_signal_whose_handler_raises(alarm):
+    ring = full_ring("block", block_timeout=PATIENCE)
+
+    with within(SOON), pytest.raises(ZeroDivisionError):
+        ring.put(frame(4, 1000))
+
+    assert account(ring)["dropped"] == {"interrupted": 1}
+
+
+def test_block_goes_on_after_a_signal_whose_handler_does_not():
+    ring = full_ring("block", block_timeout=0.5)
+    seen: list[int] = []
+    before = signal.signal(signal.SIGALRM, lambda number, frame: seen.append(number))
+    signal.setitimer(signal.ITIMER_REAL, 0.05)
+    try:
+        with within(SOON):
+            assert ring.put(frame(4, 1000)) is False
+    finally:
+        signal.signal(signal.SIGALRM, before)
+
+    assert seen == [signal.SIGALRM]
+    assert account(ring)["dropped"] == {"full": 1}
+
+
+def test_many_producers_that_block_all_get_in():
+    ring = Ring(SMALL, 1000, 2000)
+    ring.overflow, ring.block_timeout = "block", PATIENCE
+    taken: list[bytes] = []
+    done = threading.Event()
+
+    def drain() -> None:
+        ring.attend()
+        while not done.is_set() or ring.stats()["queued"]:
+            ring.wait(1, 0.05)
+            while one := ring.take(1):
+                taken.append(one)
+                ring.acknowledge()
+
+    draining = Task(drain)
+    results = run_threads(4, lambda n: [ring.put(frame(100 * n + i, 900)) for i in range(50)])
+    done.set()
+    draining.result()
+
+    assert results == [[True] * 50] * 4
+    expected = [frame(100 * n + i, 900) for n in range(4) for i in range(50)]
+    assert sorted(taken) == expected
+    assert account(ring)["sent"] == 200
