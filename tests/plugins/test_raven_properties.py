@@ -13,7 +13,21 @@ import heka
 from heka.plugins.raven.profiles import NAMES, PROFILES
 
 
-class Odd:
+class OddType(type):
+    """A metaclass whose classes are compared and hashed by code that fails."""
+
+    def __eq__(cls, other: object) -> bool:
+        if Odd.armed:
+            raise SystemExit("asked")
+        return cls is other
+
+    def __hash__(cls) -> int:
+        if Odd.armed:
+            raise SystemExit("asked")
+        return id(cls)
+
+
+class Odd(metaclass=OddType):
     """An object whose repr, truth and text are code that fails, but where hypothesis shows it."""
 
     armed = False
