@@ -16,7 +16,7 @@ from heka._core import Client, Sink
 from heka.diagnostics import Reporter
 from heka.message import MAX_MESSAGE_SIZE, Field, Message
 from heka.plugins import named
-from heka.plugins.raven.blob import as_json, packed
+from heka.plugins.raven.blob import SMALL, as_json, packed
 from heka.plugins.raven.frames import Caught, caught
 from heka.plugins.raven.kinds import LISTS, NUMBERS, VALUES
 from heka.plugins.raven.limits import Limits
@@ -217,14 +217,14 @@ class _Call:
             environment=self._options.environment,
         )
 
-    def _written(self, event: Event) -> str:
+    def _written(self, event: Event, level: int) -> str:
         """Return the payload; what two texts made together is scrubbed too."""
         found = PROFILES[self._options.profile](event)
         data = as_json(found)
         if self._scrubber.occurs_in(data):
             cleaned = self._scrubber.clean_tree(found, NAMES)
             data = as_json(cleaned | {name: found[name] for name in FIXED if name in found})
-        return packed(data)
+        return packed(data, level)
 
     # ---- the message ------------------------------------------------------------------------
 
@@ -311,7 +311,7 @@ class _Call:
         self._run = contextvars.Context().run  # where nothing is bound
         size = self._run(_size, self._client, self._options.type, logger, self._severity, shown)
         payload = fit(event, self._written, limit - size - _LENGTHS)
-        return self._written(event) if payload is None else payload, shown
+        return self._written(event, SMALL) if payload is None else payload, shown
 
 
 class _Probe(Client):

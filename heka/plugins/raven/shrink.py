@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from heka.plugins.raven.blob import FAST, SMALL
 from heka.plugins.raven.frames import Caught, Frame, shrunk, without_middle
 from heka.plugins.raven.profiles import Event
 from heka.plugins.raven.tree import Pairs, shrink
@@ -37,8 +38,9 @@ class Step:
     whole: bool = True
 
 
-#: Each leaves less than the one before.
+#: Each leaves less than the one before; the first leaves all, to be packed better.
 STEPS = (
+    Step(),
     Step(200, 30, 5),
     Step(100, 15, 4, 4),
     Step(60, 10, 3, 3),
@@ -57,16 +59,19 @@ STEPS = (
 )
 
 
-def fit(event: Event, write: Callable[[Event], str], room: int) -> str | None:
-    """Return *event* as *write* writes it, in at most *room* characters; None: nothing fits."""
-    payload = write(event)
+def fit(event: Event, write: Callable[[Event, int], str], room: int) -> str | None:
+    """Return *event* as *write* writes it, in at most *room* characters; None: nothing fits.
+
+    *write* is told how well to pack it.
+    """
+    payload = write(event, FAST)
     if len(payload) <= room:
         return payload
     best = None
     first, last = 0, len(STEPS) - 1
     while first <= last:  # each try costs a compression
         middle = (first + last) // 2
-        payload = write(reduced(event, STEPS[middle]))
+        payload = write(reduced(event, STEPS[middle]), SMALL)
         if len(payload) <= room:
             best = payload
             last = middle - 1
