@@ -63,6 +63,7 @@ class Rings:
         # Replaced as a whole, so that who reads it needs no lock: what earlier processes left, the
         # oldest first, and the account of the rings that are gone.
         self._left: tuple[tuple[tuple[Ring, str], ...], dict[str, Any]] = ((), total([]))
+        self._emptied: list[str] = []  # directories of those, to be removed
         try:
             self.ring = self._make()
         except OSError as error:
@@ -117,9 +118,11 @@ class Rings:
             if ring.wait(0, 0.0) != "drained" or ring.stats()["queued"]:
                 return ring
             self._left = (tuple(rest), total([self._left[1], ring.stats()]))
-            del ring  # which removes its files
-            if self._spool is not None:
-                self._spool.release(directory)
+            self._emptied.append(directory)
+            del ring  # which removes its files, unless somebody is just flushing it
+        if self._spool is not None and self._emptied:
+            remove = self._spool.remove
+            self._emptied = [directory for directory in self._emptied if not remove(directory)]
         return None
 
     def is_over(self) -> bool:
@@ -165,6 +168,7 @@ class Rings:
     def start_anew(self) -> None:
         """Begin with nothing, in a child process: what is queued stays the parent's."""
         self._left = ((), total([]))
+        self._emptied = []
         if self._spool is None:
             self.ring.after_fork()
             return

@@ -95,6 +95,17 @@ class Spool:
                     found.append(directory)
         return found
 
+    def remove(self, directory: str) -> bool:
+        """Remove *directory*, held by this process; False while there is more in it than its lock.
+
+        The files of an empty queue go with the last reference to it.
+        """
+        with contextlib.suppress(OSError):
+            if os.listdir(directory) != [_LOCK]:
+                return False
+        self.release(directory)
+        return True
+
     def release(self, directory: str) -> None:
         """Let go of *directory*, and remove it if no frames are left in it."""
         descriptor = self._locks.pop(directory, None)
