@@ -1,4 +1,4 @@
-"""The examples of README.md and docs/ run, and the drawing is what its script draws.
+"""The examples of README.md and docs/ run, and each drawing is what its script draws.
 
 Blocks marked ``python`` of one page run in order and share their names; ``pycon`` blocks are
 compared with what they say is printed. What they log goes to a socket of the test, unless they say
@@ -69,7 +69,8 @@ def test_readme_example_is_at_most_15_lines():
     assert len(text.splitlines()) <= 15
 
 
-def test_drawing_is_what_its_script_draws():
-    script = runpy.run_path(str(ROOT / "docs" / "draw_frame.py"))
+@pytest.mark.parametrize("name", ["frame", "delivery"])
+def test_drawing_is_what_its_script_draws(name):
+    script = runpy.run_path(str(ROOT / "docs" / f"draw_{name}.py"))
 
     assert script["PICTURE"].read_text(encoding="utf-8") == script["svg"]()
