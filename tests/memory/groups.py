@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from memory import calls_arguments, calls_client, calls_objects, calls_package, calls_streams
+from memory import (
+    calls_arguments,
+    calls_client,
+    calls_objects,
+    calls_package,
+    calls_ring,
+    calls_streams,
+)
 from memory.table import Call
 
 #: Calls into the C part.
@@ -11,6 +18,7 @@ CORE: dict[str, list[Call]] = {
     "objects": calls_objects.CALLS,
     "streams": calls_streams.CALLS,
     "client": calls_client.CALLS,
+    "ring": calls_ring.CALLS,
 }
 #: Those, and calls of the package around it, to real peers.
 ALL = {**CORE, "package": calls_package.CALLS}

@@ -40,6 +40,10 @@ ACCEPTED: dict[str, type[BaseException] | None] = {
     # They run out of memory before they are interrupted: that is counted, and not raised.
     "sink-write-interrupted": None,
     "sink-stream-interrupted": None,
+    # What ``start`` raises is not the producer's, unless it is an interruption.
+    "ring-start-interrupted": None,
+    "ring-flush-interrupted": None,
+    "ring-blocked-interrupted": None,
 }
 #: CPython's list(list) leaks without memory, until 3.12.
 LEAKS_OF_PYTHON = {"field-list"}

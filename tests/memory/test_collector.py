@@ -15,7 +15,7 @@ from memory.table import outcome
 from memory.world import World, emitter_to, sink
 
 import heka
-from heka._core import Bound, Client, Emitter, Sink
+from heka._core import Bound, Client, Emitter, Ring, Sink
 
 
 @pytest.fixture
@@ -121,6 +121,31 @@ def sink_failed(link: Link) -> Any:
     return made
 
 
+def ring_start(link: Link) -> Any:
+    made = Ring(4096, 1000)
+    made.start = link
+    return made
+
+
+def ring_pause(link: Link) -> Any:
+    made = Ring(4096, 1000)
+    made.pause = link
+    return made
+
+
+def ring_error(link: Link) -> Any:
+    """Its class is made for it, and leads to the link."""
+    made = Ring(4096, 1000)
+    made.full_error = type("Full", (Exception,), {"link": link})
+    return made
+
+
+def sink_ring(link: Link) -> Any:
+    made = sink()
+    made.attach_ring(ring_start(link))
+    return made
+
+
 def bound(link: Link) -> Any:
     return Bound({"link": link})
 
@@ -162,6 +187,7 @@ CYCLES: list[Callable[[Link], Any]] = [
     *(message, reset_message, field, field_in_field, frame, bound),
     *(emitter_open, emitter_to_link, emitter_capture, emitter_default),
     *(emitter_sinks, emitter_sink, sink_deliver, sink_stream, sink_failed),
+    *(ring_start, ring_pause, ring_error, sink_ring),
     *(client_sink, client_filters, client_timer, client_disabled, client_default, client_plan),
 ]
 each_cycle = pytest.mark.parametrize("make", CYCLES, ids=lambda make: make.__name__)
@@ -204,6 +230,7 @@ USES: list[Callable[[Any], Any]] = [
     *(repr, lambda one: one.encode(), lambda one: one.fields, lambda one: one.message.encode()),
     *(lambda one: one.log("t"), lambda one: one.heka("t"), lambda one: one.timer("t")),
     *(lambda one: one.write(b"frame", 0), lambda one: one.counts(), lambda one: one.append(1)),
+    *(lambda one: one.put(b"frame"), lambda one: one.flush(0), lambda one: one.stats()),
 ]
 
 

@@ -163,6 +163,11 @@ class World:
                 self.remote.recv(9000)
         return self.wired
 
+    def drained_end(self) -> int:
+        """Return the descriptor of that sink."""
+        self.drained()
+        return self.local.fileno()
+
     def stuffed(self) -> Sink:
         """Return the sink with a socket, whose peer has no room."""
         with contextlib.suppress(BlockingIOError):
