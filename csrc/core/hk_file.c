@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define FILL ((size_t)64 * 1024) /* bytes of zeros written at once */
+
 hk_status
 hk_file_fail(hk_error *err, const char *what)
 {
@@ -36,6 +38,23 @@ hk_file_reserve(int fd, size_t size, hk_error *err)
     (void)fd, (void)size, (void)err;
     return HK_ERR_ARGUMENT;
 #endif
+}
+
+hk_status
+hk_file_fill(int fd, size_t size, hk_error *err)
+{
+    static const uint8_t zeros[FILL];
+    size_t done = 0;
+    while (done < size) {
+        const size_t piece = size - done < FILL ? size - done : FILL;
+        const ssize_t n = pwrite(fd, zeros, piece, (off_t)done);
+        if (n > 0) {
+            done += (size_t)n;
+        } else if (n == 0 || errno != EINTR) {
+            return hk_file_fail(err, "cannot write to the disk");
+        }
+    }
+    return HK_OK;
 }
 
 void *

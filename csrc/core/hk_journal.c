@@ -126,6 +126,8 @@ recover(hk_journal *j, const uint64_t *numbers, size_t count, size_t *cut, hk_er
             append_segment(j, s);
         }
     }
+    /* All that was found counts; of what comes now, what is whole. */
+    hk_cursor_move(&j->cursor, HK_CURSOR_END, (hk_mark){j->number, j->number, 0});
     return HK_OK;
 }
 

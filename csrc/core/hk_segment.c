@@ -91,7 +91,11 @@ hk_segment_create(int directory, const char *name, size_t size, bool populate, h
     status = hk_file_reserve(fd, size, err);
     const bool reserved = status == HK_OK;
     HK_POINT();
-    if (reserved || status == HK_ERR_ARGUMENT) {
+    if (reserved) {
+        status = hk_file_fill(fd, size, err);
+        HK_POINT();
+    }
+    if (status == HK_OK || status == HK_ERR_ARGUMENT) {
         s->data = hk_file_map(fd, size, reserved);
         status = s->data != NULL ? HK_OK : hk_file_fail(err, "cannot map a segment");
     }

@@ -2,7 +2,7 @@
  *
  * The payload of a frame tells who made it and its number, and holds a whole small frame, which
  * must never come out of a larger one that is torn. As check.h: one translation unit a program.
- * Includes: check.h, hk_spool.h. */
+ * Includes: check.h, hk_segment.h, hk_spool.h. */
 #ifndef SPOOLS_H
 #define SPOOLS_H
 
@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "check.h"
-#include "hk_frame.h"
+#include "hk_segment.h"
 #include "hk_spool.h"
 
 #define MS INT64_C(1000000) /* ns */
@@ -51,13 +51,12 @@ spools_write(uint8_t *to, size_t len, unsigned maker, unsigned number)
     *to++ = HK_US;
     memcpy(to, small_frame + 5, 20); /* uuid and timestamp */
     to += 20;
-    const size_t payload = message - 20 - (message - 20 - 2 < 0x80 ? 2 : 3);
+    const size_t wide = message - 22 >= 0x80; /* its length in two bytes, needed or not */
+    const size_t payload = message - 22 - wide;
     *to++ = 6 << 3 | 2;
-    if (payload >= 0x80) {
-        *to++ = (uint8_t)(payload | 0x80);
+    *to++ = (uint8_t)((payload & 0x7f) | wide << 7);
+    if (wide) {
         *to++ = (uint8_t)(payload >> 7);
-    } else {
-        *to++ = (uint8_t)payload;
     }
     char text[16];
     (void)snprintf(text, sizeof text, "%02u:%07u:", maker % 100, number % 10000000);
@@ -68,24 +67,25 @@ spools_write(uint8_t *to, size_t len, unsigned maker, unsigned number)
     }
 }
 
+/* Offset of the payload's text in a frame that spools_write makes. */
+static inline size_t
+payload_of(const uint8_t *frame)
+{
+    const size_t at = 3u + frame[1] + 20;
+    return at + (frame[at + 1] < 0x80 ? 2 : 3);
+}
+
 /* Reads the frame that begins at data: its length, 0 when it is none that spools_write makes. */
 static inline size_t
 spools_read(const uint8_t *data, size_t left, unsigned *maker, unsigned *number)
 {
-    static uint8_t same[16384];
+    uint8_t same[LARGEST];
     char text[12] = "";
-    if (left < LEAST) {
+    const size_t len = left < LEAST ? 0 : hk_segment_measure(data, left);
+    if (len < LEAST || len > sizeof same || data[1] > 3) {
         return 0;
     }
-    const size_t header = data[1];
-    const size_t len = header == 2   ? 5u + data[3]
-                       : header == 3 ? 6u + (data[3] & 0x7fu) + ((size_t)data[4] << 7)
-                                     : 0;
-    if (len < LEAST || len > left || len > sizeof same) {
-        return 0;
-    }
-    const size_t at = 3 + header + 20;
-    memcpy(text, data + at + (data[at + 1] < 0x80 ? 2 : 3), 11);
+    memcpy(text, data + payload_of(data), 11);
     *maker = (unsigned)strtoul(text, NULL, 10);
     *number = (unsigned)strtoul(text + 3, NULL, 10);
     spools_write(same, len, *maker, *number);

@@ -20,7 +20,10 @@ HERE = Path(__file__).resolve().parent
 CORE = HERE.parent.parent / "csrc" / "core"
 COMPILER = next((name for name in ("gcc", "clang") if shutil.which(name)), None)
 MODES = ("sanitized", "release")
-THREADED = ("test_monitor", "test_ring", "test_ring_fork", "test_ring_threads")
+THREADED = (
+    *("test_monitor", "test_ring", "test_ring_fork", "test_ring_threads"),
+    *("test_spool", "test_spool_threads"),
+)
 TIMEOUT = 600  # seconds a program, its build included; test_hostile guards itself at 300
 
 pytestmark = pytest.mark.timeout(TIMEOUT + 30)

@@ -23,12 +23,14 @@ test_reserved_file_is_mapped(int directory)
     CHECK_INT(fstat(fd, &now), 0);
     CHECK_INT(now.st_size, 100000);
     CHECK(now.st_blocks * 512 >= 100000); /* not a hole, which a full disk could not fill */
+    CHECK_INT(pwrite(fd, "x", 1, 99998), 1);
+    CHECK_INT(hk_file_fill(fd, 100000, NULL), HK_OK);
     uint8_t *map = hk_file_map(fd, 100000, true);
     if (CHECK(map != NULL)) {
         hk_file_populate(map, 100000);
         map[99999] = 7;
         uint8_t *other = hk_file_map(fd, 100000, false);
-        CHECK(other != NULL && other[99999] == 7 && other[0] == 0);
+        CHECK(other != NULL && other[99999] == 7 && other[99998] == 0 && other[0] == 0);
         (void)munmap(other, 100000);
         (void)munmap(map, 100000);
     }
@@ -62,6 +64,7 @@ test_refusals_have_words(int directory)
     CHECK_INT(hk_file_reserve(fd, 1000, &err), HK_ERR_SYSTEM);
     CHECK_SIZE(err.offset, EBADF);
     CHECK_TEXT(err.text, "cannot reserve room on the disk: Bad file descriptor");
+    CHECK_INT(hk_file_fill(fd, 1000, &err), HK_ERR_SYSTEM);
     CHECK(hk_file_map(fd, 1000, true) == NULL);
     (void)close(fd);
     CHECK_INT(symlinkat("file", directory, "link"), 0); /* nobody leads us elsewhere */

@@ -1,0 +1,307 @@
+/* test_spool_crash.c -- a process that ends between any two stores or system calls of a spool.
+ *
+ * A child runs a script of puts, takes, acknowledgements and drops; the core here calls
+ * hk_spool_point at each place that a crash may strike (hk_point.h), and at the n-th the child
+ * kills itself, for every n. Before and after each call the child writes down what it does, in
+ * memory that it shares with its parent, which then opens the spool and looks: each frame that was
+ * accepted, and neither acknowledged nor dropped, is there, once, in order; what was in the middle
+ * of a call may be either way; and nothing else is there. Built with objects of its own: see the
+ * Makefile. */
+#include <errno.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+
+#include "check.h"
+#include "hk_point.h"
+#include "spools.h"
+
+#define FRAMES 200u
+#define CAPACITY 3000u
+
+int __real_fallocate(int fd, int mode, off_t offset, off_t len);
+int __wrap_fallocate(int fd, int mode, off_t offset, off_t len);
+
+static int refusal; /* errno of fallocate; 0: none */
+
+int
+__wrap_fallocate(int fd, int mode, off_t offset, off_t len)
+{
+    if (refusal != 0) {
+        errno = refusal;
+        return -1;
+    }
+    return __real_fallocate(fd, mode, offset, len);
+}
+
+typedef enum { NOT_YET, BEING_PUT, THERE, LEAVING, GONE } state;
+
+typedef struct {
+    size_t points;         /* how many were passed */
+    bool finished;         /* the script came to its end */
+    unsigned count;        /* frames that were put, the last one maybe not whole */
+    uint8_t state[FRAMES]; /* of each */
+} diary;
+
+static diary *book; /* shared with the child */
+static size_t last_point;
+
+void
+hk_spool_point(void)
+{
+    if (++book->points == last_point) {
+        (void)kill(getpid(), SIGKILL);
+    }
+}
+
+/* ---- the child ---- */
+
+static void
+give(hk_spool *s, unsigned count)
+{
+    uint8_t frame[LARGEST];
+    for (unsigned i = 0; i < count; i++) {
+        const unsigned number = book->count;
+        const size_t len = 75 + number * 37 % 200;
+        spools_write(frame, len, 1, number);
+        book->state[number] = BEING_PUT;
+        book->count++;
+        if (hk_spool_put(s, frame, len) == HK_OK) {
+            book->state[number] = THERE;
+        } else {
+            book->state[number] = GONE;
+        }
+    }
+}
+
+/* Marks the oldest `count` frames from `first` on that are THERE. */
+static void
+mark(unsigned first, size_t count, state now)
+{
+    for (unsigned i = first; i < book->count && count > 0; i++) {
+        if (book->state[i] == THERE || book->state[i] == LEAVING) {
+            book->state[i] = (uint8_t)now;
+            count--;
+        }
+    }
+}
+
+/* Takes batches and acknowledges all but the last frame of them. */
+static void
+send_some(hk_spool *s, size_t most, bool all)
+{
+    unsigned maker;
+    unsigned number = 0;
+    size_t frames = 0;
+    size_t last = 0;
+    for (hk_ring_batch batch; frames < 20 && (batch = hk_spool_take(s, most)).frames > 0;) {
+        for (size_t at = 0; at < batch.len; at += last) {
+            last = spools_read(batch.data + at, batch.len - at, &maker, &number);
+            if (last == 0) {
+                _exit(5);
+            }
+        }
+        frames += batch.frames;
+    }
+    frames -= all || frames == 0 ? 0 : 1;
+    mark(0, frames, LEAVING);
+    hk_spool_acknowledge(s, all ? 0 : last);
+    mark(0, frames, GONE);
+}
+
+/* The frames that are dropped are known afterwards: until then all may be. */
+static void
+drop(hk_spool *s, size_t in_flight)
+{
+    size_t dropped = 0;
+    unsigned first = 0;
+    for (size_t skip = in_flight; skip > 0 && first < book->count; first++) {
+        skip -= book->state[first] == THERE;
+    }
+    mark(first, FRAMES, LEAVING);
+    const hk_status status = hk_spool_drop_oldest(s, LARGEST, REASON, &dropped);
+    for (unsigned i = first; i < book->count; i++) {
+        if (book->state[i] == LEAVING) {
+            book->state[i] = dropped > 0 ? GONE : THERE;
+            dropped -= dropped > 0;
+        }
+    }
+    if (status != HK_OK) {
+        _exit(3);
+    }
+}
+
+static hk_spool *
+start(const char *directory)
+{
+    const hk_spool_settings settings = settings_of(CAPACITY);
+    hk_spool *s = NULL;
+    if (hk_spool_open(directory, &settings, &s, NULL) != HK_OK) {
+        _exit(2);
+    }
+    return s;
+}
+
+static void
+script(const char *directory)
+{
+    hk_spool *s = start(directory);
+    give(s, 14);
+    send_some(s, 300, false);
+    give(s, 12); /* the consumer has prepared a segment */
+    hk_spool_rewind(s, 0);
+    send_some(s, SIZE_MAX, true);
+    give(s, 12);
+    hk_spool_free(s);
+
+    s = start(directory); /* in good order */
+    give(s, 16);          /* until it is full */
+    drop(s, 0);
+    give(s, 6);
+    const size_t in_flight = hk_spool_take(s, 200).frames;
+    give(s, 20);
+    drop(s, in_flight); /* the rest of a segment that is under way in part */
+    give(s, 10);
+    drop(s, in_flight); /* a whole one in the middle */
+    hk_spool_rewind(s, 0);
+    send_some(s, 500, false);
+    mark(0, FRAMES, LEAVING);
+    (void)hk_spool_drop_all(s, REASON);
+    mark(0, FRAMES, GONE);
+    give(s, 9);
+    if (hk_spool_sync(s, NULL) != HK_OK) {
+        _exit(4);
+    }
+    hk_spool_free(s);
+
+    s = start(directory);
+    hk_spool_close(s);
+    send_some(s, SIZE_MAX, true);
+    send_some(s, SIZE_MAX, true);
+    hk_spool_free(s);
+    book->finished = true;
+}
+
+/* ---- the parent ---- */
+
+/* Runs the script up to the n-th point; false when it came to its end. */
+static bool
+crash_at(const char *directory, size_t n)
+{
+    int status = -1;
+    memset(book, 0, sizeof *book);
+    last_point = n;
+    (void)fflush(stdout);
+    const pid_t child = fork();
+    if (child == 0) {
+        script(directory);
+        _exit(0);
+    }
+    CHECK_INT(waitpid(child, &status, 0), child);
+    last_point = 0;
+    if (!CHECK(book->finished ? status == 0 : WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)) {
+        printf("  status %d at point %zu\n", status, n);
+        return false;
+    }
+    return !book->finished;
+}
+
+/* What the spool holds agrees with the diary. */
+static void
+look(const char *directory, size_t n)
+{
+    hk_spool *s = open_spool(directory, CAPACITY);
+    const hk_ring_stats stats = stats_of(s);
+    bool right = stats.dropped[CORRUPT] <= 1; /* the frame that was being put */
+    unsigned next = 0;
+    size_t found = 0;
+    for (hk_ring_batch batch; right && (batch = hk_spool_take(s, SIZE_MAX)).frames > 0;) {
+        for (size_t at = 0, len; right && at < batch.len; at += len) {
+            unsigned maker = 0;
+            unsigned number = 0;
+            len = spools_read(batch.data + at, batch.len - at, &maker, &number);
+            right = len > 0 && number >= next && number < book->count;
+            for (; right && next < number; next++) { /* what is not there may be missing */
+                right = book->state[next] != THERE;
+            }
+            right = right && book->state[number] != GONE;
+            next = number + 1;
+            found++;
+        }
+        hk_spool_acknowledge(s, 0);
+    }
+    for (; right && next < book->count; next++) {
+        right = book->state[next] != THERE;
+    }
+    right = right && found == stats.recovered - stats.dropped[CORRUPT];
+    if (!CHECK(right)) {
+        printf("  at point %zu: frame %u of %u, %zu found\n", n, next, book->count, found);
+    }
+    hk_spool_free(s);
+    CHECK_SIZE(files_in(directory, ""), 0);
+}
+
+static void
+test_every_crash(size_t least)
+{
+    const char *directory = fresh_directory();
+    size_t n = 1;
+    for (; crash_at(directory, n) && check_failed < 20; n++) {
+        look(directory, n);
+    }
+    CHECK(n > least);
+    remove_directory(directory);
+}
+
+/* Crash upon crash: what was found is found again, whatever happens while it is opened. */
+static void
+test_crashes_while_it_is_opened(void)
+{
+    const char *directory = fresh_directory();
+    for (size_t n = 1; n < 60; n++) {
+        hk_spool *s = open_spool(directory, CAPACITY);
+        made = 0;
+        for (size_t i = 0; i < 22; i++) {
+            CHECK_INT(put(s, 100), HK_OK);
+        }
+        CHECK(takes(s, 0, 10));
+        hk_spool_acknowledge(s, 0);
+        hk_spool_free(s);
+        for (size_t again = 0; again < 3; again++) {
+            memset(book, 0, sizeof *book);
+            last_point = n;
+            (void)fflush(stdout);
+            const pid_t child = fork();
+            if (child == 0) {
+                s = open_spool(directory, CAPACITY);
+                kill(getpid(), SIGKILL);
+            }
+            CHECK_INT(waitpid(child, NULL, 0), child);
+            last_point = 0;
+        }
+        s = open_spool(directory, CAPACITY);
+        CHECK_SIZE(stats_of(s).recovered, 12);
+        CHECK(takes(s, 10, 10));
+        hk_spool_acknowledge(s, 0);
+        CHECK(takes(s, 20, 2));
+        hk_spool_acknowledge(s, 0);
+        hk_spool_free(s);
+    }
+    remove_directory(directory);
+}
+
+int
+main(void)
+{
+    (void)alarm(DEADLINE);
+    book = mmap(NULL, sizeof *book, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (book == MAP_FAILED) {
+        return 1;
+    }
+    test_every_crash(500);
+    refusal = EOPNOTSUPP;
+    test_every_crash(250);
+    refusal = 0;
+    test_crashes_while_it_is_opened();
+    return check_report();
+}
