@@ -96,11 +96,18 @@ class Drain:
         """Say good-bye to the peer, at most until *deadline*."""
         self._outlet.close(deadline)
 
-    def run_once(self, ring: Ring, timeout: float) -> None:
-        """Send what waits in *ring* for at most *timeout* seconds, without a thread."""
-        end = time.monotonic() + timeout
-        while (left := end - time.monotonic()) > 0:
-            if time.monotonic() < self._retry_at or ring.wait(1, 0.0) != "ready":
+    def run_once(self, ring: Ring, deadline: float, *, settle: bool) -> None:
+        """Send what waits in *ring*, at most until *deadline*, without a thread.
+
+        Args:
+            ring: Its frames are sent.
+            deadline: Of ``time.monotonic``.
+            settle: Wait for what is under way too, and not only for room to send.
+        """
+        while (left := deadline - time.monotonic()) > 0:
+            if time.monotonic() < self._retry_at:
+                return
+            if ring.wait(1, 0.0) != "ready" and not (settle and ring.stats()["in_flight"]):
                 return
             self.step(ring, 0.0, connect_timeout=left, linger=0.0)
 

@@ -6,7 +6,9 @@ bytes of frames that is.
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import socket
 import time
 from collections import deque
 from typing import Literal
@@ -15,11 +17,17 @@ from heka._core import Ring
 from heka.addresses import Address
 from heka.delivery.outlets import BATCH, Outcome, SocketOutlet
 from heka.options import QueueOptions
-from heka.sockets import send_all
+from heka.sockets import wait_writable
 from heka.tls import TlsTransport
 
 __all__ = ["TlsOutlet"]
 
+#: Bytes of a TLS record, and records that are sent with one call. What has arrived is known by
+#: records, so that a connection which breaks again and again still gets on.
+_RECORD = 16384
+_RECORDS = 4
+#: Seconds of waiting for room, between two looks at the summons.
+_SLICE = 0.05
 #: Seconds between two looks at what has been acknowledged: the shortest wait, and the longest.
 _NAP_LEAST = 0.001
 _NAP_MOST = 0.02
@@ -66,10 +74,13 @@ class TlsOutlet(SocketOutlet):
                 if event:
                     return Outcome(event, self._written > before)
         except OSError as failure:
+            with contextlib.suppress(OSError):
+                self._acknowledge(ring)  # which the socket tells after a reset too
+            quiet = not self._batches
             transport.close()
             ring.rewind()
             moved = self._written > before
-            if failure.errno in (errno.EPIPE, errno.ECONNRESET) and not self._batches:
+            if quiet and failure.errno in (errno.EPIPE, errno.ECONNRESET):
                 return Outcome("closed", moved)
             return Outcome("failed", moved, failure)
 
@@ -84,10 +95,7 @@ class TlsOutlet(SocketOutlet):
         if event == "ready":
             if linger and not self._batches:
                 ring.wait(BATCH, linger)
-            frames = ring.take(BATCH)
-            if frames:
-                self._send(frames)
-            else:  # the window is full
+            if not self._send(ring):
                 ring.sleep(self._nap)
         elif event == "drained" and not self._batches:
             return "drained"
@@ -95,27 +103,51 @@ class TlsOutlet(SocketOutlet):
             ring.sleep(self._nap)
         return "tick" if time.monotonic() >= end else ""
 
-    def _send(self, frames: bytes) -> None:
-        transport = self._tls
+    def _send(self, ring: Ring) -> bool:
+        """Send what waits, four records at most; False when there is no room under way."""
         if not self._batches:
             self._progress = time.monotonic()
-        self._taken += len(frames)
-        data = transport.encrypt(frames)
-        deadline = time.monotonic() + self._options.write_timeout
-        if transport.connected is None:
+        records: list[bytes] = []
+        end = self._written
+        while len(records) < _RECORDS and (frames := ring.take(_RECORD)):
+            self._taken += len(frames)
+            records.append(self._tls.encrypt(frames))
+            end += len(records[-1])
+            self._batches.append((end, self._taken))
+        self._write(ring, memoryview(b"".join(records)))
+        return bool(records)
+
+    def _write(self, ring: Ring, data: memoryview) -> None:
+        """Give all of *data* to the kernel, and count what it takes."""
+        sock = self._socket()
+        while data:
+            try:
+                taken = sock.send(data, getattr(socket, "MSG_NOSIGNAL", 0))
+            except BlockingIOError:
+                now = time.monotonic()
+                late = self._progress + self._options.write_timeout
+                if ring.summoned:
+                    raise OSError(errno.ECANCELED, "the queue is closed") from None
+                if now >= late:
+                    raise TimeoutError(errno.ETIMEDOUT, "the peer takes nothing") from None
+                with contextlib.suppress(TimeoutError):
+                    wait_writable(sock.fileno(), min(late, now + _SLICE))
+            else:
+                self._written += taken
+                self._progress = time.monotonic()
+                data = data[taken:]
+
+    def _socket(self) -> socket.socket:
+        sock = self._tls.connected
+        if sock is None:
             raise OSError(errno.ENOTCONN, "not connected")
-        send_all(transport.connected, data, deadline, datagram=False)
-        self._written += len(data)
-        self._batches.append((self._written, self._taken))
+        return sock
 
     def _acknowledge(self, ring: Ring) -> None:
         """Let go of the frames of every batch that the peer's kernel has whole."""
         if not self._batches:
             return
-        sock = self._tls.connected
-        if sock is None:
-            raise OSError(errno.ENOTCONN, "not connected")
-        arrived = self._written - Ring.outstanding(sock.fileno())
+        arrived = self._written - Ring.outstanding(self._socket().fileno())
         done = self._arrived
         while self._batches and self._batches[0][0] <= arrived:
             done = self._batches.popleft()[1]

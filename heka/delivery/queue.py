@@ -106,6 +106,7 @@ class Queue:
         self._lock = threading.RLock()
         self._worker: Worker | None = None
         self._attending = False
+        self._flushing = 0  # calls
         self._told: Counter[str] = Counter()
         self._synced_at = self._stats_at = time.monotonic()
         self._pid = os.getpid()  # last: now another thread may go on
@@ -157,14 +158,14 @@ class Queue:
                         self._worker = worker
                         lifecycle.work_has_begun()
                 if self._worker is None:
-                    self._drain_in_place(_IN_PLACE)
+                    self._drain_in_place(time.monotonic() + _IN_PLACE)
             finally:
                 self._attending = False
 
-    def _drain_in_place(self, timeout: float) -> None:
-        deadline = time.monotonic() + timeout
+    def _drain_in_place(self, deadline: float) -> None:
+        """Send what is there; for a flush, which has nobody else, wait for what is under way."""
         for ring in self._rings.in_order():
-            self._drain.run_once(ring, max(0.0, deadline - time.monotonic()))
+            self._drain.run_once(ring, deadline, settle=self._flushing > 0)
 
     def _deliver(self, frame: bytes, written: int, timeout: float, ticket: int) -> bool | str:
         """Put the first frame of a child process into the ring that it asks for."""
@@ -220,7 +221,7 @@ class Queue:
         for reason, count in (dropped - self._told).items():
             try:
                 self._on_drop(reason, count)
-            except Exception as failure:
+            except BaseException as failure:  # this thread is not the program's to end
                 self._reporter.report(f"on_drop({reason!r}, {count}) raised {failure!r}")
         self._told = dropped
 
@@ -243,7 +244,11 @@ class Queue:
     def flush(self, deadline: float) -> bool:
         """Wait until *deadline*; True when all that was accepted before has arrived."""
         rings = self._rings.in_order()  # those that are done with meanwhile are flushed
-        return all([ring.flush(max(0.0, deadline - time.monotonic())) for ring in rings])
+        self._flushing += 1
+        try:
+            return all([ring.flush(max(0.0, deadline - time.monotonic())) for ring in rings])
+        finally:
+            self._flushing -= 1
 
     def close(self, timeout: float | None = None) -> None:
         """Take in nothing any more, and drop what has not arrived in *timeout* seconds.
