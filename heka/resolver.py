@@ -6,12 +6,15 @@ time is up goes on without its answer. Addresses, and localhost, never reach the
 
 from __future__ import annotations
 
+import _socket
 import os
 import socket
 import sys
 import threading
 import time
 from typing import Any
+
+from heka.originals import in_real_thread
 
 #: What connects: address family and the sockaddr of that family.
 Endpoint = tuple[int, Any]
@@ -107,7 +110,8 @@ def _ask(host: str, port: int, family: int, flags: int) -> list[Endpoint]:
     # As bytes: a str loads the IDNA codec, whatever is in it, and a fork meanwhile would leave the
     # lock of that import locked for ever in the child.
     name = host.encode("ascii" if host.isascii() else "idna")
-    infos = socket.getaddrinfo(name, port, _FAMILIES[family], socket.SOCK_STREAM, 0, flags)
+    ask = _socket.getaddrinfo if in_real_thread() else socket.getaddrinfo
+    infos = ask(name, port, _FAMILIES[family], socket.SOCK_STREAM, 0, flags)
     return list(dict.fromkeys((info[0], info[4]) for info in infos))
 
 
@@ -164,6 +168,11 @@ def resolve(host: str, port: int, family: int, deadline: float) -> list[Endpoint
         pass  # a name, not an address in one of the rarer notations
     except UnicodeError as error:
         raise ResolutionError(f"{host!r} is no host name: {error}") from None
+    if in_real_thread():  # one that nobody waits for, and whose locks are not those of threads
+        try:
+            return _ask(host, port, family, 0)
+        except OSError as error:
+            raise ResolutionError(f"{host!r} does not resolve: {error}") from None
     try:
         lookup = _find_lookup((host, port, family))
     except RuntimeError as error:  # no threads left, or none in this interpreter

@@ -6,6 +6,7 @@ A deadline bounds waiting; what needs no waiting is done even when there is no t
 
 from __future__ import annotations
 
+import _socket
 import atexit
 import errno
 import os
@@ -16,8 +17,9 @@ import weakref
 from typing import Any
 
 from heka.addresses import Address
+from heka.originals import in_real_thread
 from heka.resolver import Endpoint, resolve
-from heka.waiting import is_ready
+from heka.waiting import is_ready, pause
 
 #: The kernel has no room now; wait, and try again.
 WOULD_BLOCK = frozenset({errno.EAGAIN, errno.EWOULDBLOCK, errno.ENOBUFS})
@@ -100,7 +102,7 @@ def send_all(
             try:
                 wait_writable(sock.fileno(), deadline)
                 if error.errno == errno.ENOBUFS:  # no event tells when the interface has room
-                    time.sleep(min(PAUSE, remaining(deadline)))
+                    pause(min(PAUSE, remaining(deadline)))
             except TimeoutError as late:
                 if at == 0:
                     raise NothingSentError(*late.args) from None
@@ -229,7 +231,7 @@ class SocketTransport:
 
     def _connect(self, family: int, sockaddr: object, deadline: float) -> socket.socket:
         kind = socket.SOCK_DGRAM if self._address.is_datagram else socket.SOCK_STREAM
-        sock = socket.socket(family, kind)
+        sock = _new_socket(family, kind)
         try:
             sock.setblocking(False)
             if family != socket.AF_UNIX and kind == socket.SOCK_STREAM:
@@ -241,7 +243,7 @@ class SocketTransport:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_NOSIGPIPE, 1)
             code = sock.connect_ex(sockaddr)  # type: ignore[arg-type]  # a sockaddr of its family
             while code == errno.EAGAIN and family == socket.AF_UNIX:  # the listener's queue is full
-                time.sleep(min(PAUSE, remaining(deadline)))
+                pause(min(PAUSE, remaining(deadline)))
                 code = sock.connect_ex(sockaddr)  # type: ignore[arg-type]  # as above
             if code == errno.EINPROGRESS:
                 wait_writable(sock.fileno(), deadline)
@@ -278,6 +280,12 @@ class SocketTransport:
         sock, self._socket = self._socket, None
         if sock is not None:
             shut(sock, self._identity)
+
+
+def _new_socket(family: int, kind: int) -> socket.socket:
+    """Return a new socket; in a real thread among greenlets, one that knows nothing of those."""
+    make = _socket.socket if in_real_thread() else socket.socket
+    return make(family, kind)  # type: ignore[return-value]  # what is used of it both have
 
 
 def _tell_all(

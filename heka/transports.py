@@ -11,7 +11,6 @@ import errno
 import os
 import signal
 import stat
-import time
 from collections.abc import Iterator
 from typing import Protocol
 
@@ -27,6 +26,7 @@ from heka.sockets import (
     send_all,
     wait_writable,
 )
+from heka.waiting import pause
 
 __all__ = [
     "FileTransport",
@@ -166,7 +166,7 @@ class FileTransport:
             raise OSError(errno.EBADF, "not open")
         try:
             wait_writable(self._fd, deadline)
-            time.sleep(min(PAUSE / 10, remaining(deadline)))  # there is room, maybe not enough
+            pause(min(PAUSE / 10, remaining(deadline)))  # there is room, maybe not enough
         except TimeoutError as late:
             raise NothingSentError(*late.args) from None
 

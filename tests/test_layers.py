@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # A module may import what is in a lower layer or in its own, as long as no circle closes.
 LAYERS = [
     ["_core"],
-    ["exceptions", "severity", "defaults", "waiting", "diagnostics", "path", "forks"],
+    ["exceptions", "severity", "defaults", "originals", "waiting", "diagnostics", "path", "forks"],
     ["accounts"],
     ["message", "framing", "signing", "scope", "timer"],
     ["options", "addresses", "resolver", "sockets", "tls_context", "tls", "transports"],

@@ -6,24 +6,18 @@ so under gevent and eventlet it is a real one all the same.
 
 from __future__ import annotations
 
-import _thread
 import contextlib
 import sys
 import threading
 import time
-import types
 from collections.abc import Callable
-from typing import Any
 
-__all__ = ["Worker", "cooperative_sleep", "is_patched"]
+from heka.originals import is_patched, start_thread
+
+__all__ = ["Worker", "cooperative_sleep"]
 
 #: Seconds between two looks at whether a thread has ended, where it cannot be waited for.
 _RECHECK = 0.002
-
-
-def is_patched() -> bool:
-    """Say whether new threads are greenlets in this process."""
-    return not isinstance(_thread.start_new_thread, types.BuiltinFunctionType)
 
 
 def _would_run() -> bool:
@@ -35,21 +29,6 @@ def _would_run() -> bool:
 def cooperative_sleep() -> Callable[[float], None] | None:
     """Return what sleeps while other greenlets run; None where there are none."""
     return time.sleep if is_patched() else None
-
-
-def _original_start() -> Callable[..., Any]:
-    """Return ``_thread.start_new_thread`` as it was before it was patched.
-
-    Raises:
-        RuntimeError: Somebody has replaced it whom we do not know.
-    """
-    monkey: Any = sys.modules.get("gevent.monkey")
-    if monkey is not None and monkey.is_object_patched("_thread", "start_new_thread"):
-        return monkey.get_original("_thread", "start_new_thread")  # type: ignore[no-any-return]
-    patcher: Any = sys.modules.get("eventlet.patcher")
-    if patcher is not None:
-        return patcher.original("_thread").start_new_thread  # type: ignore[no-any-return]
-    raise RuntimeError("new threads are made by an unknown library")
 
 
 class Worker:
@@ -66,9 +45,9 @@ class Worker:
         """Start it; False when there is no thread to be had, as at the interpreter's end."""
         if sys.is_finalizing() or not _would_run():  # start() would wait for it
             return False
-        with contextlib.suppress(RuntimeError, MemoryError, ImportError):
+        with contextlib.suppress(RuntimeError, MemoryError, ImportError, AttributeError):
             if is_patched():
-                _original_start()(self._run, ())
+                start_thread(self._run)
             else:
                 thread = threading.Thread(target=self._run, name=self._name, daemon=True)
                 thread.start()
