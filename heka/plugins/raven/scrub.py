@@ -56,12 +56,12 @@ _URL = re.compile(r"://[^/?#\s:@]{0,200}:(?P<v>[^/?#\s@]+)@")
 _CARD = re.compile(r"(?<![\d.])(?P<v>(?:\d[ -]?){12,15}\d)(?![\d.]*\d)")
 _CARD_DIGITS = range(10**12, 10**16)
 _IN_SOURCE = (_LITERAL, _URL, _CARD)
-_IN_TEXT = (_LITERAL, _ASSIGNED, _HEADER, _URL, _CARD)
-#: One of these is in every text, in lower case, that a pattern may match.
-_SIGN = re.compile(
-    r"passw|passp|passc|pwd|secret|token|cookie|credential|authoriz|key|bearer|://"
-    r"|\d[ -]?\d[ -]?\d[ -]?\d[ -]?\d[ -]?\d"
-)
+# One of these is in every text, in lower case, that a pattern may match: dates and ids have digits,
+# most texts nothing.
+_WORD_SIGN = "passw|passp|passc|pwd|secret|token|cookie|credential|authoriz|key|bearer"
+_WORD_SIGNS = re.compile(_WORD_SIGN)
+# Six digits, written so that their first one is seen to begin them.
+_SIGN = re.compile(rf"{_WORD_SIGN}|://|" + r"\d[ -]?" * 5 + r"\d")
 
 
 def is_secret_name(name: object) -> bool:
@@ -274,7 +274,7 @@ class Scrubber:
 
     def _shaped(self, text: str, source: bool) -> Iterator[tuple[int, int]]:
         """Yield the places of what looks like a secret, and remember it."""
-        for pattern in _IN_SOURCE if source else _IN_TEXT:
+        for pattern in _patterns(text, source):
             for match in pattern.finditer(text):
                 value = match["v"]
                 if value.strip("*"):
@@ -295,6 +295,18 @@ class Scrubber:
                 spans.append((at, end))
                 at = text.find(secret, at + 1)
         return spans
+
+
+def _patterns(text: str, source: bool) -> list[re.Pattern[str]]:
+    """Return those that *text*, which has a sign, may match; they take longer than to look."""
+    lower = text.lower()
+    found = []
+    if _WORD_SIGNS.search(lower):
+        found += [_LITERAL] if source else [_LITERAL, _ASSIGNED, _HEADER]
+    if "://" in lower:
+        found.append(_URL)
+    found.append(_CARD)
+    return found
 
 
 @functools.lru_cache(4096)
