@@ -56,12 +56,11 @@ _URL = re.compile(r"://[^/?#\s:@]{0,200}:(?P<v>[^/?#\s@]+)@")
 _CARD = re.compile(r"(?<![\d.])(?P<v>(?:\d[ -]?){12,15}\d)(?![\d.]*\d)")
 _CARD_DIGITS = range(10**12, 10**16)
 _IN_SOURCE = (_LITERAL, _URL, _CARD)
-# One of these is in every text, in lower case, that a pattern may match: dates and ids have digits,
-# most texts nothing.
+# One of these is in every text, in lower case, that a pattern may match.
 _WORD_SIGN = "passw|passp|passc|pwd|secret|token|cookie|credential|authoriz|key|bearer"
 _WORD_SIGNS = re.compile(_WORD_SIGN)
-# Six digits, written so that their first one is seen to begin them.
-_SIGN = re.compile(rf"{_WORD_SIGN}|://|" + r"\d[ -]?" * 5 + r"\d")
+# Thirteen digits, written so that the first one is seen to begin them.
+_SIGN = re.compile(rf"{_WORD_SIGN}|://|" + r"\d[ -]?" * 12 + r"\d")
 
 
 def is_secret_name(name: object) -> bool:
@@ -115,6 +114,8 @@ class Scrubber:
         self.cleaned: dict[str, str] = {}
         #: Names that hold nothing of what is known by now.
         self._plain: set[str] = set()
+        #: What is looked for in JSON.
+        self._in_json: dict[str, str] = {}
         self._longest = 0
         self._nodes = NODES
         #: By their ids, and kept: the id of one that is gone would be another's.
@@ -249,7 +250,13 @@ class Scrubber:
 
     def occurs_in(self, data: str) -> bool:
         """Say whether something that is remembered may be in *data*, which is JSON."""
-        return any(json.dumps(secret)[1:-1] in data for secret in self._secrets)
+        for secret in self._secrets:
+            written = self._in_json.get(secret)
+            if written is None:
+                written = self._in_json[secret] = json.dumps(secret)[1:-1]
+            if written in data:
+                return True
+        return False
 
     def clean_tree(self, tree: Any, keep: frozenset[str]) -> Any:
         """Return *tree*, made of what JSON knows, without what is remembered.
