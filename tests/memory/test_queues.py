@@ -6,13 +6,14 @@ import contextlib
 import gc
 import subprocess
 import sys
+import tempfile
 import threading
 import weakref
 from typing import Any
 
 import pytest
 from delivery.rings import account, frame, frames, rest, ring_with
-from delivery.support import Datagrams, Listener, environment, run, run_threads, wait_until
+from delivery.support import Datagrams, Listener, Task, environment, run, run_threads, wait_until
 from memory.test_forks import IN_CHILD
 from memory.test_interpreters import needs_interpreters
 
@@ -135,8 +136,7 @@ def test_finalizers_in_many_threads_log_into_the_queue_they_share(peer):
     stream = QueuedStream(listener.url, linger=0, on_drop=lambda reason, count: gc.collect())
     count: list[int] = []
     emitter = Emitter(lambda to: stream.sink)
-    connected = threading.Thread(target=lambda: listener.accept().read_to_end())
-    connected.start()
+    reading = Task(lambda: listener.accept().read_to_end())
 
     def work(number: int) -> None:
         for turn in range(200):
@@ -150,8 +150,8 @@ def test_finalizers_in_many_threads_log_into_the_queue_they_share(peer):
     assert stream.flush(20)
     stats = stream.stats()
     stream.close(20)
-    connected.join(20)
 
+    assert len(reading.result()) == 3200
     assert len(count) == 1600
     assert (stats["offered"], stats["sent"]) == (3200, 3200)
     assert identity(stats)
@@ -305,6 +305,7 @@ def end_an_interpreter(mode: str, url: str, count: int) -> subprocess.CompletedP
     return subprocess.run(
         [sys.executable, "-c", ENDING, mode, code],
         env=environment(),
+        cwd=tempfile.gettempdir(),
         capture_output=True,
         text=True,
         timeout=60,
@@ -320,15 +321,14 @@ each_mode = pytest.mark.parametrize(
 @each_mode
 def test_an_interpreter_that_ends_sends_what_it_has_queued(mode, peer):
     listener = peer(Listener)
-    messages: list[heka.Message] = []
-    reading = threading.Thread(target=lambda: messages.extend(listener.accept().read_to_end()))
-    reading.start()
+    reading = Task(lambda: listener.accept().read_to_end())
 
     done = end_an_interpreter(mode, listener.url, 500)
-    reading.join(20)
 
     assert (done.returncode, done.stdout, done.stderr) == (0, "whole\n", "")
-    assert [message.payload for message in messages] == [str(number) for number in range(500)]
+    assert [message.payload for message in reading.result()] == [
+        str(number) for number in range(500)
+    ]
 
 
 @each_mode
