@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from typing import Final, Protocol, TypedDict
 
 import heka
-from heka.cli import bench, demo, listen, sentry
+from heka.cli import bench, demo, listen, sentry, spool
 from heka.cli.errors import CommandError
 from heka.cli.terminal import abandon_stdout
 
@@ -55,6 +55,7 @@ COMMANDS: Final[dict[str, Command]] = {
     "demo": demo,
     "listen": listen,
     "sentry": sentry,
+    "spool": spool,
 }
 
 

@@ -23,8 +23,10 @@ import time
 
 from heka.exceptions import ConfigError
 
-__all__ = ["Spool"]
+__all__ = ["SEGMENT", "Spool", "directories", "holder_of", "size_of"]
 
+#: How the names of files of frames end.
+SEGMENT = ".heka"
 _LOCK = "lock"
 _NAME = re.compile(r"\d{20}-\d+-[0-9a-f]{8}")
 #: Directories that are being made. One older than this many seconds was left by a crash.
@@ -132,12 +134,38 @@ class Spool:
 
 
 def size_of(directory: str) -> int:
-    """Return the bytes of the files in *directory*."""
+    """Return the bytes of the files of frames in *directory*."""
     total = 0
     with contextlib.suppress(OSError):
         for entry in os.scandir(directory):
-            total += entry.stat(follow_symlinks=False).st_size
+            if entry.name.endswith(SEGMENT):
+                total += entry.stat(follow_symlinks=False).st_size
     return total
+
+
+def directories(path: str) -> list[str]:
+    """Return the directories of the spool at *path*, whoever holds them, the oldest first."""
+    return [os.path.join(path, name) for name in sorted(os.listdir(path)) if _NAME.fullmatch(name)]
+
+
+def holder_of(directory: str) -> int | None:
+    """Return the process that holds *directory*: 0 if it cannot be named, None if there is none."""
+    try:
+        with open(os.path.join(directory, _LOCK), "rb") as file:
+            inode = os.fstat(file.fileno()).st_ino
+            with contextlib.suppress(OSError), open("/proc/locks", encoding="ascii") as locks:
+                for line in locks:
+                    # "1: FLOCK  ADVISORY  WRITE 4711 fe:00:1234567 0 EOF", what waits with "->"
+                    words = line.split()
+                    if words[1] == "FLOCK" and words[5].endswith(f":{inode}"):
+                        return max(int(words[4]), 0)
+            # It may be one that this process's /proc does not show.
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return None
+    except BlockingIOError:
+        return 0
+    return None
 
 
 def _prepare(path: str) -> None:
