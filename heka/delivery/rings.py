@@ -91,14 +91,14 @@ class Rings:
         room = self._options.capacity
         found: list[tuple[Ring, str]] = []
         for directory in reversed(spool.adopt()):
-            size = size_of(directory)
-            try:
-                ring = Ring(max(self._options.capacity, size), FRAME_MAX, _WINDOW, directory)
+            try:  # with any capacity, as it takes nothing in
+                ring = Ring(2 * FRAME_MAX, FRAME_MAX, _WINDOW, directory)
             except OSError as error:
                 self._reporter.report(f"spool: {error}; it is left as it is")
                 spool.release(directory)
                 continue
-            ring.close()  # takes nothing in
+            ring.close()
+            size = size_of(directory)  # now that what was reserved in vain is cut
             if room < size and found:
                 ring.drop_all("full")
             room -= size
