@@ -15,6 +15,7 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 MESSAGE_MAX: Final = 65536
 HEADER_MAX: Final = 255
 UUID_SIZE: Final = 16
+IN_MAIN_INTERPRETER: Final[bool]
 
 class HekaError(Exception): ...
 class EncodeError(HekaError, ValueError): ...

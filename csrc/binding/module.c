@@ -36,6 +36,10 @@ module_exec(PyObject *module)
         PyModule_AddIntConstant(module, "HEADER_MAX", HK_HEADER_MAX) < 0) {
         return -1;
     }
+    const bool is_main = PyInterpreterState_Get() == PyInterpreterState_Main();
+    if (PyModule_AddObjectRef(module, "IN_MAIN_INTERPRETER", is_main ? Py_True : Py_False) < 0) {
+        return -1;
+    }
     return PyModule_AddIntConstant(module, "UUID_SIZE", HK_UUID_SIZE);
 }
 

@@ -7,7 +7,7 @@
 /* ---- who is writing ---- */
 
 /* Greenlets share a thread, so one that waits in write() does not make another one reentrant; then
- * only this many calls deep is a loop. */
+ * only this many calls deep is a loop. That `greenlet` is imported says nothing: structlog does. */
 #define DEPTH_MAX 8
 
 static bool
@@ -15,7 +15,8 @@ has_greenlets(void)
 {
     PyObject *modules = PyImport_GetModuleDict(); /* borrowed */
     return modules != NULL && PyDict_Check(modules) &&
-           PyDict_GetItemString(modules, "greenlet") != NULL;
+           (PyDict_GetItemString(modules, "gevent.hub") != NULL ||
+            PyDict_GetItemString(modules, "eventlet.hubs") != NULL);
 }
 
 /* 1 entered, 0 this thread is in there already, -1 with MemoryError. */

@@ -71,6 +71,7 @@ typedef struct {
         uint64_t lost;       /* frames dropped after they were taken in */
         size_t wake_at;      /* bytes that have to wait before the idle consumer is woken */
         size_t sleepers;     /* on `left` */
+        size_t producers;    /* of those, who wait for room */
         bool idle;           /* the consumer sleeps on `filled`, and nobody has woken it yet */
         bool woken;          /* it was told not to sleep, and has not seen it yet */
         hk_ring_stats stats; /* but queued and in_flight, which queue and window count */
@@ -130,7 +131,9 @@ void hk_ring_refuse(hk_ring *r, unsigned reason);
 HK_CHECK hk_status hk_ring_drop_oldest(hk_ring *r, size_t len, unsigned reason, size_t *dropped);
 
 /* Sleeps until there is room for a frame of `len` bytes, which others may take, or until the ring
- * is closed (HK_ERR_CLOSED) or timeout_ns has passed (HK_ERR_FULL; negative: never). */
+ * is closed (HK_ERR_CLOSED) or timeout_ns has passed (HK_ERR_FULL; negative: never). Who sleeps is
+ * woken when an eighth of the capacity is free, not by every frame that leaves: a consumer that
+ * stops before that is noticed at the end of the timeout only. */
 HK_CHECK hk_status hk_ring_wait_room(hk_ring *r, size_t len, int64_t timeout_ns);
 
 /* ---- the consumer ---- */

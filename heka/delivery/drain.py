@@ -15,6 +15,7 @@ Knows rings and outlets; no threads, and not what becomes of frames that find no
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 
@@ -109,29 +110,36 @@ class Drain:
                 return
             if ring.wait(1, 0.0) != "ready" and not (settle and ring.stats()["in_flight"]):
                 return
-            self.step(ring, 0.0, connect_timeout=left, linger=0.0)
+            self.step(ring, 0.0, linger=0.0, patience=left)
 
     def step(
         self,
         ring: Ring,
         idle: float,
-        connect_timeout: float | None = None,
         linger: float | None = None,
+        patience: float = math.inf,
     ) -> None:
-        """Do one thing: wait, connect, or send for about *idle* seconds."""
+        """Do one thing: wait, connect, or send for about *idle* seconds.
+
+        A peer that neither connects nor takes anything is given up after *patience* seconds, or
+        when the options say so.
+        """
+        options = self._options
         waiting = self._retry_at - time.monotonic()
         if waiting > 0:
             self._back_off(ring, min(waiting, TICK))
         elif self._outlet.is_open():
-            self._send(ring, idle, self._options.linger if linger is None else linger)
+            linger = options.linger if linger is None else linger
+            self._send(ring, idle, linger, min(patience, options.write_timeout))
         elif ring.wait(1, idle) == "ready":  # nobody connects for nothing
-            self._connect(connect_timeout or self._options.connect_timeout)
+            self._connect(ring, min(patience, options.connect_timeout))
 
     def _back_off(self, ring: Ring, seconds: float) -> None:
         if ring.sleep(seconds) and not self._stopping:
             ring.dismiss()
 
-    def _connect(self, timeout: float) -> None:
+    def _connect(self, ring: Ring, timeout: float) -> None:
+        ring.rewind()  # what another connection had under way, this one cannot acknowledge
         try:
             self._outlet.open(time.monotonic() + timeout)
         except Exception as failure:  # OSError, and what a resolver or ssl may think of
@@ -140,8 +148,8 @@ class Drain:
         self.reconnects += self._connected_once
         self._connected_once = True
 
-    def _send(self, ring: Ring, idle: float, linger: float) -> None:
-        outcome = self._outlet.pump(ring, idle, linger)
+    def _send(self, ring: Ring, idle: float, linger: float, patience: float) -> None:
+        outcome = self._outlet.pump(ring, idle, linger, patience)
         if outcome.moved:
             self._backoff.succeed()
         if outcome.event == "failed":

@@ -39,6 +39,7 @@ class TlsOutlet(SocketOutlet):
     def __init__(self, address: Address, options: QueueOptions) -> None:
         """Prepare to connect to *address*; ConfigError: its certificates are of no use."""
         super().__init__(address, options)
+        self._patience = options.write_timeout
         self._start()
 
     def _start(self) -> None:
@@ -61,8 +62,9 @@ class TlsOutlet(SocketOutlet):
         super().open(deadline)
         self._start()
 
-    def pump(self, ring: Ring, idle: float, linger: float) -> Outcome:
+    def pump(self, ring: Ring, idle: float, linger: float, patience: float) -> Outcome:
         """Encrypt and send until there is nothing to send, or the time is over."""
+        self._patience = patience
         end = time.monotonic() + idle
         before = self._written
         transport = self._tls
@@ -125,7 +127,7 @@ class TlsOutlet(SocketOutlet):
                 taken = sock.send(data, getattr(socket, "MSG_NOSIGNAL", 0))
             except BlockingIOError:
                 now = time.monotonic()
-                late = self._progress + self._options.write_timeout
+                late = self._progress + self._patience
                 if ring.summoned:
                     raise OSError(errno.ECANCELED, "the queue is closed") from None
                 if now >= late:
@@ -155,7 +157,7 @@ class TlsOutlet(SocketOutlet):
         if done > self._arrived:
             self._arrived, self._progress, self._nap = done, now, _NAP_LEAST
             ring.acknowledge(self._taken - done)
-        elif now > self._progress + self._options.write_timeout:
+        elif now > self._progress + self._patience:
             raise TimeoutError(errno.ETIMEDOUT, "the peer acknowledges nothing")
         else:
             self._nap = min(2 * self._nap, _NAP_MOST)

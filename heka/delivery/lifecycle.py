@@ -16,6 +16,8 @@ import weakref
 from types import FrameType
 from typing import Any, Protocol
 
+from heka._core import IN_MAIN_INTERPRETER
+
 __all__ = ["EXIT_TIMEOUT", "flush_all", "flush_on_sigterm", "register", "work_has_begun"]
 
 #: Seconds that the end of a process waits for all its queues together.
@@ -30,6 +32,9 @@ class Flushed(Protocol):
 
     def close(self, timeout: float | None = None) -> None:
         """Give up what has not arrived in *timeout* seconds."""
+
+    def join(self) -> None:
+        """Wait until the thread of a closed queue has ended."""
 
 
 _queues: weakref.WeakSet[Any] = weakref.WeakSet()
@@ -67,6 +72,9 @@ def _end() -> None:
     for queue in list(_queues):
         with contextlib.suppress(Exception):
             queue.close(max(0.0, deadline - time.monotonic()))
+    if not IN_MAIN_INTERPRETER:  # which ends the process if it ends with a thread in it
+        for queue in list(_queues):
+            queue.join()
 
 
 atexit.register(_end)

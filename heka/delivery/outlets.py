@@ -58,8 +58,15 @@ class Outlet(Protocol):
     def open(self, deadline: float) -> None:
         """Connect; OSError when that is not done by *deadline*."""
 
-    def pump(self, ring: Ring, idle: float, linger: float) -> Outcome:
-        """Move frames for *idle* seconds, or until something happens."""
+    def pump(self, ring: Ring, idle: float, linger: float, patience: float) -> Outcome:
+        """Move frames for *idle* seconds, or until something happens.
+
+        Args:
+            ring: Where frames come from.
+            idle: Seconds; 0: what is there, and back.
+            linger: Seconds that a frame waits for others to be sent along with.
+            patience: Seconds without a byte that the peer takes, after which it is lost.
+        """
 
     def renew(self, deadline: float) -> bool:
         """Look whether there is a better connection, and take it; True when it has changed."""
@@ -77,7 +84,6 @@ class SocketOutlet:
     def __init__(self, address: Address, options: QueueOptions) -> None:
         """Prepare to connect to *address*."""
         self._address = address
-        self._options = options
         self._datagram = 0
         if address.is_datagram:
             size = min(options.datagram_size, address.datagram)
@@ -95,14 +101,12 @@ class SocketOutlet:
         """Resolve and connect."""
         self._transport.open(deadline)
 
-    def pump(self, ring: Ring, idle: float, linger: float) -> Outcome:
+    def pump(self, ring: Ring, idle: float, linger: float, patience: float) -> Outcome:
         """Send frames in C, without the GIL."""
         descriptor = self._transport.fileno()
         if descriptor is None:
             return Outcome("failed", failure=OSError(errno.ENOTCONN, "not connected"))
-        event, code, moved = ring.pump(
-            descriptor, self._datagram, linger, self._options.write_timeout, idle
-        )
+        event, code, moved = ring.pump(descriptor, self._datagram, linger, patience, idle)
         failure = OSError(code, os.strerror(code)) if event == "failed" else None
         if failure is not None or event == "closed":
             self._transport.close()
@@ -149,7 +153,7 @@ class _Written:
     #: Bytes of one call; 1: a frame.
     most = BATCH
 
-    def pump(self, ring: Ring, idle: float, linger: float) -> Outcome:
+    def pump(self, ring: Ring, idle: float, linger: float, patience: float) -> Outcome:
         """Write frames until there are none, or the time is over."""
         end = time.monotonic() + idle
         moved = False
@@ -163,7 +167,7 @@ class _Written:
                 ring.wait(BATCH, linger)
             while frames := ring.take(self.most):
                 try:
-                    self.write(ring, frames)
+                    self.write(ring, frames, patience)
                 except OSError as failure:
                     ring.rewind()
                     return Outcome("failed", moved, failure)
@@ -175,7 +179,7 @@ class _Written:
             if time.monotonic() >= end:
                 return Outcome("tick", moved)
 
-    def write(self, ring: Ring, frames: bytes) -> None:
+    def write(self, ring: Ring, frames: bytes, patience: float) -> None:
         """Write *frames* and acknowledge or drop them; OSError: they are to be tried again."""
         raise NotImplementedError
 
@@ -193,7 +197,6 @@ class FileOutlet(_Written):
     def __init__(self, address: Address, options: QueueOptions) -> None:
         """Prepare to append to the file of *address*."""
         self._path = address.path
-        self._timeout = options.write_timeout
         self._transport = FileTransport(address.path)
 
     def is_open(self) -> bool:
@@ -204,9 +207,9 @@ class FileOutlet(_Written):
         """Open it for appending."""
         self._transport.open(deadline)
 
-    def write(self, ring: Ring, frames: bytes) -> None:
+    def write(self, ring: Ring, frames: bytes, patience: float) -> None:
         """Append *frames*; a file that was moved away is opened anew first."""
-        deadline = time.monotonic() + self._timeout
+        deadline = time.monotonic() + patience
         if not self._transport.is_open():
             self._transport.open(deadline)
         try:
@@ -247,7 +250,7 @@ class StreamOutlet(_Written):
     def open(self, deadline: float) -> None:
         """Do nothing."""
 
-    def write(self, ring: Ring, frames: bytes) -> None:
+    def write(self, ring: Ring, frames: bytes, patience: float) -> None:
         """Call ``write``; OSError is tried again, another exception is this frame's fault."""
         try:
             lost = self._write(frames) is False

@@ -7,6 +7,7 @@ first frame, in each process anew.
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import threading
 import time
@@ -272,6 +273,12 @@ class Queue:
         elif not self._rings.ring.attended:
             self._drain.end(deadline)
             self._rings.let_go()
+
+    def join(self) -> None:
+        """Wait until the thread of a closed queue has ended: as long as its last wait takes."""
+        worker = self._worker
+        if worker is not None:
+            worker.join(math.inf)
 
     def _shut(self, *, drop: bool) -> None:
         self._closed = True

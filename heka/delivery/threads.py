@@ -64,7 +64,8 @@ class Worker:
     def join(self, deadline: float) -> bool:
         """Wait until it has ended, not longer than *deadline* (of ``time.monotonic``)."""
         if self._thread is not None:
-            self._thread.join(max(0.0, deadline - time.monotonic()))
+            left = max(0.0, deadline - time.monotonic())
+            self._thread.join(min(left, threading.TIMEOUT_MAX))
             return not self._thread.is_alive()
         while not self._ended and time.monotonic() < deadline:
             time.sleep(_RECHECK)
