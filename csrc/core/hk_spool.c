@@ -275,21 +275,33 @@ hk_spool_take(hk_spool *s, size_t most)
     return batch;
 }
 
+/* What is handed out is under way no more, but for frames that reach into its last `outstanding`
+ * bytes. How many frames, and *bytes of them. */
+static size_t
+release(hk_spool_guarded *in, size_t outstanding, size_t *bytes)
+{
+    hk_journal *j = &in->journal;
+    size_t frames = 0;
+    *bytes = 0;
+    for (size_t len; (len = hk_flight_release(&in->flight, outstanding)) > 0; frames++) {
+        (void)hk_journal_settle(j, &j->first);
+        j->first.at += len;
+        *bytes += len;
+    }
+    return frames;
+}
+
 void
 hk_spool_acknowledge(hk_spool *s, size_t outstanding)
 {
     hk_spool_guarded *in = hk_spool_enter(s);
-    hk_journal *j = &in->journal;
-    size_t frames = 0;
-    for (size_t len; (len = hk_flight_release(&in->flight, outstanding)) > 0; frames++) {
-        (void)hk_journal_settle(j, &j->first);
-        j->first.at += len;
-        in->stats.bytes += len;
-    }
+    size_t bytes;
+    const size_t frames = release(in, outstanding, &bytes);
     in->stats.sent += frames;
+    in->stats.bytes += bytes;
     in->settled += frames;
     hk_segment *done = frames > 0 ? mark(in) : NULL;
-    const int directory = j->directory;
+    const int directory = in->journal.directory;
     hk_spool_leave(s, false, frames > 0 && in->sleepers > 0);
     hk_journal_bury(directory, done);
 }
@@ -303,15 +315,13 @@ hk_spool_rewind(hk_spool *s, size_t unsent)
     hk_spool_leave(s, false, false);
 }
 
-/* What is under way is given up: how many frames. */
-static size_t
-lose_flight(hk_spool_guarded *in, unsigned reason)
+/* Counts frames that were taken and are given up. */
+static void
+lose(hk_spool_guarded *in, size_t frames, unsigned reason)
 {
-    const size_t frames = hk_flight_clear(&in->flight);
     in->settled += frames;
     in->lost += frames;
     in->stats.dropped[reason] += frames;
-    return frames;
 }
 
 size_t
@@ -319,14 +329,11 @@ hk_spool_drop_in_flight(hk_spool *s, unsigned reason)
 {
     assert(reason < HK_RING_REASONS);
     hk_spool_guarded *in = hk_spool_enter(s);
-    hk_journal *j = &in->journal;
-    const size_t frames = lose_flight(in, reason);
-    hk_segment *done = NULL;
-    if (frames > 0) {
-        j->first = j->next = j->taken;
-        done = mark(in);
-    }
-    const int directory = j->directory;
+    size_t bytes;
+    const size_t frames = release(in, 0, &bytes);
+    lose(in, frames, reason);
+    hk_segment *done = frames > 0 ? mark(in) : NULL;
+    const int directory = in->journal.directory;
     hk_spool_leave(s, false, frames > 0 && in->sleepers > 0);
     hk_journal_bury(directory, done);
     return frames;
@@ -348,7 +355,8 @@ hk_spool_drop_all(hk_spool *s, unsigned reason)
     assert(reason < HK_RING_REASONS);
     hk_spool_guarded *in = hk_spool_enter(s);
     const size_t waiting = in->waiting;
-    const size_t flight = lose_flight(in, reason);
+    const size_t flight = hk_flight_clear(&in->flight);
+    lose(in, flight, reason);
     in->stats.dropped[reason] += waiting;
     in->lost += waiting;
     in->waiting = in->waiting_bytes = 0;

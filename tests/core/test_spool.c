@@ -295,8 +295,10 @@ test_dropping_what_is_under_way(void)
     CHECK_SIZE(hk_spool_take(s, 200).frames, 2);
     hk_spool_rewind(s, 0);
     CHECK_SIZE(hk_spool_take(s, 1).frames, 1);
-    CHECK_SIZE(hk_spool_drop_in_flight(s, REASON), 2);
-    CHECK_SIZE(stats_of(s).dropped[REASON], 2);
+    CHECK_SIZE(hk_spool_drop_in_flight(s, REASON), 1); /* the second is to be taken again */
+    CHECK_SIZE(stats_of(s).dropped[REASON], 1);
+    CHECK(takes(s, 1, 1));
+    CHECK_SIZE(hk_spool_drop_in_flight(s, REASON), 1);
     CHECK(takes(s, 2, 1));
     CHECK_SIZE(hk_spool_drop_all(s, REASON), 1);
     CHECK_SIZE(stats_of(s).queued, 0);
