@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -95,6 +96,10 @@ class Received:
         """How many different messages have come."""
         return len(self.serials())
 
+    def connections(self) -> int:
+        """How many connections have brought a message."""
+        return sum(bool(record.serials) for record in self.read_on())
+
     def close(self) -> None:
         for record in self._records.values():
             record.close()
@@ -105,8 +110,8 @@ class Server:
 
     Options: ``pause`` seconds after each read of ``chunk`` bytes; ``buffer`` bytes of SO_RCVBUF;
     ``cut``: a connection ends after so many bytes, ``how`` 'fin' or 'rst'; ``deaf``: nothing is
-    accepted, with ``backlog``; ``cert``, ``key``, ``ca``: TLS, the last for clients that have to
-    have a certificate.
+    accepted, with ``backlog``; ``chatty``: it answers; ``cert``, ``key``, ``ca``: TLS, the last for
+    clients that have to have a certificate.
     """
 
     def __init__(self, folder: Path, kind: str = "tcp", start: bool = True, **options: Any) -> None:
@@ -175,6 +180,14 @@ class Server:
     def wait_for(self, count: int) -> None:
         """Wait until *count* different messages are there."""
         wait_until(lambda: self.received.count() >= count, f"{count} messages")
+
+    def restart(self, pause: float = 0.0) -> None:
+        """Stop and start; back when a message has come over a new connection."""
+        before = self.received.connections()
+        self.stop()
+        time.sleep(pause)
+        self.start()
+        wait_until(lambda: self.received.connections() > before, "a message over a new connection")
 
     def close(self) -> None:
         if self._process is not None:

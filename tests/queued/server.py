@@ -166,6 +166,9 @@ class Server:
             self.selector.unregister(peer.sock)
             self.peers.pop(peer.sock.fileno(), None)
             peer.end(self.options.get("how", "fin"))
+        elif self.options.get("chatty"):
+            with contextlib.suppress(OSError):
+                peer.sock.send(b"thank you very much\n" * 500)
         if self.options.get("pause"):
             time.sleep(self.options["pause"])
 
