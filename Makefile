@@ -7,6 +7,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 FUZZ_SECONDS ?= 60
+SOAK_SECONDS ?= 600
 PYTEST_ARGS ?=
 
 SHELL := /bin/bash
@@ -151,6 +152,10 @@ build/debug/stamp: setup.py $(CORE) $(PACKAGE) | $(STAMP)/setuptools
 debug: build/debug/stamp $(STAMP)/extra-test ## Run the tests on a build with its assertions on.
 	$(call WITH_BUILD,debug) \
 	    tools/run_tests.sh $(BIN)/pytest build/cache/debug $(SAME_TESTS) $(PYTEST_ARGS)
+
+.PHONY: soak
+soak: $(STAMP)/build ## Queues over servers that die and return at random, for SOAK_SECONDS (600).
+	PYTHONPATH=tests $(BIN)/python tools/soak.py --seconds $(SOAK_SECONDS)
 
 .PHONY: versions
 versions: $(STAMP)/build ## Run the tests on every other CPython 3.10 to 3.13 of this machine.

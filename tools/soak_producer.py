@@ -1,0 +1,160 @@
+"""One program of the soak: writes numbered messages into one queue, from several threads.
+
+    soak_producer.py PLAN
+
+PLAN is JSON: ``name``, ``url``, ``options`` of QueuedStream, ``threads``, ``rate`` in messages a
+second and thread, ``size`` in bytes, ``forks`` whether it forks children that log too, ``folder``.
+It runs until its standard input ends, then flushes and closes. Each second, and at the end, it says
+a line of JSON. It can be killed at any moment: what each thread has tried and done stands in a
+mapped file of its own, what was refused in another.
+"""
+
+from __future__ import annotations
+
+import json
+import mmap
+import os
+import random
+import struct
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from queued.identity import check, check_growth
+from queued.peers import frame
+
+from heka.streams import QueuedStream
+
+#: Of one thread: messages tried, messages done; in that order around each write.
+PROGRESS = struct.Struct("=QQ")
+
+
+class Source:
+    """One thread's messages, numbered on from where an earlier process has ended."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self.name = name
+        path = folder / f"{name}.progress"
+        if not path.exists():
+            path.write_bytes(bytes(PROGRESS.size))
+        with path.open("r+b") as file:
+            self._map = mmap.mmap(file.fileno(), PROGRESS.size)
+        tried, done = PROGRESS.unpack(self._map)
+        self._number: int = tried
+        if tried != done:  # killed in the middle of a write: it may have been taken in, or not
+            with open(folder / f"{name}.unknown", "a") as file:
+                file.write(f"{done}\n")
+        self._refused = os.open(
+            folder / f"{name}.refused", os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600
+        )
+
+    def write(self, stream: QueuedStream, size: int) -> bool:
+        """Write the next message; how that went is on record before the next one is tried."""
+        number = self._number
+        self._number += 1
+        self._map[:8] = struct.pack("=Q", self._number)
+        accepted = bool(stream.write(frame(number, self.name, size)))
+        if not accepted:
+            os.write(self._refused, b"%d\n" % number)
+        self._map[8:] = struct.pack("=Q", self._number)
+        return accepted
+
+
+def produce(stream: QueuedStream, source: Source, plan: dict[str, Any], over: Any) -> None:
+    """Write in bursts, at the rate of the plan on average."""
+    chance = random.Random(plan["name"] + source.name)
+    while not over.is_set():
+        burst = chance.choice((1, 5, 20, 100))
+        for _ in range(burst):
+            source.write(stream, chance.randrange(plan["size"]))
+        over.wait(burst / plan["rate"])
+
+
+def have_child(stream: QueuedStream, folder: Path, name: str) -> threading.Thread | None:
+    """Fork a child that logs into the same stream; a thread that ends with it."""
+    pid = os.fork()
+    if pid:
+        waiter = threading.Thread(target=wait_for, args=(pid, name))
+        waiter.start()
+        return waiter
+    status = 1
+    try:
+        check(stream.stats())
+        assert stream.stats()["offered"] == 0, "a child has its parent's account"
+        source = Source(folder, name)
+        for _ in range(20):
+            source.write(stream, 100)
+        if not stream.flush(60):
+            raise RuntimeError(f"the child's messages did not leave: {stream.stats()}")
+        with open(folder / f"{name}.account", "w") as file:
+            json.dump(stream.stats(), file)
+        status = 0
+    except BaseException as failure:
+        say(name, error=repr(failure))
+    finally:
+        os._exit(status)
+
+
+def wait_for(pid: int, name: str) -> None:
+    """Say so if the child ends badly."""
+    status = os.waitpid(pid, 0)[1]
+    if status:
+        say(name, error=f"ended with {os.waitstatus_to_exitcode(status)}")
+
+
+def say(name: str, **facts: Any) -> None:
+    """One line, in one piece, whoever else speaks."""
+    os.write(1, (json.dumps({"name": name, **facts}) + "\n").encode())
+
+
+def main() -> None:
+    """Produce until standard input ends."""
+    plan = json.loads(sys.argv[1])
+    folder, name = Path(plan["folder"]), plan["name"]
+    stream = QueuedStream(plan["url"], **plan["options"])
+    over = threading.Event()
+    threads = [
+        threading.Thread(target=produce, args=(stream, Source(folder, f"{name}.{n}"), plan, over))
+        for n in range(plan["threads"])
+    ]
+    for thread in threads:
+        thread.start()
+
+    def leash() -> None:
+        sys.stdin.buffer.read()
+        over.set()
+
+    threading.Thread(target=leash, daemon=True).start()
+    before = stream.stats()
+    said = 0.0
+    children: list[Any] = []
+    try:
+        while not over.wait(0.05):
+            now = stream.stats()
+            check(now, name)
+            check_growth(before, now)
+            before = now
+            if time.monotonic() - said > 1:
+                said = time.monotonic()
+                say(name, stats=now)
+                if plan.get("forks"):
+                    children.append(have_child(stream, folder, f"{name}.child{len(children)}"))
+        for thread in (*threads, *children):
+            thread.join()
+        began = time.monotonic()
+        flushed = stream.flush(60)
+        stats = stream.stats()
+        check(stats, name)
+        say(name, stats=stats, flushed=flushed, took=time.monotonic() - began)
+        stream.close(5)
+        check(stream.stats(), name)
+    except BaseException as failure:
+        say(name, error=repr(failure))
+        over.set()
+        raise
+
+
+if __name__ == "__main__":
+    main()
