@@ -68,6 +68,9 @@ $(STAMP)/system-%: $(SYSTEM)
 .PHONY: build
 build: $(STAMP)/build ## Install what the system lacks, build the package into .venv.
 
+.PHONY: prepare
+prepare: $(STAMP)/build $(addprefix $(STAMP)/system-,test lint fuzz) $(addprefix $(STAMP)/extra-,test dev docs) ## Install all that the other targets need.
+
 .PHONY: demo
 demo: $(STAMP)/build ## Build, then show messages on their way from a program to a receiver.
 	@$(BIN)/python -m heka demo
