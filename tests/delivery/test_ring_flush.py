@@ -182,7 +182,7 @@ def test_a_child_has_an_empty_ring_that_works():
         ring.acknowledge()
         ring.summon()
         ring.put(b"y")
-        seen += [ring.sleep(10), ring.flush(0.01)]
+        seen += [ring.sleep(10), ring.flush(0.01), ring.attended]
         stats = ring.stats()
         del ring
         os.write(writing, json.dumps([first, seen, stats]).encode())
@@ -198,7 +198,7 @@ def test_a_child_has_an_empty_ring_that_works():
 
     first, seen, stats = facts["child"]
     assert first == [0, 0, False, False]
-    assert seen == ["ready", "x", False, True, False]
+    assert seen == ["ready", "x", False, True, False, True]
     assert (stats["offered"], stats["sent"], stats["queued"]) == (2, 1, 1)
     ours = facts["ours"]
     assert (ours["offered"], ours["queued"], ours["dropped"]) == (4, 3, {"filter": 1})

@@ -343,6 +343,20 @@ def test_an_interpreter_that_ends_with_a_dead_peer_takes_nobody_along(mode, peer
     assert (done.returncode, done.stdout) == (0, "whole\n"), done.stderr
 
 
+@each_mode
+def test_an_interpreter_that_ends_while_it_connects_takes_nobody_along(mode, peer):
+    """A thread that is left would end the process with it."""
+    listener = peer(Listener, backlog=0)
+    waiting = listener.fill()
+    try:
+        done = end_an_interpreter(mode, listener.url, 50)
+    finally:
+        for sock in waiting:
+            sock.close()
+
+    assert (done.returncode, done.stdout) == (0, "whole\n"), done.stderr
+
+
 def test_rings_of_many_sizes_are_what_they_say():
     """Each takes frames until it is full, and gives back exactly those."""
     for capacity in (4096, 4097, 5000, 8191, 65_536, 1_000_001):

@@ -16,6 +16,7 @@ from unit.support import Text
 
 import heka
 from heka import _core
+from heka.streams import FanOutStream, QueuedStream
 from heka.testing import capture
 
 SIGNER = heka.SignerConfig("ops", 1, "key", "sha1")
@@ -314,7 +315,13 @@ def test_there_is_no_room_for_other_attributes(name):
 # ---- functions that Python has made ------------------------------------------------------------
 
 
-@pytest.mark.parametrize("function", [heka.configure, heka.stats, heka.flush, heka.HekaConnection])
+@pytest.mark.parametrize(
+    "function",
+    [
+        *(heka.configure, heka.stats, heka.flush, heka.flush_on_sigterm),
+        *(heka.HekaConnection, QueuedStream, FanOutStream),
+    ],
+)
 def test_functions_of_python(function):
     with pytest.raises(TypeError, match="positional argument"):
         function(*[1] * 20)
