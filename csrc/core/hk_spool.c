@@ -168,7 +168,13 @@ hk_spool_drop_oldest(hk_spool *s, size_t len, unsigned reason, size_t *dropped)
         j->retry_at = 0;
     }
     if (removed != NULL && in->flight.count == 0) {
-        (void)mark(in); /* what is gone stays gone */
+        hk_segment *done = mark(in); /* what is gone stays gone */
+        while (done != NULL) {
+            hk_segment *one = done;
+            done = one->next;
+            one->next = removed;
+            removed = one;
+        }
     }
     const int directory = j->directory;
     hk_spool_leave(s, wakes(s, in), in->sleepers > 0);

@@ -113,7 +113,9 @@ files_in(const char *directory, const char *prefix)
     DIR *dir = opendir(directory);
     size_t count = 0;
     for (const struct dirent *e; dir != NULL && (e = readdir(dir)) != NULL;) {
-        count += e->d_name[0] != '.' && strncmp(e->d_name, prefix, strlen(prefix)) == 0;
+        if (e->d_name[0] != '.' && strncmp(e->d_name, prefix, strlen(prefix)) == 0) {
+            count++;
+        }
     }
     if (dir != NULL) {
         (void)closedir(dir);

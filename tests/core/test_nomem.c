@@ -11,6 +11,7 @@
 #include "hk_reader.h"
 #include "hk_ring.h"
 #include "sample.h"
+#include "spools.h"
 
 #define NEVER 100000ul /* allocations: more than any of the works below makes */
 
@@ -243,6 +244,50 @@ make_ring(void *arg)
     return status;
 }
 
+/* Opens a spool that holds frames and holes, and begins a segment. */
+static hk_status
+use_spool(void *arg)
+{
+    const char *directory = arg;
+    const hk_spool_settings settings = settings_of(20000);
+    uint8_t frame[LARGEST];
+    hk_spool *spool = NULL;
+    hk_error err = {HK_OK, 0, ""};
+    hk_status status = hk_spool_open(directory, &settings, &spool, &err);
+    CHECK((spool != NULL) == (status == HK_OK));
+    CHECK_INT(err.status, status);
+    if (status == HK_OK) {
+        spools_write(frame, 100, 1, 0);
+        status = hk_spool_put(spool, frame, 100);
+        status = status == HK_ERR_FULL ? HK_ERR_NOMEM : status; /* no segment: no room */
+        size_t dropped;
+        CHECK_INT(hk_spool_drop_oldest(spool, 100, REASON, &dropped), HK_OK);
+    }
+    hk_spool_free(spool);
+    return status;
+}
+
+static void
+test_spool(void)
+{
+    char path[300];
+    const char *directory = fresh_directory();
+    hk_spool *spool = open_spool(directory, 20000);
+    for (size_t i = 0; i < 25; i++) {
+        CHECK_INT(put(spool, 100), HK_OK);
+    }
+    hk_spool_free(spool);
+    (void)snprintf(path, sizeof path, "%s/%020u.heka", directory, 10);
+    const int fd = open(path, O_RDWR);
+    for (off_t at = 100; at < 900; at += 200) {
+        CHECK_INT(pwrite(fd, "torn", 4, at), 4);
+    }
+    CHECK_INT(pwrite(fd, "\x1e", 1, 999), 1); /* the beginning of one more, at the end */
+    (void)close(fd);
+    sweep("spool", use_spool, (void *)(uintptr_t)directory, false);
+    remove_directory(directory);
+}
+
 /* ---- reading ---- */
 
 typedef struct {
@@ -364,6 +409,7 @@ main(void)
     test_keys();
     test_error_queue();
     sweep("ring", make_ring, NULL, false);
+    test_spool();
     test_reader();
     return check_report();
 }

@@ -263,6 +263,32 @@ test_dropping_the_newest_segment(void)
     end(s, directory);
 }
 
+/* All of the first segment was acknowledged before a second one began, and that one is dropped: the
+ * first one goes, too. */
+static void
+test_dropping_leaves_no_empty_segment(void)
+{
+    START(500);
+    size_t dropped;
+    for (size_t i = 0; i < 2; i++) {
+        for (size_t k = 0; k < 5; k++) {
+            CHECK_INT(put(s, 100), HK_OK);
+        }
+        CHECK(takes(s, (unsigned)i * 5, 5));
+        hk_spool_acknowledge(s, 0);
+    }
+    for (size_t k = 0; k < 5; k++) {
+        CHECK_INT(put(s, 100), HK_OK);
+    }
+    CHECK_SIZE(files_in(directory, "0"), 2);
+    CHECK_INT(hk_spool_drop_oldest(s, 100, REASON, &dropped), HK_OK);
+    CHECK_SIZE(files_in(directory, "0"), 0);
+    CHECK_SIZE(stats_of(s).queued, 0);
+    CHECK_INT(put(s, 100), HK_OK);
+    CHECK(takes(s, 15, 1));
+    end(s, directory);
+}
+
 /* A peer that acknowledges nothing: the newest frames are kept all the same. */
 static void
 test_stuck_peer_costs_the_queue_nothing(void)
@@ -456,6 +482,7 @@ main(void)
     test_frame_costs_its_bytes();
     test_dropping_spares_what_is_under_way();
     test_dropping_the_newest_segment();
+    test_dropping_leaves_no_empty_segment();
     test_stuck_peer_costs_the_queue_nothing();
     test_dropping_what_is_under_way();
     test_batch_outlives_dropping_all();

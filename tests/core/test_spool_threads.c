@@ -254,6 +254,79 @@ test_policy(overflow policy)
     remove_directory(directory);
 }
 
+/* ---- somebody drops all while the sender reads ---- */
+
+static void *
+put_always(void *arg)
+{
+    world *w = arg;
+    uint8_t frame[LARGEST];
+    for (unsigned number = 0; !atomic_load(&w->done); number++) {
+        spools_write(frame, 100, 1, number);
+        if (hk_spool_put(w->spool, frame, 100) != HK_OK) {
+            (void)usleep(50); /* or nobody else gets the lock */
+        }
+    }
+    return NULL;
+}
+
+static void *
+drop_always(void *arg)
+{
+    world *w = arg;
+    size_t dropped;
+    for (unsigned i = 0; !atomic_load(&w->done); i++) {
+        atomic_fetch_add(&w->dropped, hk_spool_drop_all(w->spool, FULL));
+        if (hk_spool_drop_oldest(w->spool, LARGEST, FULL, &dropped) == HK_OK) {
+            atomic_fetch_add(&w->dropped, dropped);
+        }
+        (void)usleep(300);
+    }
+    return NULL;
+}
+
+/* What was taken can be read until the consumer calls again, whoever drops it. */
+static void
+test_dropping_all_beside_a_sender(void)
+{
+    const char *directory = fresh_directory();
+    world w = {.policy = DROP_OLD};
+    pthread_t threads[2];
+    hk_ring_stats s;
+    w.spool = open_spool(directory, 6000);
+    CHECK_INT(pthread_create(&threads[0], NULL, put_always, &w), 0);
+    CHECK_INT(pthread_create(&threads[1], NULL, drop_always, &w), 0);
+    for (unsigned i = 0; w.received < 3000 && i < 1000000; i++) {
+        const hk_ring_batch batch = hk_spool_take(w.spool, SIZE_MAX);
+        (void)usleep(20);
+        for (size_t at = 0; at < batch.len; at += 100) {
+            unsigned maker;
+            unsigned number;
+            EXPECT(&w, spools_read(batch.data + at, batch.len - at, &maker, &number) == 100);
+        }
+        w.received += batch.frames;
+        if (i % 3 == 0) {
+            hk_spool_rewind(w.spool, 0);
+        } else if (i % 7 == 0) {
+            atomic_fetch_add(&w.dropped, hk_spool_drop_in_flight(w.spool, FULL));
+        } else {
+            hk_spool_acknowledge(w.spool, i % 5 * 60);
+        }
+    }
+    atomic_store(&w.done, true);
+    for (size_t i = 0; i < 2; i++) {
+        CHECK_INT(pthread_join(threads[i], NULL), 0);
+    }
+    CHECK_SIZE(w.wrong, 0);
+    CHECK(w.received >= 3000);
+    hk_spool_get_stats(w.spool, &s);
+    CHECK(balanced(&s));
+    CHECK_SIZE(s.dropped[FULL], w.dropped);
+    CHECK_SIZE(hk_spool_count(w.spool), s.queued);
+    hk_spool_free(w.spool);
+    remove_directory(directory);
+}
+
 int
 main(void)
 {
@@ -261,5 +334,6 @@ main(void)
     test_policy(BLOCK);
     test_policy(DROP_NEW);
     test_policy(DROP_OLD);
+    test_dropping_all_beside_a_sender();
     return check_report();
 }
