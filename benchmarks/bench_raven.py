@@ -8,6 +8,7 @@ shows 50 items, theirs 10; ours searches 500 for secrets, theirs none that has a
 Usage: python benchmarks/bench_raven.py [--quick]
 """
 
+import random
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -98,6 +99,15 @@ def descend_with_much(depth: int) -> None:
     raise ValueError(f"{len(mapping)} {len(rows)}")
 
 
+def descend_with_noise(depth: int) -> None:
+    """Raise from *depth* calls further down, each with texts that compress badly."""
+    texts = [f"{NOISE.getrandbits(800):x}" for _ in range(40)]
+    if depth:
+        descend_with_noise(depth - 1)
+    raise ValueError(f"{len(texts)} texts")
+
+
+NOISE = random.Random(1)
 #: What is raised, how it is called, and whether the goal is for it.
 CASES = (
     ("3 calls, small variables", True, caught(descend, 3, {"id": 4711, "items": ["hat"]})),
@@ -105,6 +115,7 @@ CASES = (
     ("30 calls, small variables", True, caught(descend, 30, {"id": 4711, "items": ["hat"]})),
     ("12 layers around a request", True, caught(Layer().handle, ENVIRON, print, 12)),
     ("10 calls, 1,000 items and more in each", False, caught(descend_with_much, 9)),
+    ("10 calls, more than a message holds", False, caught(descend_with_noise, 9)),
 )
 
 
