@@ -74,7 +74,11 @@ class Logger:
     def last(self) -> int:
         """Wait for its end; how far it got."""
         assert self.process.stdout is not None
-        lines = [line.split() for line in self.process.stdout if line.startswith("accepted")]
+        lines = [
+            line.split()
+            for line in self.process.stdout
+            if line.startswith("accepted") and line.endswith("\n")  # else it was killed meanwhile
+        ]
         self.process.wait(PATIENCE)
         self.process.stdout.close()
         return int(lines[-1][1]) if lines else 0

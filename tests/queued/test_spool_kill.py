@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 import time
 
 import pytest
-from queued.spools import NOWHERE, Logger, Peer, parts
+from cli.support import environment
+from queued.spools import NOWHERE, PATIENCE, Logger, Peer, parts
 
+from heka.delivery.snapshot import parts_of
 from heka.streams import QueuedStream
 
 
@@ -71,3 +75,37 @@ def test_small_queue_adopts_what_is_left(tmp_path, peer):
     peer.wait_for(range(20))
     stream.close()
     assert stream.stats()["recovered"] == 20
+
+
+FORKING = """
+import os, signal, sys
+import heka
+from heka.streams import QueuedStream
+
+stream = QueuedStream("tcp://127.0.0.1:1", spool=sys.argv[1])
+for number in range(10):
+    stream.write(heka.pack("test", payload=str(number)))
+for child in range(3):
+    pid = os.fork()
+    if pid == 0:
+        for number in range(5 * child):
+            stream.write(heka.pack("test", payload=f"{child}{number:02}"))
+        os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(pid, 0)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_children_have_directories_of_their_own(tmp_path, peer):
+    """Made by their first frame; what their parent has queued stays in its own, sent once."""
+    spool = tmp_path / "spool"
+    command = [sys.executable, "-c", FORKING, str(spool)]
+    subprocess.run(command, env=environment(), timeout=PATIENCE, check=False)
+
+    assert sorted(part.frames for part in parts_of(str(spool))) == [5, 10, 10]
+
+    logger = Logger(spool, peer.url, 10, 1, "flush")
+    assert logger.wait_for("flushed") == "True"
+    logger.last()
+    children = [f"{child}{number:02}" for child in (1, 2) for number in range(5 * child)]
+    assert sorted(peer.payloads) == sorted([*map(str, range(11)), *children])
