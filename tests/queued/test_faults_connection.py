@@ -135,6 +135,22 @@ def test_twenty_kills_under_load_lose_only_what_the_peers_kernel_had(server):
     assert lost <= 20 * 2 * 8192 // 200, "more than the buffers of twenty kernels hold"
 
 
+def test_what_a_killed_unix_server_had_not_read_is_sent_to_the_next(server):
+    """There is one kernel, which throws it away: it looks as if it had been read."""
+    there = server("unix")
+    with QueuedStream(there.url, **QUICK) as stream, Watch(stream):
+        accepted = write_all(stream, 20)
+        settle(stream, there, accepted)
+        there.hang()
+        accepted |= write_all(stream, 20, start=20)
+        assert not stream.flush(0.2)
+        there.kill()
+        there.start()
+        arrives(stream, there, accepted)
+
+    assert stream.stats()["resent"] == 20
+
+
 def test_a_peer_that_talks_is_not_listened_to(server):
     """Bytes from the peer are no end of the connection, and do not fill it up."""
     there = server("tcp", chatty=True)
