@@ -1,4 +1,7 @@
-"""The far end of the queue's benchmarks: _sink.c, compiled when it is needed, in a process."""
+"""The far end of the queue's benchmarks: _sink.c, compiled when it is needed, in a process.
+
+For Linux: elsewhere there is no call that takes many datagrams.
+"""
 
 import shlex
 import socket
