@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import select
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -56,6 +57,11 @@ def datagrams(sock: socket.socket, count: int) -> list[bytes]:
     return taken
 
 
+def is_writable(sock: socket.socket) -> bool:
+    """It has room for another datagram."""
+    return bool(select.select([], [sock], [], 0)[1])
+
+
 # ---- packing -------------------------------------------------------------------------------------
 
 
@@ -98,7 +104,7 @@ def test_no_frame_is_split(connect, kind, datagram, sizes, expected):
 def test_linger_lets_frames_share_a_datagram(connect):
     ours, theirs = connect(udp_pair)
     ring = ring_with(frames(1))
-    pumping = Task(lambda: pump(ring, ours, datagram=1400, linger=0.4, idle=1.0))
+    pumping = Task(lambda: pump(ring, ours, datagram=1400, linger=1.5, idle=2.0))
     theirs.settimeout(0.1)
 
     with pytest.raises(TimeoutError):
@@ -260,8 +266,7 @@ def test_a_summons_ends_the_wait_for_room(connect):
     ours, _ = connect(unix_pair, 2304)
     ring = ring_with(frames(100, 1000))
     pumping = Task(lambda: pump(ring, ours, datagram=1400, idle=PATIENCE))
-    wait_until(lambda: account(ring)["sent"])
-    time.sleep(0.05)
+    wait_until(lambda: not is_writable(ours) and account(ring)["in_flight"])
 
     with within(SOON):
         ring.summon()

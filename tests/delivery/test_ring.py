@@ -18,14 +18,13 @@ from heka.exceptions import QueueFullError
 
 @pytest.fixture
 def alarm():
-    """Has a signal come in a moment, whose handler raises."""
+    """Calls what it is given, and a signal comes in a moment, whose handler raises."""
 
     def ring_alarm(number, frame):
         raise ZeroDivisionError("from a signal's handler")
 
     before = signal.signal(signal.SIGALRM, ring_alarm)
-    signal.setitimer(signal.ITIMER_REAL, 0.1)
-    yield
+    yield lambda act: (signal.setitimer(signal.ITIMER_REAL, 0.1), act())
     signal.setitimer(signal.ITIMER_REAL, 0)
     signal.signal(signal.SIGALRM, before)
 
@@ -345,7 +344,7 @@ def test_block_is_ended_by_a_signal_whose_handler_raises(alarm):
     ring = full_ring("block", block_timeout=PATIENCE)
 
     with within(SOON), pytest.raises(ZeroDivisionError):
-        ring.put(frame(4, 1000))
+        alarm(lambda: ring.put(frame(4, 1000)))
 
     assert account(ring)["dropped"] == {"interrupted": 1}
 

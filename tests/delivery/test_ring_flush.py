@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import threading
 import time
 
 import pytest
@@ -15,14 +16,13 @@ from heka._core import Ring
 
 @pytest.fixture
 def alarm():
-    """Has a signal come in a moment, whose handler raises."""
+    """Calls what it is given, and a signal comes in a moment, whose handler raises."""
 
     def ring_alarm(number, frame):
         raise ZeroDivisionError("from a signal's handler")
 
     before = signal.signal(signal.SIGALRM, ring_alarm)
-    signal.setitimer(signal.ITIMER_REAL, 0.1)
-    yield
+    yield lambda act: (signal.setitimer(signal.ITIMER_REAL, 0.1), act())
     signal.setitimer(signal.ITIMER_REAL, 0)
     signal.signal(signal.SIGALRM, before)
 
@@ -33,6 +33,15 @@ def unraisable(monkeypatch):
     told: list[BaseException | None] = []
     monkeypatch.setattr(sys, "unraisablehook", lambda args: told.append(args.exc_value))
     return told
+
+
+def flush(ring):
+    """Flush in another thread, and return once that knows what it waits for."""
+    waits = threading.Event()
+    ring.start = waits.set
+    flushing = Task(lambda: ring.flush(PATIENCE))
+    assert waits.wait(PATIENCE)
+    return flushing
 
 
 # ---- flush ---------------------------------------------------------------------------------------
@@ -65,8 +74,7 @@ def test_flush_waits_for_acknowledgement():
 
 def test_flush_does_not_wait_for_what_comes_later():
     ring = full_ring()
-    flushing = Task(lambda: ring.flush(PATIENCE))
-    time.sleep(0.05)
+    flushing = flush(ring)
     ring.take(2000)
     ring.acknowledge()
     ring.put(frame(4, 1000))
@@ -81,8 +89,7 @@ def test_flush_does_not_wait_for_what_comes_later():
 @pytest.mark.parametrize("how", ["drop_all", "drop_in_flight", "drop_old"])
 def test_flush_says_when_something_was_dropped(how):
     ring = full_ring("drop_old" if how == "drop_old" else "drop_new")
-    flushing = Task(lambda: ring.flush(PATIENCE))
-    time.sleep(0.05)
+    flushing = flush(ring)
     if how == "drop_all":
         ring.drop_all("closed")
     elif how == "drop_in_flight":
@@ -134,7 +141,7 @@ def test_flush_is_ended_by_a_signal_whose_handler_raises(alarm):
     ring = full_ring()
 
     with within(SOON), pytest.raises(ZeroDivisionError):
-        ring.flush(PATIENCE)
+        alarm(lambda: ring.flush(PATIENCE))
 
 
 def test_flush_is_ended_by_an_interruption_of_start(unraisable):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
+import threading
 import time
 import weakref
 
@@ -184,11 +185,12 @@ def test_a_ring_that_start_lets_go_of_is_still_the_producers():
 
 def test_a_ring_that_is_replaced_while_a_producer_waits():
     sink = Sink(print)
-    ring = full_ring("block", block_timeout=0.3)
+    waits = threading.Event()
+    ring = full_ring("block", block_timeout=0.3, start=waits.set)
     sink.attach_ring(ring)
     del ring
     writing = Task(lambda: sink.write(frame(4, 1000), 0))
-    time.sleep(0.1)
+    assert waits.wait(PATIENCE)
 
     sink.attach_ring(Ring(SMALL, 1000))
     gc.collect()
