@@ -171,6 +171,19 @@ def test_depth_is_six():
     assert count == 6
 
 
+def test_depth_counts_where_a_value_stands():
+    """It is cut sooner further in, whichever comes first."""
+    held = [[[[["bottom"]]]]]
+
+    found = shown({"top": held, "in": [[held]], "again": held})
+
+    assert found == {
+        "'top'": [[[["[...]"]]]],
+        "'in'": [[[["[...]"]]]],
+        "'again'": [[[["[...]"]]]],
+    }
+
+
 def test_value_that_holds_itself():
     circle: list[object] = [1]
     circle.append(circle)
