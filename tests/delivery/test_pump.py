@@ -6,6 +6,10 @@ How a connection ends is the matter of test_pump_end.py, datagrams of test_pump_
 from __future__ import annotations
 
 import errno
+import select
+import subprocess
+import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -106,28 +110,23 @@ def test_what_a_peer_says_is_thrown_away(connect):
 
 
 def test_a_peer_that_talks_without_end_keeps_nothing_from_being_sent(connect):
+    """Faster than it can be read: three processes write at the same time."""
     ours, theirs = connect(unix_pair)
-    theirs.settimeout(0.05)
-    done = threading.Event()
-
-    def talk() -> None:
-        while not done.is_set():
-            try:
-                theirs.send(b"x" * 65536)
-            except OSError:
-                continue
-
-    talkers = [Task(talk), Task(talk)]
+    theirs.setblocking(True)
+    talk = [sys.executable, "-c", "import os\nwhile True: os.write(1, bytes(1 << 20))"]
+    talkers = [subprocess.Popen(talk, stdout=theirs, cwd=tempfile.gettempdir()) for _ in range(3)]
+    wait_until(lambda: select.select([ours], [], [], 0)[0])
     ring = ring_with(frames(1))
-    pumping = Task(lambda: pump(ring, ours, idle=0.3))
+    pumping = Task(lambda: pump(ring, ours, idle=0.5))
 
     pumping.join(PATIENCE / 3)
     hangs = pumping.is_alive()
-    done.set()
+    for talker in talkers:
+        talker.kill()
+        talker.wait()
 
     assert pumping.result() == ("tick", 0, 100)
     assert not hangs
-    assert [talker.result() for talker in talkers] == [None, None]
 
 
 def test_linger_waits_for_others_and_not_for_long(connect):
@@ -306,6 +305,24 @@ def test_a_peer_that_takes_a_little_now_and_then_is_not_given_up(connect):
     receive(theirs, 40_000 - size)
 
     assert pumping.result()[0] == "drained"
+
+
+def test_what_a_peer_acknowledges_is_progress_too(connect):
+    """All is written; it reads frame by frame, in more time than it has for one."""
+    ours, theirs = connect(unix_pair)
+    ring = ring_with()
+    for one in frames(20):  # one write each
+        ring.put(one)
+        pump(ring, ours, idle=0)
+    ring.close()
+    pumping = Task(lambda: pump(ring, ours, write_timeout=1.0, idle=PATIENCE))
+
+    for _ in range(20):
+        time.sleep(0.1)
+        receive(theirs, 100)
+
+    assert pumping.result() == ("drained", 0, 0)
+    assert account(ring)["sent"] == 20
 
 
 # ---- summons -------------------------------------------------------------------------------------

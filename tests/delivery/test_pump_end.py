@@ -120,6 +120,21 @@ def test_what_is_under_way_at_the_end_is_taken_again(connect):
     assert whole - stats["sent"] <= resent <= moved // 500 + 1 - stats["sent"]
 
 
+def test_what_had_arrived_when_the_peer_closed_is_not_sent_again(connect):
+    """The loop looks now and then; what was acknowledged since the last look counts."""
+    ours, theirs = connect(tcp_pair, 4096)
+    ring = ring_with()
+    count = clog(ring, ours)
+    pumping = Task(lambda: pump(ring, ours, idle=1.0))
+
+    receive(theirs, 100 * count)
+    theirs.close()
+
+    assert pumping.result() == ("closed", 0, 0)
+    assert account(ring)["sent"] == count
+    assert rest(ring) == []
+
+
 @pytest.mark.parametrize("read", [0, 2, 5])
 def test_what_a_unix_peer_throws_away_is_not_sent(connect, read):
     """What it had read when it hung up may be; the rest is sent again."""
