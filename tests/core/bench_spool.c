@@ -80,12 +80,15 @@ int
 main(void)
 {
     static const size_t sizes[] = {120, 1000};
-    const char *directory = fresh_directory();
+    char directory[] = "/tmp/bench-spool-XXXXXX";
     const hk_spool_settings settings = {
         .capacity = 8u << 20, .frame_max = HK_RING_FRAME_MAX, .window = HK_RING_WINDOW};
     hk_ring *r = NULL;
     hk_spool *s = NULL;
     static uint8_t frame[1000];
+    if (mkdtemp(directory) == NULL) {
+        return 1;
+    }
     must_be(hk_ring_new(8u << 20, HK_RING_FRAME_MAX, HK_RING_WINDOW, &r, NULL));
     must_be(hk_spool_open(directory, &settings, &s, NULL));
     printf("%-6s %-8s %16s %16s %16s %16s\n", "bytes", "", "ring put", "take", "spool put", "take");
