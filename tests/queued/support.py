@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import textwrap
 import threading
 import time
@@ -101,7 +100,7 @@ class Program(subprocess.Popen[str]):
             stderr=subprocess.PIPE,
             text=True,
             env={**environment(preload, **changes), "PYTHONPATH": path},
-            cwd=tempfile.gettempdir(),
+            cwd="/",  # -c looks for modules there first
         )
 
     def line(self) -> str:
