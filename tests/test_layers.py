@@ -58,6 +58,7 @@ HEADERS = {
     r"sys/(socket|un|uio)\.h|netinet/.*|arpa/.*|netdb\.h": r"binding/(send|pump)",
     r"poll\.h|sys/ioctl\.h|linux/sockios\.h": r"binding/pump",
     r"fcntl\.h|sys/(mman|stat)\.h|dirent\.h": r"core/hk_(file|cursor|segment|journal)",
+    r"sys/vfs\.h|linux/magic\.h": r"core/hk_file",
 }
 
 MOST_LINES = 600

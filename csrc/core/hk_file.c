@@ -8,6 +8,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#if defined(__linux__)
+#include <linux/magic.h>
+#include <sys/vfs.h>
+#endif
+
 #define FILL ((size_t)64 * 1024) /* bytes of zeros written at once */
 
 hk_status
@@ -17,10 +22,34 @@ hk_file_fail(hk_error *err, const char *what)
     return hk_fail(err, HK_ERR_SYSTEM, (size_t)code, "%s: %s", what, strerror(code));
 }
 
+#if defined(__linux__)
+
+/* Such a file system needs room for each block that is written again, even one that was reserved.
+ */
+static bool
+copies_on_write(int fd)
+{
+    static const uint32_t kinds[] = {BTRFS_SUPER_MAGIC, 0xca451a4e /* bcachefs */,
+                                     0x2fc12fc1 /* zfs */};
+    struct statfs fs;
+    bool found = false;
+    if (fstatfs(fd, &fs) == 0) {
+        for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+            found = found || (uint32_t)fs.f_type == kinds[i];
+        }
+    }
+    return found;
+}
+
+#endif
+
 hk_status
 hk_file_reserve(int fd, size_t size, hk_error *err)
 {
 #if defined(__linux__)
+    if (copies_on_write(fd)) {
+        return HK_ERR_ARGUMENT;
+    }
     /* Not posix_fallocate: where the file system cannot, glibc writes into each block instead,
      * which reserves nothing on one that compresses or copies on write. */
     int code;

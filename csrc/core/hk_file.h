@@ -11,8 +11,8 @@
 HK_COLD hk_status hk_file_fail(hk_error *err, const char *what);
 
 /* Reserves the first `size` bytes on the disk: writing there cannot fail for want of room any more
- * (through a map that would be a SIGBUS). HK_ERR_ARGUMENT: this file system cannot reserve, nothing
- * was done. HK_ERR_SYSTEM: it has no room. */
+ * (through a map that would be a SIGBUS). HK_ERR_ARGUMENT: this file system cannot reserve, or
+ * copies what is written again; nothing was done. HK_ERR_SYSTEM: it has no room. */
 HK_CHECK hk_status hk_file_reserve(int fd, size_t size, hk_error *err);
 
 /* Writes zeros over the first `size` bytes, which are reserved. The kernel then has them in memory

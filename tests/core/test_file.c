@@ -2,10 +2,43 @@
 #include "hk_file.h"
 
 #include <errno.h>
+#include <linux/magic.h>
 #include <sys/mman.h>
+#include <sys/vfs.h>
 
 #include "check.h"
 #include "spools.h"
+
+/* ---- a file system that copies on write: the linker hands this call to us ---- */
+
+int __real_fstatfs(int fd, struct statfs *fs);
+int __wrap_fstatfs(int fd, struct statfs *fs);
+
+static long kind; /* magic number; 0: what it is */
+
+int
+__wrap_fstatfs(int fd, struct statfs *fs)
+{
+    const int result = __real_fstatfs(fd, fs);
+    if (kind != 0) {
+        fs->f_type = kind;
+    }
+    return result;
+}
+
+static void
+test_copies_on_write_cannot_be_reserved(int directory)
+{
+    const int fd = openat(directory, "copied", O_RDWR | O_CREAT, 0600);
+    struct stat now;
+    kind = BTRFS_SUPER_MAGIC;
+    CHECK_INT(hk_file_reserve(fd, 100000, NULL), HK_ERR_ARGUMENT);
+    kind = 0;
+    CHECK_INT(fstat(fd, &now), 0);
+    CHECK_INT(now.st_size, 0);
+    CHECK_INT(hk_file_reserve(fd, 100000, NULL), HK_OK);
+    (void)close(fd);
+}
 
 static off_t
 size_of(int directory, const char *name)
@@ -77,6 +110,7 @@ main(void)
 {
     const char *path = fresh_directory();
     const int directory = open(path, O_RDONLY | O_DIRECTORY);
+    test_copies_on_write_cannot_be_reserved(directory);
     test_reserved_file_is_mapped(directory);
     test_cutting(directory);
     test_syncing(directory);
