@@ -325,6 +325,35 @@ def test_what_a_peer_acknowledges_is_progress_too(connect):
     assert account(ring)["sent"] == 20
 
 
+def test_a_socket_that_is_full_already_is_waited_for(connect):
+    """What others have written to it takes nothing of the time of the first frame."""
+    ours, theirs = connect(unix_pair, 4096)
+    ours.setblocking(False)
+    before = 0
+    while select.select([], [ours], [], 0)[1]:
+        before += ours.send(b"x" * 1000)
+    ring = ring_with(frames(1))
+    ring.close()
+    pumping = Task(lambda: pump(ring, ours, write_timeout=SOON, idle=PATIENCE))
+    time.sleep(0.1)
+
+    assert receive(theirs, before + 100).endswith(frames(1)[0])
+
+    assert pumping.result() == ("drained", 0, 100)
+
+
+def test_what_came_while_nobody_looked_counts_first(connect):
+    """Python may be away for longer than a peer has time: a callback of the program's."""
+    ours, theirs = connect(unix_pair)
+    ring = ring_with(frames(1))
+    pump(ring, ours)
+    receive(theirs, 100)
+    time.sleep(0.4)
+
+    assert pump(ring, ours, write_timeout=0.2, idle=0.02) == ("tick", 0, 0)
+    assert account(ring)["sent"] == 1
+
+
 # ---- summons -------------------------------------------------------------------------------------
 
 
