@@ -12,17 +12,18 @@ from queued.support import Program, run
 #: What time it is changes by $SHIM_JUMP seconds, at once; the monotonic clock goes on.
 JUMPING_CLOCK = """
 #include <stdlib.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <time.h>
+#include <unistd.h>
 
 volatile long shim_jump = 0;
 
 int
 clock_gettime(clockid_t clock, struct timespec *now)
 {
-    int (*real)(clockid_t, struct timespec *) =
-        (int (*)(clockid_t, struct timespec *))dlsym(RTLD_NEXT, "clock_gettime");
-    int result = real(clock, now);
+    /* not dlsym: a sanitizer asks for the time inside of malloc */
+    int result = (int)syscall(SYS_clock_gettime, clock, now);
     if (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE) now->tv_sec += shim_jump;
     return result;
 }
