@@ -182,7 +182,7 @@ def _drain(path: str, url: str, timeout: float) -> int:
 def _show(done: int, found: int) -> None:
     """Show on a terminal how far it is."""
     if sys.stderr.isatty():
-        print(f"\r{done} of {counted(found, 'frame')}", end="", file=sys.stderr, flush=True)
+        print(f"\r{done:,} of {counted(found, 'frame')}", end="", file=sys.stderr, flush=True)
 
 
 def _report(stats: dict[str, int | dict[str, int]], url: str) -> int:
