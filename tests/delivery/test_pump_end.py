@@ -24,7 +24,7 @@ from delivery.rings import (
     tcp_pair,
     unix_pair,
 )
-from delivery.support import PATIENCE, SOON, Task, wait_until, within
+from delivery.support import PATIENCE, SOON, Task, run, wait_until, within
 
 #: What the end of a connection may say, as the case may be.
 LOST = (errno.ECONNRESET, errno.EPIPE)
@@ -188,6 +188,31 @@ def test_the_end_of_a_connection_in_the_middle_of_a_write(connect):
     assert (event, code in LOST) == ("failed", True)
     assert account(ring)["sent"] == 0
     assert rest(ring) == some
+
+
+def test_the_end_of_a_connection_is_no_signal():
+    """Python ignores SIGPIPE; a program that it is built into may not."""
+    facts = run(
+        """
+    from heka._core import Ring
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    ours, theirs = socket.socketpair()
+    ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    ring = Ring(1 << 20, 1000)
+    ring.attend()
+    for _ in range(100):
+        ring.put(bytes(1000))
+    def close():
+        while not ring.stats()["in_flight"]:
+            time.sleep(0.001)
+        time.sleep(0.05)
+        theirs.close()
+    threading.Thread(target=close).start()
+    tell(event=ring.pump(ours.fileno(), 0, 0, 20, 20)[0], queued=ring.stats()["queued"])
+    """
+    ).facts
+
+    assert facts == {"event": "failed", "queued": 100}
 
 
 # ---- descriptors that are of no use --------------------------------------------------------------

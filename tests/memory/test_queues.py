@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 from delivery.rings import account, frame, frames, rest, ring_with
-from delivery.support import Datagrams, Listener, Task, environment, run, run_threads, wait_until
+from delivery.support import Datagrams, Listener, Task, run, run_threads, wait_until
+from memory.ledger import worker_environment
 from memory.test_forks import IN_CHILD
 from memory.test_interpreters import needs_interpreters
 
@@ -304,7 +305,7 @@ def end_an_interpreter(mode: str, url: str, count: int) -> subprocess.CompletedP
     code = QUEUING.format(path=sys.path, url=url, count=count)
     return subprocess.run(
         [sys.executable, "-c", ENDING, mode, code],
-        env=environment(),
+        env=worker_environment(),
         cwd=tempfile.gettempdir(),
         capture_output=True,
         text=True,
