@@ -4,7 +4,8 @@
 #     tools/test_versions.sh TESTED_PYTHON [PYTEST_ARG ...]
 #
 # Interpreters are looked for in pyenv's versions and on the PATH; each gets an environment of its own,
-# .venv-3.X. A version that is not there, or cannot build extensions, is named in the summary.
+# .venv-3.X. A version that is not there, or cannot build extensions, is named in the summary. The
+# versions are tested side by side, as the tests mostly wait; what each printed is shown at the end.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -31,7 +32,10 @@ find_python() { # MINOR: prints the first usable interpreter of that version
     return 1
 }
 
+logs=$(mktemp -d)
+trap 'rm -rf "$logs"' EXIT
 summary=()
+running=()
 failed=0
 for minor in 10 11 12 13; do
     version=3.$minor
@@ -47,14 +51,28 @@ for minor in 10 11 12 13; do
     [[ -x $venv/bin/python ]] || "$python" -m venv "$venv"
     echo "About to install into $venv: heka-py with its extra 'test'."
     "$venv/bin/pip" install -q -e '.[test]'
+    running+=("$version")
+done
+
+for version in "${running[@]}"; do
     # The C programs of tests/core and the packaging tests are the same for every version.
-    if tools/run_tests.sh "$venv/bin/pytest" "build/cache/$version" -m 'not packaging' \
-        --ignore=tests/core "$@"; then
-        summary+=("$version: passed")
-    else
-        summary+=("$version: FAILED")
-        failed=1
-    fi
+    {
+        status=passed
+        tools/run_tests.sh ".venv-$version/bin/pytest" "build/cache/$version" -m 'not packaging' \
+            --ignore=tests/core "$@" || status=FAILED
+        echo "$status" >"$logs/$version.status"
+    } >"$logs/$version" 2>&1 &
+done
+while [[ -n $(jobs -rp) ]]; do
+    sleep 5
+    (cd "$logs" && tail -qn 1 "${running[@]}" | cut -c 1-30 | paste -sd '|')
+done
+for version in "${running[@]}"; do
+    printf '\n=== CPython %s\n' "$version"
+    cat "$logs/$version"
+    status=$(<"$logs/$version.status")
+    summary+=("$version: $status")
+    [[ $status == passed ]] || failed=1
 done
 
 echo
