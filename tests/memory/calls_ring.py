@@ -85,7 +85,7 @@ add("ring-blocked-pause-raises", lambda w: do(blocking(9, pause=fail_on).put, FR
 add("ring-blocked-start", lambda w: do(blocking(0.001, start=fail).put, FRAME))
 add(
     "ring-blocked-interrupted",
-    lambda w: do(blocking(9, start=misfits.interrupt).put, FRAME),
+    lambda w: do(blocking(0.01, start=misfits.interrupt).put, FRAME),
     KeyboardInterrupt,
 )
 add("ring-start", lambda w: do(deserted(start=w.text.format).put, FRAME))
@@ -107,7 +107,7 @@ add("ring-flush-pause-raises", lambda w: do(deserted(2, pause=fail_on).flush, 9)
 add("ring-flush-start-raises", lambda w: do(deserted(2, start=fail).flush, 0.001))
 add(
     "ring-flush-interrupted",
-    lambda w: do(deserted(2, start=misfits.interrupt).flush, 9),
+    lambda w: do(deserted(2, start=misfits.interrupt).flush, 0.01),
     KeyboardInterrupt,
 )
 add("ring-flush-type", lambda w: do(ring().flush, w.text), TypeError)
