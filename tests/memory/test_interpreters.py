@@ -18,7 +18,7 @@ needs_interpreters = pytest.mark.skipif(
 )
 #: Bytes that may stay of each interpreter. From 3.12 on CPython never frees the strings that an
 #: interpreter has interned, the names in heka's modules among them.
-STAYING = 1_000 if sys.version_info < (3, 12) else 48_000
+STAYING = 1_000 if sys.version_info < (3, 12) else 64_000
 
 
 @needs_interpreters
