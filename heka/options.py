@@ -255,9 +255,8 @@ def write_query(options: dict[str, str]) -> str:
 
 def read_tls(given: dict[str, str]) -> TlsOptions:
     """Return what the options of a URL, *given*, say about TLS; ConfigError where that is wrong."""
-    return TlsOptions(
-        **{_TLS[name][0]: value for name, value in given.items() if name in _TLS}  # type: ignore[arg-type]
-    )
+    named = {_TLS[name][0]: value for name, value in given.items() if name in _TLS}
+    return TlsOptions(**named)  # type: ignore[arg-type]  # text, which it converts
 
 
 def read_queue(given: dict[str, str]) -> QueueOptions | None:

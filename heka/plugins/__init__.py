@@ -29,7 +29,7 @@ def named(name: str) -> Callable[[_Method], _Method]:
     """
 
     def decorate(method: _Method) -> _Method:
-        method.heka_name = name  # type: ignore[attr-defined]
+        method.heka_name = name  # type: ignore[attr-defined]  # a function takes any attribute
         return method
 
     return decorate

@@ -29,6 +29,7 @@ class UrlStream(DestinationStream):
         ConfigError: *url* is none.
     """
 
+    # The same call makes either, so that a URL alone decides whether there is a queue.
     def __new__(cls, url: Any, *, timeout: float = 1.0) -> Stream:  # type: ignore[misc]
         """Return the stream of *url*; one that is not of this class where it asks for a queue."""
         addresses = _addresses(url)

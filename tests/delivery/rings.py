@@ -119,7 +119,7 @@ def full_ring(overflow: str = "drop_new", **attributes: object) -> Ring:
 class Start:
     """Stands for what has a ring drained: counts its calls, and does what it is told to."""
 
-    def __init__(self, *acts: object) -> None:
+    def __init__(self, *acts: BaseException | Callable[[], object]) -> None:
         self.calls = 0
         self._acts = acts
 
@@ -128,7 +128,7 @@ class Start:
         for act in self._acts:
             if isinstance(act, BaseException):
                 raise act
-            act()  # type: ignore[operator]
+            act()
 
 
 # ---- pairs of sockets ----------------------------------------------------------------------------

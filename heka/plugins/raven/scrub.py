@@ -97,6 +97,7 @@ def text_of(value: object) -> str | None:
         return str.__str__(value)
     for base in (bytes, bytearray):
         if issubclass(kind, base):
+            # mypy does not know that it is one of them; a class of the program's may lie, if asked.
             start: Any = base.__getitem__(value, slice(LONGEST))  # type: ignore[call-overload]
             return str(start.decode("latin-1"))
     return None
