@@ -22,10 +22,11 @@ STAMP := $(VENV)/stamp
 SYSTEM := tools/system_packages.sh
 
 # The folders too: a file that is gone changes nothing else.
-CORE := csrc/core csrc/gen csrc/binding $(sort $(wildcard csrc/*/*.[ch]))
+CORE := $(sort $(shell find csrc -type d -o -name "*.[ch]"))
 PACKAGE := $(sort $(wildcard heka/*.py* heka/*/*.py* heka/*/*/*.py* compat/*/*.py compat/*/*/*.py))
-OWN_C := $(wildcard csrc/core/*.c csrc/binding/*.c)
-FORMATTED_C := $(wildcard csrc/core/*.[ch] csrc/binding/*.[ch] tests/core/*.[ch] tests/core/*/*.[ch])
+OWN_C := $(sort $(wildcard csrc/core/*/*.c csrc/python/*.c csrc/python/*/*.c))
+FORMATTED_C := $(OWN_C) $(wildcard csrc/core/*/*.h csrc/python/*.h csrc/python/*/*.h) \
+    $(wildcard tests/core/*.[ch] tests/core/*/*.[ch])
 
 .PHONY: help
 help: ## List the targets.

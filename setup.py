@@ -67,8 +67,8 @@ setup(
     ext_modules=[
         Extension(
             "heka._core",
-            sources=sorted(glob("csrc/core/*.c") + glob("csrc/gen/*.c") + glob("csrc/binding/*.c")),
-            depends=sorted(glob("csrc/*/*.h")),
+            sources=sorted(glob("csrc/**/*.c", recursive=True)),
+            depends=sorted(glob("csrc/**/*.h", recursive=True)),
             include_dirs=["csrc"],
             define_macros=[("_GNU_SOURCE", "1")],
             extra_compile_args=["-std=c11", "-fvisibility=hidden"],

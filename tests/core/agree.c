@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/wire/hk_normalise.h"
 #include "sample.h"
 
 static bool

@@ -5,8 +5,8 @@
 #ifndef AGREE_H
 #define AGREE_H
 
-#include "../../csrc/gen/message.pb-c.h"
-#include "hk_decode.h"
+#include "core/wire/hk_decode.h"
+#include "gen/message.pb-c.h"
 
 /* Holds what the core says of any data[0..len) against what protobuf-c says of it:
  *   - accepted by hk_decode_check => protobuf-c unpacks it, with a uuid of 16 bytes

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "hk_ring.h"
+#include "core/queue/hk_ring.h"
 
 #define ROUND 500u
 #define REPEATS 15u

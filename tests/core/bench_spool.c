@@ -11,7 +11,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "hk_ring.h"
+#include "core/queue/hk_ring.h"
 #include "spools.h"
 
 #define BYTES (6u << 20)

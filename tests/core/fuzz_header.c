@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../csrc/gen/message.pb-c.h"
-#include "hk_frame.h"
+#include "core/wire/hk_frame.h"
+#include "gen/message.pb-c.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 

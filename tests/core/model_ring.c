@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/queue/hk_ring.h"
 #include "frames.h"
-#include "hk_ring.h"
 #include "model.h"
 
 #define PRODUCERS 2u

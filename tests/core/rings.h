@@ -6,9 +6,9 @@
 
 #include <stdlib.h>
 
+#include "core/queue/hk_ring.h"
 #include "check.h"
 #include "frames.h"
-#include "hk_ring.h"
 
 #define MS INT64_C(1000000) /* ns */
 #define REASON 3u           /* any */

@@ -6,7 +6,7 @@
 #ifndef SAMPLE_H
 #define SAMPLE_H
 
-#include "hk_frame.h"
+#include "core/wire/hk_frame.h"
 
 /* Ends the program unless status is HK_OK. */
 void must(hk_status status);

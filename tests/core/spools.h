@@ -12,9 +12,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/queue/hk_segment.h"
+#include "core/queue/hk_spool.h"
 #include "check.h"
-#include "hk_segment.h"
-#include "hk_spool.h"
 
 #define MS INT64_C(1000000) /* ns */
 #define DEADLINE 240u       /* seconds; who hangs is ended by a signal */

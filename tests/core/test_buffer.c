@@ -1,5 +1,5 @@
 /* test_buffer.c -- growth out of a lent block, the limit, consuming. */
-#include "hk_buffer.h"
+#include "core/base/hk_buffer.h"
 
 #include <stdlib.h>
 

@@ -1,5 +1,5 @@
 /* test_clock.c -- the wall clock, the host name, and who is whose child. */
-#include "hk_clock.h"
+#include "core/base/hk_clock.h"
 
 #include <sys/wait.h>
 #include <time.h>

@@ -117,8 +117,12 @@ def test_replay(program: str, mode: str) -> None:
 
 
 def test_every_core_file_has_its_test() -> None:
-    """csrc/core/hk_<name>.c goes with tests/core/test_<name>.c."""
-    names = {path.stem.removeprefix("hk_") for path in CORE.glob("hk_*.c")}
+    """csrc/core/<folder>/hk_<name>.c goes with tests/core/test_<name>.c.
+
+    What sends (io) has its peers in tests/delivery, and the table of calls has nothing of its own.
+    """
+    files = [path for path in CORE.glob("*/hk_*.c") if path.parent.name != "io"]
+    names = {path.stem.removeprefix("hk_") for path in files} - {"store"}
     tested = {name.removeprefix("test_") for name in TESTS}
 
     assert names

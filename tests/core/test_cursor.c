@@ -1,5 +1,5 @@
 /* test_cursor.c -- marks that survive, torn marks, rotten files; where nothing can be reserved. */
-#include "hk_cursor.h"
+#include "core/queue/hk_cursor.h"
 
 #include <errno.h>
 

@@ -1,5 +1,5 @@
 /* test_decode.c -- what is canonical, what is valid, where the fault lies, and what is read. */
-#include "hk_decode.h"
+#include "core/wire/hk_normalise.h"
 
 #include <stdlib.h>
 

@@ -1,8 +1,9 @@
 /* test_encode.c -- the writer: exact bytes, protobuf-c packing the same, limits, errors. */
-#include "hk_encode.h"
+#include "core/wire/hk_encode.h"
 
 #include <stdlib.h>
 
+#include "core/wire/hk_normalise.h"
 #include "agree.h"
 #include "check.h"
 #include "sample.h"

@@ -1,5 +1,5 @@
 /* test_file.c -- reserving, mapping, cutting, syncing; what the system says when it refuses. */
-#include "hk_file.h"
+#include "core/base/hk_file.h"
 
 #include <errno.h>
 #include <linux/magic.h>

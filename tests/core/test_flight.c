@@ -1,5 +1,5 @@
 /* test_flight.c -- the lengths of frames under way, round and round. */
-#include "hk_flight.h"
+#include "core/queue/hk_flight.h"
 
 #include "check.h"
 

@@ -1,11 +1,11 @@
 /* test_frame.c -- sealing at every length, names of every length, headers of every kind. */
-#include "hk_frame.h"
+#include "core/wire/hk_frame.h"
 
 #include <stdlib.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
-#include "../../csrc/gen/message.pb-c.h"
+#include "gen/message.pb-c.h"
 #include "check.h"
 #include "sample.h"
 

@@ -3,14 +3,14 @@
  * The work is counted, not timed: the linker hands the reader's calls of the judge to this
  * program, and each stream is built so that every candidate would be walked to its end. The times
  * are printed for people; a hang ends in SIGALRM. */
-#include "hk_reader.h"
+#include "core/wire/hk_reader.h"
 
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "core/base/hk_clock.h"
+#include "core/wire/hk_decode.h"
 #include "check.h"
-#include "hk_clock.h"
-#include "hk_decode.h"
 #include "sample.h"
 #include "transcript.h"
 

@@ -1,5 +1,5 @@
 /* test_journal.c -- segments that begin, end, are prepared, removed and found again. */
-#include "hk_journal.h"
+#include "core/queue/hk_journal.h"
 
 #include <errno.h>
 

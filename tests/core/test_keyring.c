@@ -1,5 +1,5 @@
 /* test_keyring.c -- which key is found, and why none is. */
-#include "hk_keyring.h"
+#include "core/wire/hk_keyring.h"
 
 #include "check.h"
 #include "sample.h"

@@ -1,5 +1,5 @@
 /* test_monitor.c -- sleeping ends at a signal or at the deadline, and deadlines do not overflow. */
-#include "hk_monitor.h"
+#include "core/base/hk_monitor.h"
 
 #include <errno.h>
 #include <time.h>

@@ -4,12 +4,12 @@
 #include <stdlib.h>
 #include <openssl/err.h>
 
+#include "core/queue/hk_ring.h"
+#include "core/wire/hk_keyring.h"
+#include "core/wire/hk_normalise.h"
+#include "core/wire/hk_reader.h"
 #include "check.h"
 #include "failing.h"
-#include "hk_decode.h"
-#include "hk_keyring.h"
-#include "hk_reader.h"
-#include "hk_ring.h"
 #include "sample.h"
 #include "spools.h"
 

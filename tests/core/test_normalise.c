@@ -1,5 +1,5 @@
 /* test_normalise.c -- any valid message in canonical form: content kept, nothing else. */
-#include "hk_decode.h"
+#include "core/wire/hk_normalise.h"
 
 #include <stdlib.h>
 

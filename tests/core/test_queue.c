@@ -1,5 +1,5 @@
 /* test_queue.c -- records at every offset of memory, and a plain list that agrees. */
-#include "hk_queue.h"
+#include "core/queue/hk_queue.h"
 
 #include <stdlib.h>
 

@@ -1,13 +1,13 @@
 /* test_random.c -- bits that differ between calls, threads and forks; numbers below 1. */
-#include "hk_random.h"
+#include "core/base/hk_random.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "core/base/hk_clock.h"
 #include "check.h"
-#include "hk_clock.h"
 
 #define DRAWS 100000u
 

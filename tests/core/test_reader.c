@@ -1,5 +1,5 @@
 /* test_reader.c -- every row of the table in hk_reader.h, at every cut of the stream. */
-#include "hk_reader.h"
+#include "core/wire/hk_reader.h"
 
 #include <stdlib.h>
 

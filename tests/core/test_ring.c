@@ -1,7 +1,7 @@
 /* test_ring.c -- what each call of the ring does, one fact each; signals that are not sent.
  *
  * Threads: test_ring_threads.c; forks: test_ring_fork.c; every interleaving: model_ring.c. */
-#include "hk_ring.h"
+#include "core/queue/hk_ring.h"
 
 #include "check.h"
 #include "rings.h"

@@ -1,10 +1,10 @@
 /* test_ring_fork.c -- a forked child has an empty ring, whatever its parent was doing to it. */
-#include "hk_ring.h"
+#include "core/queue/hk_ring.h"
 
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "hk_clock.h"
+#include "core/base/hk_clock.h"
 #include "rings.h"
 
 /* Runs `work` in a forked child; all it checks must hold. */

@@ -7,9 +7,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/queue/hk_ring.h"
 #include "check.h"
 #include "frames.h"
-#include "hk_ring.h"
 
 #define MS INT64_C(1000000) /* ns */
 #define PRODUCERS 3u

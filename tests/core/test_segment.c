@@ -1,5 +1,5 @@
 /* test_segment.c -- files of frames: written, opened again, torn, rotten; without reserving. */
-#include "hk_segment.h"
+#include "core/queue/hk_segment.h"
 
 #include <errno.h>
 

@@ -1,5 +1,5 @@
 /* test_sign.c -- HMAC by the book (RFC 2202), by libcrypto's one-shot call, and by no one else. */
-#include "hk_sign.h"
+#include "core/wire/hk_sign.h"
 
 #include <pthread.h>
 #include <stdlib.h>

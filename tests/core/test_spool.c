@@ -2,7 +2,7 @@
  *
  * What is found again: test_spool_life.c; crashes: test_spool_crash.c; threads:
  * test_spool_threads.c. */
-#include "hk_spool.h"
+#include "core/queue/hk_spool.h"
 
 #include "check.h"
 #include "spools.h"

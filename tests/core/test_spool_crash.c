@@ -12,8 +12,8 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 
+#include "core/base/hk_point.h"
 #include "check.h"
-#include "hk_point.h"
 #include "spools.h"
 
 #define FRAMES 200u

@@ -1,5 +1,5 @@
 /* test_status.c -- hk_fail fills the record, cuts its text, and needs no record. */
-#include "hk_status.h"
+#include "core/base/hk_status.h"
 
 #include "check.h"
 

@@ -1,5 +1,5 @@
 /* test_utf8.c -- every code point against iconv, every short byte sequence by counting. */
-#include "hk_utf8.h"
+#include "core/base/hk_utf8.h"
 
 #include <iconv.h>
 #include <stdlib.h>

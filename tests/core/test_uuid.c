@@ -1,5 +1,5 @@
 /* test_uuid.c -- version 4 bits, uniqueness across threads and forks, and the text form. */
-#include "hk_uuid.h"
+#include "core/wire/hk_uuid.h"
 
 #include <ctype.h>
 #include <pthread.h>
@@ -7,8 +7,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "core/base/hk_clock.h"
 #include "check.h"
-#include "hk_clock.h"
 
 #define THREADS 8
 #define EACH 5000u /* uuids of a thread or of a process */

@@ -1,5 +1,5 @@
 /* test_window.c -- frames under way: acknowledged, handed out again, at every offset of memory. */
-#include "hk_window.h"
+#include "core/queue/hk_window.h"
 
 #include <stdlib.h>
 

@@ -1,12 +1,12 @@
 /* test_wire.c -- our tag bytes and numbers against the generated descriptors, and varints. */
-#include "hk_wire.h"
+#include "core/wire/hk_wire.h"
 
 #include <limits.h>
 
-#include "../../csrc/gen/message.pb-c.h"
+#include "core/wire/hk_sign.h"
+#include "core/wire/hk_uuid.h"
+#include "gen/message.pb-c.h"
 #include "check.h"
-#include "hk_sign.h"
-#include "hk_uuid.h"
 
 typedef struct {
     const char *name;

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hk_decode.h"
+#include "core/wire/hk_normalise.h"
 #include "sample.h"
 
 /* ---- chunkings ---- */

@@ -6,7 +6,7 @@
 #ifndef TRANSCRIPT_H
 #define TRANSCRIPT_H
 
-#include "hk_reader.h"
+#include "core/wire/hk_reader.h"
 
 /* How a reader is set up. */
 typedef struct {

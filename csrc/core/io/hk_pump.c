@@ -1,0 +1,388 @@
+/* hk_pump.c -- frames from a queue to a connected socket, without Python. */
+#include "hk_pump.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#if defined(__linux__)
+#include <linux/sockios.h>
+#endif
+
+#include "core/queue/hk_reasons.h"
+#include "hk_send.h"
+
+#if !defined(POLLRDHUP)
+#define POLLRDHUP 0
+#endif
+
+#define MS INT64_C(1000000)   /* ns */
+#define NAP_LEAST (MS / 2)    /* between two looks at what has been acknowledged */
+#define NAP_MOST (20 * MS)    /* an acknowledgement may be delayed by 40 ms */
+#define WRITE_SLICE (50 * MS) /* of waiting for room, between two looks at the summons */
+#define NOBUFS_MS 10
+/* Pieces that are read between two batches: a peer may talk without end. */
+#define ANSWERS_MOST 16
+
+/* What one run knows. */
+typedef struct {
+    const heka_store_calls *calls;
+    void *queue;
+    const heka_pump *p;
+    bool is_local;       /* a unix socket */
+    size_t under_way;    /* bytes written that were outstanding at the last look */
+    int64_t end;         /* of this run */
+    int64_t progress;    /* when a byte was taken or acknowledged */
+    int64_t nap;         /* ns, the next one */
+    size_t alone;        /* frames that are sent one a datagram, as they were too large together */
+    bool hungry;         /* nothing waits, or little: sleep first */
+    heka_pump_result at; /* what is returned */
+} run;
+
+static int64_t
+now(void)
+{
+    return hk_deadline(0);
+}
+
+static int
+to_ms(int64_t ns)
+{
+    const int64_t ms = (ns + MS - 1) / MS;
+    return ms < 0 ? 0 : ms > 60000 ? 60000 : (int)ms;
+}
+
+static int64_t
+least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* The socket's own count, negative with errno when it has none. */
+static int
+count_unacknowledged(int fd)
+{
+    int bytes = 0;
+#if defined(SIOCOUTQ)
+    return ioctl(fd, SIOCOUTQ, &bytes) == 0 ? bytes : -1;
+#elif defined(SO_NWRITE)
+    socklen_t size = sizeof bytes;
+    return getsockopt(fd, SOL_SOCKET, SO_NWRITE, &bytes, &size) == 0 ? bytes : -1;
+#elif defined(FIONWRITE)
+    return ioctl(fd, FIONWRITE, &bytes) == 0 ? bytes : -1;
+#else
+    return (void)fd, bytes;
+#endif
+}
+
+bool
+heka_pump_outstanding(int fd, size_t *left)
+{
+    const int bytes = count_unacknowledged(fd);
+    *left = bytes > 0 ? (size_t)bytes : 0;
+    return bytes >= 0 || (errno != EBADF && errno != ENOTSOCK);
+}
+
+static bool
+is_local(int fd)
+{
+    struct sockaddr_storage name = {0};
+    socklen_t size = sizeof name;
+    return getsockname(fd, (struct sockaddr *)&name, &size) == 0 && name.ss_family == AF_UNIX;
+}
+
+/* Why the socket is of no use, 0 if nobody says. */
+static int
+pending_error(int fd)
+{
+    int error = 0;
+    socklen_t size = sizeof error;
+    return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0 ? error : errno;
+}
+
+/* ---- the end of a connection ---- */
+
+/* The connection is lost, `unsent` bytes of what was taken never came to it. */
+static bool
+lose(run *r, heka_pump_event event, int error, size_t unsent)
+{
+    /* TCP tells what was outstanding after a reset too. A unix socket's peer that goes away throws
+     * away what it has not read, and that looks as if it had been read. */
+    size_t left;
+    if (r->p->datagram == 0 && !r->is_local && heka_pump_outstanding(r->p->fd, &left)) {
+        r->calls->acknowledge(r->queue, left + unsent);
+    }
+    r->calls->rewind(r->queue, unsent);
+    r->under_way = 0;
+    r->at.event = event;
+    r->at.error = error;
+    return false;
+}
+
+static bool
+leave(run *r, heka_pump_event event)
+{
+    r->at.event = event;
+    return false;
+}
+
+static bool
+is_summoned(const run *r)
+{
+    return atomic_load_explicit(r->p->summoned, memory_order_relaxed);
+}
+
+/* ---- streams ---- */
+
+/* Whether the peer is there still. What it says is thrown away: a receiver never answers. */
+static bool
+is_connected(run *r, size_t unsent)
+{
+    uint8_t ignored[512];
+    struct pollfd watch = {.fd = r->p->fd, .events = POLLIN | POLLRDHUP};
+    for (int turn = 0; turn < ANSWERS_MOST && poll(&watch, 1, 0) > 0; turn++) {
+        if ((watch.revents & POLLNVAL) != 0) {
+            return lose(r, HEKA_PUMP_FAILED, EBADF, unsent);
+        }
+        if ((watch.revents & (POLLERR | POLLHUP | POLLRDHUP)) != 0) {
+            const int error = pending_error(r->p->fd);
+            return lose(r, error != 0 ? HEKA_PUMP_FAILED : HEKA_PUMP_CLOSED, error, unsent);
+        }
+        const ssize_t n = recv(r->p->fd, ignored, sizeof ignored, MSG_DONTWAIT);
+        if (n == 0 || (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)) {
+            return lose(r, n == 0 ? HEKA_PUMP_CLOSED : HEKA_PUMP_FAILED, n == 0 ? 0 : errno,
+                        unsent);
+        }
+        if (n < 0) {
+            break;
+        }
+    }
+    return true;
+}
+
+/* Releases what has arrived: all that was taken but for what the kernel holds, and for the `unsent`
+ * bytes at its end. */
+static void
+acknowledge(run *r, size_t unsent)
+{
+    size_t left;
+    if (!heka_pump_outstanding(r->p->fd, &left)) {
+        return; /* what it had will be said to have failed */
+    }
+    if (r->is_local && left < r->under_way) {
+        /* Looked at in this order: a peer that goes away hangs up first, and throws away then. */
+        struct pollfd watch = {.fd = r->p->fd, .events = POLLRDHUP};
+        if (poll(&watch, 1, 0) != 0) {
+            return;
+        }
+    }
+    if (left < r->under_way) {
+        r->progress = now();
+        r->nap = NAP_LEAST;
+    }
+    r->under_way = left;
+    r->calls->acknowledge(r->queue, left + unsent);
+}
+
+static bool
+is_late(const run *r)
+{
+    return now() - r->progress > r->p->write_timeout_ns;
+}
+
+/* Waits until the socket has room for what is left of a batch. */
+static bool
+wait_writable(run *r, size_t unsent)
+{
+    struct pollfd watch = {.fd = r->p->fd, .events = POLLOUT};
+    for (;;) {
+        if (is_summoned(r)) {
+            return lose(r, HEKA_PUMP_FAILED, ECANCELED, unsent);
+        }
+        if (is_late(r)) {
+            return lose(r, HEKA_PUMP_FAILED, ETIMEDOUT, unsent);
+        }
+        if (poll(&watch, 1, to_ms(least(r->p->write_timeout_ns, WRITE_SLICE))) > 0) {
+            return true; /* an error is told by send() */
+        }
+        acknowledge(r, unsent);
+    }
+}
+
+static bool
+send_stream(run *r, const hk_ring_batch *batch)
+{
+    size_t at = 0;
+    if (r->under_way == 0) {
+        r->progress = now(); /* nothing was waited for until here */
+    }
+    while (at < batch->len) {
+        const ssize_t n = hk_send_now(r->p->fd, batch->data + at, batch->len - at);
+        if (n > 0) {
+            at += (size_t)n;
+            r->at.bytes += (uint64_t)n;
+            r->under_way += (size_t)n;
+            r->progress = now();
+        } else if (n < 0 && !hk_send_is_passing(errno)) {
+            return lose(r, HEKA_PUMP_FAILED, errno, batch->len - at);
+        } else if (!wait_writable(r, batch->len - at)) {
+            return false;
+        }
+    }
+    acknowledge(r, 0);
+    return true;
+}
+
+/* Nothing could be taken while the socket holds bytes that nobody has acknowledged. No event tells
+ * when that changes, so it is looked at again and again, less and less often. */
+static bool
+await_acknowledgement(run *r)
+{
+    if (is_late(r)) {
+        return lose(r, HEKA_PUMP_FAILED, ETIMEDOUT, 0);
+    }
+    const int64_t nap = r->nap;
+    r->nap = least(2 * nap, NAP_MOST);
+    if (r->calls->wait(r->queue, 1, 0) == HK_RING_READY) { /* the window is full */
+        struct pollfd watch = {.fd = r->p->fd, .events = POLLRDHUP};
+        (void)poll(&watch, 1, to_ms(nap));
+    } else { /* what comes meanwhile is sent together */
+        (void)r->calls->wait(r->queue, HK_RING_BATCH_MAX, nap);
+    }
+    if (!is_connected(r, 0)) {
+        return false;
+    }
+    acknowledge(r, 0);
+    return true;
+}
+
+/* ---- datagrams ---- */
+
+static bool
+wait_for_room(run *r, size_t unsent)
+{
+    struct pollfd watch = {.fd = r->p->fd, .events = POLLOUT};
+    if (is_summoned(r)) {
+        return lose(r, HEKA_PUMP_FAILED, ECANCELED, unsent);
+    }
+    if (is_late(r)) {
+        return lose(r, HEKA_PUMP_FAILED, ETIMEDOUT, unsent);
+    }
+    const int timeout = to_ms(least(r->p->write_timeout_ns, WRITE_SLICE));
+    if (poll(&watch, 1, timeout) > 0 && errno == ENOBUFS) {
+        (void)poll(NULL, 0, NOBUFS_MS); /* no event tells when the interface has room */
+    }
+    return true;
+}
+
+/* A datagram that is too large for the way: its frames are tried one by one, and one that is too
+ * large by itself is dropped. */
+static void
+split(run *r, const hk_ring_batch *batch)
+{
+    if (batch->frames > 1) {
+        r->alone = batch->frames;
+        r->calls->rewind(r->queue, batch->len);
+    } else {
+        (void)r->calls->drop_in_flight(r->queue, HEKA_REASON_OVERSIZE);
+        r->alone -= r->alone > 0;
+    }
+}
+
+/* A refusal is the answer to an earlier datagram: this one was not sent, and waits. */
+static bool
+send_datagram(run *r, const hk_ring_batch *batch)
+{
+    r->progress = now();
+    for (;;) {
+        const ssize_t n = hk_send_now(r->p->fd, batch->data, batch->len);
+        if (n >= 0) {
+            r->at.bytes += (uint64_t)n;
+            r->alone -= r->alone > 0;
+            r->calls->acknowledge(r->queue, 0);
+            return true;
+        }
+        if (errno == EMSGSIZE) {
+            split(r, batch);
+            return true;
+        }
+        if (!hk_send_is_passing(errno)) {
+            return lose(r, HEKA_PUMP_FAILED, errno, batch->len);
+        }
+        if (!wait_for_room(r, batch->len)) {
+            return false;
+        }
+    }
+}
+
+/* ---- the loop ---- */
+
+/* Sleeps until there is something to take, and then until there is enough, or the linger is over.
+ */
+static bool
+await_frames(run *r)
+{
+    const int64_t left = r->end - now();
+    const hk_ring_event event = r->calls->wait(r->queue, 1, left > 0 ? left : 0);
+    if (event == HK_RING_DRAINED) {
+        return leave(r, HEKA_PUMP_DRAINED);
+    }
+    if (event == HK_RING_READY && r->p->linger_ns > 0) {
+        (void)r->calls->wait(r->queue, HK_RING_BATCH_MAX, r->p->linger_ns);
+    }
+    return true;
+}
+
+/* One round: a batch, or some sleep. False: back to Python. */
+static bool
+step(run *r)
+{
+    if (is_summoned(r)) {
+        return leave(r, HEKA_PUMP_SUMMONED);
+    }
+    if (r->hungry && r->under_way == 0 && !await_frames(r)) {
+        return false;
+    }
+    const size_t most = r->p->datagram == 0 ? HK_RING_BATCH_MAX : r->alone > 0 ? 1 : r->p->datagram;
+    const hk_ring_batch batch = r->calls->take(r->queue, most);
+    if (batch.frames == 0) {
+        r->hungry = true;
+        return r->under_way == 0 || await_acknowledgement(r);
+    }
+    /* What is taken next is small: let it grow. */
+    r->hungry = r->p->datagram == 0 && batch.len < HK_RING_BATCH_MAX / 2;
+    return r->p->datagram != 0 ? send_datagram(r, &batch)
+                               : is_connected(r, batch.len) && send_stream(r, &batch);
+}
+
+heka_pump_result
+heka_pump_run(const heka_store *store, const heka_pump *p)
+{
+    run r = {
+        .calls = store->calls,
+        .queue = store->queue,
+        .p = p,
+        .is_local = p->datagram == 0 && is_local(p->fd),
+        .hungry = true,
+        .under_way = p->past->under_way,
+        .progress = p->past->progress,
+        .alone = p->past->alone,
+        .nap = NAP_LEAST,
+        .end = now() + p->idle_ns,
+    };
+    if (r.under_way > 0) {
+        acknowledge(&r, 0); /* what came meanwhile */
+    }
+    while (step(&r)) {
+        if (now() >= r.end) {
+            (void)leave(&r, HEKA_PUMP_TICK);
+            if (p->datagram == 0) {
+                (void)is_connected(&r, 0); /* noticed before there is something to send */
+            }
+            break;
+        }
+    }
+    *p->past = (heka_pump_past){r.under_way, r.progress, r.alone};
+    return r.at;
+}

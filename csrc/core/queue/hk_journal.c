@@ -1,0 +1,483 @@
+/* hk_journal.c -- the segments and the cursor of one directory. */
+#include "hk_journal.h"
+
+#include <assert.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/base/hk_monitor.h"
+#include "core/base/hk_point.h"
+
+/* ---- what is found ---- */
+
+static int
+compare_numbers(const void *a, const void *b)
+{
+    const uint64_t one = *(const uint64_t *)a;
+    const uint64_t other = *(const uint64_t *)b;
+    return (one > other) - (one < other);
+}
+
+/* The numbers of all segments in the directory, ascending. The caller frees *numbers. */
+static hk_status
+list_segments(int directory, uint64_t **numbers, size_t *count, hk_error *err)
+{
+    size_t room = 0;
+    *numbers = NULL;
+    *count = 0;
+    const int fd = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    if (dir == NULL) {
+        const hk_status status = hk_file_fail(err, "cannot list the directory");
+        if (fd >= 0) {
+            (void)close(fd);
+        }
+        return status;
+    }
+    hk_status status = HK_OK;
+    for (const struct dirent *entry; status == HK_OK && (entry = readdir(dir)) != NULL;) {
+        uint64_t number;
+        if (!hk_segment_parse(entry->d_name, &number)) {
+            continue;
+        }
+        if (*count == room) {
+            room = room > 0 ? 2 * room : 16;
+            uint64_t *more = realloc(*numbers, room * sizeof *more);
+            if (more == NULL) {
+                status = hk_fail(err, HK_ERR_NOMEM, 0, "no memory for a list of segments");
+                break;
+            }
+            *numbers = more;
+        }
+        (*numbers)[(*count)++] = number;
+    }
+    (void)closedir(dir);
+    if (*count > 1) {
+        qsort(*numbers, *count, sizeof **numbers, compare_numbers);
+    }
+    return status;
+}
+
+static void
+remove_segment(int directory, uint64_t number)
+{
+    char name[HK_SEGMENT_NAME];
+    hk_segment_name(number, name);
+    HK_POINT();
+    (void)unlinkat(directory, name, 0);
+    HK_POINT();
+}
+
+static void
+append_segment(hk_journal *j, hk_segment *s)
+{
+    s->next = NULL;
+    if (j->newest != NULL) {
+        j->newest->next = s;
+    } else {
+        j->oldest = s;
+    }
+    j->newest = s;
+}
+
+static inline uint64_t
+later(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* Opens the segments; the marks say how far each is to be trusted. */
+static hk_status
+recover(hk_journal *j, const uint64_t *numbers, size_t count, size_t *cut, hk_error *err)
+{
+    hk_mark end = {0, 0, 0};
+    hk_mark done = {0, 0, 0};
+    const bool has_end = hk_cursor_read(&j->cursor, HK_CURSOR_END, &end);
+    (void)hk_cursor_read(&j->cursor, HK_CURSOR_ACKNOWLEDGED, &done); /* else nothing is */
+    j->number = later(later(end.frame, end.segment + (end.offset > 0)),
+                      later(done.frame, done.segment + (done.offset > 0)));
+    for (size_t i = 0; i < count; i++) {
+        hk_segment *s = NULL;
+        size_t pieces = 0;
+        if (numbers[i] >= done.segment) {
+            const size_t begin = numbers[i] == done.segment ? (size_t)done.offset : 0;
+            size_t known = SIZE_MAX;
+            if (has_end && numbers[i] >= end.segment && i == count - 1) {
+                known = numbers[i] == end.segment ? (size_t)end.offset : 0;
+            }
+            const hk_status status =
+                hk_segment_open(j->directory, numbers[i], begin, known, &s, &pieces, err);
+            if (status != HK_OK) {
+                return status;
+            }
+        }
+        *cut += pieces;
+        j->number = later(j->number, numbers[i] + 1);
+        if (s == NULL) {
+            remove_segment(j->directory, numbers[i]);
+        } else {
+            j->number = later(j->number, numbers[i] + s->frames);
+            append_segment(j, s);
+        }
+    }
+    /* All that was found counts; of what comes now, what is whole. */
+    hk_cursor_move(&j->cursor, HK_CURSOR_END, (hk_mark){j->number, j->number, 0});
+    return HK_OK;
+}
+
+static void
+close_all(hk_journal *j)
+{
+    hk_journal_bury(-1, j->oldest);
+    hk_journal_bury(-1, j->ghosts);
+    hk_segment_close(j->spare);
+    hk_cursor_close(&j->cursor);
+    (void)close(j->directory);
+}
+
+hk_status
+hk_journal_open(const char *directory, size_t segment_size, hk_journal *j, size_t *frames,
+                size_t *bytes, size_t *cut, hk_error *err)
+{
+    uint64_t *numbers = NULL;
+    size_t count;
+    hk_error inner = {.text = ""};
+    *frames = *bytes = *cut = 0;
+    *j = (hk_journal){.segment_size = segment_size, .cursor = {.fd = -1}};
+    j->directory = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    hk_status status = j->directory >= 0 ? hk_cursor_open(j->directory, &j->cursor, &inner)
+                                         : hk_file_fail(&inner, "cannot open the directory");
+    if (status == HK_OK) {
+        status = list_segments(j->directory, &numbers, &count, &inner);
+    }
+    if (status == HK_OK) {
+        (void)unlinkat(j->directory, HK_JOURNAL_SPARE, 0);
+        status = recover(j, numbers, count, cut, &inner);
+    }
+    free(numbers);
+    for (const hk_segment *s = j->oldest; s != NULL; s = s->next) {
+        *frames += s->frames;
+        *bytes += hk_segment_bytes(s);
+    }
+    if (status != HK_OK) {
+        if (j->directory >= 0) {
+            close_all(j);
+        }
+        return hk_fail(err, status, inner.offset, "%s, in the spool %s", inner.text, directory);
+    }
+    return HK_OK;
+}
+
+/* ---- the end, the child ---- */
+
+void
+hk_journal_close(hk_journal *j, bool empty)
+{
+    char name[HK_SEGMENT_NAME];
+    for (const hk_segment *s = j->oldest; s != NULL; s = s->next) {
+        hk_segment_name(s->number, name);
+        if (empty || s->frames == 0) {
+            HK_POINT();
+            (void)unlinkat(j->directory, name, 0);
+        } else if (!s->cut) {
+            HK_POINT();
+            hk_file_cut(j->directory, name, s->end);
+        }
+    }
+    if (j->spare != NULL) {
+        HK_POINT();
+        (void)unlinkat(j->directory, HK_JOURNAL_SPARE, 0);
+    }
+    if (empty) {
+        HK_POINT();
+        (void)unlinkat(j->directory, HK_CURSOR_FILE, 0);
+    }
+    close_all(j);
+}
+
+void
+hk_journal_forget(hk_journal *j)
+{
+    (void)close(j->directory);
+    hk_cursor_forget(&j->cursor);
+    *j = (hk_journal){.directory = -1, .cursor = j->cursor};
+}
+
+void
+hk_journal_bury(int directory, hk_segment *list)
+{
+    while (list != NULL) {
+        hk_segment *s = list;
+        list = s->next;
+        if (directory >= 0) {
+            remove_segment(directory, s->number);
+        }
+        hk_segment_close(s);
+    }
+}
+
+/* ---- appending ---- */
+
+/* The spare, under its name; NULL: there is none. */
+static hk_segment *
+use_spare(hk_journal *j, const char *name)
+{
+    hk_segment *s = j->spare;
+    j->spare = NULL;
+    if (s == NULL) {
+        return NULL;
+    }
+    HK_POINT();
+    if (renameat(j->directory, HK_JOURNAL_SPARE, j->directory, name) == 0) {
+        HK_POINT();
+        return s;
+    }
+    hk_segment_close(s);
+    return NULL;
+}
+
+hk_status
+hk_journal_turn(hk_journal *j)
+{
+    char name[HK_SEGMENT_NAME];
+    hk_segment *old = j->newest;
+    const int64_t now = hk_deadline(0);
+    if (j->spare == NULL && now < j->retry_at) {
+        return HK_ERR_FULL;
+    }
+    hk_segment_name(j->number, name);
+    hk_segment *s = use_spare(j, name);
+    if (s == NULL &&
+        hk_segment_create(j->directory, name, j->segment_size, false, &s, NULL) != HK_OK) {
+        j->retry_at = now + HK_JOURNAL_PAUSE;
+        return HK_ERR_FULL;
+    }
+    s->number = j->number;
+    if (old != NULL && old->open) {
+        hk_segment_end(old);
+        j->uncut += !old->cut;
+    }
+    append_segment(j, s);
+    return HK_OK;
+}
+
+bool
+hk_journal_has_room(const hk_journal *j, size_t len)
+{
+    return (j->newest != NULL && hk_segment_fits(j->newest, len)) || j->spare != NULL ||
+           hk_deadline(0) >= j->retry_at;
+}
+
+/* ---- places ---- */
+
+bool
+hk_journal_settle(const hk_journal *j, hk_place *place)
+{
+    bool moved = false;
+    if (place->segment == NULL) {
+        if (j->oldest == NULL) {
+            return false;
+        }
+        *place = (hk_place){j->oldest, j->oldest->begin};
+        moved = true;
+    }
+    for (;;) {
+        const hk_segment *s = place->segment;
+        const size_t at = s->hole_count > 0 ? hk_segment_skip(s, place->at) : place->at;
+        moved = moved || at != place->at;
+        place->at = at;
+        if (at != s->end || s->next == NULL) {
+            return moved;
+        }
+        *place = (hk_place){s->next, s->next->begin};
+        moved = true;
+    }
+}
+
+static void
+settle_all(hk_journal *j)
+{
+    (void)hk_journal_settle(j, &j->first);
+    (void)hk_journal_settle(j, &j->next);
+    (void)hk_journal_settle(j, &j->taken);
+}
+
+static void
+mark_acknowledged(hk_journal *j, uint64_t frame)
+{
+    const hk_place *first = &j->first;
+    hk_mark mark = {frame, j->number, 0};
+    if (first->segment != NULL) {
+        mark.segment = first->segment->number;
+        mark.offset = first->at;
+    }
+    hk_cursor_move(&j->cursor, HK_CURSOR_ACKNOWLEDGED, mark);
+}
+
+/* Takes the segment behind `before` (NULL: the oldest) out of the list. */
+static hk_segment *
+unlink_segment(hk_journal *j, hk_segment *before)
+{
+    hk_segment *s = before != NULL ? before->next : j->oldest;
+    if (before != NULL) {
+        before->next = s->next;
+    } else {
+        j->oldest = s->next;
+    }
+    j->newest = j->newest == s ? before : j->newest;
+    j->uncut -= !s->open && !s->cut;
+    s->next = NULL;
+    return s;
+}
+
+hk_segment *
+hk_journal_acknowledge(hk_journal *j, uint64_t frame)
+{
+    hk_segment *done = NULL;
+    settle_all(j);
+    const hk_segment *last = j->first.segment;
+    const bool all = last != NULL && !last->open && last->next == NULL && j->first.at == last->end;
+    if (all) { /* and nobody appends to it: nothing is left */
+        j->first = j->next = j->taken = (hk_place){NULL, 0};
+    }
+    mark_acknowledged(j, frame);
+    while (j->oldest != NULL && (all || j->oldest != last)) {
+        hk_segment *s = unlink_segment(j, NULL);
+        s->next = done;
+        done = s;
+    }
+    return done;
+}
+
+hk_segment *
+hk_journal_waiting(const hk_journal *j)
+{
+    hk_segment *s = j->taken.segment != NULL ? j->taken.segment : j->oldest;
+    while (s != NULL && s->taken == s->frames) {
+        s = s->next;
+    }
+    return s;
+}
+
+void
+hk_journal_cut(hk_journal *j)
+{
+    hk_segment *s = j->taken.segment;
+    s->end = j->taken.at;
+    s->frames = s->taken;
+    while (s->hole_count > 0 && s->holes[s->hole_count - 1].at >= s->end) {
+        s->hole_bytes -= s->holes[--s->hole_count].len;
+    }
+    j->uncut -= !s->open && !s->cut;
+    s->open = false;
+    s->cut = true;
+}
+
+/* A place in a segment that goes is the end of the one before it, or the beginning of all. */
+static void
+move_away(hk_place *place, const hk_segment *from, hk_segment *before)
+{
+    if (place->segment == from) {
+        *place = (hk_place){before, before != NULL ? before->end : 0};
+    }
+}
+
+void
+hk_journal_remove(hk_journal *j, hk_segment *s)
+{
+    hk_segment *before = NULL;
+    for (hk_segment *one = j->oldest; one != s; one = one->next) {
+        before = one;
+    }
+    move_away(&j->first, s, before);
+    move_away(&j->next, s, before);
+    move_away(&j->taken, s, before);
+    (void)unlink_segment(j, before);
+}
+
+void
+hk_journal_clear(hk_journal *j)
+{
+    const bool keep = j->newest != NULL && j->newest->frames == 0;
+    j->first = j->next = j->taken = (hk_place){NULL, 0};
+    mark_acknowledged(j, j->number);
+    while (j->oldest != NULL && !(keep && j->oldest == j->newest)) {
+        hk_segment *s = unlink_segment(j, NULL);
+        remove_segment(j->directory, s->number);
+        s->next = j->ghosts;
+        j->ghosts = s;
+    }
+    j->retry_at = 0;
+}
+
+bool
+hk_journal_next_unsynced(hk_journal *j, uint64_t from, uint64_t to, char name[HK_SEGMENT_NAME],
+                         uint64_t *next)
+{
+    hk_segment *s = j->oldest;
+    while (s != NULL && (s->number < from || s->synced == s->end)) {
+        s = s->next;
+    }
+    if (s == NULL || s->number >= to) {
+        return false;
+    }
+    s->synced = s->end;
+    hk_segment_name(s->number, name);
+    *next = s->number + 1;
+    return true;
+}
+
+/* ---- what was put off ---- */
+
+hk_chores
+hk_journal_ask_chores(hk_journal *j)
+{
+    hk_chores chores = {.prepare = false};
+    if (hk_journal_wants_spare(j) && hk_deadline(0) >= j->retry_at) {
+        chores.prepare = j->preparing = true;
+    }
+    for (hk_segment *s = j->oldest; j->uncut > 0 && s != NULL; s = s->next) {
+        if (!s->open && !s->cut) {
+            s->cut = true;
+            j->uncut--;
+            chores.cut = true;
+            chores.number = s->number;
+            chores.end = s->end;
+            break;
+        }
+    }
+    return chores;
+}
+
+void
+hk_journal_do_chores(const hk_journal *j, hk_chores *chores)
+{
+    if (chores->cut) {
+        char name[HK_SEGMENT_NAME];
+        hk_segment_name(chores->number, name);
+        HK_POINT();
+        hk_file_cut(j->directory, name, chores->end);
+    }
+    if (chores->prepare && hk_segment_create(j->directory, HK_JOURNAL_SPARE, j->segment_size, true,
+                                             &chores->spare, NULL) != HK_OK) {
+        chores->spare = NULL;
+    }
+}
+
+void
+hk_journal_end_chores(hk_journal *j, hk_chores *chores)
+{
+    if (chores->prepare) {
+        j->preparing = false;
+        j->spare = chores->spare;
+        if (chores->spare == NULL) {
+            j->retry_at = hk_deadline(0) + HK_JOURNAL_PAUSE;
+        }
+    }
+}

@@ -1,0 +1,361 @@
+/* hk_segment.c -- one file of frames: made, written, opened again. */
+#include "hk_segment.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/base/hk_point.h"
+#include "core/wire/hk_reader.h"
+
+#define LARGEST_FRAME (HK_MESSAGE_MAX + HK_FRAME_ROOM) /* bytes */
+/* At the end of a file, looks behind what might be the beginning of a frame. */
+#define TAILS 1024u
+
+/* ---- names, lengths ---- */
+
+void
+hk_segment_name(uint64_t number, char name[HK_SEGMENT_NAME])
+{
+    (void)snprintf(name, HK_SEGMENT_NAME, "%020" PRIu64 ".heka", number);
+}
+
+bool
+hk_segment_parse(const char *name, uint64_t *number)
+{
+    size_t at = 0;
+    *number = 0;
+    for (; at < 20 && name[at] >= '0' && name[at] <= '9'; at++) {
+        *number = *number * 10 + (uint64_t)(name[at] - '0');
+    }
+    /* Nineteen digits cannot overflow; a first one that is not 0 is none of ours. */
+    return at == 20 && name[0] == '0' && strcmp(name + at, ".heka") == 0;
+}
+
+size_t
+hk_segment_measure_any(const uint8_t *data, size_t left)
+{
+    hk_header header;
+    if (left < HK_FRAME_OVERHEAD || data[0] != HK_RS) {
+        return 0;
+    }
+    const size_t len = data[1];
+    if (len == 0 || len > left - HK_FRAME_OVERHEAD || data[2 + len] != HK_US ||
+        hk_header_read(data + 2, len, len, &header) != HK_OK) {
+        return 0;
+    }
+    const size_t start = HK_FRAME_OVERHEAD + len;
+    return header.message_length <= left - start ? start + header.message_length : 0;
+}
+
+/* ---- making, closing ---- */
+
+static hk_segment *
+new_segment(void)
+{
+    hk_segment *s = calloc(1, sizeof *s);
+    if (s != NULL) {
+        s->fd = -1;
+    }
+    return s;
+}
+
+hk_status
+hk_segment_create(int directory, const char *name, size_t size, bool populate, hk_segment **out,
+                  hk_error *err)
+{
+    hk_status status = HK_ERR_NOMEM;
+    hk_segment *s = new_segment();
+    int fd = -1;
+    *out = NULL;
+    if (s == NULL) {
+        (void)hk_fail(err, status, 0, "no memory for a segment");
+        goto done;
+    }
+    HK_POINT();
+    fd = openat(directory, name, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
+                S_IRUSR | S_IWUSR);
+    if (fd < 0) {
+        status = hk_file_fail(err, "cannot make a segment");
+        goto done;
+    }
+    HK_POINT();
+    status = hk_file_reserve(fd, size, err);
+    const bool reserved = status == HK_OK;
+    HK_POINT();
+    if (reserved) {
+        status = hk_file_fill(fd, size, err);
+        HK_POINT();
+    }
+    if (status == HK_OK || status == HK_ERR_ARGUMENT) {
+        s->data = hk_file_map(fd, size, reserved);
+        status = s->data != NULL ? HK_OK : hk_file_fail(err, "cannot map a segment");
+    }
+    if (status != HK_OK) {
+        (void)unlinkat(directory, name, 0);
+        goto done;
+    }
+    s->size = size;
+    s->open = true;
+    if (!reserved) { /* the file is as long as what is written */
+        s->cut = true;
+        s->fd = fd;
+        fd = -1;
+    } else if (populate) {
+        hk_file_populate(s->data, size);
+    }
+    *out = s;
+    s = NULL;
+done:
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    hk_segment_close(s);
+    return status;
+}
+
+void
+hk_segment_close(hk_segment *s)
+{
+    if (s != NULL) {
+        if (s->data != NULL) {
+            (void)munmap(s->data, s->size);
+        }
+        if (s->fd >= 0) {
+            (void)close(s->fd);
+        }
+        free(s->holes);
+        free(s);
+    }
+}
+
+/* ---- writing ---- */
+
+static HK_COLD hk_status
+write_file(hk_segment *s, const uint8_t *frame, size_t len)
+{
+    size_t done = 0;
+    while (done < len) {
+        HK_POINT();
+        const ssize_t n = pwrite(s->fd, frame + done, len - done, (off_t)(s->end + done));
+        if (n > 0) {
+            done += (size_t)n;
+        } else if (n == 0 || errno != EINTR) {
+            const int refused = ftruncate(s->fd, (off_t)s->end);
+            (void)refused;
+            return HK_ERR_FULL;
+        }
+    }
+    return HK_OK;
+}
+
+static inline void
+copy(uint8_t *to, const uint8_t *from, size_t len)
+{
+#ifdef HK_CRASH_POINTS
+    memcpy(to, from, len / 2);
+    HK_POINT();
+    to += len / 2;
+    from += len / 2;
+    len -= len / 2;
+#endif
+    memcpy(to, from, len);
+}
+
+hk_status
+hk_segment_append(hk_segment *s, const uint8_t *frame, size_t len)
+{
+    assert(hk_segment_fits(s, len) && len > 1);
+    if (HK_UNLIKELY(s->fd >= 0)) {
+        const hk_status status = write_file(s, frame, len);
+        if (status != HK_OK) {
+            return status;
+        }
+    } else {
+        uint8_t *to = s->data + s->end;
+        HK_POINT();
+        copy(to + 1, frame + 1, len - 1);
+        HK_POINT();
+        /* A process that is killed has done its stores in this order; so no other is needed. */
+        atomic_signal_fence(memory_order_seq_cst);
+        to[0] = frame[0];
+        atomic_signal_fence(memory_order_seq_cst);
+    }
+    HK_POINT();
+    s->end += len;
+    s->frames++;
+    return HK_OK;
+}
+
+void
+hk_segment_end(hk_segment *s)
+{
+    s->open = false;
+    if (s->fd >= 0) {
+        (void)close(s->fd);
+        s->fd = -1;
+    }
+}
+
+/* ---- opening again ---- */
+
+/* Takes in the frame at `at`, behind the last one; what lies between them is a hole. */
+static hk_status
+add_frame(hk_segment *s, size_t at, size_t len)
+{
+    assert(at >= s->end);
+    if (at > s->end) {
+        if ((s->hole_count & (s->hole_count - 1)) == 0) { /* 0 or a power of two: all are used */
+            const size_t room = s->hole_count > 0 ? 2 * s->hole_count : 1;
+            hk_hole *holes = realloc(s->holes, room * sizeof *holes);
+            if (holes == NULL) {
+                return HK_ERR_NOMEM;
+            }
+            s->holes = holes;
+        }
+        s->holes[s->hole_count++] = (hk_hole){s->end, at - s->end};
+        s->hole_bytes += at - s->end;
+    }
+    s->end = at + len;
+    s->frames++;
+    return HK_OK;
+}
+
+/* Takes in what one stream reader finds in the bytes from `from` to `to`; with `strictly`, as long
+ * as each frame begins where the one before ended. *rest: where it has stopped, behind the bytes
+ * that are frames or surely none. */
+static hk_status
+read_frames(hk_segment *s, size_t from, size_t to, bool strictly, size_t *rest)
+{
+    hk_reader reader;
+    hk_frame frame;
+    size_t expected = from;
+    hk_status status;
+    hk_reader_init(&reader, HK_LENGTH_MAX, NULL, false); /* so that no frame is refused */
+    hk_reader_feed(&reader, s->data + from, to - from);
+    for (;;) {
+        const uint64_t before = reader.delivered_bytes;
+        status = hk_reader_next(&reader, &frame, NULL);
+        if (status != HK_OK) {
+            break;
+        }
+        const size_t len = (size_t)(reader.delivered_bytes - before);
+        const size_t end = from + (size_t)(reader.delivered_bytes + reader.discarded_bytes);
+        if (strictly && end - len != expected) {
+            break;
+        }
+        expected = end;
+        if (len <= LARGEST_FRAME) { /* none that is larger was ever put */
+            status = add_frame(s, end - len, len);
+        }
+        if (status != HK_OK) {
+            break;
+        }
+    }
+    *rest = to - hk_reader_pending(&reader);
+    hk_reader_clear(&reader);
+    return status == HK_ERR_NOMEM ? status : HK_OK;
+}
+
+static hk_status
+scan(hk_segment *s, size_t from, size_t to, bool strictly)
+{
+    size_t rest = to;
+    hk_status status = HK_OK;
+    for (unsigned tails = 0; from < to && tails < TAILS && status == HK_OK; tails++) {
+        status = read_frames(s, from, to, strictly, &rest);
+        /* There the reader waits for more of what begins like a frame, and no more will come. */
+        from = strictly ? to : rest + 1;
+    }
+    return status;
+}
+
+static bool
+only_zeros(const uint8_t *data, size_t len)
+{
+    return len == 0 || (data[0] == 0 && memcmp(data, data + 1, len - 1) == 0);
+}
+
+hk_status
+hk_segment_open(int directory, uint64_t number, size_t begin, size_t known, hk_segment **out,
+                size_t *cut, hk_error *err)
+{
+    hk_status status = HK_ERR_NOMEM;
+    hk_segment *s = new_segment();
+    struct stat now;
+    char name[HK_SEGMENT_NAME];
+    hk_segment_name(number, name);
+    *out = NULL;
+    *cut = 0;
+    const int fd = openat(directory, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0 || fstat(fd, &now) != 0) {
+        status = hk_file_fail(err, "cannot open a segment");
+        goto done;
+    }
+    const size_t size = now.st_size > 0 ? (size_t)now.st_size : 0;
+    if (!S_ISREG(now.st_mode) || begin >= size) {
+        status = HK_OK;
+        goto done;
+    }
+    if (s == NULL) {
+        goto done;
+    }
+    s->data = hk_file_map(fd, size, false);
+    if (s->data == NULL) {
+        status = hk_file_fail(err, "cannot map a segment");
+        goto done;
+    }
+    s->size = size;
+    s->number = number;
+    s->begin = s->end = begin;
+    const size_t middle = known < begin ? begin : known < size ? known : size;
+    status = scan(s, begin, middle, false);
+    if (status == HK_OK) {
+        status = scan(s, middle, size, true);
+    }
+    if (status != HK_OK) {
+        goto done;
+    }
+    *cut = s->hole_count + !only_zeros(s->data + s->end, size - s->end);
+    s->cut = true;
+    if (size > s->end) {
+        hk_file_cut(directory, name, s->end);
+    }
+    if (s->frames > 0) {
+        *out = s;
+        s = NULL;
+    }
+done:
+    if (status == HK_ERR_NOMEM) {
+        (void)hk_fail(err, status, 0, "no memory to look through a segment");
+    }
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    hk_segment_close(s);
+    return status;
+}
+
+size_t
+hk_segment_skip(const hk_segment *s, size_t at)
+{
+    size_t low = 0;
+    size_t high = s->hole_count;
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        if (s->holes[middle].at < at) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low < s->hole_count && s->holes[low].at == at ? at + s->holes[low].len : at;
+}

@@ -1,0 +1,111 @@
+/* hk_segment.h -- one file of frames: plain Heka frames one behind the other, and nothing else.
+ *
+ *     0          begin                     end             size
+ *     |  frames that  |  frames of the      |  reserved, zeros  |
+ *     |  are gone     |  queue, and holes   |  (until it is cut) |
+ *
+ * While it is written, the file is reserved and mapped as a whole; a frame's first byte, the record
+ * separator, is stored when its others are there, so what is not whole does not begin like a frame.
+ * Afterwards it is cut to its end. Where the file system cannot reserve, frames are written by
+ * pwrite(2), and the map is for reading.
+ * A segment that is opened again is looked through as the stream reader does (hk_reader.h): bytes
+ * that are no frame become holes, and what follows the last whole frame is cut.
+ * No lock; one owner at a time. Includes: hk_frame.h, hk_file.h. */
+#ifndef HK_SEGMENT_H
+#define HK_SEGMENT_H
+
+#include "core/base/hk_file.h"
+#include "core/wire/hk_frame.h"
+
+#define HK_SEGMENT_NAME 26u /* bytes of a name: 20 digits, ".heka", NUL */
+
+/* Bytes between frames that are no frame. */
+typedef struct {
+    size_t at;
+    size_t len;
+} hk_hole;
+
+typedef struct hk_segment {
+    struct hk_segment *next; /* the one after it, where its owner keeps several */
+    uint64_t number;         /* of its first frame */
+    uint8_t *data;           /* owned map */
+    size_t size;             /* bytes of it */
+    size_t begin;            /* offset of its first frame that belongs to the queue */
+    size_t end;              /* offset behind its last one */
+    size_t frames;           /* from begin to end */
+    hk_hole *holes;          /* owned: `hole_count` of them in ascending order */
+    size_t hole_count;
+    size_t hole_bytes;
+    size_t taken;       /* frames that its owner has handed out; for the owner */
+    size_t taken_bytes; /* of those */
+    size_t synced;      /* offset up to which it was written out; for the owner */
+    int fd;             /* owned: frames are written here, -1: into the map */
+    bool open;          /* frames are appended */
+    bool cut;           /* what is behind the end was cut off the file, or will never be */
+} hk_segment;
+
+/* Bytes of frames from begin to end. */
+static inline size_t
+hk_segment_bytes(const hk_segment *s)
+{
+    return s->end - s->begin - s->hole_bytes;
+}
+
+void hk_segment_name(uint64_t number, char name[HK_SEGMENT_NAME]);
+
+/* The number in a segment's name; false when it is no such name. */
+bool hk_segment_parse(const char *name, uint64_t *number);
+
+/* Length of the frame that data[0..left) begins with, by its separators and lengths; 0: there is
+ * none, or not all of it. */
+size_t hk_segment_measure_any(const uint8_t *data, size_t left);
+
+static inline size_t
+hk_segment_measure(const uint8_t *data, size_t left)
+{
+    /* The headers of unsigned frames: the length of the Message in one, two or three bytes. */
+    if (HK_LIKELY(left > 7 && data[0] == HK_RS && data[2] == 0x08)) {
+        size_t total = 0;
+        if (data[1] == 3 && data[3] >= 0x80 && data[4] < 0x80 && data[5] == HK_US) {
+            total = 6u + (data[3] & 0x7fu) + ((size_t)data[4] << 7);
+        } else if (data[1] == 2 && data[3] < 0x80 && data[4] == HK_US) {
+            total = 5u + data[3];
+        }
+        if (HK_LIKELY(total > 0)) {
+            return total <= left ? total : 0;
+        }
+    }
+    return hk_segment_measure_any(data, left);
+}
+
+/* Makes the file, reserved and mapped; with `populate` its pages are in memory then. On failure no
+ * file is left. HK_ERR_SYSTEM, HK_ERR_NOMEM. */
+HK_CHECK hk_status hk_segment_create(int directory, const char *name, size_t size, bool populate,
+                                     hk_segment **out, hk_error *err);
+
+/* Opens the segment of that name to be read. Its frames begin at `begin`. All that lies before
+ * `known` was taken in: frames are looked for in all of it. Behind, they count as long as they
+ * follow each other. *cut: pieces that are no frame. *out: NULL when no frame is there.
+ * HK_ERR_SYSTEM, HK_ERR_NOMEM. */
+HK_CHECK hk_status hk_segment_open(int directory, uint64_t number, size_t begin, size_t known,
+                                   hk_segment **out, size_t *cut, hk_error *err);
+
+/* Unmaps it. NULL is allowed. The file stays. */
+void hk_segment_close(hk_segment *s);
+
+static inline bool
+hk_segment_fits(const hk_segment *s, size_t len)
+{
+    return s->open && len <= s->size - s->end;
+}
+
+/* Appends a frame, which fits. HK_ERR_FULL: the disk is (with pwrite only). */
+HK_CHECK hk_status hk_segment_append(hk_segment *s, const uint8_t *frame, size_t len);
+
+/* Nothing more is appended. */
+void hk_segment_end(hk_segment *s);
+
+/* Where the next frame is, from an offset between two frames: behind the holes, if any. */
+size_t hk_segment_skip(const hk_segment *s, size_t at);
+
+#endif

@@ -1,0 +1,112 @@
+/* read.c -- plain Python values, from arguments to C: numbers, seconds, callables. */
+#include "read.h"
+
+#include "errors.h"
+
+/* A new reference to the exact int that `value` stands for; NULL with TypeError. */
+static PyObject *
+index_of(PyObject *value, const char *name)
+{
+    if (!PyIndex_Check(value)) {
+        (void)heka_type_error(name, "int", value);
+        return NULL;
+    }
+    return PyNumber_Index(value);
+}
+
+int
+heka_read_int64(PyObject *value, const char *name, int64_t *out)
+{
+    int overflow;
+    PyObject *number = index_of(value, name);
+    if (number == NULL) {
+        return -1;
+    }
+    const long long wide = PyLong_AsLongLongAndOverflow(number, &overflow);
+    Py_DECREF(number);
+    if (overflow != 0) {
+        PyErr_Format(PyExc_ValueError, "%s must fit in 64 bits, got %R", name, value);
+        return -1;
+    }
+    *out = wide;
+    return 0;
+}
+
+int
+heka_read_int32(PyObject *value, const char *name, int32_t *out)
+{
+    int overflow;
+    PyObject *number = PyLong_CheckExact(value) ? Py_NewRef(value) : index_of(value, name);
+    if (number == NULL) {
+        return -1;
+    }
+    const long long wide = PyLong_AsLongLongAndOverflow(number, &overflow);
+    Py_DECREF(number);
+    if (overflow != 0 || wide < INT32_MIN || wide > INT32_MAX) {
+        PyErr_Format(PyExc_ValueError, "%s must fit in 32 bits, got %R", name, value);
+        return -1;
+    }
+    *out = (int32_t)wide;
+    return 0;
+}
+
+bool
+heka_is_number(PyObject *value)
+{
+    const PyNumberMethods *number = Py_TYPE(value)->tp_as_number;
+    return PyIndex_Check(value) || (number != NULL && number->nb_float != NULL);
+}
+
+int
+heka_read_seconds(PyObject *value, const char *name, double *out)
+{
+    if (!heka_is_number(value)) {
+        return heka_type_error(name, "seconds (int or float)", value);
+    }
+    const double seconds = PyFloat_AsDouble(value);
+    if (seconds == -1.0 && PyErr_Occurred()) {
+        return -1;
+    }
+    if (!(seconds >= 0)) {
+        PyErr_Format(PyExc_ValueError, "%s must be seconds, 0 or more, got %R", name, value);
+        return -1;
+    }
+    *out = seconds;
+    return 0;
+}
+
+int
+heka_read_timeout(PyObject *value, double *out)
+{
+    return heka_read_seconds(value, "timeout", out);
+}
+
+int64_t
+heka_to_ns(double seconds)
+{
+    if (!(seconds < 3e9)) {
+        return -1;
+    }
+    return seconds > 0 ? (int64_t)(seconds * 1e9) : 0;
+}
+
+int
+heka_read_callable(PyObject *value, const char *name, PyObject **out)
+{
+    if (value == NULL || value == Py_None) {
+        *out = NULL;
+        return 0;
+    }
+    if (!PyCallable_Check(value)) {
+        return heka_type_error(name, "callable or None", value);
+    }
+    *out = value;
+    return 0;
+}
+
+int
+heka_refuse_delete(const char *name)
+{
+    PyErr_Format(PyExc_AttributeError, "%s cannot be deleted", name);
+    return -1;
+}

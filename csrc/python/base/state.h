@@ -1,0 +1,146 @@
+/* state.h -- everything that one interpreter's heka knows, grouped by the file that owns it.
+ *
+ * One struct in the module's state, nothing static: each interpreter has its own types, its own
+ * exceptions and its own caches. Every pointer is owned by the module, which clears it. */
+#ifndef HEKA_STATE_H
+#define HEKA_STATE_H
+
+#include "pycompat.h"
+
+#include "core/base/hk_clock.h"
+#include "core/wire/hk_encode.h"
+
+/* Every name of an argument, once; args.c interns them and compares pointers. */
+/* clang-format off */
+#define HEKA_NAMES(X)                                                        \
+    X(type) X(logger) X(severity) X(fields) X(payload) X(env_version) X(pid) \
+    X(hostname) X(timestamp) X(uuid) X(timestamp_ns) X(signer)               \
+    X(signer_config) X(values) X(representation) X(value_type) X(name)       \
+    X(version) X(key) X(hash) X(max_message_size) X(signers)                 \
+    X(require_signature) X(to) X(bad_values) X(oversize) X(timeout) X(open)  \
+    X(deliver) X(fd) X(datagram) X(ticket) X(clock) X(count) X(value)        \
+    X(elapsed) X(rate) X(stream) X(failed) X(function) X(capacity)           \
+    X(max_frame) X(window) X(directory) X(ring) X(bytes) X(most) X(reason)   \
+    X(outstanding) X(unsent) X(linger) X(write_timeout) X(idle)
+/* clang-format on */
+/* `default` is a keyword of C. */
+#define HEKA_NAME_ENUM(name) HEKA_NAME_##name,
+typedef enum { HEKA_NAMES(HEKA_NAME_ENUM) HEKA_NAME_default_, HEKA_NAME_COUNT } heka_name;
+
+/* Slots of the cache of short strings from the wire (names, loggers, hosts repeat for ever). */
+#define HEKA_TEXT_CACHE 512u
+
+/* Bytes of the origin of this process's messages: a host name that is no UTF-8 has three for each.
+ */
+#define HEKA_ORIGIN_MAX HK_ORIGIN_SIZE(3u * HK_HOSTNAME_MAX + 8u)
+
+typedef struct {
+    /* errors.c */
+    PyObject *HekaError;
+    PyObject *EncodeError;
+    PyObject *FieldError;
+    PyObject *DecodeError;
+    PyObject *SignatureError;
+    PyObject *ConfigError;
+
+    /* args.c */
+    PyObject *names[HEKA_NAME_COUNT]; /* interned */
+
+    /* text.c */
+    PyObject *text_cache[HEKA_TEXT_CACHE]; /* str or NULL */
+    PyObject *empty;                       /* '' */
+
+    /* head.c */
+    PyObject *env_version;           /* '0.8', what every client of the family writes */
+    PyObject *hostname;              /* of this process, under the generation below */
+    int32_t pid;                     /* likewise */
+    unsigned generation;             /* fork generation that pid and hostname belong to */
+    uint8_t origin[HEKA_ORIGIN_MAX]; /* env_version, pid and hostname, encoded */
+    size_t origin_len;
+    bool process_known;      /* false until they are read for the first time */
+    PyObject *datetime_type; /* datetime.datetime */
+    PyObject *epoch;         /* 1970-01-01T00:00:00Z as an aware datetime */
+    PyObject *uuid_type;     /* uuid.UUID; NULL until one is looked for */
+    PyObject *clock_source;  /* tests only: called for the time in ns; NULL: the clock */
+    PyObject *uuid_source;   /* tests only: called for 16 bytes; NULL: the generator */
+
+    /* coerce.c */
+    PyObject *enum_type;    /* enum.Enum */
+    PyObject *mapping_type; /* collections.abc.Mapping */
+
+    /* writer.c */
+    PyObject *write_name; /* 'write', 'flush': methods of streams */
+    PyObject *flush_name;
+
+    /* bound.c */
+    PyObject *context_var; /* a ContextVar: the Bound that is in force */
+
+    /* client.c */
+    PyObject *counter; /* 'counter', as the next two: types of messages */
+    PyObject *gauge;
+    PyObject *timer;
+    PyObject *every;     /* '*', which disables every timer */
+    PyObject *one;       /* '1', the count of most counters */
+    PyObject *plan_name; /* '_plan', '_make_timer': methods of HekaClient */
+    PyObject *make_timer_name;
+
+    /* one type a file */
+    PyTypeObject *field_type;
+    PyTypeObject *message_type;
+    PyTypeObject *signer_type;
+    PyTypeObject *frame_type;
+    PyTypeObject *reader_type;
+    PyTypeObject *sink_type;
+    PyTypeObject *ring_type;
+    PyTypeObject *settings_type;
+    PyTypeObject *bound_type;
+    PyTypeObject *emitter_type;
+    PyTypeObject *no_timer_type;
+    PyTypeObject *client_type;
+} heka_state;
+
+static inline heka_state *
+heka_state_of_module(PyObject *module)
+{
+    return PyModule_GetState(module);
+}
+
+/* Our types are final, so a type is always the very one that holds the state. */
+static inline heka_state *
+heka_state_of_type(PyTypeObject *type)
+{
+    return PyType_GetModuleState(type);
+}
+
+static inline heka_state *
+heka_state_of(PyObject *op)
+{
+    return heka_state_of_type(Py_TYPE(op));
+}
+
+/* Makes a heap type of `module`; NULL with an exception. */
+static inline PyTypeObject *
+heka_new_type(PyObject *module, PyType_Spec *spec, PyTypeObject *base)
+{
+    return (PyTypeObject *)PyType_FromModuleAndSpec(module, spec, (PyObject *)base);
+}
+
+/* Each file's part of the module: types, exceptions, caches. 0, or -1 with an exception. */
+int heka_errors_init(PyObject *module, heka_state *state);
+int heka_args_init(heka_state *state);
+int heka_text_init(heka_state *state);
+int heka_head_init(heka_state *state);
+int heka_coerce_init(heka_state *state);
+int heka_field_init(PyObject *module, heka_state *state);
+int heka_message_init(PyObject *module, heka_state *state);
+int heka_signer_init(PyObject *module, heka_state *state);
+int heka_reader_init(PyObject *module, heka_state *state);
+int heka_sink_init(PyObject *module, heka_state *state);
+int heka_ring_init(PyObject *module, heka_state *state);
+int heka_settings_type_init(PyObject *module, heka_state *state);
+int heka_bound_init(PyObject *module, heka_state *state);
+int heka_emitter_init(PyObject *module, heka_state *state);
+int heka_no_timer_init(PyObject *module, heka_state *state);
+int heka_client_init(PyObject *module, heka_state *state);
+
+#endif

@@ -1,0 +1,526 @@
+/* client.c -- the Client: classic calls with their defaults, thresholds and one destination.
+ *
+ * heka.client.HekaClient derives from it and decides, in Python, what the filters, the encoder and
+ * the stream come to; here that plan is applied to each call, before anything is built. */
+#include "core/base/hk_random.h"
+#include "python/base/args.h"
+#include "python/base/errors.h"
+#include "python/base/read.h"
+#include "python/messages/message.h"
+#include "client_object.h"
+#include "emit.h"
+
+/* ---- one message ---- */
+
+/* Has Python filter, encode and write a Message made of the encoded bytes. 1, 0 or -1. */
+static int
+deliver_message(HekaClient *self, const hk_buffer *out)
+{
+    const hk_slice data = {out->data + HK_FRAME_ROOM, out->len - HK_FRAME_ROOM};
+    PyObject *deliver = Py_NewRef(self->deliver);
+    PyObject *answer = NULL;
+    PyObject *message = heka_message_decode(self->base.state, data);
+    if (message != NULL) {
+        answer = PyObject_CallOneArg(deliver, message);
+        Py_DECREF(message);
+    }
+    Py_DECREF(deliver);
+    const int result = answer == NULL ? -1 : PyObject_IsTrue(answer);
+    Py_XDECREF(answer);
+    return result;
+}
+
+static int
+emit(HekaClient *self, heka_emission *e)
+{
+    uint8_t block[HEKA_BLOCK];
+    hk_buffer out;
+    if (self->deliver == NULL && heka_emission_shorten(e) < 0) {
+        return -1;
+    }
+    int result = heka_emission_encode(e, block, sizeof block, &out);
+    if (result == 0 && self->deliver != NULL && !e->too_large) {
+        result = deliver_message(self, &out);
+    } else if (result == 0 && self->sink != NULL) {
+        PyObject *sink = Py_NewRef(self->sink);
+        result = heka_emission_send(e, (HekaSink *)sink, NULL, &out);
+        Py_DECREF(sink);
+    }
+    hk_buffer_clear(&out);
+    return result;
+}
+
+/* What all calls have in common; NULL where absent. */
+typedef struct {
+    PyObject *type;
+    PyObject *logger;
+    PyObject *severity;
+    PyObject *fields;
+    PyObject *payload;
+    PyObject *timestamp;
+    PyObject *timestamp_ns;
+    PyObject *uuid;
+    PyObject *bad_values;
+    const heka_label *label;
+} call;
+
+static PyObject *
+send_call(HekaClient *self, const call *c)
+{
+    int32_t severity = self->severity;
+    if (c->severity != NULL && c->severity != Py_None &&
+        heka_read_int32(c->severity, "severity", &severity) < 0) {
+        return NULL;
+    }
+    int sent = self->sink == NULL ? 0 : heka_client_admits(self, c->type, severity);
+    if (sent == 1) {
+        heka_emission e = {
+            .severity = severity,
+            .label = c->label,
+            .words = {.type = c->type,
+                      .fields = c->fields == Py_None ? NULL : c->fields,
+                      .payload = c->payload,
+                      .timestamp = c->timestamp,
+                      .timestamp_ns = c->timestamp_ns,
+                      .uuid = c->uuid},
+        };
+        const heka_overrides own = {.logger = c->logger, .bad_values = c->bad_values};
+        sent = heka_emission_begin(&e, &self->base, &own) < 0 ? -1 : emit(self, &e);
+        heka_emission_end(&e);
+    }
+    return sent < 0 ? NULL : PyBool_FromLong(sent);
+}
+
+/* Frames, signs and sends a Message as it is. */
+static PyObject *
+client_send(PyObject *op, PyObject *message)
+{
+    HekaClient *self = (HekaClient *)op;
+    uint8_t block[HEKA_BLOCK];
+    hk_buffer out;
+    heka_emission e = {.severity = 0};
+    const heka_overrides own = {.logger = NULL};
+    int sent = -1;
+
+    if (Py_TYPE(message) != self->base.state->message_type) {
+        (void)heka_type_error("msg", "Message", message);
+        return NULL;
+    }
+    hk_buffer_init(&out, block, sizeof block, HK_LENGTH_MAX);
+    out.len = HK_FRAME_ROOM;
+    if (heka_emission_begin(&e, &self->base, &own) == 0 && heka_message_write(message, &out) == 0) {
+        PyObject *sink = Py_XNewRef(self->sink);
+        sent = sink == NULL ? 0 : heka_emission_send(&e, (HekaSink *)sink, NULL, &out);
+        Py_XDECREF(sink);
+    }
+    heka_emission_end(&e);
+    hk_buffer_clear(&out);
+    return sent < 0 ? NULL : PyBool_FromLong(sent);
+}
+
+static PyObject *
+client_heka(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    static const uint8_t names[] = {HEKA_NAME_type,         HEKA_NAME_logger, HEKA_NAME_severity,
+                                    HEKA_NAME_payload,      HEKA_NAME_fields, HEKA_NAME_timestamp,
+                                    HEKA_NAME_timestamp_ns, HEKA_NAME_uuid,   HEKA_NAME_bad_values};
+    static const heka_signature sig = {
+        .fname = "heka", .names = names, .count = 9, .required = 1, .positional = 6};
+    HekaClient *self = (HekaClient *)op;
+    PyObject *in[9];
+    if (heka_parse_args(self->base.state, &sig, args, (size_t)nargs, kwnames, in) < 0) {
+        return NULL;
+    }
+    const call c = {.type = in[0],
+                    .logger = in[1],
+                    .severity = in[2],
+                    .payload = in[3],
+                    .fields = in[4],
+                    .timestamp = in[5],
+                    .timestamp_ns = in[6],
+                    .uuid = in[7],
+                    .bad_values = in[8]};
+    return send_call(self, &c);
+}
+
+/* ---- counters, gauges, timers ---- */
+
+/* Reads a sampling rate. 1: this one is sent, 0: left out, -1: TypeError. */
+static int
+sample(PyObject *value, bool enforce, double *rate)
+{
+    double unit;
+    *rate = 1.0;
+    if (value == NULL) {
+        return 1;
+    }
+    if (!heka_is_number(value)) {
+        return heka_type_error("rate", "a number", value);
+    }
+    *rate = PyFloat_AsDouble(value);
+    if (*rate == -1.0 && PyErr_Occurred()) {
+        return -1;
+    }
+    if (!enforce || *rate >= 1.0) {
+        return 1;
+    }
+    if (hk_random_unit(&unit) != HK_OK) {
+        return 1; /* no entropy: rather too many than none */
+    }
+    return unit < *rate;
+}
+
+/* The arguments of all three, in one order. */
+typedef struct {
+    PyObject *name;
+    PyObject *amount;
+    PyObject *logger;
+    PyObject *severity;
+    PyObject *fields;
+    PyObject *rate;
+    PyObject *bad_values;
+} measure;
+
+static PyObject *
+send_measure(HekaClient *self, PyObject *type, const measure *m, bool enforce)
+{
+    heka_label label = {.name = m->name};
+    const int sampled = sample(m->rate, enforce, &label.rate);
+    if (sampled <= 0) {
+        return sampled < 0 ? NULL : Py_NewRef(Py_False);
+    }
+    PyObject *payload =
+        m->amount == NULL ? Py_NewRef(self->base.state->one) : PyObject_Str(m->amount);
+    if (payload == NULL) {
+        return NULL;
+    }
+    const call c = {.type = type,
+                    .logger = m->logger,
+                    .severity = m->severity,
+                    .fields = m->fields,
+                    .payload = payload,
+                    .bad_values = m->bad_values,
+                    .label = &label};
+    PyObject *answer = send_call(self, &c);
+    Py_DECREF(payload);
+    return answer;
+}
+
+static int
+parse_measure(HekaClient *self, const heka_signature *sig, PyObject *const *args, Py_ssize_t nargs,
+              PyObject *kwnames, measure *m)
+{
+    PyObject *in[7];
+    if (heka_parse_args(self->base.state, sig, args, (size_t)nargs, kwnames, in) < 0) {
+        return -1;
+    }
+    *m = (measure){in[0], in[1], in[2], in[3], in[4], in[5], in[6]};
+    return 0;
+}
+
+#define MEASURE_NAMES(amount)                                                           \
+    {                                                                                   \
+        HEKA_NAME_name, amount, HEKA_NAME_logger, HEKA_NAME_severity, HEKA_NAME_fields, \
+            HEKA_NAME_rate, HEKA_NAME_bad_values                                        \
+    }
+
+static PyObject *
+client_incr(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    static const uint8_t names[] = MEASURE_NAMES(HEKA_NAME_count);
+    static const heka_signature sig = {
+        .fname = "incr", .names = names, .count = 7, .required = 1, .positional = 6};
+    HekaClient *self = (HekaClient *)op;
+    measure m;
+    return parse_measure(self, &sig, args, nargs, kwnames, &m) < 0
+               ? NULL
+               : send_measure(self, self->base.state->counter, &m, true);
+}
+
+static PyObject *
+client_gauge(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    static const uint8_t names[] = MEASURE_NAMES(HEKA_NAME_value);
+    static const heka_signature sig = {
+        .fname = "gauge", .names = names, .count = 7, .required = 2, .positional = 6};
+    HekaClient *self = (HekaClient *)op;
+    measure m;
+    return parse_measure(self, &sig, args, nargs, kwnames, &m) < 0
+               ? NULL
+               : send_measure(self, self->base.state->gauge, &m, true);
+}
+
+static PyObject *
+client_timer_send(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    static const uint8_t names[] = MEASURE_NAMES(HEKA_NAME_elapsed);
+    static const heka_signature sig = {
+        .fname = "timer_send", .names = names, .count = 7, .required = 2, .positional = 6};
+    HekaClient *self = (HekaClient *)op;
+    measure m;
+    return parse_measure(self, &sig, args, nargs, kwnames, &m) < 0
+               ? NULL
+               : send_measure(self, self->base.state->timer, &m, false);
+}
+
+/* 1 when that timer, or every timer, does nothing. */
+static int
+is_disabled(HekaClient *self, PyObject *name)
+{
+    if (HK_LIKELY(PySet_GET_SIZE(self->disabled) == 0)) {
+        return 0;
+    }
+    PyObject *disabled = Py_NewRef(self->disabled); /* the name may have a __hash__ of its own */
+    int found = PySet_Contains(disabled, self->base.state->every);
+    if (found == 0) {
+        found = PySet_Contains(disabled, name);
+    }
+    Py_DECREF(disabled);
+    return found;
+}
+
+static PyObject *
+client_timer(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    static const uint8_t names[] = {HEKA_NAME_name, HEKA_NAME_logger, HEKA_NAME_severity,
+                                    HEKA_NAME_fields, HEKA_NAME_rate};
+    static const heka_signature sig = {
+        .fname = "timer", .names = names, .count = 5, .required = 1, .positional = 5};
+    HekaClient *self = (HekaClient *)op;
+    PyObject *in[5];
+    if (heka_parse_args(self->base.state, &sig, args, (size_t)nargs, kwnames, in) < 0) {
+        return NULL;
+    }
+    if (!PyUnicode_Check(in[0])) {
+        (void)heka_type_error("name", "str", in[0]);
+        return NULL;
+    }
+    const int disabled = is_disabled(self, in[0]);
+    if (disabled != 0) {
+        return disabled < 0 ? NULL : Py_NewRef(self->no_timer);
+    }
+    PyObject *call_args[] = {op,
+                             in[0],
+                             in[1] == NULL ? Py_None : in[1],
+                             in[2] == NULL ? Py_None : in[2],
+                             in[3] == NULL ? Py_None : in[3],
+                             in[4] == NULL ? Py_None : in[4]};
+    return PyObject_VectorcallMethod(self->base.state->make_timer_name, call_args, 6, NULL);
+}
+
+static PyObject *
+client_admits(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    static const uint8_t names[] = {HEKA_NAME_type, HEKA_NAME_severity};
+    static const heka_signature sig = {
+        .fname = "admits", .names = names, .count = 2, .required = 2, .positional = 2};
+    HekaClient *self = (HekaClient *)op;
+    PyObject *in[2];
+    int32_t severity;
+    if (heka_parse_args(self->base.state, &sig, args, (size_t)nargs, kwnames, in) < 0 ||
+        heka_read_int32(in[1], "severity", &severity) < 0) {
+        return NULL;
+    }
+    const int result = self->sink == NULL ? 0 : heka_client_may_admit(self, in[0], severity);
+    return result < 0 ? NULL : PyBool_FromLong(result);
+}
+
+/* ---- the type ---- */
+
+static void client_dealloc(PyObject *op);
+
+/* The type that has our module; `type` may be a subclass of it, made in Python. */
+static PyTypeObject *
+own_type(PyTypeObject *type)
+{
+    while (type->tp_dealloc != client_dealloc) {
+        type = type->tp_base;
+    }
+    return type;
+}
+
+/* The arguments are the subclass's, and read by its __init__. */
+static PyObject *
+client_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    (void)args;
+    (void)kwargs;
+    HekaClient *self = (HekaClient *)type->tp_alloc(type, 0);
+    if (self == NULL) {
+        return NULL;
+    }
+    heka_settings_init(&self->base, heka_state_of_type(own_type(type)));
+    self->severity = 6;
+    self->threshold = INT32_MAX;
+    self->no_timer = Py_NewRef(Py_None);
+    self->filters = PyList_New(0);
+    self->disabled = PySet_New(NULL);
+    if (self->filters == NULL || self->disabled == NULL) {
+        Py_DECREF(self);
+        return NULL;
+    }
+    return (PyObject *)self;
+}
+
+static int
+client_traverse(PyObject *op, visitproc visit, void *arg)
+{
+    HekaClient *self = (HekaClient *)op;
+    Py_VISIT(self->sink);
+    Py_VISIT(self->filters);
+    Py_VISIT(self->seen);
+    Py_VISIT(self->blocked);
+    Py_VISIT(self->allowed);
+    Py_VISIT(self->levels);
+    Py_VISIT(self->asked);
+    Py_VISIT(self->deliver);
+    Py_VISIT(self->disabled);
+    Py_VISIT(self->no_timer);
+    return heka_settings_traverse(&self->base, visit, arg);
+}
+
+/* What a call relies on is emptied, not taken away: a finalizer in the same cycle may still log. */
+static int
+client_clear(PyObject *op)
+{
+    HekaClient *self = (HekaClient *)op;
+    Py_CLEAR(self->sink); /* from now on inactive */
+    Py_CLEAR(self->seen);
+    Py_CLEAR(self->blocked);
+    Py_CLEAR(self->allowed);
+    Py_CLEAR(self->levels);
+    Py_CLEAR(self->asked);
+    Py_CLEAR(self->deliver);
+    Py_CLEAR(self->base.convert);
+    if (self->filters != NULL) {
+        (void)PyList_SetSlice(self->filters, 0, PyList_GET_SIZE(self->filters), NULL);
+    }
+    Py_XSETREF(self->no_timer, Py_NewRef(Py_None));
+    return 0;
+}
+
+static void
+client_dealloc(PyObject *op)
+{
+    HekaClient *self = (HekaClient *)op;
+    PyTypeObject *tp = Py_TYPE(op);
+    PyObject_GC_UnTrack(op);
+    Py_CLEAR(self->sink);
+    Py_CLEAR(self->filters);
+    Py_CLEAR(self->seen);
+    Py_CLEAR(self->blocked);
+    Py_CLEAR(self->allowed);
+    Py_CLEAR(self->levels);
+    Py_CLEAR(self->asked);
+    Py_CLEAR(self->deliver);
+    Py_CLEAR(self->disabled);
+    Py_CLEAR(self->no_timer);
+    heka_settings_free(&self->base);
+    tp->tp_free(op);
+    Py_DECREF(tp);
+}
+
+PyDoc_STRVAR(
+    heka_doc,
+    "heka($self, type, logger=None, severity=None, payload='', fields=None, timestamp=None, *,\n"
+    "     timestamp_ns=None, uuid=None, bad_values=None)\n--\n\n"
+    "Send one message; True when the stream took it.\n\n"
+    "Bad arguments raise; what goes wrong behind them never does, and is counted in stats().\n\n"
+    "Args:\n"
+    "    type: What kind of message this is; receivers match on it.\n"
+    "    logger, severity: By default the client's.\n"
+    "    payload: Free text.\n"
+    "    fields: Mapping of name to value, as for ``heka.Message``; not changed.\n"
+    "    timestamp, timestamp_ns, uuid: As for ``heka.Message``.\n"
+    "    bad_values: 'raise' or 'repr'; by default the client's.\n\n"
+    "Raises:\n"
+    "    FieldError: A field value without a type on the wire.\n"
+    "    EncodeError: Too large, with oversize='raise'.");
+PyDoc_STRVAR(incr_doc,
+             "incr($self, name, count=1, logger=None, severity=None, fields=None, rate=1.0, *,\n"
+             "     bad_values=None)\n--\n\n"
+             "Send a 'counter': *name* went up by *count*. Below 1, *rate* is the share of calls\n"
+             "that is sent; receivers divide by it.");
+PyDoc_STRVAR(gauge_doc,
+             "gauge($self, name, value, logger=None, severity=None, fields=None, rate=1.0, *,\n"
+             "     bad_values=None)\n--\n\n"
+             "Send a 'gauge': *name* is at *value* now. Sampled as incr().");
+PyDoc_STRVAR(
+    timer_send_doc,
+    "timer_send($self, name, elapsed, logger=None, severity=None, fields=None, rate=1.0, *,\n"
+    "     bad_values=None)\n--\n\n"
+    "Send a 'timer': *name* took *elapsed* milliseconds. Sent always; *rate* tells the receiver\n"
+    "what share of the events was timed.");
+PyDoc_STRVAR(timer_doc,
+             "timer($self, name, logger=None, severity=None, fields=None, rate=1.0)\n--\n\n"
+             "A context manager and decorator that sends how long its block took, in ms.\n\n"
+             "``result`` holds the ms afterwards; None while it runs, when the timer is disabled,\n"
+             "and when *rate* left this one out.");
+PyDoc_STRVAR(admits_doc,
+             "admits($self, type, severity)\n--\n\n"
+             "What the filters say that need no message; ask before building something costly.\n\n"
+             "As often as one likes: filters whose answers change (``stateful``: rate limits,\n"
+             "samples) are asked only when a message is sent.");
+
+#define FAST(function) (PyCFunction)(void (*)(void))(function), METH_FASTCALL | METH_KEYWORDS
+
+static PyMethodDef client_methods[] = {
+    {"heka", FAST(client_heka), heka_doc},
+    {"metlog", FAST(client_heka), heka_doc},
+    {"incr", FAST(client_incr), incr_doc},
+    {"gauge", FAST(client_gauge), gauge_doc},
+    {"timer_send", FAST(client_timer_send), timer_send_doc},
+    {"timer", FAST(client_timer), timer_doc},
+    {"admits", FAST(client_admits), admits_doc},
+    {"_send", client_send, METH_O,
+     "_send($self, msg, /)\n--\n\n"
+     "Frame, sign and send *msg* as it is, within the oversize policy."},
+    {"_set_plan", heka_client_set_plan, METH_VARARGS,
+     "_set_plan($self, seen, threshold, blocked, allowed, levels, asked, deliver, once=0, "
+     "/)\n--\n\n"
+     "What the filters *seen* come to: drop above *threshold*, types *blocked* or not *allowed*,\n"
+     "above the type's of *levels*, or where one that is *asked* says so (the last *once* of them\n"
+     "not for admits()); then give a Message to *deliver*, or without one a frame to the sink."},
+    {"_replan", heka_client_replan, METH_NOARGS,
+     "_replan($self)\n--\n\nHave ``_plan()`` called again before the next message."},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyType_Slot client_slots[] = {
+    {Py_tp_doc, (void *)"The calls of heka.client.HekaClient that have to be fast."},
+    {Py_tp_new, client_new},
+    {Py_tp_dealloc, client_dealloc},
+    {Py_tp_traverse, client_traverse},
+    {Py_tp_clear, client_clear},
+    {Py_tp_getset, heka_client_getset},
+    {Py_tp_methods, client_methods},
+    {0, NULL},
+};
+
+static PyType_Spec client_spec = {
+    .name = "heka._core.Client",
+    .basicsize = sizeof(HekaClient),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+    .slots = client_slots,
+};
+
+static PyObject *
+intern(const char *text)
+{
+    return PyUnicode_InternFromString(text);
+}
+
+int
+heka_client_init(PyObject *module, heka_state *state)
+{
+    if ((state->counter = intern("counter")) == NULL || (state->gauge = intern("gauge")) == NULL ||
+        (state->timer = intern("timer")) == NULL || (state->every = intern("*")) == NULL ||
+        (state->one = intern("1")) == NULL || (state->plan_name = intern("_plan")) == NULL ||
+        (state->make_timer_name = intern("_make_timer")) == NULL) {
+        return -1;
+    }
+    state->client_type = heka_new_type(module, &client_spec, state->settings_type);
+    return state->client_type == NULL
+               ? -1
+               : PyModule_AddObjectRef(module, "Client", (PyObject *)state->client_type);
+}

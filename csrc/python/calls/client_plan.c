@@ -1,0 +1,310 @@
+/* client_plan.c -- what a Client's filters come to, and its attributes.
+ *
+ * The list of filters belongs to the program, which changes it at will; a plan holds for the list
+ * that it was made for, and each call compares the two. */
+#include "client_object.h"
+
+#include "python/base/errors.h"
+#include "python/base/read.h"
+
+/* ---- before anything is built ---- */
+
+/* True when the list of filters is what the plan was made for. */
+static inline bool
+is_planned(const HekaClient *self)
+{
+    if (HK_UNLIKELY(self->seen == NULL ||
+                    PyList_GET_SIZE(self->filters) != PyTuple_GET_SIZE(self->seen))) {
+        return false;
+    }
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(self->seen); i++) {
+        if (PyList_GET_ITEM(self->filters, i) != PyTuple_GET_ITEM(self->seen, i)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Has Python make a plan, which it hands to plan(). */
+static HK_COLD int
+make_plan(HekaClient *self)
+{
+    PyObject *answer = PyObject_CallMethodNoArgs((PyObject *)self, self->base.state->plan_name);
+    if (answer == NULL) {
+        return -1;
+    }
+    Py_DECREF(answer);
+    return 0;
+}
+
+/* Asks all, or all but those that are to be asked once, as long as they say yes. */
+static HK_COLD int
+ask(HekaClient *self, PyObject *type, int32_t severity, bool is_sending)
+{
+    PyObject *asked = Py_NewRef(self->asked);
+    const Py_ssize_t count = PyTuple_GET_SIZE(asked) - (is_sending ? 0 : self->once);
+    int result = 1;
+    for (Py_ssize_t i = 0; i < count && result == 1; i++) {
+        PyObject *answer =
+            PyObject_CallFunction(PyTuple_GET_ITEM(asked, i), "Oi", type, (int)severity);
+        result = answer == NULL ? -1 : PyObject_IsTrue(answer);
+        Py_XDECREF(answer);
+    }
+    Py_DECREF(asked);
+    return result;
+}
+
+/* Whether a set holds the text, which may have a __hash__ of its own, that may make another plan.
+ */
+static int
+holds(PyObject *set, PyObject *text)
+{
+    PyObject *own = Py_NewRef(set);
+    const int found = PySet_Contains(own, text);
+    Py_DECREF(own);
+    return found;
+}
+
+/* Whether the type may be sent with that severity. */
+static int
+is_within(PyObject *levels, PyObject *type, int32_t severity)
+{
+    PyObject *own = Py_NewRef(levels);
+    PyObject *level = PyDict_GetItemWithError(own, type); /* borrowed */
+    int result = level == NULL && PyErr_Occurred() ? -1 : 1;
+    if (level != NULL) {
+        result = severity <= PyLong_AsLong(level); /* an int32: _set_plan has seen to that */
+    }
+    Py_DECREF(own);
+    return result;
+}
+
+static inline int
+decide(HekaClient *self, PyObject *type, int32_t severity, bool is_sending)
+{
+    int found;
+    if (HK_UNLIKELY(!is_planned(self)) && make_plan(self) < 0) {
+        return -1;
+    }
+    if (severity > self->threshold) {
+        return 0;
+    }
+    if (!PyUnicode_Check(type)) {
+        return 1; /* the encoder says what is wrong with it */
+    }
+    if (self->blocked != NULL && (found = holds(self->blocked, type)) != 0) {
+        return found < 0 ? -1 : 0;
+    }
+    if (self->allowed != NULL && (found = holds(self->allowed, type)) <= 0) {
+        return found;
+    }
+    if (self->levels != NULL && (found = is_within(self->levels, type, severity)) <= 0) {
+        return found;
+    }
+    return HK_LIKELY(self->asked == NULL) ? 1 : ask(self, type, severity, is_sending);
+}
+
+int
+heka_client_admits(HekaClient *self, PyObject *type, int32_t severity)
+{
+    return decide(self, type, severity, true);
+}
+
+int
+heka_client_may_admit(HekaClient *self, PyObject *type, int32_t severity)
+{
+    return decide(self, type, severity, false);
+}
+
+/* ---- the plan ---- */
+
+/* NULL for None. */
+static PyObject *
+unless_none(PyObject *value)
+{
+    return value == Py_None ? NULL : Py_NewRef(value);
+}
+
+/* Every value of `levels` must be an int32, so that a call need not look. */
+static int
+check_levels(PyObject *levels)
+{
+    PyObject *key;
+    PyObject *value;
+    Py_ssize_t pos = 0;
+    int32_t ignored;
+    while (PyDict_Next(levels, &pos, &key, &value)) {
+        if (heka_read_int32(value, "a severity", &ignored) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+PyObject *
+heka_client_set_plan(PyObject *op, PyObject *args)
+{
+    HekaClient *self = (HekaClient *)op;
+    PyObject *seen;
+    PyObject *blocked;
+    PyObject *allowed;
+    PyObject *levels;
+    PyObject *asked;
+    PyObject *deliver;
+    int threshold;
+    Py_ssize_t once = 0;
+    if (!PyArg_ParseTuple(args, "O!iOOOOO|n:_set_plan", &PyTuple_Type, &seen, &threshold, &blocked,
+                          &allowed, &levels, &asked, &deliver, &once)) {
+        return NULL;
+    }
+    if ((blocked != Py_None && !PyAnySet_Check(blocked)) ||
+        (allowed != Py_None && !PyAnySet_Check(allowed)) ||
+        (levels != Py_None && !PyDict_Check(levels)) ||
+        (asked != Py_None && !PyTuple_Check(asked)) ||
+        (deliver != Py_None && !PyCallable_Check(deliver))) {
+        PyErr_SetString(
+            PyExc_TypeError,
+            "_set_plan() takes a tuple, an int, two sets, a dict, a tuple and a callable, "
+            "or None for each of the last five");
+        return NULL;
+    }
+    if (levels != Py_None && check_levels(levels) < 0) {
+        return NULL;
+    }
+    if (once < 0) {
+        PyErr_Format(PyExc_ValueError, "once must not be negative, got %zd", once);
+        return NULL;
+    }
+    self->threshold = threshold;
+    self->once = once;
+    Py_XSETREF(self->blocked, unless_none(blocked));
+    Py_XSETREF(self->allowed, unless_none(allowed));
+    Py_XSETREF(self->levels, unless_none(levels));
+    Py_XSETREF(self->asked, unless_none(asked));
+    Py_XSETREF(self->deliver, unless_none(deliver));
+    Py_XSETREF(self->seen, Py_NewRef(seen));
+    Py_RETURN_NONE;
+}
+
+PyObject *
+heka_client_replan(PyObject *op, PyObject *ignored)
+{
+    (void)ignored;
+    Py_CLEAR(((HekaClient *)op)->seen);
+    Py_RETURN_NONE;
+}
+
+/* ---- attributes ---- */
+
+static PyObject *
+get_severity(PyObject *op, void *closure)
+{
+    (void)closure;
+    return PyLong_FromLong(((HekaClient *)op)->severity);
+}
+
+static int
+set_severity(PyObject *op, PyObject *value, void *closure)
+{
+    (void)closure;
+    return value == NULL ? heka_refuse_delete("severity")
+                         : heka_read_int32(value, "severity", &((HekaClient *)op)->severity);
+}
+
+static PyObject *
+get_sink(PyObject *op, void *closure)
+{
+    (void)closure;
+    PyObject *sink = ((HekaClient *)op)->sink;
+    return Py_NewRef(sink == NULL ? Py_None : sink);
+}
+
+static int
+set_sink(PyObject *op, PyObject *value, void *closure)
+{
+    (void)closure;
+    HekaClient *self = (HekaClient *)op;
+    if (value == NULL) {
+        return heka_refuse_delete("sink");
+    }
+    if (value != Py_None && Py_TYPE(value) != self->base.state->sink_type) {
+        return heka_type_error("sink", "Sink or None", value);
+    }
+    Py_XSETREF(self->sink, unless_none(value));
+    return 0;
+}
+
+static PyObject *
+get_filters(PyObject *op, void *closure)
+{
+    (void)closure;
+    return Py_NewRef(((HekaClient *)op)->filters);
+}
+
+static int
+set_filters(PyObject *op, PyObject *value, void *closure)
+{
+    (void)closure;
+    HekaClient *self = (HekaClient *)op;
+    if (value == NULL) {
+        return heka_refuse_delete("filters");
+    }
+    PyObject *list = PyList_CheckExact(value) ? Py_NewRef(value) : PySequence_List(value);
+    if (list == NULL) {
+        return -1;
+    }
+    Py_SETREF(self->filters, list);
+    Py_CLEAR(self->seen);
+    return 0;
+}
+
+static PyObject *
+get_disabled(PyObject *op, void *closure)
+{
+    (void)closure;
+    return Py_NewRef(((HekaClient *)op)->disabled);
+}
+
+static int
+set_disabled(PyObject *op, PyObject *value, void *closure)
+{
+    (void)closure;
+    HekaClient *self = (HekaClient *)op;
+    if (value == NULL) {
+        return heka_refuse_delete("_disabled_timers");
+    }
+    if (!PySet_Check(value)) {
+        return heka_type_error("_disabled_timers", "set", value);
+    }
+    Py_SETREF(self->disabled, Py_NewRef(value));
+    return 0;
+}
+
+static PyObject *
+get_no_timer(PyObject *op, void *closure)
+{
+    (void)closure;
+    return Py_NewRef(((HekaClient *)op)->no_timer);
+}
+
+static int
+set_no_timer(PyObject *op, PyObject *value, void *closure)
+{
+    (void)closure;
+    if (value == NULL) {
+        return heka_refuse_delete("_noop_timer");
+    }
+    Py_SETREF(((HekaClient *)op)->no_timer, Py_NewRef(value));
+    return 0;
+}
+
+PyGetSetDef heka_client_getset[] = {
+    {"severity", get_severity, set_severity, "The severity of a call that names none.", NULL},
+    {"sink", get_sink, set_sink, "Where frames go, a Sink; None: the client is inactive.", NULL},
+    {"filters", get_filters, set_filters,
+     "Callables that take a Message and say whether it is sent; a list that may be changed.", NULL},
+    {"_disabled_timers", get_disabled, set_disabled, "Names of timers that do nothing; '*': all.",
+     NULL},
+    {"_noop_timer", get_no_timer, set_no_timer, "What timer() answers for a disabled one.", NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};

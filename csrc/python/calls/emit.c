@@ -1,0 +1,329 @@
+/* emit.c -- one log call under way: from its words and the settings to a sink. */
+#include "emit.h"
+
+#include <string.h>
+
+#include "core/wire/hk_decode.h"
+#include "python/base/errors.h"
+#include "python/base/read.h"
+#include "python/base/text.h"
+#include "python/messages/signer.h"
+#include "bound.h"
+#include "sink_account.h"
+
+static inline bool
+given(PyObject *value)
+{
+    return value != NULL && value != Py_None;
+}
+
+/* ---- settings ---- */
+
+/* What few calls say for themselves. */
+static HK_COLD int
+read_overrides(heka_emission *e, const heka_overrides *own)
+{
+    int word;
+    if (given(own->bad_values)) {
+        word = heka_read_bad_values(own->bad_values);
+        if (word < 0) {
+            return -1;
+        }
+        e->policy.use_repr = word == 1;
+    }
+    if (given(own->convert) &&
+        heka_read_callable(own->convert, "default", &e->policy.convert) < 0) {
+        return -1;
+    }
+    if (given(own->oversize)) {
+        word = heka_read_oversize(own->oversize);
+        if (word < 0) {
+            return -1;
+        }
+        e->oversize = (heka_oversize)word;
+    }
+    return given(own->timeout) ? heka_read_timeout(own->timeout, &e->timeout) : 0;
+}
+
+int
+heka_emission_begin(heka_emission *e, HekaSettings *settings, const heka_overrides *own)
+{
+    e->state = settings->state;
+    e->oversize = settings->oversize;
+    e->timeout = settings->timeout;
+    e->policy.use_repr = settings->use_repr;
+    e->policy.convert = settings->convert;
+    e->owned[0] = Py_NewRef(given(own->signer) ? own->signer : settings->signer);
+    e->owned[1] = Py_NewRef(given(own->logger) ? own->logger : settings->logger);
+    e->owned[2] = Py_XNewRef(settings->convert);
+    e->policy.too_large = &e->too_large;
+    e->words.logger = e->owned[1];
+    if (heka_signer_borrow(e->state, e->owned[0], "signer", &e->signer) < 0) {
+        return -1;
+    }
+    if (HK_LIKELY(own->bad_values == NULL && own->convert == NULL && own->oversize == NULL &&
+                  own->timeout == NULL)) {
+        return 0;
+    }
+    return read_overrides(e, own);
+}
+
+void
+heka_emission_end(heka_emission *e)
+{
+    for (size_t i = 0; i < sizeof e->owned / sizeof e->owned[0]; i++) {
+        Py_CLEAR(e->owned[i]);
+    }
+}
+
+/* ---- encoding ---- */
+
+/* With the repr policy, text that UTF-8 cannot hold is escaped instead of refused. *owned gets
+ * what was made. */
+static int
+make_writable(PyObject **text, PyObject **owned)
+{
+    hk_text view;
+    size_t size;
+    size_t at;
+    if (*text == NULL || !PyUnicode_Check(*text)) {
+        return 0; /* the encoder says what is wrong */
+    }
+    if (heka_text_borrow(*text, &view) < 0) {
+        return -1;
+    }
+    if (hk_utf8_measure(&view, HK_SURROGATES_REFUSED, &size, &at) != HK_OK) {
+        *owned = heka_text_replace(*text);
+        if (*owned == NULL) {
+            return -1;
+        }
+        *text = *owned;
+    }
+    return 0;
+}
+
+static const hk_text name_text = {.data = "name", .len = 4, .kind = HK_TEXT_UTF8};
+static const hk_text rate_text = {.data = "rate", .len = 4, .kind = HK_TEXT_UTF8};
+static const hk_text no_text = {.data = "", .len = 0, .kind = HK_TEXT_UTF8};
+
+/* Takes every field of that name out of out[start..len). */
+static void
+remove_fields(hk_buffer *out, size_t start, const hk_text *name)
+{
+    hk_slice fields = {out->data + start, out->len - start};
+    hk_field field;
+    while (hk_field_next(&fields, &field)) {
+        if (field.name.len == name->len && memcmp(field.name.data, name->data, name->len) == 0) {
+            uint8_t *at = out->data + (field.whole.data - out->data);
+            memmove(at, fields.data, fields.len);
+            out->len -= field.whole.len;
+            fields.data = at;
+        }
+    }
+}
+
+static hk_status
+put_label(hk_buffer *out, const hk_text *name, double rate)
+{
+    static const hk_slice no_prefix = {NULL, 0};
+    hk_field_mark mark;
+    size_t at;
+    hk_status status = hk_field_open(out, no_prefix, &name_text, HK_STRING, &no_text,
+                                     HK_SURROGATES_REFUSED, &mark);
+    if (status == HK_OK) {
+        status = hk_put_string(out, name, HK_SURROGATES_REFUSED, &at);
+    }
+    if (status == HK_OK) {
+        status = hk_field_close(out, &mark);
+    }
+    if (status == HK_OK) { /* always DOUBLE: receivers refuse the message otherwise */
+        status = hk_field_open(out, no_prefix, &rate_text, HK_DOUBLE, &no_text,
+                               HK_SURROGATES_REFUSED, &mark);
+    }
+    if (status == HK_OK) {
+        status = hk_put_double(out, rate);
+    }
+    return status == HK_OK ? hk_field_close(out, &mark) : status;
+}
+
+static int
+append_label(const heka_emission *e, size_t start, hk_buffer *out)
+{
+    hk_text name;
+    PyObject *text = e->label->name;
+    PyObject *owned = NULL;
+    int result = -1;
+
+    if ((e->policy.use_repr && make_writable(&text, &owned) < 0) ||
+        heka_text_check(e->state, "name", text) < 0 || heka_text_borrow(text, &name) < 0) {
+        goto done;
+    }
+    remove_fields(out, start, &name_text);
+    remove_fields(out, start, &rate_text);
+    const hk_status status = put_label(out, &name, e->label->rate);
+    if (status != HK_OK) {
+        (void)heka_raise_status(e->state, status);
+        goto done;
+    }
+    result = 0;
+done:
+    Py_XDECREF(owned);
+    return result;
+}
+
+int
+heka_emission_shorten(heka_emission *e)
+{
+    hk_text view;
+    size_t size;
+    size_t at;
+    PyObject *payload = e->words.payload;
+    /* A character has four bytes at the most: what is shorter can be encoded and cut then. */
+    if (HK_LIKELY(payload == NULL || !PyUnicode_Check(payload) ||
+                  PyUnicode_GET_LENGTH(payload) <= (Py_ssize_t)(HK_LENGTH_MAX / 8)) ||
+        e->oversize != HEKA_OVERSIZE_TRUNCATE) {
+        return 0;
+    }
+    if (e->policy.use_repr && make_writable(&payload, &e->owned[3]) < 0) {
+        return -1;
+    }
+    if (heka_text_borrow(payload, &view) < 0) {
+        return -1;
+    }
+    if (hk_utf8_measure(&view, HK_SURROGATES_REFUSED, &size, &at) != HK_OK) {
+        return 0; /* the encoder says what is wrong */
+    }
+    /* Still more characters than a message has bytes, so it is truncated for certain. */
+    Py_XSETREF(e->owned[3], PyUnicode_Substring(payload, 0, HK_MESSAGE_MAX + 1));
+    if (e->owned[3] == NULL) {
+        return -1;
+    }
+    e->words.payload = e->owned[3];
+    e->payload_size = size;
+    return 0;
+}
+
+/* Whether encoding failed for the size alone, and the policy is not to raise. */
+static HK_COLD bool
+is_dropped(const heka_emission *e)
+{
+    return e->too_large && e->oversize != HEKA_OVERSIZE_RAISE &&
+           PyErr_ExceptionMatches(e->state->EncodeError) &&
+           !PyErr_ExceptionMatches(e->state->FieldError);
+}
+
+int
+heka_emission_encode(heka_emission *e, uint8_t *block, size_t size, hk_buffer *out)
+{
+    PyObject *made[3] = {NULL, NULL, NULL};
+    heka_words *words = &e->words;
+    size_t start;
+    int result = -1;
+
+    hk_buffer_init(out, block, size, HK_LENGTH_MAX);
+    out->len = HK_FRAME_ROOM;
+    if (e->policy.use_repr &&
+        (make_writable(&words->type, &made[0]) < 0 || make_writable(&words->logger, &made[1]) < 0 ||
+         make_writable(&words->payload, &made[2]) < 0)) {
+        goto done;
+    }
+    if (heka_encode_words(e->state, words, e->severity, &e->policy, out, &start) < 0) {
+        e->too_large = is_dropped(e);
+        if (e->too_large) {
+            PyErr_Clear();
+            result = 0;
+        }
+        goto done;
+    }
+    e->too_large = false; /* a repr stands in for what was */
+    if (e->label != NULL && append_label(e, start, out) < 0) {
+        goto done;
+    }
+    result = heka_bound_append(e->state, start, out);
+done:
+    for (size_t i = 0; i < 3; i++) {
+        Py_XDECREF(made[i]);
+    }
+    return result;
+}
+
+/* ---- sending ---- */
+
+/* Largest message that the sink takes, given what a frame adds to it. */
+static size_t
+message_limit(const HekaSink *sink, const hk_identity *signer)
+{
+    if (sink == NULL || sink->max_frame == 0) {
+        return HK_MESSAGE_MAX;
+    }
+    const size_t cost = sink->framed ? hk_frame_cost(HK_MESSAGE_MAX, signer) : 0;
+    const size_t room = sink->max_frame > cost ? sink->max_frame - cost : 0;
+    return room < HK_MESSAGE_MAX ? room : HK_MESSAGE_MAX;
+}
+
+/* A message over the limit: 1 it was cut and goes on, 0 dropped and counted, -1 an exception. */
+static HK_COLD int
+apply_oversize(const heka_emission *e, HekaSink *sink, hk_buffer *out, size_t limit)
+{
+    const size_t size = out->len - HK_FRAME_ROOM;
+    if (e->oversize == HEKA_OVERSIZE_RAISE) {
+        PyErr_Format(e->state->EncodeError,
+                     "a message of %zu bytes; this destination takes at most %zu, shorten its "
+                     "payload or fields, or let oversize='truncate' do it",
+                     size, limit);
+        return -1;
+    }
+    if (e->oversize == HEKA_OVERSIZE_TRUNCATE) {
+        const int cut = heka_truncate(out, HK_FRAME_ROOM, limit, e->payload_size);
+        if (cut != 0) {
+            return cut;
+        }
+    }
+    return sink == NULL ? 0 : heka_sink_drop(sink, "oversize");
+}
+
+static HK_COLD int
+give_to(PyObject *capture, const uint8_t *data, size_t len)
+{
+    PyObject *callable = Py_NewRef(capture); /* it may put an end to itself */
+    PyObject *answer = PyObject_CallFunction(callable, "y#", data, (Py_ssize_t)len);
+    Py_DECREF(callable);
+    if (answer == NULL) {
+        return -1;
+    }
+    Py_DECREF(answer);
+    return 1;
+}
+
+int
+heka_emission_send(heka_emission *e, HekaSink *sink, PyObject *capture, hk_buffer *out)
+{
+    hk_error err;
+    uint8_t *start = out->data + HK_FRAME_ROOM;
+    const size_t limit = message_limit(sink, e->signer);
+
+    if (HK_UNLIKELY(e->too_large)) {
+        return sink == NULL ? 0 : heka_sink_drop(sink, "oversize");
+    }
+    if (HK_UNLIKELY(out->len - HK_FRAME_ROOM > limit)) {
+        const int go_on = apply_oversize(e, sink, out, limit);
+        if (go_on != 1) {
+            return go_on;
+        }
+        start = out->data + HK_FRAME_ROOM;
+    }
+    if (sink == NULL || sink->framed) {
+        if (hk_frame_seal(start, out->len - HK_FRAME_ROOM, e->signer, &start, &err) != HK_OK) {
+            heka_raise(e->state, &err);
+            return -1;
+        }
+    } else if (e->signer != NULL) {
+        PyErr_SetString(e->state->ConfigError,
+                        "a destination with framing=none cannot carry a signature; the frame's "
+                        "header is where it stands");
+        return -1;
+    }
+    const size_t len = (size_t)(out->data + out->len - start);
+    return HK_LIKELY(sink != NULL) ? heka_sink_send(sink, start, len, e->timeout)
+                                   : give_to(capture, start, len);
+}

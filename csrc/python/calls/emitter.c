@@ -1,0 +1,426 @@
+/* emitter.c -- the Emitter: heka.log, which may go to any destination. */
+#include "python/base/args.h"
+#include "python/base/errors.h"
+#include "python/base/read.h"
+#include "emit.h"
+
+typedef struct {
+    HekaSettings base;
+    PyObject *open;         /* owned: open(to) -> Sink, in Python */
+    PyObject *sinks;        /* owned dict: a str or tuple `to` -> its Sink */
+    PyObject *to;           /* owned: where a call without `to` goes */
+    PyObject *default_sink; /* owned: the Sink of `to`; NULL until it is needed */
+    PyObject *capture;      /* owned: called with each frame instead of sending it; NULL: none */
+    unsigned changes; /* of `to`, and calls of forget(): an answer of open() from before is old */
+    int32_t level;    /* the largest severity that is sent */
+} HekaEmitter;
+
+/* ---- where to ---- */
+
+/* Notations that are kept with their sinks: some for each of the destinations that are open. */
+#define SINKS_MAX 1024
+
+/* Asks Python for the sink of `to`; a new reference. */
+static PyObject *
+open_sink(HekaEmitter *self, PyObject *to)
+{
+    heka_state *state = self->base.state;
+    PyObject *open = Py_NewRef(self->open); /* the collector may clear it meanwhile */
+    PyObject *sink = PyObject_CallOneArg(open, to);
+    Py_DECREF(open);
+    if (sink != NULL && Py_TYPE(sink) != state->sink_type) {
+        (void)heka_type_error("open()'s answer", "Sink", sink);
+        Py_CLEAR(sink);
+    }
+    return sink;
+}
+
+static HK_COLD PyObject *
+open_default(HekaEmitter *self)
+{
+    const unsigned before = self->changes;
+    PyObject *where = Py_NewRef(self->to);
+    PyObject *sink = open_sink(self, where);
+    Py_DECREF(where);
+    if (sink != NULL && self->changes == before) {
+        Py_XSETREF(self->default_sink, Py_NewRef(sink));
+    }
+    return sink;
+}
+
+static HK_COLD PyObject *
+open_named(HekaEmitter *self, PyObject *to)
+{
+    const unsigned before = self->changes;
+    PyObject *sink = open_sink(self, to);
+    if (sink == NULL || self->changes != before) {
+        return sink;
+    }
+    if (PyDict_GET_SIZE(self->sinks) >= SINKS_MAX) {
+        PyDict_Clear(self->sinks);
+    }
+    if (PyDict_SetItem(self->sinks, to, sink) < 0) {
+        Py_CLEAR(sink);
+    }
+    return sink;
+}
+
+static inline bool
+usable(PyObject *sink)
+{
+    return sink != NULL && !((HekaSink *)sink)->closed;
+}
+
+/* The sink of `to`, or of the emitter's; a new reference. One that was closed, to make room for
+ * others, is asked for anew. */
+static PyObject *
+find_sink(HekaEmitter *self, PyObject *to)
+{
+    if (HK_LIKELY(to == NULL || to == Py_None)) {
+        return HK_LIKELY(usable(self->default_sink)) ? Py_NewRef(self->default_sink)
+                                                     : open_default(self);
+    }
+    if (!PyUnicode_CheckExact(to) && !PyTuple_CheckExact(to)) {
+        return open_sink(self, to);
+    }
+    PyObject *sink = PyDict_GetItemWithError(self->sinks, to);
+    if (HK_LIKELY(usable(sink))) {
+        return Py_NewRef(sink);
+    }
+    if (PyErr_Occurred()) {
+        if (!PyErr_ExceptionMatches(PyExc_TypeError)) {
+            return NULL;
+        }
+        PyErr_Clear(); /* a tuple that cannot be hashed is no address: Python says so */
+        return open_sink(self, to);
+    }
+    return open_named(self, to);
+}
+
+/* ---- the call ---- */
+
+enum {
+    LOG_TYPE,
+    LOG_LOGGER,
+    LOG_SEVERITY,
+    LOG_FIELDS,
+    LOG_PAYLOAD,
+    LOG_TO,
+    LOG_SIGNER,
+    LOG_TIMESTAMP,
+    LOG_TIMESTAMP_NS,
+    LOG_UUID,
+    LOG_BAD_VALUES,
+    LOG_DEFAULT,
+    LOG_OVERSIZE,
+    LOG_TIMEOUT,
+    LOG_COUNT
+};
+
+static int
+emit(HekaEmitter *self, heka_emission *e, PyObject *to)
+{
+    uint8_t block[HEKA_BLOCK];
+    PyObject *sink = NULL;
+    hk_buffer out;
+    int result = -1;
+
+    if (heka_emission_shorten(e) < 0) {
+        return -1;
+    }
+    if (heka_emission_encode(e, block, sizeof block, &out) < 0) {
+        goto done;
+    }
+    /* Only now: encoding runs code of the user's, after which this may be another process, or the
+     * destination closed, or captured. */
+    if (HK_LIKELY(self->capture == NULL)) {
+        sink = find_sink(self, to);
+        if (sink == NULL) {
+            goto done;
+        }
+    }
+    result = heka_emission_send(e, (HekaSink *)sink, self->capture, &out);
+done:
+    hk_buffer_clear(&out);
+    Py_XDECREF(sink);
+    return result;
+}
+
+static PyObject *
+emitter_log(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    static const uint8_t names[] = {
+        HEKA_NAME_type,         HEKA_NAME_logger, HEKA_NAME_severity,   HEKA_NAME_fields,
+        HEKA_NAME_payload,      HEKA_NAME_to,     HEKA_NAME_signer,     HEKA_NAME_timestamp,
+        HEKA_NAME_timestamp_ns, HEKA_NAME_uuid,   HEKA_NAME_bad_values, HEKA_NAME_default_,
+        HEKA_NAME_oversize,     HEKA_NAME_timeout};
+    static const heka_signature sig = {
+        .fname = "log", .names = names, .count = LOG_COUNT, .required = 1, .positional = 5};
+    HekaEmitter *self = (HekaEmitter *)op;
+    PyObject *in[LOG_COUNT];
+    int32_t severity = 6;
+
+    if (heka_parse_args(self->base.state, &sig, args, (size_t)nargs, kwnames, in) < 0 ||
+        (in[LOG_SEVERITY] != NULL &&
+         heka_read_int32(in[LOG_SEVERITY], "severity", &severity) < 0)) {
+        return NULL;
+    }
+    if (severity > self->level) {
+        Py_RETURN_FALSE;
+    }
+    heka_emission e = {
+        .severity = severity,
+        .words = {.type = in[LOG_TYPE],
+                  .fields = in[LOG_FIELDS] == Py_None ? NULL : in[LOG_FIELDS],
+                  .payload = in[LOG_PAYLOAD],
+                  .timestamp = in[LOG_TIMESTAMP],
+                  .timestamp_ns = in[LOG_TIMESTAMP_NS],
+                  .uuid = in[LOG_UUID]},
+    };
+    const heka_overrides own = {.logger = in[LOG_LOGGER],
+                                .signer = in[LOG_SIGNER],
+                                .bad_values = in[LOG_BAD_VALUES],
+                                .convert = in[LOG_DEFAULT],
+                                .oversize = in[LOG_OVERSIZE],
+                                .timeout = in[LOG_TIMEOUT]};
+    const int sent =
+        heka_emission_begin(&e, &self->base, &own) < 0 ? -1 : emit(self, &e, in[LOG_TO]);
+    heka_emission_end(&e);
+    return sent < 0 ? NULL : PyBool_FromLong(sent);
+}
+
+/* Forgets the sink of one destination, or of all, so that the next call asks Python again. */
+static PyObject *
+emitter_forget(PyObject *op, PyObject *const *args, Py_ssize_t nargs)
+{
+    HekaEmitter *self = (HekaEmitter *)op;
+    if (nargs > 1) {
+        PyErr_Format(PyExc_TypeError,
+                     "forget() takes from 0 to 1 positional arguments but %zd were given", nargs);
+        return NULL;
+    }
+    self->changes++;
+    Py_CLEAR(self->default_sink);
+    if (nargs == 0) {
+        PyDict_Clear(self->sinks);
+        Py_RETURN_NONE;
+    }
+    if (PyDict_DelItem(self->sinks, args[0]) < 0) {
+        if (!PyErr_ExceptionMatches(PyExc_KeyError)) {
+            return NULL;
+        }
+        PyErr_Clear(); /* not known, so there is nothing to forget */
+    }
+    Py_RETURN_NONE;
+}
+
+/* ---- attributes ---- */
+
+static PyObject *
+get_level(PyObject *op, void *closure)
+{
+    (void)closure;
+    return PyLong_FromLong(((HekaEmitter *)op)->level);
+}
+
+static int
+set_level(PyObject *op, PyObject *value, void *closure)
+{
+    (void)closure;
+    return value == NULL ? heka_refuse_delete("level")
+                         : heka_read_int32(value, "level", &((HekaEmitter *)op)->level);
+}
+
+static PyObject *
+get_to(PyObject *op, void *closure)
+{
+    (void)closure;
+    return Py_NewRef(((HekaEmitter *)op)->to);
+}
+
+static int
+set_to(PyObject *op, PyObject *value, void *closure)
+{
+    (void)closure;
+    if (value == NULL) {
+        return heka_refuse_delete("to");
+    }
+    HekaEmitter *self = (HekaEmitter *)op;
+    self->changes++;
+    Py_SETREF(self->to, Py_NewRef(value));
+    Py_CLEAR(self->default_sink);
+    return 0;
+}
+
+static PyObject *
+get_capture(PyObject *op, void *closure)
+{
+    (void)closure;
+    PyObject *capture = ((HekaEmitter *)op)->capture;
+    return Py_NewRef(capture == NULL ? Py_None : capture);
+}
+
+static int
+set_capture(PyObject *op, PyObject *value, void *closure)
+{
+    (void)closure;
+    PyObject *callable = NULL;
+    if (heka_read_callable(value, "capture", &callable) < 0) {
+        return -1;
+    }
+    Py_XSETREF(((HekaEmitter *)op)->capture, Py_XNewRef(callable));
+    return 0;
+}
+
+static PyGetSetDef emitter_getset[] = {
+    {"level", get_level, set_level, "The largest severity that is sent; 7 sends all.", NULL},
+    {"to", get_to, set_to, "Where a call without `to` goes.", NULL},
+    {"capture", get_capture, set_capture, "Called with each frame instead of sending it; or None.",
+     NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+/* ---- the type ---- */
+
+static PyObject *
+emitter_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    static const uint8_t names[] = {HEKA_NAME_open};
+    static const heka_signature sig = {
+        .fname = "Emitter", .names = names, .count = 1, .required = 1, .positional = 1};
+    heka_state *state = heka_state_of_type(type);
+    PyObject *in[1];
+    if (heka_parse_tuple(state, &sig, args, kwargs, in) < 0) {
+        return NULL;
+    }
+    if (!PyCallable_Check(in[0])) {
+        (void)heka_type_error("open", "callable", in[0]);
+        return NULL;
+    }
+    HekaEmitter *self = (HekaEmitter *)type->tp_alloc(type, 0);
+    if (self == NULL) {
+        return NULL;
+    }
+    heka_settings_init(&self->base, state);
+    self->open = Py_NewRef(in[0]);
+    self->to = Py_NewRef(Py_None);
+    self->level = HK_SEVERITY_DEFAULT;
+    self->sinks = PyDict_New();
+    if (self->sinks == NULL) {
+        Py_DECREF(self);
+        return NULL;
+    }
+    return (PyObject *)self;
+}
+
+static int
+emitter_traverse(PyObject *op, visitproc visit, void *arg)
+{
+    HekaEmitter *self = (HekaEmitter *)op;
+    Py_VISIT(self->open);
+    Py_VISIT(self->sinks);
+    Py_VISIT(self->to);
+    Py_VISIT(self->default_sink);
+    Py_VISIT(self->capture);
+    return heka_settings_traverse(&self->base, visit, arg);
+}
+
+static int
+emitter_clear(PyObject *op)
+{
+    HekaEmitter *self = (HekaEmitter *)op;
+    Py_XSETREF(self->open, Py_NewRef(Py_None)); /* never NULL: a finalizer may still log */
+    Py_XSETREF(self->to, Py_NewRef(Py_None));
+    if (self->sinks != NULL) {
+        PyDict_Clear(self->sinks);
+    }
+    Py_CLEAR(self->default_sink);
+    Py_CLEAR(self->base.convert);
+    Py_CLEAR(self->capture);
+    return 0;
+}
+
+static void
+emitter_dealloc(PyObject *op)
+{
+    HekaEmitter *self = (HekaEmitter *)op;
+    PyTypeObject *tp = Py_TYPE(op);
+    PyObject_GC_UnTrack(op);
+    Py_CLEAR(self->open);
+    Py_CLEAR(self->sinks);
+    Py_CLEAR(self->to);
+    Py_CLEAR(self->default_sink);
+    Py_CLEAR(self->capture);
+    heka_settings_free(&self->base);
+    tp->tp_free(op);
+    Py_DECREF(tp);
+}
+
+PyDoc_STRVAR(
+    log_doc,
+    "log($self, type, logger=None, severity=6, fields=None, payload='', *, to=None, signer=None,\n"
+    "    timestamp=None, timestamp_ns=None, uuid=None, bad_values=None, default=None,\n"
+    "    oversize=None, timeout=None)\n--\n\n"
+    "Send one message; True when the kernel has it.\n\n"
+    "Bad arguments raise; the network never does. What could not be sent is counted by reason in\n"
+    "``heka.stats()``.\n\n"
+    "Args:\n"
+    "    type: What kind of message this is; receivers match on it.\n"
+    "    logger: Which part of the program speaks; by default as configured.\n"
+    "    severity: 0 (emergency) to 7 (debug). Above the configured level nothing is built and\n"
+    "        False is returned.\n"
+    "    fields: Mapping of name to value, as for ``heka.Message``.\n"
+    "    payload: Free text.\n"
+    "    to: ``(host, port)``, ``'host:port'``, a URL (udp, tcp, unix, unixgram, file), or an\n"
+    "        object with ``write(bytes)``. By default ``$HEKA_TO``, else udp://localhost:5565.\n"
+    "    signer: A SignerConfig.\n"
+    "    timestamp, timestamp_ns, uuid: As for ``heka.Message``.\n"
+    "    bad_values: 'raise' refuses a field value without a type (FieldError); 'repr' sends its\n"
+    "        repr instead.\n"
+    "    default: Called with such a value for one that has a type.\n"
+    "    oversize: For a message over 65,536 bytes or the destination's limit: 'truncate' cuts "
+    "the\n"
+    "        payload and adds the field heka.truncated, 'drop' counts it, 'raise' raises\n"
+    "        EncodeError.\n"
+    "    timeout: Seconds for name resolution, connecting and writing together.\n\n"
+    "Raises:\n"
+    "    FieldError: A field value without a type on the wire.\n"
+    "    EncodeError: Too large, with oversize='raise'.\n"
+    "    ConfigError: A `to` that is no destination.");
+
+static PyMethodDef emitter_methods[] = {
+    {"log", (PyCFunction)(void (*)(void))emitter_log, METH_FASTCALL | METH_KEYWORDS, log_doc},
+    {"forget", (PyCFunction)(void (*)(void))emitter_forget, METH_FASTCALL,
+     "forget($self, to=..., /)\n--\n\n"
+     "Ask Python again for the sink of *to*, or of every destination."},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyType_Slot emitter_slots[] = {
+    {Py_tp_doc, (void *)"Emitter(open)\n--\n\n"
+                        "``log`` with its defaults: where a message goes when its call does not "
+                        "say, and how."},
+    {Py_tp_new, emitter_new},
+    {Py_tp_dealloc, emitter_dealloc},
+    {Py_tp_traverse, emitter_traverse},
+    {Py_tp_clear, emitter_clear},
+    {Py_tp_getset, emitter_getset},
+    {Py_tp_methods, emitter_methods},
+    {0, NULL},
+};
+
+static PyType_Spec emitter_spec = {
+    .name = "heka._core.Emitter",
+    .basicsize = sizeof(HekaEmitter),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
+    .slots = emitter_slots,
+};
+
+int
+heka_emitter_init(PyObject *module, heka_state *state)
+{
+    state->emitter_type = heka_new_type(module, &emitter_spec, state->settings_type);
+    return state->emitter_type == NULL
+               ? -1
+               : PyModule_AddObjectRef(module, "Emitter", (PyObject *)state->emitter_type);
+}

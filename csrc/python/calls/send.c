@@ -1,0 +1,138 @@
+/* send.c -- one non-blocking send on a connected descriptor, with the GIL kept. */
+#include "send.h"
+
+#include <errno.h>
+
+#include "core/io/hk_send.h"
+#include "python/base/state.h"
+#include "sink_account.h"
+#include "writer.h"
+
+/* What the hot path leaves to Python: all of a frame, or the rest of it. */
+typedef struct {
+    const uint8_t *data;
+    size_t len;
+    size_t written; /* bytes that the kernel has; if any, this call owns the connection */
+    double timeout; /* seconds */
+    uint64_t ticket;
+} errand;
+
+static PyObject *
+call_deliver(HekaSink *sink, const errand *e)
+{
+    PyObject *frame = PyBytes_FromStringAndSize((const char *)e->data, (Py_ssize_t)e->len);
+    if (frame == NULL) {
+        return NULL;
+    }
+    PyObject *answer = PyObject_CallFunction(sink->deliver, "OndK", frame, (Py_ssize_t)e->written,
+                                             e->timeout, (unsigned long long)e->ticket);
+    Py_DECREF(frame);
+    return answer;
+}
+
+/* The answer of deliver(): a str is the reason of a drop, anything else true means sent. */
+static int
+settle(HekaSink *sink, PyObject *answer, size_t len)
+{
+    int sent = 0;
+    int counted = 0;
+    if (!PyUnicode_Check(answer)) {
+        sent = PyObject_IsTrue(answer);
+    }
+    if (sent < 0) {
+        return heka_sink_settle_exception(sink);
+    }
+    if (!sent && !PyUnicode_Check(answer)) {
+        return heka_sink_drop(sink, "error") < 0 ? heka_sink_settle_exception(sink) : 0;
+    }
+    HEKA_BEGIN_CRITICAL_SECTION(sink);
+    if (sent) {
+        sink->sent++;
+        sink->bytes += len;
+    } else {
+        counted = heka_sink_count_drop(sink, answer);
+    }
+    HEKA_END_CRITICAL_SECTION();
+    return counted < 0 ? heka_sink_settle_exception(sink) : sent;
+}
+
+/* The way through Python, which connects, waits and gives up:
+ * deliver(frame, written, timeout, ticket) -> True, or the reason of the drop. */
+static HK_COLD int
+deliver(HekaSink *sink, const errand *e)
+{
+    PyObject *answer = call_deliver(sink, e);
+
+    HEKA_BEGIN_CRITICAL_SECTION(sink);
+    sink->pending--;
+    if (sink->owner == e->ticket) { /* interrupted before it could say what it has left */
+        sink->owner = 0;
+        sink->torn = true;
+    }
+    HEKA_END_CRITICAL_SECTION();
+
+    const int result =
+        answer == NULL ? heka_sink_settle_exception(sink) : settle(sink, answer, e->len);
+    Py_XDECREF(answer);
+    return result;
+}
+
+static int
+write_bytes(HekaSink *sink, const uint8_t *data, size_t len)
+{
+    PyObject *frame = PyBytes_FromStringAndSize((const char *)data, (Py_ssize_t)len);
+    if (frame == NULL) {
+        return heka_sink_settle_exception(sink);
+    }
+    const int result = heka_stream_write(heka_state_of((PyObject *)sink), sink, frame, len);
+    Py_DECREF(frame);
+    return result;
+}
+
+int
+heka_sink_send(HekaSink *sink, const uint8_t *data, size_t len, double timeout)
+{
+    ssize_t n = -1;
+    bool whole = false;
+    errand e = {.data = data, .len = len, .timeout = timeout};
+
+    if (sink->ring != NULL && HK_LIKELY(heka_ring_is_usable(sink->ring))) {
+        HekaRing *ring =
+            (HekaRing *)Py_NewRef(sink->ring); /* another may take its place meanwhile */
+        const int queued = heka_ring_offer(ring, data, len);
+        Py_DECREF(ring);
+        return queued;
+    }
+    if (sink->stream != NULL) {
+        return write_bytes(sink, data, len);
+    }
+    if (sink->discards) {
+        heka_sink_count(sink, len);
+        return 1;
+    }
+    HEKA_BEGIN_CRITICAL_SECTION(sink);
+    if (HK_LIKELY(sink->fd >= 0 && sink->generation == hk_fork_generation())) {
+        n = hk_send_now(sink->fd, data, len);
+        if (HK_UNLIKELY(n < 0 && errno == ECONNREFUSED && sink->datagram)) {
+            n = hk_send_now(sink->fd, data, len); /* the refusal was an earlier datagram's */
+        }
+        whole = n == (ssize_t)len;
+        if (HK_LIKELY(whole)) {
+            sink->sent++;
+            sink->bytes += len;
+        } else if (n > 0) {
+            e.written = (size_t)n;
+            sink->fd = -1;                   /* the rest of this frame comes before any other */
+            sink->owner = sink->tickets + 1; /* this call, see below */
+        } else if (n < 0 && !hk_send_is_passing(errno)) {
+            sink->fd = -1; /* said once: not by a second call, of a connection made meanwhile */
+            sink->torn = true;
+        }
+    }
+    if (HK_UNLIKELY(!whole)) {
+        e.ticket = ++sink->tickets;
+        sink->pending++;
+    }
+    HEKA_END_CRITICAL_SECTION();
+    return HK_LIKELY(whole) ? 1 : deliver(sink, &e);
+}

@@ -1,0 +1,15 @@
+/* send.h -- one non-blocking send on a connected descriptor, with the GIL kept.
+ *
+ * Beside one busy thread a send that gives the GIL away waits a whole switch interval to get it
+ * back: 5.2 ms at the median, against 4 us for MSG_DONTWAIT with the GIL kept. So the hot path is
+ * here, and only what would block, or fails, goes to Python. */
+#ifndef HEKA_SEND_H
+#define HEKA_SEND_H
+
+#include "sink_object.h"
+
+/* Sends data[0..len) within timeout seconds: 1 the kernel has it, 0 dropped and counted, -1 an
+ * exception that is no Exception (KeyboardInterrupt); counted too. */
+int heka_sink_send(HekaSink *sink, const uint8_t *data, size_t len, double timeout);
+
+#endif

@@ -1,0 +1,225 @@
+/* settings.c -- what a log call does where it does not say: the type Settings. */
+#include "settings.h"
+
+#include "python/base/errors.h"
+#include "python/base/read.h"
+#include "python/base/text.h"
+#include "python/messages/signer.h"
+
+static const char *const oversize_names[] = {"truncate", "drop", "raise"};
+static const char *const bad_values_names[] = {"raise", "repr"};
+
+/* Index of the word in names[0..count); -1 with TypeError or ValueError. */
+static int
+read_word(PyObject *value, const char *name, const char *const *names, int count)
+{
+    if (!PyUnicode_Check(value)) {
+        return heka_type_error(name, "str", value);
+    }
+    for (int i = 0; i < count; i++) {
+        if (PyUnicode_CompareWithASCIIString(value, names[i]) == 0) {
+            return i;
+        }
+    }
+    if (count == 2) {
+        PyErr_Format(PyExc_ValueError, "%s must be '%s' or '%s', got %R", name, names[0], names[1],
+                     value);
+    } else {
+        PyErr_Format(PyExc_ValueError, "%s must be '%s', '%s' or '%s', got %R", name, names[0],
+                     names[1], names[2], value);
+    }
+    return -1;
+}
+
+int
+heka_read_oversize(PyObject *value)
+{
+    return read_word(value, "oversize", oversize_names, 3);
+}
+
+int
+heka_read_bad_values(PyObject *value)
+{
+    return read_word(value, "bad_values", bad_values_names, 2);
+}
+
+static PyObject *
+get_logger(PyObject *op, void *closure)
+{
+    (void)closure;
+    return Py_NewRef(((HekaSettings *)op)->logger);
+}
+
+static int
+set_logger(PyObject *op, PyObject *value, void *closure)
+{
+    (void)closure;
+    if (value == NULL) {
+        return heka_refuse_delete("logger");
+    }
+    if (heka_text_check(((HekaSettings *)op)->state, "logger", value) < 0) {
+        return -1;
+    }
+    PyObject *logger = heka_text_exact(value);
+    if (logger == NULL) {
+        return -1;
+    }
+    Py_SETREF(((HekaSettings *)op)->logger, logger);
+    return 0;
+}
+
+static PyObject *
+get_signer(PyObject *op, void *closure)
+{
+    (void)closure;
+    return Py_NewRef(((HekaSettings *)op)->signer);
+}
+
+static int
+set_signer(PyObject *op, PyObject *value, void *closure)
+{
+    (void)closure;
+    const hk_identity *ignored;
+    if (value == NULL) {
+        return heka_refuse_delete("signer");
+    }
+    if (heka_signer_borrow(((HekaSettings *)op)->state, value, "signer", &ignored) < 0) {
+        return -1;
+    }
+    Py_SETREF(((HekaSettings *)op)->signer, Py_NewRef(value));
+    return 0;
+}
+
+static PyObject *
+get_oversize(PyObject *op, void *closure)
+{
+    (void)closure;
+    return PyUnicode_FromString(oversize_names[((HekaSettings *)op)->oversize]);
+}
+
+static int
+set_oversize(PyObject *op, PyObject *value, void *closure)
+{
+    (void)closure;
+    const int word = value == NULL ? heka_refuse_delete("oversize") : heka_read_oversize(value);
+    if (word < 0) {
+        return -1;
+    }
+    ((HekaSettings *)op)->oversize = (heka_oversize)word;
+    return 0;
+}
+
+static PyObject *
+get_bad_values(PyObject *op, void *closure)
+{
+    (void)closure;
+    return PyUnicode_FromString(bad_values_names[((HekaSettings *)op)->use_repr ? 1 : 0]);
+}
+
+static int
+set_bad_values(PyObject *op, PyObject *value, void *closure)
+{
+    (void)closure;
+    const int word = value == NULL ? heka_refuse_delete("bad_values") : heka_read_bad_values(value);
+    if (word < 0) {
+        return -1;
+    }
+    ((HekaSettings *)op)->use_repr = word == 1;
+    return 0;
+}
+
+static PyObject *
+get_timeout(PyObject *op, void *closure)
+{
+    (void)closure;
+    return PyFloat_FromDouble(((HekaSettings *)op)->timeout);
+}
+
+static int
+set_timeout(PyObject *op, PyObject *value, void *closure)
+{
+    (void)closure;
+    return value == NULL ? heka_refuse_delete("timeout")
+                         : heka_read_timeout(value, &((HekaSettings *)op)->timeout);
+}
+
+static PyObject *
+get_default(PyObject *op, void *closure)
+{
+    (void)closure;
+    PyObject *convert = ((HekaSettings *)op)->convert;
+    return Py_NewRef(convert == NULL ? Py_None : convert);
+}
+
+static int
+set_default(PyObject *op, PyObject *value, void *closure)
+{
+    (void)closure;
+    PyObject *callable = NULL;
+    if (heka_read_callable(value, "default", &callable) < 0) {
+        return -1;
+    }
+    Py_XSETREF(((HekaSettings *)op)->convert, Py_XNewRef(callable));
+    return 0;
+}
+
+static PyGetSetDef settings_getset[] = {
+    {"logger", get_logger, set_logger, "The logger of a call that names none.", NULL},
+    {"signer", get_signer, set_signer, "Signs every message; a SignerConfig or None.", NULL},
+    {"oversize", get_oversize, set_oversize, "'truncate', 'drop' or 'raise'.", NULL},
+    {"bad_values", get_bad_values, set_bad_values, "'raise' or 'repr'.", NULL},
+    {"default", get_default, set_default,
+     "Called with a value that has no type on the wire, for one that has; or None.", NULL},
+    {"timeout", get_timeout, set_timeout, "Seconds that a call may take on the network.", NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+/* ---- the type ---- */
+
+void
+heka_settings_init(HekaSettings *self, heka_state *state)
+{
+    self->state = state;
+    self->logger = Py_NewRef(state->empty);
+    self->signer = Py_NewRef(Py_None);
+    self->timeout = 1.0;
+    self->oversize = HEKA_OVERSIZE_TRUNCATE;
+}
+
+int
+heka_settings_traverse(HekaSettings *self, visitproc visit, void *arg)
+{
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT(self->convert); /* the others are str and SignerConfig */
+    return 0;
+}
+
+void
+heka_settings_free(HekaSettings *self)
+{
+    Py_CLEAR(self->logger);
+    Py_CLEAR(self->signer);
+    Py_CLEAR(self->convert);
+}
+
+static PyType_Slot settings_slots[] = {
+    {Py_tp_doc, (void *)"What a log call does where it does not say."},
+    {Py_tp_getset, settings_getset},
+    {0, NULL},
+};
+
+static PyType_Spec settings_spec = {
+    .name = "heka._core.Settings",
+    .basicsize = sizeof(HekaSettings),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    .slots = settings_slots,
+};
+
+int
+heka_settings_type_init(PyObject *module, heka_state *state)
+{
+    state->settings_type = heka_new_type(module, &settings_spec, NULL);
+    return state->settings_type == NULL
+               ? -1
+               : PyModule_AddObjectRef(module, "Settings", (PyObject *)state->settings_type);
+}

@@ -1,0 +1,461 @@
+/* sink.c -- the type Sink: how Python sees a destination, takes its connection, gives it back. */
+#include "core/base/hk_clock.h"
+#include "python/base/args.h"
+#include "python/base/errors.h"
+#include "python/base/read.h"
+#include "send.h"
+#include "sink_account.h"
+#include "writer.h"
+
+static PyObject *
+sink_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    static const uint8_t names[] = {HEKA_NAME_deliver};
+    static const heka_signature sig = {
+        .fname = "Sink", .names = names, .count = 1, .required = 1, .positional = 1};
+    PyObject *in[1];
+    if (heka_parse_tuple(heka_state_of_type(type), &sig, args, kwargs, in) < 0) {
+        return NULL;
+    }
+    if (!PyCallable_Check(in[0])) {
+        (void)heka_type_error("deliver", "callable", in[0]);
+        return NULL;
+    }
+    HekaSink *self = (HekaSink *)type->tp_alloc(type, 0);
+    if (self == NULL) {
+        return NULL;
+    }
+    self->fd = -1;
+    self->framed = true;
+    self->deliver = Py_NewRef(in[0]);
+    self->dropped = PyDict_New();
+    if (self->dropped == NULL) {
+        Py_DECREF(self);
+        return NULL;
+    }
+    return (PyObject *)self;
+}
+
+static int
+sink_traverse(PyObject *op, visitproc visit, void *arg)
+{
+    Py_VISIT(Py_TYPE(op));
+    Py_VISIT(((HekaSink *)op)->deliver);
+    Py_VISIT(((HekaSink *)op)->dropped);
+    Py_VISIT(((HekaSink *)op)->stream);
+    Py_VISIT(((HekaSink *)op)->failed);
+    Py_VISIT(((HekaSink *)op)->ring);
+    return 0;
+}
+
+static int
+sink_clear(PyObject *op)
+{
+    /* Never NULL: a finalizer in the same cycle may still send. Counting needs no breaking up, as
+     * dropped holds str and int only. */
+    Py_SETREF(((HekaSink *)op)->deliver, Py_NewRef(Py_None));
+    Py_CLEAR(((HekaSink *)op)->stream);
+    Py_CLEAR(((HekaSink *)op)->failed);
+    Py_CLEAR(((HekaSink *)op)->ring);
+    return 0;
+}
+
+static void
+sink_dealloc(PyObject *op)
+{
+    HekaSink *self = (HekaSink *)op;
+    PyTypeObject *tp = Py_TYPE(op);
+    PyObject_GC_UnTrack(op);
+    Py_CLEAR(self->deliver);
+    Py_CLEAR(self->dropped);
+    Py_CLEAR(self->stream);
+    Py_CLEAR(self->failed);
+    Py_CLEAR(self->ring);
+    heka_writing_free(&self->writing);
+    tp->tp_free(op);
+    Py_DECREF(tp);
+}
+
+static int
+read_ticket(PyObject *value, uint64_t *ticket)
+{
+    const unsigned long long number = PyLong_AsUnsignedLongLong(value);
+    if (number == (unsigned long long)-1 && PyErr_Occurred()) {
+        return -1;
+    }
+    *ticket = number;
+    return 0;
+}
+
+static PyObject *
+sink_acquire(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    static const uint8_t names[] = {HEKA_NAME_ticket};
+    static const heka_signature sig = {
+        .fname = "acquire", .names = names, .count = 1, .required = 0, .positional = 1};
+    HekaSink *self = (HekaSink *)op;
+    PyObject *in[1];
+    uint64_t ticket = 0;
+    if (heka_parse_args(heka_state_of(op), &sig, args, (size_t)nargs, kwnames, in) < 0 ||
+        (in[0] != NULL && read_ticket(in[0], &ticket) < 0)) {
+        return NULL;
+    }
+    HEKA_BEGIN_CRITICAL_SECTION(op);
+    if (ticket == 0) {
+        ticket = ++self->tickets;
+    }
+    if (self->owner == 0 || self->owner == ticket) {
+        self->owner = ticket;
+        self->fd = -1;
+    } else {
+        ticket = 0;
+    }
+    HEKA_END_CRITICAL_SECTION();
+    return PyLong_FromUnsignedLongLong(ticket);
+}
+
+static PyObject *
+sink_release(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    static const uint8_t names[] = {HEKA_NAME_ticket, HEKA_NAME_fd, HEKA_NAME_datagram};
+    static const heka_signature sig = {
+        .fname = "release", .names = names, .count = 3, .required = 1, .positional = 3};
+    HekaSink *self = (HekaSink *)op;
+    PyObject *in[3];
+    uint64_t ticket;
+    int32_t fd = -1;
+    bool owned;
+    if (heka_parse_args(heka_state_of(op), &sig, args, (size_t)nargs, kwnames, in) < 0 ||
+        read_ticket(in[0], &ticket) < 0 ||
+        (in[1] != NULL && heka_read_int32(in[1], "fd", &fd) < 0)) {
+        return NULL;
+    }
+    const int datagram = in[2] == NULL ? 0 : PyObject_IsTrue(in[2]);
+    if (datagram < 0) {
+        return NULL;
+    }
+    HEKA_BEGIN_CRITICAL_SECTION(op);
+    owned = ticket != 0 && self->owner == ticket;
+    if (owned) {
+        self->owner = 0;
+        self->torn = false;
+        if (fd >= 0 && !self->closed) {
+            self->fd = fd;
+            self->datagram = datagram != 0;
+            self->generation = hk_fork_generation();
+        }
+    }
+    HEKA_END_CRITICAL_SECTION();
+    return PyBool_FromLong(owned);
+}
+
+static PyObject *
+sink_reset(PyObject *op, PyObject *ignored)
+{
+    HekaSink *self = (HekaSink *)op;
+    (void)ignored;
+    HEKA_BEGIN_CRITICAL_SECTION(op);
+    self->fd = -1;
+    self->owner = 0;
+    self->torn = false;
+    HEKA_END_CRITICAL_SECTION();
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+sink_close(PyObject *op, PyObject *ignored)
+{
+    HekaSink *self = (HekaSink *)op;
+    (void)ignored;
+    HEKA_BEGIN_CRITICAL_SECTION(op);
+    self->fd = -1;
+    self->closed = true;
+    HEKA_END_CRITICAL_SECTION();
+    Py_RETURN_NONE;
+}
+
+/* Frames go to the write() of `stream` from now on. */
+static PyObject *
+sink_attach_stream(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    static const uint8_t names[] = {HEKA_NAME_stream, HEKA_NAME_failed};
+    static const heka_signature sig = {
+        .fname = "attach_stream", .names = names, .count = 2, .required = 2, .positional = 2};
+    HekaSink *self = (HekaSink *)op;
+    heka_state *state = heka_state_of(op);
+    PyObject *in[2];
+    if (heka_parse_args(state, &sig, args, (size_t)nargs, kwnames, in) < 0) {
+        return NULL;
+    }
+    PyObject *flush = PyObject_GetAttr(in[0], state->flush_name);
+    if (flush == NULL && !PyErr_ExceptionMatches(PyExc_AttributeError)) {
+        return NULL;
+    }
+    PyErr_Clear();
+    Py_XDECREF(flush);
+    self->flushes = flush != NULL;
+    Py_XSETREF(self->stream, Py_NewRef(in[0]));
+    Py_XSETREF(self->failed, Py_NewRef(in[1]));
+    Py_RETURN_NONE;
+}
+
+/* Frames go into the queue from now on, which counts them. */
+static PyObject *
+sink_attach_ring(PyObject *op, PyObject *ring)
+{
+    HekaSink *self = (HekaSink *)op;
+    PyTypeObject *type = heka_state_of(op)->ring_type;
+    if (ring != Py_None && Py_TYPE(ring) != type) {
+        (void)heka_type_error("ring", "Ring or None", ring);
+        return NULL;
+    }
+    HEKA_BEGIN_CRITICAL_SECTION(op);
+    Py_XSETREF(self->ring, ring == Py_None ? NULL : (HekaRing *)Py_NewRef(ring));
+    HEKA_END_CRITICAL_SECTION();
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+sink_discard(PyObject *op, PyObject *ignored)
+{
+    (void)ignored;
+    ((HekaSink *)op)->discards = true;
+    Py_RETURN_NONE;
+}
+
+/* Gives the stream whatever its encoder makes: text, or a Message. */
+static PyObject *
+sink_write_object(PyObject *op, PyObject *data)
+{
+    HekaSink *self = (HekaSink *)op;
+    if (self->stream == NULL) {
+        PyErr_SetString(PyExc_ValueError, "write_object() needs attach_stream() first");
+        return NULL;
+    }
+    const Py_ssize_t len = PyBytes_Check(data) || PyUnicode_Check(data) ? PyObject_Size(data) : 0;
+    if (len < 0) {
+        return NULL;
+    }
+    const int sent = heka_stream_write(heka_state_of(op), self, data, (size_t)len);
+    return sent < 0 ? NULL : PyBool_FromLong(sent);
+}
+
+/* Counts a frame that is dropped before it comes here. */
+static PyObject *
+sink_drop(PyObject *op, PyObject *reason)
+{
+    if (!PyUnicode_Check(reason)) {
+        (void)heka_type_error("reason", "str", reason);
+        return NULL;
+    }
+    if (heka_sink_drop_object((HekaSink *)op, reason) < 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+sink_write(PyObject *op, PyObject *const *args, Py_ssize_t nargs)
+{
+    Py_buffer view;
+    if (nargs != 2) {
+        PyErr_Format(PyExc_TypeError, "write() takes 2 positional arguments but %zd %s given",
+                     nargs, nargs == 1 ? "was" : "were");
+        return NULL;
+    }
+    const double timeout = PyFloat_AsDouble(args[1]);
+    if ((timeout == -1.0 && PyErr_Occurred()) ||
+        PyObject_GetBuffer(args[0], &view, PyBUF_SIMPLE) < 0) {
+        return NULL;
+    }
+    const int sent = heka_sink_send((HekaSink *)op, view.buf, (size_t)view.len, timeout);
+    PyBuffer_Release(&view);
+    return sent < 0 ? NULL : PyBool_FromLong(sent);
+}
+
+static PyObject *
+sink_counts(PyObject *op, PyObject *ignored)
+{
+    HekaSink *self = (HekaSink *)op;
+    PyObject *counts = NULL;
+    (void)ignored;
+    HEKA_BEGIN_CRITICAL_SECTION(op);
+    const unsigned long long sent = self->sent;
+    const unsigned long long bytes = self->bytes;
+    const unsigned long long lost = self->lost;
+    PyObject *dropped = PyDict_Copy(self->dropped);
+    if (dropped != NULL) {
+        counts = Py_BuildValue("{sKsKsKsN}", "offered", sent + lost, "sent", sent, "bytes", bytes,
+                               "dropped", dropped);
+    }
+    HEKA_END_CRITICAL_SECTION();
+    return counts;
+}
+
+static PyObject *
+sink_get_pending(PyObject *op, void *closure)
+{
+    (void)closure;
+    return PyLong_FromUnsignedLongLong(((HekaSink *)op)->pending);
+}
+
+static PyObject *
+sink_get_busy(PyObject *op, void *closure)
+{
+    (void)closure;
+    return PyBool_FromLong(((HekaSink *)op)->owner != 0);
+}
+
+static PyObject *
+sink_get_torn(PyObject *op, void *closure)
+{
+    (void)closure;
+    return PyBool_FromLong(((HekaSink *)op)->torn);
+}
+
+static PyObject *
+sink_get_closed(PyObject *op, void *closure)
+{
+    (void)closure;
+    return PyBool_FromLong(((HekaSink *)op)->closed);
+}
+
+static PyObject *
+sink_get_attached(PyObject *op, void *closure)
+{
+    (void)closure;
+    const HekaSink *self = (HekaSink *)op;
+    return PyBool_FromLong(self->fd >= 0 && self->generation == hk_fork_generation());
+}
+
+static PyObject *
+sink_get_max_frame(PyObject *op, void *closure)
+{
+    (void)closure;
+    return PyLong_FromSize_t(((HekaSink *)op)->max_frame);
+}
+
+static int
+sink_set_max_frame(PyObject *op, PyObject *value, void *closure)
+{
+    int64_t size;
+    (void)closure;
+    if (value == NULL) {
+        PyErr_SetString(PyExc_AttributeError, "max_frame cannot be deleted; set it to 0");
+        return -1;
+    }
+    if (heka_read_int64(value, "max_frame", &size) < 0) {
+        return -1;
+    }
+    if (size < 0) {
+        PyErr_Format(PyExc_ValueError, "max_frame must not be negative, got %R", value);
+        return -1;
+    }
+    ((HekaSink *)op)->max_frame = (size_t)size;
+    return 0;
+}
+
+static PyObject *
+sink_get_framed(PyObject *op, void *closure)
+{
+    (void)closure;
+    return PyBool_FromLong(((HekaSink *)op)->framed);
+}
+
+static int
+sink_set_framed(PyObject *op, PyObject *value, void *closure)
+{
+    (void)closure;
+    const int framed = value == NULL ? 1 : PyObject_IsTrue(value);
+    if (framed < 0) {
+        return -1;
+    }
+    ((HekaSink *)op)->framed = framed != 0;
+    return 0;
+}
+
+static PyGetSetDef sink_getset[] = {
+    {"attached", sink_get_attached, NULL, "The hot path has a descriptor of this process.", NULL},
+    {"busy", sink_get_busy, NULL, "One call has the connection; only that one may write.", NULL},
+    {"torn", sink_get_torn, NULL,
+     "The connection is to be closed first: the call that had it ended without release(), so the "
+     "peer may have half a frame, or sending on it failed.",
+     NULL},
+    {"closed", sink_get_closed, NULL, "close() was called.", NULL},
+    {"pending", sink_get_pending, NULL, "Frames whose outcome is open: in Python, or waiting.",
+     NULL},
+    {"max_frame", sink_get_max_frame, sink_set_max_frame,
+     "Bytes of the largest frame (message, when not framed); 0: no limit of its own.", NULL},
+    {"framed", sink_get_framed, sink_set_framed, "False: bare messages, one a datagram.", NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+static PyMethodDef sink_methods[] = {
+    {"acquire", (PyCFunction)(void (*)(void))sink_acquire, METH_FASTCALL | METH_KEYWORDS,
+     "acquire($self, ticket=0)\n--\n\n"
+     "Take the connection from the hot path for the call *ticket*, or for a new one: its number, "
+     "or 0 while another call has it."},
+    {"release", (PyCFunction)(void (*)(void))sink_release, METH_FASTCALL | METH_KEYWORDS,
+     "release($self, ticket, fd=-1, datagram=False)\n--\n\n"
+     "Give the connection back, between two frames; the hot path sends on *fd* from now on, which "
+     "stays its owner's to close after acquire(). False, and nothing done, unless *ticket* has "
+     "it."},
+    {"reset", sink_reset, METH_NOARGS,
+     "reset($self)\n--\n\nTake the connection from whoever has it: they are in another process."},
+    {"close", sink_close, METH_NOARGS,
+     "close($self)\n--\n\nTake it from the hot path for ever; who looks it up asks for another."},
+    {"attach_stream", (PyCFunction)(void (*)(void))sink_attach_stream,
+     METH_FASTCALL | METH_KEYWORDS,
+     "attach_stream($self, stream, failed)\n--\n\n"
+     "Give every frame to stream.write(), then call stream.flush() where there is one. What they "
+     "raise is told to *failed*(exception), which says the reason to count."},
+    {"attach_ring", sink_attach_ring, METH_O,
+     "attach_ring($self, ring, /)\n--\n\n"
+     "Put every frame into *ring*, which counts it; None: the descriptor has them again."},
+    {"discard", sink_discard, METH_NOARGS,
+     "discard($self)\n--\n\nCount every frame as sent from now on, and send none."},
+    {"write_object", sink_write_object, METH_O,
+     "write_object($self, data, /)\n--\n\n"
+     "Give the attached stream something else than a frame; True when it took it."},
+    {"drop", sink_drop, METH_O,
+     "drop($self, reason, /)\n--\n\nCount one frame offered and dropped."},
+    {"write", (PyCFunction)(void (*)(void))sink_write, METH_FASTCALL,
+     "write($self, frame, timeout, /)\n--\n\n"
+     "Send *frame* within *timeout* seconds; True when the kernel has it."},
+    {"counts", sink_counts, METH_NOARGS,
+     "counts($self)\n--\n\n"
+     "The frames that have an outcome, of one moment: offered, sent, their bytes, and dropped as "
+     "{reason: count}. offered = sent + the sum of dropped."},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyType_Slot sink_slots[] = {
+    {Py_tp_doc, (void *)"Sink(deliver)\n--\n\n"
+                        "One destination as the hot path sees it: a connected descriptor, or a way "
+                        "to Python."},
+    {Py_tp_new, sink_new},
+    {Py_tp_dealloc, sink_dealloc},
+    {Py_tp_traverse, sink_traverse},
+    {Py_tp_clear, sink_clear},
+    {Py_tp_getset, sink_getset},
+    {Py_tp_methods, sink_methods},
+    {0, NULL},
+};
+
+static PyType_Spec sink_spec = {
+    .name = "heka._core.Sink",
+    .basicsize = sizeof(HekaSink),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
+    .slots = sink_slots,
+};
+
+int
+heka_sink_init(PyObject *module, heka_state *state)
+{
+    state->write_name = PyUnicode_InternFromString("write");
+    state->flush_name = PyUnicode_InternFromString("flush");
+    state->sink_type = heka_new_type(module, &sink_spec, NULL);
+    return state->write_name == NULL || state->flush_name == NULL || state->sink_type == NULL
+               ? -1
+               : PyModule_AddObjectRef(module, "Sink", (PyObject *)state->sink_type);
+}

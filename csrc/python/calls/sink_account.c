@@ -1,0 +1,89 @@
+/* sink_account.c -- what became of the frames that a sink was given. */
+#include "sink_account.h"
+
+#include "python/base/errors.h"
+#include "python/base/read.h"
+
+int
+heka_sink_count_drop(HekaSink *sink, PyObject *reason)
+{
+    int64_t count = 0;
+    int result = -1;
+    PyObject *next = NULL;
+    if (sink->ring != NULL) { /* one account, so that it is right at every moment */
+        heka_ring_refuse(sink->ring, reason);
+        return 0;
+    }
+    PyObject *old = PyDict_GetItemWithError(sink->dropped, reason);
+    if ((old == NULL && PyErr_Occurred()) ||
+        (old != NULL && heka_read_int64(old, "a count", &count) < 0)) {
+        return -1;
+    }
+    next = PyLong_FromLongLong(count + 1);
+    if (next != NULL && PyDict_SetItem(sink->dropped, reason, next) == 0) {
+        sink->lost++;
+        result = 0;
+    }
+    Py_XDECREF(next);
+    return result;
+}
+
+int
+heka_sink_drop_object(HekaSink *sink, PyObject *reason)
+{
+    int result;
+    HEKA_BEGIN_CRITICAL_SECTION(sink);
+    result = heka_sink_count_drop(sink, reason);
+    HEKA_END_CRITICAL_SECTION();
+    return result;
+}
+
+int
+heka_sink_drop(HekaSink *sink, const char *reason)
+{
+    PyObject *name = PyUnicode_InternFromString(reason);
+    const int result = name == NULL ? -1 : heka_sink_drop_object(sink, name);
+    Py_XDECREF(name);
+    return result;
+}
+
+void
+heka_sink_count(HekaSink *sink, size_t len)
+{
+    HEKA_BEGIN_CRITICAL_SECTION(sink);
+    sink->sent++;
+    sink->bytes += len;
+    HEKA_END_CRITICAL_SECTION();
+}
+
+/* Whether Python is at its end: modules are emptied, and what needs them fails for that alone. */
+static HK_COLD bool
+is_closing(void)
+{
+    const heka_saved_error saved = heka_save_error();
+    PyObject *ask = PySys_GetObject("is_finalizing"); /* borrowed; NULL once sys is emptied too */
+    PyObject *answer = ask == NULL ? NULL : PyObject_CallNoArgs(ask);
+    const bool closing = answer != Py_False;
+    Py_XDECREF(answer);
+    PyErr_Clear();
+    heka_restore_error(saved);
+    return closing;
+}
+
+/* Telemetry never breaks the program. */
+int
+heka_sink_settle_exception(HekaSink *sink)
+{
+    const bool broken = PyErr_ExceptionMatches(PyExc_Exception);
+    if (broken && is_closing()) {
+        PyErr_Clear(); /* no bug, and of no use to anybody who reads it */
+    } else if (broken) {
+        PyErr_WriteUnraisable(sink->deliver);
+    }
+    const heka_saved_error saved = heka_save_error();
+    if (heka_sink_drop(sink, broken ? "error" : "interrupted") < 0) {
+        PyErr_WriteUnraisable((PyObject *)sink);
+    }
+    heka_restore_error(saved);
+    return broken ? 0 : -1;
+}

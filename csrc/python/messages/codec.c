@@ -1,0 +1,218 @@
+/* codec.c -- heka.pack and heka.frame, and the trip from arguments to a sealed frame. */
+#include "codec.h"
+
+#include <string.h>
+
+#include "python/base/args.h"
+#include "python/base/errors.h"
+#include "python/base/read.h"
+#include "python/base/text.h"
+#include "head.h"
+#include "signer.h"
+
+static inline int
+borrow_text(heka_state *state, PyObject *value, const char *name, bool use_repr, hk_text *out)
+{
+    if (HK_LIKELY(PyUnicode_CheckExact(value) && heka_text_borrow(value, out) == 0 &&
+                  out->kind == HK_TEXT_UTF8)) {
+        return 0;
+    }
+    PyErr_Clear();
+    /* With the repr policy the caller has replaced what cannot be written. */
+    if (!(use_repr && PyUnicode_Check(value)) && heka_text_check(state, name, value) < 0) {
+        return -1;
+    }
+    return heka_text_borrow(value, out);
+}
+
+/* Where a message says that it comes from, if that is not this process. */
+static HK_COLD int
+read_origin(heka_state *state, const heka_words *w, bool lax, hk_head *head)
+{
+    PyObject *hostname = w->hostname == NULL ? state->hostname : w->hostname;
+    PyObject *version = w->env_version == NULL ? state->env_version : w->env_version;
+    head->pid = state->pid;
+    if (w->pid != NULL && heka_read_int32(w->pid, "pid", &head->pid) < 0) {
+        return -1;
+    }
+    return borrow_text(state, version, "env_version", lax, &head->env_version) < 0
+               ? -1
+               : borrow_text(state, hostname, "hostname", lax, &head->hostname);
+}
+
+int
+heka_encode_words(heka_state *state, const heka_words *w, int32_t severity,
+                  const heka_policy *policy, hk_buffer *out, size_t *head_len)
+{
+    uint8_t uuid[HK_UUID_SIZE];
+    hk_head head = {.uuid = uuid, .severity = severity};
+
+    /* First what runs code of the user's, which may change who we are; then what is borrowed. */
+    if (heka_read_timestamp(state, w->timestamp, w->timestamp_ns, &head.timestamp) < 0 ||
+        heka_read_uuid(state, w->uuid, uuid) < 0 || heka_know_process(state) < 0) {
+        return -1;
+    }
+    PyObject *type = w->type == NULL ? state->empty : w->type;
+    PyObject *logger = w->logger == NULL ? state->empty : w->logger;
+    PyObject *payload = w->payload == NULL ? state->empty : w->payload;
+    const bool lax = policy->use_repr;
+    if (borrow_text(state, type, "type", lax, &head.type) < 0 ||
+        borrow_text(state, logger, "logger", lax, &head.logger) < 0 ||
+        borrow_text(state, payload, "payload", lax, &head.payload) < 0) {
+        return -1;
+    }
+    if (HK_LIKELY(w->pid == NULL && w->hostname == NULL && w->env_version == NULL)) {
+        head.origin = (hk_slice){state->origin, state->origin_len};
+    } else if (read_origin(state, w, lax, &head) < 0) {
+        return -1;
+    }
+    const hk_status status = hk_encode_head(out, &head);
+    if (status != HK_OK) {
+        if (status == HK_ERR_TOO_BIG && policy->too_large != NULL) {
+            *policy->too_large = true;
+        }
+        (void)heka_raise_status(state, status);
+        return -1;
+    }
+    if (head_len != NULL) {
+        *head_len = out->len;
+    }
+    return w->fields == NULL ? 0 : heka_coerce_fields(state, w->fields, policy, NULL, out);
+}
+
+int
+heka_refuse_size(heka_state *state, size_t size)
+{
+    PyErr_Format(state->EncodeError,
+                 "a message of %zu bytes; receivers take at most %u, shorten its payload or fields",
+                 size, HK_MESSAGE_MAX);
+    return -1;
+}
+
+/* None means absent where the signature says so. */
+static inline PyObject *
+unless_none(PyObject *value)
+{
+    return value == Py_None ? NULL : value;
+}
+
+PyObject *
+heka_pack(PyObject *module, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    static const uint8_t names[] = {HEKA_NAME_type,   HEKA_NAME_logger,       HEKA_NAME_severity,
+                                    HEKA_NAME_fields, HEKA_NAME_payload,      HEKA_NAME_env_version,
+                                    HEKA_NAME_pid,    HEKA_NAME_hostname,     HEKA_NAME_timestamp,
+                                    HEKA_NAME_uuid,   HEKA_NAME_timestamp_ns, HEKA_NAME_signer};
+    static const heka_signature sig = {
+        .fname = "pack", .names = names, .count = 12, .required = 0, .positional = 10};
+    static const heka_policy strict = {.use_repr = false, .convert = NULL};
+    heka_state *state = heka_state_of_module(module);
+    uint8_t block[HEKA_BLOCK];
+    PyObject *in[12];
+    PyObject *result = NULL;
+    const hk_identity *signer;
+    int32_t severity = HK_SEVERITY_DEFAULT;
+    hk_buffer out;
+    hk_error err;
+    uint8_t *start;
+
+    if (heka_parse_args(state, &sig, args, (size_t)nargs, kwnames, in) < 0 ||
+        heka_signer_borrow(state, in[11], "signer", &signer) < 0 ||
+        (in[2] != NULL && heka_read_int32(in[2], "severity", &severity) < 0)) {
+        return NULL;
+    }
+    const heka_words words = {
+        .type = in[0],
+        .logger = in[1],
+        .fields = unless_none(in[3]),
+        .payload = in[4],
+        .env_version = in[5],
+        .pid = unless_none(in[6]),
+        .hostname = unless_none(in[7]),
+        .timestamp = in[8],
+        .uuid = in[9],
+        .timestamp_ns = in[10],
+    };
+    hk_buffer_init(&out, block, sizeof block, HK_LENGTH_MAX);
+    out.len = HK_FRAME_ROOM;
+    if (heka_encode_words(state, &words, severity, &strict, &out, NULL) < 0) {
+        goto done;
+    }
+    const size_t len = out.len - HK_FRAME_ROOM;
+    if (len > HK_MESSAGE_MAX) {
+        (void)heka_refuse_size(state, len);
+        goto done;
+    }
+    if (hk_frame_seal(out.data + HK_FRAME_ROOM, len, signer, &start, &err) != HK_OK) {
+        heka_raise(state, &err);
+        goto done;
+    }
+    result =
+        PyBytes_FromStringAndSize((const char *)start, (Py_ssize_t)(out.data + out.len - start));
+done:
+    hk_buffer_clear(&out);
+    return result;
+}
+
+PyObject *
+heka_frame(PyObject *module, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    static const uint8_t names[] = {HEKA_NAME_payload, HEKA_NAME_signer_config};
+    static const heka_signature sig = {
+        .fname = "frame", .names = names, .count = 2, .required = 1, .positional = 2};
+    heka_state *state = heka_state_of_module(module);
+    PyObject *in[2];
+    PyObject *result = NULL;
+    const hk_identity *signer;
+    Py_buffer view;
+    hk_error err;
+    uint8_t *start;
+
+    if (heka_parse_args(state, &sig, args, (size_t)nargs, kwnames, in) < 0 ||
+        heka_signer_borrow(state, in[1], "signer_config", &signer) < 0 ||
+        PyObject_GetBuffer(in[0], &view, PyBUF_SIMPLE) < 0) {
+        return NULL;
+    }
+    const size_t len = (size_t)view.len;
+    if (len > HK_MESSAGE_MAX) {
+        (void)heka_refuse_size(state, len);
+        goto done;
+    }
+    const size_t cost = hk_frame_cost(len, signer);
+    result = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)(cost + len));
+    if (result == NULL) {
+        goto done;
+    }
+    uint8_t *message = (uint8_t *)PyBytes_AS_STRING(result) + cost;
+    if (len > 0) {
+        memcpy(message, view.buf, len);
+    }
+    if (hk_frame_seal(message, len, signer, &start, &err) != HK_OK) {
+        heka_raise(state, &err);
+        Py_CLEAR(result);
+    }
+done:
+    PyBuffer_Release(&view);
+    return result;
+}
+
+const char heka_pack_doc[] = PyDoc_STR(
+    "pack(type='', logger='', severity=7, fields=None, payload='', env_version='0.8',\n"
+    "     pid=None, hostname=None, timestamp=None, uuid=None, *, timestamp_ns=None, signer=None)\n"
+    "--\n\n"
+    "One framed message, signed on request: the arguments of Message, straight to bytes.\n\n"
+    "Byte for byte ``heka.frame(heka.Message(...).encode(), signer)``, in one pass.\n\n"
+    "Raises:\n"
+    "    FieldError: A field value without a type on the wire.\n"
+    "    EncodeError: A message over 65,536 bytes.");
+
+const char heka_frame_doc[] = PyDoc_STR(
+    "frame(payload, signer_config=None)\n--\n\n"
+    "Frame the bytes of one encoded message, signed with *signer_config* where given.\n\n"
+    "Args:\n"
+    "    payload: Bytes-like, at most 65,536 bytes.\n"
+    "    signer_config: A SignerConfig, or None.\n\n"
+    "Returns:\n"
+    "    0x1e, header length, header, 0x1f, payload.\n\n"
+    "Raises:\n"
+    "    EncodeError: More than 65,536 bytes, which receivers drop without a word.");

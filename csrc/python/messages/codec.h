@@ -1,0 +1,42 @@
+/* codec.h -- heka.pack and heka.frame, and the trip from arguments to a sealed frame. */
+#ifndef HEKA_CODEC_H
+#define HEKA_CODEC_H
+
+#include "core/wire/hk_frame.h"
+#include "python/base/state.h"
+#include "python/values/coerce.h"
+
+/* Bytes of a block on the stack that holds most messages, so that none is allocated. */
+#define HEKA_BLOCK 4096u
+
+/* What a log call or heka.pack says, borrowed from its arguments; NULL where absent. */
+typedef struct {
+    PyObject *type;
+    PyObject *logger;
+    PyObject *severity;
+    PyObject *fields;
+    PyObject *payload;
+    PyObject *env_version;
+    PyObject *pid;
+    PyObject *hostname;
+    PyObject *timestamp;
+    PyObject *timestamp_ns;
+    PyObject *uuid;
+} heka_words;
+
+/* Appends the encoded message. head_len, where asked for: bytes before the fields.
+ * 0, or -1 with an exception. */
+int heka_encode_words(heka_state *state, const heka_words *words, int32_t severity,
+                      const heka_policy *policy, hk_buffer *out, size_t *head_len);
+
+/* Raises EncodeError for a message of `size` bytes. Returns -1. */
+int heka_refuse_size(heka_state *state, size_t size);
+
+/* METH_FASTCALL | METH_KEYWORDS functions of the module. */
+PyObject *heka_pack(PyObject *module, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames);
+PyObject *heka_frame(PyObject *module, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames);
+
+extern const char heka_pack_doc[];
+extern const char heka_frame_doc[];
+
+#endif

@@ -1,0 +1,349 @@
+/* head.c -- the attributes of a message, from arguments to C values. */
+#include "head.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "core/wire/hk_uuid.h"
+#include "python/base/errors.h"
+#include "python/base/read.h"
+#include "python/base/text.h"
+
+#define US_PER_SECOND 1000000
+#define NS_PER_US 1000
+
+/* Fills *slot, where `value` (stolen, or NULL) goes unless another thread was faster: importing
+ * lets others run, and what they use must stay. 0, or -1. */
+static int
+fill_slot(PyObject **slot, PyObject *value)
+{
+    if (value == NULL) {
+        return -1;
+    }
+    if (*slot == NULL) {
+        *slot = value;
+    } else {
+        Py_DECREF(value);
+    }
+    return 0;
+}
+
+/* Fills *slot with module.name; 0, or -1. */
+static int
+import_name(PyObject **slot, const char *module_name, const char *name)
+{
+    PyObject *module = PyImport_ImportModule(module_name);
+    if (module == NULL) {
+        return -1;
+    }
+    const int result = fill_slot(slot, PyObject_GetAttrString(module, name));
+    Py_DECREF(module);
+    return result;
+}
+
+int
+heka_head_init(heka_state *state)
+{
+    state->env_version = PyUnicode_InternFromString("0.8");
+    return state->env_version == NULL ? -1 : 0;
+}
+
+static int
+seconds_to_ns(double seconds, int64_t *out)
+{
+    const double ns = seconds * 1e9;
+    /* -2^63 and 2^63 are exact as doubles; NaN fails both comparisons. */
+    if (!(ns >= -9223372036854775808.0 && ns < 9223372036854775808.0)) {
+        char text[32];
+        PyOS_snprintf(text, sizeof text, "%g", seconds);
+        PyErr_Format(PyExc_ValueError,
+                     "timestamp is in seconds and must fit in 64 bits of nanoseconds, got %s; "
+                     "timestamp_ns takes nanoseconds",
+                     text);
+        return -1;
+    }
+    *out = (int64_t)ns;
+    return 0;
+}
+
+/* A datetime outside of 1677-09-21 to 2262-04-11. Returns -1. */
+static int
+refuse_datetime(PyObject *value)
+{
+    PyErr_Format(PyExc_ValueError,
+                 "timestamp must fit in 64 bits of nanoseconds (1677 to 2262), got %R", value);
+    return -1;
+}
+
+/* Makes state->epoch; 0, or -1. */
+static int
+make_epoch(heka_state *state)
+{
+    PyObject *zone = NULL;
+    PyObject *utc = NULL;
+    PyObject *epoch = NULL;
+    if (import_name(&zone, "datetime", "timezone") == 0) {
+        utc = PyObject_GetAttrString(zone, "utc");
+    }
+    if (utc != NULL) {
+        epoch = PyObject_CallMethod(state->datetime_type, "fromtimestamp", "iO", 0, utc);
+    }
+    Py_XDECREF(utc);
+    Py_XDECREF(zone);
+    return fill_slot(&state->epoch, epoch);
+}
+
+/* Seconds east of the epoch as an exact timedelta, then integers only. A naive datetime is local
+ * time, which datetime.astimezone() resolves, its fold included. */
+static int
+datetime_to_ns(heka_state *state, PyObject *value, int64_t *out)
+{
+    /* The parts of a timedelta, and what Python promises of each; a subclass may promise less. */
+    static const struct {
+        const char *name;
+        int64_t least, most;
+    } parts[] = {
+        {"days", -999999999, 999999999}, {"seconds", 0, 86399}, {"microseconds", 0, 999999}};
+    int64_t numbers[3];
+    int result = -1;
+    PyObject *aware = NULL;
+    PyObject *delta = NULL;
+
+    if (state->epoch == NULL && make_epoch(state) < 0) {
+        return -1;
+    }
+    aware = PyObject_CallMethod(value, "astimezone", NULL);
+    if (aware == NULL) {
+        if (PyErr_ExceptionMatches(PyExc_OverflowError)) { /* at the end of year 9999 */
+            PyErr_Clear();
+            (void)refuse_datetime(value);
+        }
+        goto done;
+    }
+    delta = PyNumber_Subtract(aware, state->epoch);
+    if (delta == NULL) {
+        goto done;
+    }
+    for (size_t i = 0; i < 3; i++) {
+        PyObject *part = PyObject_GetAttrString(delta, parts[i].name);
+        if (part == NULL) {
+            goto done;
+        }
+        const int read = heka_read_int64(part, "timestamp", &numbers[i]);
+        Py_DECREF(part);
+        if (read < 0) {
+            goto done;
+        }
+        if (numbers[i] < parts[i].least || numbers[i] > parts[i].most) {
+            PyErr_Format(PyExc_ValueError, "timestamp is a datetime with %lld %s since the epoch",
+                         (long long)numbers[i], parts[i].name);
+            goto done;
+        }
+    }
+    /* At most 1e9 days are 8.64e19 us, more than 64 bits hold; so seconds first. */
+    const int64_t seconds = numbers[0] * 86400 + numbers[1];
+    const int64_t seconds_max = INT64_MAX / NS_PER_US / US_PER_SECOND + 1;
+    if (seconds > seconds_max || seconds < -seconds_max) {
+        (void)refuse_datetime(value);
+        goto done;
+    }
+    const int64_t us = seconds * US_PER_SECOND + numbers[2];
+    if (us > INT64_MAX / NS_PER_US || us < INT64_MIN / NS_PER_US) {
+        (void)refuse_datetime(value);
+        goto done;
+    }
+    *out = us * NS_PER_US;
+    result = 0;
+done:
+    Py_XDECREF(delta);
+    Py_XDECREF(aware);
+    return result;
+}
+
+static int
+is_datetime(heka_state *state, PyObject *value)
+{
+    if (state->datetime_type == NULL &&
+        import_name(&state->datetime_type, "datetime", "datetime") < 0) {
+        return -1;
+    }
+    return PyObject_IsInstance(value, state->datetime_type);
+}
+
+static int
+source_time(heka_state *state, int64_t *out)
+{
+    PyObject *source = Py_NewRef(state->clock_source); /* it may replace itself */
+    PyObject *now = PyObject_CallNoArgs(source);
+    Py_DECREF(source);
+    if (now == NULL) {
+        return -1;
+    }
+    const int result = heka_read_int64(now, "the clock's answer", out);
+    Py_DECREF(now);
+    return result;
+}
+
+int
+heka_read_timestamp(heka_state *state, PyObject *seconds, PyObject *ns, int64_t *out)
+{
+    const bool has_seconds = seconds != NULL && seconds != Py_None;
+    const bool has_ns = ns != NULL && ns != Py_None;
+
+    if (HK_LIKELY(!has_seconds && !has_ns)) {
+        if (HK_UNLIKELY(state->clock_source != NULL)) {
+            return source_time(state, out);
+        }
+        *out = hk_clock_now();
+        return 0;
+    }
+    if (has_seconds && has_ns) {
+        PyErr_SetString(PyExc_ValueError,
+                        "timestamp (seconds) and timestamp_ns were both given; give one");
+        return -1;
+    }
+    if (has_ns) {
+        return heka_read_int64(ns, "timestamp_ns", out);
+    }
+    if (PyFloat_Check(seconds)) {
+        return seconds_to_ns(PyFloat_AS_DOUBLE(seconds), out);
+    }
+    const int dated = PyLong_Check(seconds) ? 0 : is_datetime(state, seconds);
+    if (dated != 0) {
+        return dated < 0 ? -1 : datetime_to_ns(state, seconds, out);
+    }
+    if (!heka_is_number(seconds)) {
+        return heka_type_error("timestamp", "seconds (int or float) or datetime", seconds);
+    }
+    const double number = PyFloat_AsDouble(seconds);
+    if (number == -1.0 && PyErr_Occurred()) {
+        if (PyErr_ExceptionMatches(PyExc_OverflowError)) {
+            PyErr_Clear();
+            PyErr_Format(
+                PyExc_ValueError,
+                "timestamp is in seconds and must fit in 64 bits of nanoseconds, got %.200s "
+                "beyond the range of float; timestamp_ns takes nanoseconds",
+                Py_TYPE(seconds)->tp_name);
+        }
+        return -1;
+    }
+    return seconds_to_ns(number, out);
+}
+
+static int
+uuid_from_bytes(PyObject *value, uint8_t out[HK_UUID_SIZE])
+{
+    if (PyBytes_GET_SIZE(value) != HK_UUID_SIZE) {
+        PyErr_Format(PyExc_ValueError, "uuid must be %d bytes, got %zd", (int)HK_UUID_SIZE,
+                     PyBytes_GET_SIZE(value));
+        return -1;
+    }
+    memcpy(out, PyBytes_AS_STRING(value), HK_UUID_SIZE);
+    return 0;
+}
+
+/* What is no bytes and no text may be a uuid.UUID, whose module is imported only then. */
+static int
+uuid_from_object(heka_state *state, PyObject *value, uint8_t out[HK_UUID_SIZE])
+{
+    if (state->uuid_type == NULL && import_name(&state->uuid_type, "uuid", "UUID") < 0) {
+        return -1;
+    }
+    const int is_uuid = PyObject_IsInstance(value, state->uuid_type);
+    if (is_uuid <= 0) {
+        return is_uuid < 0 ? -1 : heka_type_error("uuid", "16 bytes, uuid.UUID or str", value);
+    }
+    PyObject *bytes = PyObject_GetAttrString(value, "bytes");
+    if (bytes == NULL) {
+        return -1;
+    }
+    const int result = PyBytes_Check(bytes) ? uuid_from_bytes(bytes, out)
+                                            : heka_type_error("uuid.bytes", "bytes", bytes);
+    Py_DECREF(bytes);
+    return result;
+}
+
+int
+heka_read_uuid(heka_state *state, PyObject *value, uint8_t out[HK_UUID_SIZE])
+{
+    if (HK_LIKELY(value == NULL || value == Py_None)) {
+        if (HK_UNLIKELY(state->uuid_source != NULL)) {
+            PyObject *source = Py_NewRef(state->uuid_source); /* it may replace itself */
+            PyObject *made = PyObject_CallNoArgs(source);
+            Py_DECREF(source);
+            if (made == NULL) {
+                return -1;
+            }
+            const int result = PyBytes_Check(made) ? uuid_from_bytes(made, out)
+                                                   : uuid_from_object(state, made, out);
+            Py_DECREF(made);
+            return result;
+        }
+        const hk_status status = hk_uuid_make(out);
+        if (status != HK_OK) {
+            (void)heka_raise_status(state, status);
+            return -1;
+        }
+        return 0;
+    }
+    if (PyBytes_Check(value)) {
+        return uuid_from_bytes(value, out);
+    }
+    if (PyUnicode_Check(value)) {
+        Py_ssize_t len;
+        const char *text = PyUnicode_AsUTF8AndSize(value, &len);
+        if (text == NULL) {
+            return -1;
+        }
+        if (hk_uuid_parse(text, (size_t)len, out) != HK_OK) {
+            PyErr_Format(PyExc_ValueError,
+                         "uuid must be 32 hexadecimal digits, with hyphens or without, got %R",
+                         value);
+            return -1;
+        }
+        return 0;
+    }
+    return uuid_from_object(state, value, out);
+}
+
+static int
+encode_origin(heka_state *state)
+{
+    hk_buffer out;
+    hk_head head = {.pid = state->pid};
+    hk_buffer_init(&out, state->origin, sizeof state->origin, sizeof state->origin);
+    if (heka_text_borrow(state->env_version, &head.env_version) < 0 ||
+        heka_text_borrow(state->hostname, &head.hostname) < 0) {
+        return -1;
+    }
+    const hk_status status = hk_encode_origin(&out, &head);
+    if (status != HK_OK) {
+        (void)heka_raise_status(state, status);
+        return -1;
+    }
+    state->origin_len = out.len;
+    return 0;
+}
+
+int
+heka_know_process(heka_state *state)
+{
+    const unsigned generation = hk_fork_generation();
+    if (HK_LIKELY(state->process_known && state->generation == generation)) {
+        return 0;
+    }
+    char name[HK_HOSTNAME_MAX];
+    const size_t len = hk_hostname(name);
+    PyObject *hostname = PyUnicode_DecodeUTF8(name, (Py_ssize_t)len, "replace");
+    if (hostname == NULL) {
+        return -1;
+    }
+    Py_XSETREF(state->hostname, hostname);
+    state->pid = (int32_t)getpid();
+    if (encode_origin(state) < 0) {
+        return -1;
+    }
+    state->generation = generation;
+    state->process_known = true;
+    return 0;
+}

@@ -1,0 +1,231 @@
+/* offer.c -- what a producer does: put a frame, and what the policy says when there is no room. */
+#include "core/base/hk_clock.h"
+#include "core/queue/hk_reasons.h"
+#include "python/base/read.h"
+#include "ring.h"
+
+#define SLICE_NS INT64_C(50000000) /* of waiting, between two looks at signals */
+#define PAUSE 0.005                /* seconds of the same where threads are imitated */
+#define TURNS_MAX 1000             /* makes room so often; then others are always faster */
+
+/* ---- waiting ---- */
+
+/* Seconds since some moment. */
+static double
+now(void)
+{
+    return (double)hk_deadline(0) * 1e-9;
+}
+
+/* Greenlets share this thread: waiting here would keep the one that drains from running. */
+static int
+pause_for_others(const HekaRing *r)
+{
+    PyObject *pause = Py_NewRef(r->pause);
+    PyObject *answer = PyObject_CallFunction(pause, "d", PAUSE);
+    Py_DECREF(pause);
+    Py_XDECREF(answer);
+    return answer == NULL ? -1 : 0;
+}
+
+/* Waits for room until `end`, not for long. HK_ERR_FULL: none yet. -1 with an exception. */
+static int
+wait_for_room(HekaRing *r, size_t len, double end)
+{
+    hk_status status;
+    if (r->pause != NULL) {
+        if (pause_for_others(r) < 0) {
+            return -1;
+        }
+        return (int)r->store.calls->wait_room(r->store.queue, len, 0);
+    }
+    const int64_t left = heka_to_ns(end - now());
+    const int64_t slice = left >= 0 && left < SLICE_NS ? left : SLICE_NS;
+    Py_BEGIN_ALLOW_THREADS
+    status = r->store.calls->wait_room(r->store.queue, len, slice);
+    Py_END_ALLOW_THREADS
+    return PyErr_CheckSignals() < 0 ? -1 : (int)status;
+}
+
+/* ---- who drains ---- */
+
+static bool
+is_attended(const HekaRing *r)
+{
+    return r->attended == hk_fork_generation() + 1;
+}
+
+/* The consumer itself, in a call of the program's: it would wait for itself. */
+static bool
+is_drainer(const HekaRing *r)
+{
+    return is_attended(r) && r->drainer == PyThread_get_thread_ident();
+}
+
+/* Has somebody drain it: a thread is started, or this one sends in place. What is raised is not the
+ * producer's fault, unless it is no Exception. */
+static HK_COLD int
+start(HekaRing *r)
+{
+    if (r->start == NULL) {
+        return 0;
+    }
+    PyObject *call = Py_NewRef(r->start);
+    PyObject *answer = PyObject_CallNoArgs(call);
+    Py_DECREF(call);
+    if (answer == NULL) {
+        if (!PyErr_ExceptionMatches(PyExc_Exception)) {
+            return -1;
+        }
+        PyErr_WriteUnraisable((PyObject *)r);
+        return 0;
+    }
+    Py_DECREF(answer);
+    return 0;
+}
+
+/* ---- no room ---- */
+
+static int
+refuse(HekaRing *r, heka_reason reason)
+{
+    r->store.calls->refuse(r->store.queue, reason);
+    return 0;
+}
+
+/* The oldest make way. Others may be faster to take the room. */
+static hk_status
+put_over_oldest(HekaRing *r, const uint8_t *data, size_t len)
+{
+    hk_status status = HK_ERR_FULL;
+    size_t dropped;
+    for (int turn = 0; status == HK_ERR_FULL && turn < TURNS_MAX; turn++) {
+        if (r->store.calls->drop_oldest(r->store.queue, len, HEKA_REASON_FULL, &dropped) != HK_OK) {
+            return status;
+        }
+        status = r->store.calls->put(r->store.queue, data, len);
+    }
+    return status;
+}
+
+/* -1 with an exception; nothing was counted. */
+static int
+put_after_waiting(HekaRing *r, const uint8_t *data, size_t len)
+{
+    const double end = now() + r->block_timeout;
+    int status = HK_ERR_FULL;
+    if (is_drainer(r)) {
+        return status;
+    }
+    do {
+        if (!is_attended(r) && start(r) < 0) {
+            return -1;
+        }
+        status = wait_for_room(r, len, end);
+        if (status == HK_OK) {
+            status = (int)r->store.calls->put(r->store.queue, data, len);
+        }
+    } while (status == HK_ERR_FULL && now() < end);
+    return status;
+}
+
+static int
+raise_full(HekaRing *r)
+{
+    hk_ring_stats stats;
+    r->store.calls->get_stats(r->store.queue, &stats);
+    (void)refuse(r, HEKA_REASON_FULL);
+    PyErr_Format(
+        r->full_error,
+        "the queue is full: %zu bytes, %llu frames wait; raise its capacity, send less, or "
+        "choose overflow='drop_new', 'drop_old' or 'block'",
+        r->capacity, (unsigned long long)stats.queued);
+    return -1;
+}
+
+static HK_COLD int
+settle(HekaRing *r, int status, const uint8_t *data, size_t len)
+{
+    if (status == HK_ERR_FULL && r->overflow == HEKA_OVERFLOW_DROP_OLD) {
+        status = (int)put_over_oldest(r, data, len);
+    } else if (status == HK_ERR_FULL && r->overflow == HEKA_OVERFLOW_BLOCK) {
+        status = put_after_waiting(r, data, len);
+        if (status < 0) {
+            (void)refuse(r, HEKA_REASON_INTERRUPTED);
+            return -1;
+        }
+    } else if (status == HK_ERR_FULL && r->overflow == HEKA_OVERFLOW_RAISE) {
+        return raise_full(r);
+    }
+    switch (status) {
+        case HK_OK:
+            return 1;
+        case HK_ERR_CLOSED:
+            return refuse(r, HEKA_REASON_CLOSED);
+        case HK_ERR_TOO_BIG:
+            return refuse(r, HEKA_REASON_OVERSIZE);
+        case HK_ERR_ARGUMENT:
+            return refuse(r, HEKA_REASON_ENCODE);
+        default:
+            return refuse(r, HEKA_REASON_FULL);
+    }
+}
+
+/* What needs Python. That may be anything: the ring may have no other owner afterwards. */
+static HK_COLD int
+finish(HekaRing *r, hk_status status, const uint8_t *data, size_t len)
+{
+    Py_INCREF(r);
+    int queued = status == HK_OK ? 1 : settle(r, (int)status, data, len);
+    if (queued == 1 && !is_attended(r) && start(r) < 0) {
+        queued = -1;
+    }
+    Py_DECREF(r);
+    return queued;
+}
+
+int
+heka_ring_offer(HekaRing *r, const uint8_t *data, size_t len)
+{
+    const hk_status status = r->store.calls->put(r->store.queue, data, len);
+    return HK_LIKELY(status == HK_OK && is_attended(r)) ? 1 : finish(r, status, data, len);
+}
+
+/* ---- flush ---- */
+
+/* Waits until `end`, not for long. -1 with an exception. */
+static int
+wait_for_end(HekaRing *r, hk_ring_goal *goal, double end, hk_ring_outcome *outcome)
+{
+    if (!is_attended(r) && start(r) < 0) {
+        return -1;
+    }
+    if (r->pause != NULL) {
+        if (pause_for_others(r) < 0) {
+            return -1;
+        }
+        *outcome = r->store.calls->flush(r->store.queue, goal, 0);
+        return 0;
+    }
+    const int64_t left = heka_to_ns(end - now());
+    const int64_t slice = left >= 0 && left < SLICE_NS ? left : SLICE_NS;
+    Py_BEGIN_ALLOW_THREADS
+    *outcome = r->store.calls->flush(r->store.queue, goal, slice);
+    Py_END_ALLOW_THREADS
+    return PyErr_CheckSignals();
+}
+
+int
+heka_ring_flush(HekaRing *r, double timeout)
+{
+    const double end = now() + timeout;
+    hk_ring_goal goal;
+    r->store.calls->set_goal(r->store.queue, &goal);
+    hk_ring_outcome outcome = r->store.calls->flush(r->store.queue, &goal, 0);
+    while (outcome == HK_RING_PENDING && now() < end && !is_drainer(r)) {
+        if (wait_for_end(r, &goal, end, &outcome) < 0) {
+            return -1;
+        }
+    }
+    return outcome == HK_RING_FLUSHED;
+}

@@ -1,0 +1,533 @@
+/* ring.c -- the type Ring: how Python sees a queue of frames, and drains it. */
+#include "ring.h"
+
+#include "core/base/hk_clock.h"
+#include "core/queue/hk_reasons.h"
+#include "python/base/args.h"
+#include "python/base/errors.h"
+#include "python/base/read.h"
+
+/* ---- arguments ---- */
+
+static int
+read_size(PyObject *value, const char *name, size_t *out)
+{
+    int64_t size;
+    if (value == NULL) {
+        return 0; /* what stands there is the default */
+    }
+    if (heka_read_int64(value, name, &size) < 0) {
+        return -1;
+    }
+    if (size < 0) {
+        PyErr_Format(PyExc_ValueError, "%s must not be negative, got %R", name, value);
+        return -1;
+    }
+    *out = (size_t)size;
+    return 0;
+}
+
+/* ---- life ---- */
+
+static int
+open_in_memory(heka_state *state, HekaRing *self, size_t window)
+{
+    hk_error err;
+    hk_ring *ring;
+    if (hk_ring_new(self->capacity, self->max_frame, window, &ring, &err) != HK_OK) {
+        (void)heka_raise(state, &err);
+        return -1;
+    }
+    self->store = (heka_store){&heka_store_in_memory, ring};
+    return 0;
+}
+
+static int
+open_on_disk(heka_state *state, HekaRing *self, size_t window, PyObject *directory)
+{
+    hk_error err;
+    hk_spool *spool;
+    hk_status status;
+    PyObject *path = NULL;
+    const hk_spool_settings settings = {
+        .capacity = self->capacity,
+        .frame_max = self->max_frame,
+        .window = window,
+        .corrupt = HEKA_REASON_CORRUPT,
+    };
+    if (!PyUnicode_FSConverter(directory, &path)) {
+        return -1;
+    }
+    Py_BEGIN_ALLOW_THREADS
+    status = hk_spool_open(PyBytes_AS_STRING(path), &settings, &spool, &err);
+    Py_END_ALLOW_THREADS
+    Py_DECREF(path);
+    if (status != HK_OK) {
+        (void)heka_raise(state, &err);
+        return -1;
+    }
+    self->store = (heka_store){&heka_store_on_disk, spool};
+    return 0;
+}
+
+static PyObject *
+ring_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    static const uint8_t names[] = {HEKA_NAME_capacity, HEKA_NAME_max_frame, HEKA_NAME_window,
+                                    HEKA_NAME_directory};
+    static const heka_signature sig = {
+        .fname = "Ring", .names = names, .count = 4, .required = 1, .positional = 4};
+    heka_state *state = heka_state_of_type(type);
+    PyObject *in[4];
+    size_t capacity = 0;
+    size_t max_frame = HK_RING_FRAME_MAX;
+    size_t window = HK_RING_WINDOW;
+    if (heka_parse_tuple(state, &sig, args, kwargs, in) < 0 ||
+        read_size(in[0], "capacity", &capacity) < 0 ||
+        read_size(in[1], "max_frame", &max_frame) < 0 || read_size(in[2], "window", &window) < 0) {
+        return NULL;
+    }
+    HekaRing *self = (HekaRing *)type->tp_alloc(type, 0);
+    if (self == NULL) {
+        return NULL;
+    }
+    if (hk_monitor_init(&self->monitor) != HK_OK) {
+        PyErr_NoMemory();
+        goto failed;
+    }
+    self->has_monitor = true;
+    self->generation = self->born = hk_fork_generation();
+    self->capacity = capacity;
+    self->max_frame = max_frame;
+    self->block_timeout = 1.0;
+    self->full_error = Py_NewRef(state->HekaError);
+    atomic_init(&self->summoned, false);
+    if ((in[3] == NULL || in[3] == Py_None ? open_in_memory(state, self, window)
+                                           : open_on_disk(state, self, window, in[3])) < 0) {
+        goto failed;
+    }
+    return (PyObject *)self;
+failed:
+    Py_DECREF(self);
+    return NULL;
+}
+
+static int
+ring_traverse(PyObject *op, visitproc visit, void *arg)
+{
+    Py_VISIT(Py_TYPE(op));
+    Py_VISIT(((HekaRing *)op)->start);
+    Py_VISIT(((HekaRing *)op)->pause);
+    Py_VISIT(((HekaRing *)op)->full_error);
+    return 0;
+}
+
+static int
+ring_clear(PyObject *op)
+{
+    Py_CLEAR(((HekaRing *)op)->start);
+    Py_CLEAR(((HekaRing *)op)->pause);
+    return 0; /* full_error is a class: no cycle of ours */
+}
+
+static void
+ring_dealloc(PyObject *op)
+{
+    HekaRing *self = (HekaRing *)op;
+    PyTypeObject *tp = Py_TYPE(op);
+    PyObject_GC_UnTrack(op);
+    (void)ring_clear(op);
+    Py_CLEAR(self->full_error);
+    if (self->has_monitor && self->generation == hk_fork_generation()) {
+        hk_monitor_destroy(&self->monitor);
+    }
+    if (self->store.queue != NULL) {
+        self->store.calls->free(self->store.queue);
+    }
+    tp->tp_free(op);
+    Py_DECREF(tp);
+}
+
+/* ---- producers ---- */
+
+static PyObject *
+ring_put(PyObject *op, PyObject *frame)
+{
+    Py_buffer view;
+    if (PyObject_GetBuffer(frame, &view, PyBUF_SIMPLE) < 0) {
+        return NULL;
+    }
+    const int queued = heka_ring_offer((HekaRing *)op, view.buf, (size_t)view.len);
+    PyBuffer_Release(&view);
+    return queued < 0 ? NULL : PyBool_FromLong(queued);
+}
+
+static PyObject *
+ring_flush(PyObject *op, PyObject *value)
+{
+    double timeout;
+    if (heka_read_timeout(value, &timeout) < 0) {
+        return NULL;
+    }
+    const int flushed = heka_ring_flush((HekaRing *)op, timeout);
+    return flushed < 0 ? NULL : PyBool_FromLong(flushed);
+}
+
+/* ---- the consumer ---- */
+
+static PyObject *
+ring_wait(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    static const uint8_t names[] = {HEKA_NAME_bytes, HEKA_NAME_timeout};
+    static const heka_signature sig = {
+        .fname = "wait", .names = names, .count = 2, .required = 2, .positional = 2};
+    const HekaRing *self = (HekaRing *)op;
+    PyObject *in[2];
+    size_t bytes = 0;
+    double timeout;
+    hk_ring_event event;
+    if (heka_parse_args(heka_state_of(op), &sig, args, (size_t)nargs, kwnames, in) < 0 ||
+        read_size(in[0], "bytes", &bytes) < 0 || heka_read_timeout(in[1], &timeout) < 0) {
+        return NULL;
+    }
+    const int64_t timeout_ns = heka_to_ns(timeout);
+    Py_BEGIN_ALLOW_THREADS
+    event = self->store.calls->wait(self->store.queue, bytes, timeout_ns);
+    Py_END_ALLOW_THREADS
+    return PyUnicode_InternFromString(event == HK_RING_READY     ? "ready"
+                                      : event == HK_RING_DRAINED ? "drained"
+                                                                 : "woken");
+}
+
+static PyObject *
+ring_take(PyObject *op, PyObject *value)
+{
+    const HekaRing *self = (HekaRing *)op;
+    size_t most = 0;
+    if (read_size(value, "most", &most) < 0) {
+        return NULL;
+    }
+    const hk_ring_batch batch = self->store.calls->take(self->store.queue, most);
+    PyObject *frames = PyBytes_FromStringAndSize((const char *)batch.data, (Py_ssize_t)batch.len);
+    if (frames == NULL) { /* taken again later */
+        self->store.calls->rewind(self->store.queue, batch.len);
+    }
+    return frames;
+}
+
+static PyObject *
+ring_acknowledge(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    static const uint8_t names[] = {HEKA_NAME_outstanding};
+    static const heka_signature sig = {
+        .fname = "acknowledge", .names = names, .count = 1, .required = 0, .positional = 1};
+    const HekaRing *self = (HekaRing *)op;
+    PyObject *in[1];
+    size_t outstanding = 0;
+    if (heka_parse_args(heka_state_of(op), &sig, args, (size_t)nargs, kwnames, in) < 0 ||
+        read_size(in[0], "outstanding", &outstanding) < 0) {
+        return NULL;
+    }
+    self->store.calls->acknowledge(self->store.queue, outstanding);
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+ring_rewind(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    static const uint8_t names[] = {HEKA_NAME_unsent};
+    static const heka_signature sig = {
+        .fname = "rewind", .names = names, .count = 1, .required = 0, .positional = 1};
+    HekaRing *self = (HekaRing *)op;
+    PyObject *in[1];
+    size_t unsent = 0;
+    if (heka_parse_args(heka_state_of(op), &sig, args, (size_t)nargs, kwnames, in) < 0 ||
+        read_size(in[0], "unsent", &unsent) < 0) {
+        return NULL;
+    }
+    self->store.calls->rewind(self->store.queue, unsent);
+    self->past = (heka_pump_past){0};
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+ring_drop_in_flight(PyObject *op, PyObject *word)
+{
+    const HekaRing *self = (HekaRing *)op;
+    const int reason = heka_ring_read_reason(word);
+    return reason < 0 ? NULL
+                      : PyLong_FromSize_t(
+                            self->store.calls->drop_in_flight(self->store.queue, (unsigned)reason));
+}
+
+static PyObject *
+ring_drop_all(PyObject *op, PyObject *word)
+{
+    const HekaRing *self = (HekaRing *)op;
+    const int reason = heka_ring_read_reason(word);
+    return reason < 0 ? NULL
+                      : PyLong_FromSize_t(
+                            self->store.calls->drop_all(self->store.queue, (unsigned)reason));
+}
+
+static int
+read_pump(heka_state *state, PyObject *const *args, size_t nargs, PyObject *kwnames, heka_pump *p)
+{
+    static const uint8_t names[] = {HEKA_NAME_fd, HEKA_NAME_datagram, HEKA_NAME_linger,
+                                    HEKA_NAME_write_timeout, HEKA_NAME_idle};
+    static const heka_signature sig = {
+        .fname = "pump", .names = names, .count = 5, .required = 5, .positional = 5};
+    PyObject *in[5];
+    int32_t fd;
+    double linger;
+    double write_timeout;
+    double idle;
+    if (heka_parse_args(state, &sig, args, nargs, kwnames, in) < 0 ||
+        heka_read_int32(in[0], "fd", &fd) < 0 || read_size(in[1], "datagram", &p->datagram) < 0 ||
+        heka_read_seconds(in[2], "linger", &linger) < 0 ||
+        heka_read_seconds(in[3], "write_timeout", &write_timeout) < 0 ||
+        heka_read_seconds(in[4], "idle", &idle) < 0) {
+        return -1;
+    }
+    p->fd = fd;
+    p->linger_ns = heka_to_ns(linger < 3600 ? linger : 3600);
+    p->write_timeout_ns = heka_to_ns(write_timeout < 1e9 ? write_timeout : 1e9);
+    p->idle_ns = heka_to_ns(idle < 3600 ? idle : 3600);
+    return 0;
+}
+
+static PyObject *
+ring_pump(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    static const char *const events[] = {"tick", "summoned", "drained", "closed", "failed"};
+    HekaRing *self = (HekaRing *)op;
+    heka_pump p = {.summoned = &self->summoned, .past = &self->past};
+    heka_pump_result result;
+    if (read_pump(heka_state_of(op), args, (size_t)nargs, kwnames, &p) < 0) {
+        return NULL;
+    }
+    Py_BEGIN_ALLOW_THREADS
+    result = heka_pump_run(&self->store, &p);
+    Py_END_ALLOW_THREADS
+    return Py_BuildValue("siK", events[result.event], result.error,
+                         (unsigned long long)result.bytes);
+}
+
+/* ---- coming and going ---- */
+
+/* The monitor of this process. 0, or -1 with MemoryError. */
+static int
+renew_monitor(HekaRing *self)
+{
+    if (self->generation != hk_fork_generation()) {
+        self->generation = hk_fork_generation();
+        if (hk_monitor_init(&self->monitor) != HK_OK) { /* what the parent holds is the parent's */
+            PyErr_NoMemory();
+            return -1;
+        }
+        atomic_store(&self->summoned, false);
+    }
+    return 0;
+}
+
+static PyObject *
+ring_sleep(PyObject *op, PyObject *value)
+{
+    HekaRing *self = (HekaRing *)op;
+    double timeout;
+    bool in_time = true;
+    if (heka_read_seconds(value, "seconds", &timeout) < 0) {
+        return NULL;
+    }
+    if (renew_monitor(self) < 0) {
+        return NULL;
+    }
+    const int64_t deadline = hk_deadline(heka_to_ns(timeout));
+    Py_BEGIN_ALLOW_THREADS(void)
+    pthread_mutex_lock(&self->monitor.mutex);
+    while (!atomic_load(&self->summoned) && in_time) {
+        in_time = hk_monitor_sleep(&self->monitor, &self->monitor.filled, deadline);
+    }
+    (void)pthread_mutex_unlock(&self->monitor.mutex);
+    Py_END_ALLOW_THREADS
+    return PyBool_FromLong(atomic_load(&self->summoned));
+}
+
+static PyObject *
+ring_summon(PyObject *op, PyObject *ignored)
+{
+    HekaRing *self = (HekaRing *)op;
+    (void)ignored;
+    if (renew_monitor(self) < 0) {
+        return NULL;
+    }
+    (void)pthread_mutex_lock(&self->monitor.mutex); /* held for a look, never while asleep */
+    atomic_store(&self->summoned, true);
+    (void)pthread_mutex_unlock(&self->monitor.mutex);
+    (void)pthread_cond_broadcast(&self->monitor.filled);
+    self->store.calls->wake(self->store.queue);
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+ring_dismiss(PyObject *op, PyObject *ignored)
+{
+    (void)ignored;
+    atomic_store(&((HekaRing *)op)->summoned, false);
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+ring_attend(PyObject *op, PyObject *ignored)
+{
+    HekaRing *self = (HekaRing *)op;
+    (void)ignored;
+    HEKA_BEGIN_CRITICAL_SECTION(op);
+    self->drainer = PyThread_get_thread_ident();
+    self->attended = hk_fork_generation() + 1;
+    HEKA_END_CRITICAL_SECTION();
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+ring_desert(PyObject *op, PyObject *ignored)
+{
+    (void)ignored;
+    ((HekaRing *)op)->attended = 0;
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+ring_close(PyObject *op, PyObject *ignored)
+{
+    const HekaRing *self = (HekaRing *)op;
+    (void)ignored;
+    self->store.calls->close(self->store.queue);
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+ring_after_fork(PyObject *op, PyObject *ignored)
+{
+    HekaRing *self = (HekaRing *)op;
+    (void)ignored;
+    self->store.calls->after_fork(self->store.queue);
+    self->past = (heka_pump_past){0};
+    return renew_monitor(self) < 0 ? NULL : Py_NewRef(Py_None);
+}
+
+static PyObject *
+ring_sync(PyObject *op, PyObject *ignored)
+{
+    const HekaRing *self = (HekaRing *)op;
+    hk_error err;
+    hk_status status = HK_OK;
+    (void)ignored;
+    if (self->store.calls->sync != NULL) {
+        Py_BEGIN_ALLOW_THREADS
+        status = self->store.calls->sync(self->store.queue, &err);
+        Py_END_ALLOW_THREADS
+    }
+    return status != HK_OK ? heka_raise(heka_state_of(op), &err) : Py_NewRef(Py_None);
+}
+
+static PyObject *
+ring_outstanding(PyObject *ignored, PyObject *value)
+{
+    int32_t fd;
+    size_t left;
+    (void)ignored;
+    if (heka_read_int32(value, "fd", &fd) < 0) {
+        return NULL;
+    }
+    return heka_pump_outstanding(fd, &left) ? PyLong_FromSize_t(left)
+                                            : PyErr_SetFromErrno(PyExc_OSError);
+}
+
+#define WITH_NAMES(function) (PyCFunction)(void (*)(void))(function), METH_FASTCALL | METH_KEYWORDS
+
+static PyMethodDef ring_methods[] = {
+    {"put", ring_put, METH_O,
+     "put($self, frame, /)\n--\n\nTake in a copy of *frame*; False: dropped, and counted."},
+    {"refuse", heka_ring_refuse_word, METH_O,
+     "refuse($self, reason, /)\n--\n\nCount one frame offered and dropped."},
+    {"flush", ring_flush, METH_O,
+     "flush($self, timeout, /)\n--\n\n"
+     "Wait until everything accepted before has arrived; False: not in *timeout* seconds, or not "
+     "all of it."},
+    {"wait", WITH_NAMES(ring_wait),
+     "wait($self, bytes, timeout)\n--\n\n"
+     "Sleep until *bytes* bytes wait: 'ready'; 'drained' when none will come; else 'woken'."},
+    {"take", ring_take, METH_O,
+     "take($self, most, /)\n--\n\n"
+     "Return a copy of the next frames, whole, *most* bytes of them or one frame; b'' for none. "
+     "They stay in the ring until they are acknowledged."},
+    {"acknowledge", WITH_NAMES(ring_acknowledge),
+     "acknowledge($self, outstanding=0)\n--\n\n"
+     "Let go of what was taken, but for frames that reach into its last *outstanding* bytes."},
+    {"rewind", WITH_NAMES(ring_rewind),
+     "rewind($self, unsent=0)\n--\n\n"
+     "Have what is not acknowledged taken again; its last *unsent* bytes never left."},
+    {"drop_in_flight", ring_drop_in_flight, METH_O,
+     "drop_in_flight($self, reason, /)\n--\n\nDrop what is taken and not acknowledged: how many."},
+    {"drop_all", ring_drop_all, METH_O,
+     "drop_all($self, reason, /)\n--\n\nDrop every frame: how many."},
+    {"pump", WITH_NAMES(ring_pump),
+     "pump($self, fd, datagram, linger, write_timeout, idle)\n--\n\n"
+     "Send frames on the connected socket *fd*, in datagrams of *datagram* bytes (0: a stream), "
+     "for *idle* seconds or until something happens: ('tick', 'summoned', 'drained', 'closed' or "
+     "'failed', errno, bytes written)."},
+    {"outstanding", ring_outstanding, METH_O | METH_STATIC,
+     "outstanding(fd, /)\n--\n\n"
+     "Bytes written to the stream socket *fd* that its peer has not acknowledged; 0 where the "
+     "system cannot tell."},
+    {"sleep", ring_sleep, METH_O,
+     "sleep($self, seconds, /)\n--\n\nSleep, at most until summon(); True then."},
+    {"summon", ring_summon, METH_NOARGS,
+     "summon($self)\n--\n\nHave the consumer come back from C, whatever it does there."},
+    {"dismiss", ring_dismiss, METH_NOARGS,
+     "dismiss($self)\n--\n\nTake the summons back: the consumer has come."},
+    {"attend", ring_attend, METH_NOARGS,
+     "attend($self)\n--\n\nThe calling thread drains the ring from now on."},
+    {"desert", ring_desert, METH_NOARGS, "desert($self)\n--\n\nNobody drains the ring any more."},
+    {"close", ring_close, METH_NOARGS,
+     "close($self)\n--\n\nTake in nothing any more; what is queued can be taken."},
+    {"after_fork", ring_after_fork, METH_NOARGS,
+     "after_fork($self)\n--\n\nEmpty it, in a child process: the frames are the parent's."},
+    {"sync", ring_sync, METH_NOARGS,
+     "sync($self)\n--\n\nHave the disk hold what is in the files, where there are files."},
+    {"stats", heka_ring_stats, METH_NOARGS,
+     "stats($self)\n--\n\nThe counters of one moment; offered + recovered = sent + the sum of "
+     "dropped + queued."},
+    {"count", heka_ring_count, METH_NOARGS,
+     "count($self)\n--\n\nThe frames that lie in the ring, counted one by one."},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyType_Slot ring_slots[] = {
+    {Py_tp_doc, (void *)"Ring(capacity, max_frame=65794, window=114688, directory=None)\n--\n\n"
+                        "A bounded queue of whole frames, in *capacity* bytes of memory."},
+    {Py_tp_new, ring_new},
+    {Py_tp_dealloc, ring_dealloc},
+    {Py_tp_traverse, ring_traverse},
+    {Py_tp_clear, ring_clear},
+    {Py_tp_getset, heka_ring_getset},
+    {Py_tp_methods, ring_methods},
+    {0, NULL},
+};
+
+static PyType_Spec ring_spec = {
+    .name = "heka._core.Ring",
+    .basicsize = sizeof(HekaRing),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
+    .slots = ring_slots,
+};
+
+int
+heka_ring_init(PyObject *module, heka_state *state)
+{
+    state->ring_type = heka_new_type(module, &ring_spec, NULL);
+    return state->ring_type == NULL
+               ? -1
+               : PyModule_AddObjectRef(module, "Ring", (PyObject *)state->ring_type);
+}

@@ -1,0 +1,98 @@
+/* ring_account.c -- what became of a ring's frames: the words of its reasons, and its counters. */
+#include "core/queue/hk_reasons.h"
+#include "python/base/errors.h"
+#include "ring.h"
+
+#define WORD(name, word) word,
+static const char *const reason_names[] = {HEKA_REASONS(WORD)};
+
+/* The number of a reason, or -1 when it is none. */
+static int
+find_reason(PyObject *word)
+{
+    for (int i = 0; i < HEKA_REASON_COUNT; i++) {
+        if (PyUnicode_CompareWithASCIIString(word, reason_names[i]) == 0) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+/* The same, with TypeError or ValueError. */
+int
+heka_ring_read_reason(PyObject *value)
+{
+    if (!PyUnicode_Check(value)) {
+        return heka_type_error("reason", "str", value);
+    }
+    const int reason = find_reason(value);
+    if (reason < 0) {
+        PyErr_Format(PyExc_ValueError,
+                     "%R is no reason to drop a frame; known: 'full', 'closed', ...", value);
+    }
+    return reason;
+}
+
+void
+heka_ring_refuse(HekaRing *ring, PyObject *word)
+{
+    const int reason = find_reason(word);
+    ring->store.calls->refuse(ring->store.queue, reason < 0 ? HEKA_REASON_ERROR : (unsigned)reason);
+}
+
+PyObject *
+heka_ring_refuse_word(PyObject *op, PyObject *word)
+{
+    const HekaRing *self = (HekaRing *)op;
+    const int reason = heka_ring_read_reason(word);
+    if (reason < 0) {
+        return NULL;
+    }
+    self->store.calls->refuse(self->store.queue, (unsigned)reason);
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+dropped_of(const hk_ring_stats *stats)
+{
+    PyObject *dropped = PyDict_New();
+    for (size_t i = 0; dropped != NULL && i < HEKA_REASON_COUNT; i++) {
+        if (stats->dropped[i] == 0) {
+            continue;
+        }
+        PyObject *count = PyLong_FromUnsignedLongLong(stats->dropped[i]);
+        if (count == NULL || PyDict_SetItemString(dropped, reason_names[i], count) < 0) {
+            Py_CLEAR(dropped);
+        }
+        Py_XDECREF(count);
+    }
+    return dropped;
+}
+
+PyObject *
+heka_ring_stats(PyObject *op, PyObject *ignored)
+{
+    const HekaRing *self = (HekaRing *)op;
+    hk_ring_stats stats;
+    (void)ignored;
+    self->store.calls->get_stats(self->store.queue, &stats);
+    PyObject *dropped = dropped_of(&stats);
+    return dropped == NULL
+               ? NULL
+               : Py_BuildValue("{sKsKsKsKsKsKsKsKsN}", "offered", (unsigned long long)stats.offered,
+                               "recovered", (unsigned long long)stats.recovered, "sent",
+                               (unsigned long long)stats.sent, "resent",
+                               (unsigned long long)stats.resent, "bytes",
+                               (unsigned long long)stats.bytes, "queued",
+                               (unsigned long long)stats.queued, "in_flight",
+                               (unsigned long long)stats.in_flight, "high_water",
+                               (unsigned long long)stats.high_water, "dropped", dropped);
+}
+
+PyObject *
+heka_ring_count(PyObject *op, PyObject *ignored)
+{
+    const HekaRing *self = (HekaRing *)op;
+    (void)ignored;
+    return PyLong_FromSize_t(self->store.calls->count(self->store.queue));
+}

@@ -1,0 +1,165 @@
+/* ring_attributes.c -- the attributes of Ring: what becomes of frames without room, who is called.
+ */
+#include "core/base/hk_clock.h"
+#include "python/base/errors.h"
+#include "python/base/read.h"
+#include "ring.h"
+
+static const char *const overflow_names[] = {"drop_new", "drop_old", "block", "raise"};
+
+static PyObject *
+get_overflow(PyObject *op, void *closure)
+{
+    (void)closure;
+    return PyUnicode_FromString(overflow_names[((HekaRing *)op)->overflow]);
+}
+
+static int
+set_overflow(PyObject *op, PyObject *value, void *closure)
+{
+    (void)closure;
+    if (value == NULL) {
+        return heka_refuse_delete("overflow");
+    }
+    if (!PyUnicode_Check(value)) {
+        return heka_type_error("overflow", "str", value);
+    }
+    for (int i = 0; i < 4; i++) {
+        if (PyUnicode_CompareWithASCIIString(value, overflow_names[i]) == 0) {
+            ((HekaRing *)op)->overflow = (heka_overflow)i;
+            return 0;
+        }
+    }
+    PyErr_Format(PyExc_ValueError,
+                 "overflow must be 'drop_new', 'drop_old', 'block' or 'raise', got %R", value);
+    return -1;
+}
+
+static PyObject *
+get_block_timeout(PyObject *op, void *closure)
+{
+    (void)closure;
+    return PyFloat_FromDouble(((HekaRing *)op)->block_timeout);
+}
+
+static int
+set_block_timeout(PyObject *op, PyObject *value, void *closure)
+{
+    (void)closure;
+    return value == NULL
+               ? heka_refuse_delete("block_timeout")
+               : heka_read_seconds(value, "block_timeout", &((HekaRing *)op)->block_timeout);
+}
+
+static int
+set_callable(PyObject *value, const char *name, PyObject **slot)
+{
+    PyObject *callable;
+    if (value == NULL) {
+        return heka_refuse_delete(name);
+    }
+    if (heka_read_callable(value, name, &callable) < 0) {
+        return -1;
+    }
+    Py_XSETREF(*slot, Py_XNewRef(callable));
+    return 0;
+}
+
+static PyObject *
+get_start(PyObject *op, void *closure)
+{
+    PyObject *call = ((HekaRing *)op)->start;
+    (void)closure;
+    return Py_NewRef(call == NULL ? Py_None : call);
+}
+
+static int
+set_start(PyObject *op, PyObject *value, void *closure)
+{
+    (void)closure;
+    return set_callable(value, "start", &((HekaRing *)op)->start);
+}
+
+static PyObject *
+get_pause(PyObject *op, void *closure)
+{
+    PyObject *call = ((HekaRing *)op)->pause;
+    (void)closure;
+    return Py_NewRef(call == NULL ? Py_None : call);
+}
+
+static int
+set_pause(PyObject *op, PyObject *value, void *closure)
+{
+    (void)closure;
+    return set_callable(value, "pause", &((HekaRing *)op)->pause);
+}
+
+static PyObject *
+get_full_error(PyObject *op, void *closure)
+{
+    (void)closure;
+    return Py_NewRef(((HekaRing *)op)->full_error);
+}
+
+static int
+set_full_error(PyObject *op, PyObject *value, void *closure)
+{
+    (void)closure;
+    if (value == NULL) {
+        return heka_refuse_delete("full_error");
+    }
+    if (!PyExceptionClass_Check(value)) {
+        return heka_type_error("full_error", "an exception class", value);
+    }
+    Py_SETREF(((HekaRing *)op)->full_error, Py_NewRef(value));
+    return 0;
+}
+
+static PyObject *
+get_attended(PyObject *op, void *closure)
+{
+    (void)closure;
+    return PyBool_FromLong(((HekaRing *)op)->attended == hk_fork_generation() + 1);
+}
+
+static PyObject *
+get_summoned(PyObject *op, void *closure)
+{
+    (void)closure;
+    return PyBool_FromLong(atomic_load(&((HekaRing *)op)->summoned));
+}
+
+static PyObject *
+get_capacity(PyObject *op, void *closure)
+{
+    (void)closure;
+    return PyLong_FromSize_t(((HekaRing *)op)->capacity);
+}
+
+static PyObject *
+get_max_frame(PyObject *op, void *closure)
+{
+    (void)closure;
+    return PyLong_FromSize_t(((HekaRing *)op)->max_frame);
+}
+
+PyGetSetDef heka_ring_getset[] = {
+    {"overflow", get_overflow, set_overflow,
+     "What becomes of a frame that finds no room: 'drop_new', 'drop_old', 'block' or 'raise'.",
+     NULL},
+    {"block_timeout", get_block_timeout, set_block_timeout,
+     "Seconds that 'block' waits for room; then the frame is dropped.", NULL},
+    {"start", get_start, set_start,
+     "Called by a frame that finds nobody who drains the ring in this process.", NULL},
+    {"pause", get_pause, set_pause,
+     "Called with seconds instead of waiting, where greenlets stand for threads; None: none do.",
+     NULL},
+    {"full_error", get_full_error, set_full_error, "The exception class of overflow='raise'.",
+     NULL},
+    {"attended", get_attended, NULL, "A thread of this process drains the ring.", NULL},
+    {"summoned", get_summoned, NULL, "summon() was called, and dismiss() was not yet.", NULL},
+    {"capacity", get_capacity, NULL, "Bytes for frames that wait.", NULL},
+    {"max_frame", get_max_frame, NULL, "Bytes of the largest frame.", NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};

@@ -1,0 +1,13 @@
+/* sources.h -- where new messages take their time and id from, when a test says so. */
+#ifndef HEKA_SOURCES_H
+#define HEKA_SOURCES_H
+
+#include "python/base/state.h"
+
+/* The module function set_sources(clock=None, uuid=None). */
+PyObject *heka_set_sources(PyObject *module, PyObject *const *args, Py_ssize_t nargs,
+                           PyObject *kwnames);
+
+extern const char heka_set_sources_doc[];
+
+#endif

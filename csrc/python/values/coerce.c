@@ -1,0 +1,572 @@
+/* coerce.c -- the one table of accepted value types. */
+#include "coerce.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/wire/hk_decode.h"
+#include "python/base/errors.h"
+#include "python/base/text.h"
+#include "classify.h"
+#include "field.h"
+#include "plain.h"
+#include "refuse.h"
+
+int
+heka_coerce_init(heka_state *state)
+{
+    PyObject *module = PyImport_ImportModule("enum");
+    if (module == NULL) {
+        return -1;
+    }
+    state->enum_type = PyObject_GetAttrString(module, "Enum");
+    Py_DECREF(module);
+    module = PyImport_ImportModule("collections.abc");
+    if (module == NULL) {
+        return -1;
+    }
+    state->mapping_type = PyObject_GetAttrString(module, "Mapping");
+    Py_DECREF(module);
+    return state->enum_type == NULL || state->mapping_type == NULL ? -1 : 0;
+}
+
+/* A text to be written: refused surrogates are an error unless the text may be the wire's own, in
+ * which case the field is compared with it afterwards. */
+static hk_surrogates
+mode_for(heka_run *r, const hk_text *text)
+{
+    size_t size;
+    size_t at;
+    if (r->origin == NULL || hk_utf8_measure(text, HK_SURROGATES_REFUSED, &size, &at) == HK_OK) {
+        return HK_SURROGATES_REFUSED;
+    }
+    r->escaped = true;
+    return HK_SURROGATES_ESCAPED;
+}
+
+static int
+put_str(heka_run *r, PyObject *key, PyObject *value, Py_ssize_t index)
+{
+    hk_text text;
+    size_t at;
+    if (heka_text_borrow(value, &text) < 0) {
+        return -1;
+    }
+    const hk_status status = hk_put_string(r->out, &text, mode_for(r, &text), &at);
+    if (status == HK_ERR_TEXT) {
+        return heka_refuse_surrogate(r->state, heka_run_path(r), key, value, at, index);
+    }
+    return status == HK_OK ? 0 : heka_run_fail(r, status);
+}
+
+static int
+put_buffer(heka_run *r, PyObject *value)
+{
+    Py_buffer view;
+    PyObject *flat = NULL; /* the bytes of a memoryview with gaps */
+    if (PyObject_GetBuffer(value, &view, PyBUF_CONTIG_RO) < 0) {
+        if (!PyErr_ExceptionMatches(PyExc_BufferError)) {
+            return -1;
+        }
+        PyErr_Clear();
+        flat = PyBytes_FromObject(value);
+        if (flat == NULL || PyObject_GetBuffer(flat, &view, PyBUF_CONTIG_RO) < 0) {
+            Py_XDECREF(flat);
+            return -1;
+        }
+    }
+    const hk_status status = hk_put_bytes(r->out, (hk_slice){view.buf, (size_t)view.len});
+    PyBuffer_Release(&view);
+    Py_XDECREF(flat);
+    return status == HK_OK ? 0 : heka_run_fail(r, status);
+}
+
+/* Writes one scalar of that kind. index is its place among several values, -1 when it is alone. */
+static int
+put_scalar(heka_run *r, PyObject *key, heka_kind k, PyObject *value, Py_ssize_t index)
+{
+    hk_status status = HK_OK;
+    switch (k) {
+        case KIND_STRING:
+            return put_str(r, key, value, index);
+        case KIND_BYTES:
+            return put_buffer(r, value);
+        case KIND_BOOL: {
+            const int truth = PyObject_IsTrue(value);
+            if (truth < 0) {
+                return -1;
+            }
+            status = hk_put_bool(r->out, truth != 0);
+            break;
+        }
+        case KIND_INTEGER: {
+            int overflow;
+            PyObject *number = PyNumber_Index(value);
+            if (number == NULL) {
+                return -1;
+            }
+            const long long wide = PyLong_AsLongLongAndOverflow(number, &overflow);
+            Py_DECREF(number);
+            if (overflow != 0) {
+                return heka_refuse_overflow(r->state, heka_run_path(r), key, HK_INTEGER, index);
+            }
+            status = hk_put_integer(r->out, wide);
+            break;
+        }
+        default: {
+            const double real = PyFloat_AsDouble(value);
+            if (real == -1.0 && PyErr_Occurred()) {
+                if (!PyErr_ExceptionMatches(PyExc_OverflowError)) {
+                    return -1;
+                }
+                PyErr_Clear();
+                return heka_refuse_overflow(r->state, heka_run_path(r), key, HK_DOUBLE, index);
+            }
+            status = hk_put_double(r->out, real);
+            break;
+        }
+    }
+    return status == HK_OK ? 0 : heka_run_fail(r, status);
+}
+
+/* A field that is being written. */
+typedef struct {
+    PyObject *key;            /* borrowed: its name */
+    PyObject *representation; /* owned, or NULL */
+    int wanted;               /* the hk_value_type that the user asked for, or -1 */
+    PyObject *first;          /* owned: the first value, whose type all have; or NULL */
+    hk_field_mark mark;
+    heka_kind type;
+    Py_ssize_t count;
+} writing;
+
+static int
+open_field(heka_run *r, writing *w, heka_kind type)
+{
+    hk_text name;
+    hk_text representation = heka_no_text;
+    if (heka_text_borrow(w->key, &name) < 0 ||
+        (w->representation != NULL && heka_text_borrow(w->representation, &representation) < 0)) {
+        return -1;
+    }
+    const hk_surrogates name_mode = mode_for(r, &name);
+    const hk_surrogates mode =
+        mode_for(r, &representation) == HK_SURROGATES_ESCAPED ? HK_SURROGATES_ESCAPED : name_mode;
+    const hk_status status = hk_field_open(r->out, heka_run_path(r), &name, (hk_value_type)type,
+                                           &representation, mode, &w->mark);
+    if (status == HK_ERR_TEXT) {
+        return heka_refuse_name(r->state, heka_run_path(r), w->key);
+    }
+    w->type = type;
+    return status == HK_OK ? 0 : heka_run_fail(r, status);
+}
+
+/* Takes one scalar into the field; the first decides the type. Borrows value. */
+static int
+add_value(heka_run *r, writing *w, PyObject *value, Py_ssize_t index)
+{
+    PyObject *owned = Py_NewRef(value);
+    int result = -1;
+    heka_kind k = heka_resolve(r, &owned);
+
+    if (k == KIND_ERROR) {
+        goto done;
+    }
+    if (k > KIND_BOOL) {
+        result =
+            heka_refuse_item(r->state, heka_run_path(r), w->key, owned, index, k == KIND_UNKNOWN);
+        goto done;
+    }
+    if (w->wanted >= 0 && (int)k != w->wanted) {
+        if (w->wanted != HK_DOUBLE || k != KIND_INTEGER) {
+            result = heka_refuse_value_type(r->state, heka_run_path(r), w->key, owned, w->wanted);
+            goto done;
+        }
+        k = KIND_DOUBLE;
+    }
+    if (w->count == 0) {
+        if (open_field(r, w, k) < 0) {
+            goto done;
+        }
+        w->first = Py_NewRef(owned);
+    } else if (k != w->type) {
+        result = heka_refuse_mixed(r->state, heka_run_path(r), w->key, w->first, owned, index);
+        goto done;
+    }
+    w->count++;
+    result = put_scalar(r, w->key, k, owned, index);
+done:
+    Py_DECREF(owned);
+    return result;
+}
+
+static int
+close_field(heka_run *r, writing *w)
+{
+    const hk_status status = hk_field_close(r->out, &w->mark);
+    return status == HK_OK ? 0 : heka_run_fail(r, status);
+}
+
+/* All values of an iterable. */
+static int
+add_all(heka_run *r, writing *w, PyObject *iterable)
+{
+    PyObject *iterator = PyObject_GetIter(iterable);
+    if (iterator == NULL) {
+        return -1;
+    }
+    PyObject *item;
+    Py_ssize_t index = 0;
+    while ((item = PyIter_Next(iterator)) != NULL) {
+        const int result = add_value(r, w, item, index++);
+        Py_DECREF(item);
+        if (result < 0) {
+            break;
+        }
+    }
+    Py_DECREF(iterator);
+    return PyErr_Occurred() ? -1 : 0;
+}
+
+/* 1: a Field without values is what the wire had, so it is not sent, and no error. 0, or -1. */
+static int
+is_wire_valueless(heka_run *r, PyObject *key)
+{
+    hk_text name;
+    hk_field field;
+    size_t size;
+    size_t at;
+    int found = 0;
+    uint8_t block[256];
+    hk_buffer text;
+
+    if (r->origin == NULL) {
+        return 0;
+    }
+    if (heka_text_borrow(key, &name) < 0) {
+        return -1;
+    }
+    if (hk_utf8_measure(&name, HK_SURROGATES_ESCAPED, &size, &at) != HK_OK) {
+        return 0; /* no name of the wire's */
+    }
+    hk_buffer_init(&text, block, sizeof block, HK_LENGTH_MAX);
+    const hk_status status = hk_buffer_room(&text, size);
+    if (status != HK_OK) {
+        return heka_run_fail(r, status);
+    }
+    text.len = (size_t)(hk_utf8_write(&name, text.data) - text.data);
+    hk_slice fields = r->origin->wire;
+    while (found == 0 && hk_field_next(&fields, &field)) {
+        found = field.values.len == 0 && field.name.len == text.len &&
+                (text.len == 0 || memcmp(field.name.data, text.data, text.len) == 0);
+    }
+    hk_buffer_clear(&text);
+    return found;
+}
+
+static int
+put_list(heka_run *r, writing *w, PyObject *values)
+{
+    PyObject *snapshot = NULL;
+    int result = -1;
+
+    /* Code of the user's may change a list while it is read; a tuple of it, never. */
+    if (PyList_Check(values)) {
+        snapshot = PyList_AsTuple(values);
+        if (snapshot == NULL) {
+            return -1;
+        }
+    }
+    if (add_all(r, w, snapshot == NULL ? values : snapshot) < 0) {
+        goto done;
+    }
+    if (w->count > 0) {
+        result = close_field(r, w);
+        goto done;
+    }
+    if (PyObject_TypeCheck(values, r->state->field_type)) {
+        const int valueless = is_wire_valueless(r, w->key);
+        if (valueless != 0) {
+            result = valueless < 0 ? -1 : 0;
+            goto done;
+        }
+    }
+    result = heka_refuse_empty(r->state, heka_run_path(r), w->key, values);
+done:
+    Py_XDECREF(snapshot);
+    return result;
+}
+
+static int thorough_mapping(heka_run *r, PyObject *mapping);
+
+static int
+put_mapping(heka_run *r, PyObject *key, PyObject *mapping)
+{
+    hk_text name;
+    const size_t path_len = r->path.len;
+    if (r->depth >= HEKA_DEPTH_MAX) {
+        r->endless = true;
+        return heka_refuse_depth(r->state, heka_run_path(r), key);
+    }
+    if (heka_text_borrow(key, &name) < 0) {
+        return -1;
+    }
+    const hk_status status = heka_run_enter(r, &name);
+    if (status != HK_OK) {
+        return status == HK_ERR_TEXT ? heka_refuse_name(r->state, heka_run_path(r), key)
+                                     : heka_run_fail(r, status);
+    }
+    const int result = thorough_mapping(r, mapping);
+    heka_run_leave(r, path_len);
+    return result;
+}
+
+/* One entry, whatever its value is; key is a str. Borrows both. */
+static int
+put_entry(heka_run *r, PyObject *key, PyObject *value)
+{
+    writing w = {.key = key, .wanted = -1};
+    PyObject *owned = Py_NewRef(value);
+    int result = -1;
+
+    if (PyObject_TypeCheck(value, r->state->field_type)) {
+        heka_field_view(value, &w.representation, &w.wanted);
+        Py_INCREF(w.representation); /* code of the user's may give the Field another one */
+        result = put_list(r, &w, value);
+        goto done;
+    }
+    const heka_kind k = heka_resolve(r, &owned);
+    switch (k) {
+        case KIND_ERROR:
+            break;
+        case KIND_UNKNOWN:
+            result = heka_refuse_unknown(r->state, heka_run_path(r), key, owned);
+            break;
+        case KIND_MAPPING:
+            result = put_mapping(r, key, owned);
+            break;
+        case KIND_ITERABLE:
+            result = put_list(r, &w, owned);
+            break;
+        default:
+            result = open_field(r, &w, k);
+            if (result == 0) {
+                result = put_scalar(r, key, k, owned, -1);
+            }
+            if (result == 0) {
+                result = close_field(r, &w);
+            }
+            break;
+    }
+done:
+    Py_XDECREF(w.first);
+    Py_XDECREF(w.representation);
+    Py_DECREF(owned);
+    return result;
+}
+
+/* Writes the repr of a value in its place, after a refusal. */
+static int
+put_repr(heka_run *r, PyObject *key, PyObject *value)
+{
+    writing w = {.key = key, .wanted = -1};
+    PyObject *text = heka_safe_repr(value, HEKA_REPR_MAX);
+    if (text == NULL) {
+        return -1;
+    }
+    int result = open_field(r, &w, KIND_STRING);
+    if (result == 0) {
+        result = put_scalar(r, key, KIND_STRING, text, -1);
+    }
+    if (result == 0) {
+        result = close_field(r, &w);
+    }
+    Py_DECREF(text);
+    return result;
+}
+
+/* Bytes that are no UTF-8 may go out only in a field that the wire brought, just so. */
+static int
+check_escaped(heka_run *r, PyObject *key, size_t start)
+{
+    hk_field field;
+    hk_slice fields = r->origin->wire;
+    const size_t len = r->out->len - start;
+    while (hk_field_next(&fields, &field)) {
+        if (field.whole.len == len && memcmp(field.whole.data, r->out->data + start, len) == 0) {
+            return 0;
+        }
+    }
+    return heka_refuse_name(r->state, heka_run_path(r), key);
+}
+
+static int
+thorough_entry(heka_run *r, PyObject *key, PyObject *value)
+{
+    const size_t start = r->out->len;
+    const size_t path_len = r->path.len;
+    const unsigned depth = r->depth;
+
+    r->escaped = false;
+    int result = put_entry(r, key, value);
+    if (result == 0 && r->escaped) {
+        result = check_escaped(r, key, start);
+    }
+    r->escaped = false;
+    /* A dict that holds itself twice would be written 2^32 times if its own parts stood in. */
+    if (result < 0 && r->policy->use_repr && (depth == 0 || !r->endless) &&
+        PyErr_ExceptionMatches(PyExc_Exception) && !PyErr_ExceptionMatches(PyExc_MemoryError)) {
+        PyErr_Clear();
+        r->endless = false;
+        r->out->len = start;
+        r->path.len = path_len;
+        r->depth = depth;
+        result = put_repr(r, key, value);
+    }
+    return result;
+}
+
+/* The name of an entry, as a new reference: a str, or with the repr policy whatever can be one. */
+static PyObject *
+name_of(heka_run *r, PyObject *key)
+{
+    hk_text text;
+    size_t size;
+    size_t at;
+    if (!PyUnicode_CheckExact(key)) {
+        r->unusual = true;
+    }
+    if (!PyUnicode_Check(key)) {
+        if (r->policy->use_repr) {
+            return heka_safe_repr(key, HEKA_REPR_MAX);
+        }
+        (void)heka_refuse_key(r->state, heka_run_path(r), key);
+        return NULL;
+    }
+    if (r->policy->use_repr && heka_text_borrow(key, &text) == 0 &&
+        hk_utf8_measure(&text, HK_SURROGATES_REFUSED, &size, &at) != HK_OK) {
+        r->unusual = true;
+        return heka_text_replace(key);
+    }
+    return Py_NewRef(key);
+}
+
+/* Any mapping, from a copy that nobody else can change. */
+static int
+thorough_mapping(heka_run *r, PyObject *mapping)
+{
+    int result = -1;
+    PyObject *copy = NULL;
+    PyObject *key;
+    PyObject *value;
+    Py_ssize_t pos = 0;
+
+    if (PyDict_CheckExact(mapping)) {
+        copy = PyDict_Copy(mapping);
+    } else {
+        r->unusual = true;
+        copy = PyDict_New();
+        if (copy != NULL && PyDict_Update(copy, mapping) < 0) {
+            Py_CLEAR(copy);
+        }
+    }
+    if (copy == NULL) {
+        return -1;
+    }
+    while (PyDict_Next(copy, &pos, &key, &value)) {
+        PyObject *name = name_of(r, key);
+        if (name == NULL) {
+            goto done;
+        }
+        const Py_ssize_t dot = PyUnicode_FindChar(name, '.', 0, PyUnicode_GET_LENGTH(name), 1);
+        r->dotted |= dot >= 0;
+        const int put = thorough_entry(r, name, value);
+        Py_DECREF(name);
+        if (put < 0) {
+            goto done;
+        }
+    }
+    result = 0;
+done:
+    Py_DECREF(copy);
+    return result;
+}
+
+/* ---- names that became equal ---- */
+
+static int
+compare_slices(const void *left, const void *right)
+{
+    const hk_slice *a = left;
+    const hk_slice *b = right;
+    const size_t shared = a->len < b->len ? a->len : b->len;
+    const int order = shared == 0 ? 0 : memcmp(a->data, b->data, shared);
+    return order != 0 ? order : (a->len > b->len) - (a->len < b->len);
+}
+
+/* {'a': {'b': 1}, 'a.b': 2} names one field twice. */
+static int
+check_unique(heka_run *r, size_t start)
+{
+    const hk_slice all = {r->out->data + start, r->out->len - start};
+    hk_slice fields = all;
+    hk_field field;
+    size_t count = 0;
+    int result = 0;
+
+    while (hk_field_next(&fields, &field)) {
+        count++;
+    }
+    if (count < 2) {
+        return 0;
+    }
+    hk_slice *names = PyMem_New(hk_slice, count);
+    if (names == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    fields = all;
+    for (size_t i = 0; i < count && hk_field_next(&fields, &field); i++) {
+        names[i] = field.name;
+    }
+    qsort(names, count, sizeof *names, compare_slices);
+    for (size_t i = 1; i < count && result == 0; i++) {
+        if (compare_slices(&names[i - 1], &names[i]) == 0) {
+            result = heka_refuse_twice(r->state, names[i]);
+        }
+    }
+    PyMem_Free(names);
+    return result;
+}
+
+int
+heka_coerce_fields(heka_state *state, PyObject *mapping, const heka_policy *policy,
+                   const heka_origin *origin, hk_buffer *out)
+{
+    uint8_t path_block[256];
+    const size_t start = out->len;
+    heka_run r = {.state = state, .out = out, .policy = policy, .origin = origin};
+    int result = HEKA_NOT_PLAIN;
+
+    hk_buffer_init(&r.path, path_block, sizeof path_block, HK_LENGTH_MAX);
+    if (HK_LIKELY(PyDict_CheckExact(mapping) && !HEKA_FREE_THREADED)) {
+        result = heka_plain_dict(&r, mapping);
+    } else if (!PyDict_Check(mapping)) {
+        const int is_mapping = PyObject_IsInstance(mapping, state->mapping_type);
+        if (is_mapping <= 0) {
+            result = is_mapping < 0 ? -1 : heka_type_error("fields", "a mapping or None", mapping);
+        }
+    }
+    if (result == HEKA_NOT_PLAIN) {
+        out->len = start;
+        r.path.len = 0;
+        r.depth = 0;
+        result = thorough_mapping(&r, mapping);
+    }
+    /* With the repr policy both are sent: no record is lost for a name, and the first one wins. */
+    if (result == HEKA_DONE && !policy->use_repr && ((r.nested && r.dotted) || r.unusual)) {
+        result = check_unique(&r, start);
+    }
+    hk_buffer_clear(&r.path);
+    return result;
+}

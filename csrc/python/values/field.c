@@ -1,0 +1,376 @@
+/* field.c -- heka.Field: values with a unit, a list that knows its representation and type. */
+#include "field.h"
+
+#include "python/base/args.h"
+#include "python/base/errors.h"
+#include "python/base/text.h"
+
+/* A list in the first place: equal to one, as long as one, changed like one. */
+typedef struct {
+    PyListObject list;
+    PyObject *representation; /* owned str, of no subclass */
+    int value_type;           /* hk_value_type, or -1: decided by the values */
+} HekaField;
+
+static const char *const type_names[] = {"STRING", "BYTES", "INTEGER", "DOUBLE", "BOOL"};
+
+static int
+read_value_type(PyObject *value, int *out)
+{
+    int32_t number;
+    if (value == NULL || value == Py_None) {
+        *out = -1;
+        return 0;
+    }
+    if (!PyLong_Check(value)) {
+        return heka_type_error("value_type", "one of Field.STRING, BYTES, INTEGER, DOUBLE, BOOL",
+                               value);
+    }
+    const long wide = PyLong_AsLong(value);
+    if (wide == -1 && PyErr_Occurred()) {
+        PyErr_Clear();
+    }
+    number = wide >= 0 && wide < (long)HK_VALUE_TYPES ? (int32_t)wide : -1;
+    if (number < 0) {
+        PyErr_Format(PyExc_ValueError,
+                     "value_type must be 0 (STRING), 1 (BYTES), 2 (INTEGER), 3 (DOUBLE) or "
+                     "4 (BOOL), got %R",
+                     value);
+        return -1;
+    }
+    *out = number;
+    return 0;
+}
+
+/* Lone surrogates too: a Field from the wire may have them, and so may its copies. Where they are
+ * new, encoding refuses them, with the field's name. */
+static int
+check_representation(PyObject *value)
+{
+    return PyUnicode_Check(value) ? 0 : heka_type_error("representation", "str", value);
+}
+
+/* The values as a list argument: one value, or any iterable that is neither text nor mapping. */
+static PyObject *
+list_of(PyObject *values)
+{
+    const bool one = PyUnicode_Check(values) || PyBytes_Check(values) ||
+                     PyByteArray_Check(values) || PyMemoryView_Check(values) ||
+                     (Py_TYPE(values)->tp_iter == NULL && !PySequence_Check(values));
+    if (one) {
+        return Py_BuildValue("[O]", values);
+    }
+    PyObject *list = PySequence_List(values);
+    if (list == NULL && PyErr_ExceptionMatches(PyExc_TypeError) && PyIndex_Check(values)) {
+        PyErr_Clear(); /* a numpy array without dimensions says that it is iterable */
+        return Py_BuildValue("[O]", values);
+    }
+    return list;
+}
+
+static int
+field_init(PyObject *op, PyObject *args, PyObject *kwargs)
+{
+    static const uint8_t names[] = {HEKA_NAME_values, HEKA_NAME_representation,
+                                    HEKA_NAME_value_type};
+    static const heka_signature sig = {
+        .fname = "Field", .names = names, .count = 3, .required = 1, .positional = 3};
+    HekaField *self = (HekaField *)op;
+    heka_state *state = heka_state_of_type(Py_TYPE(op));
+    PyObject *in[3];
+    PyObject *representation = NULL;
+    PyObject *list = NULL;
+    int value_type = -1;
+    int result = -1;
+
+    if (heka_parse_tuple(state, &sig, args, kwargs, in) < 0 ||
+        (in[1] != NULL && check_representation(in[1]) < 0) ||
+        read_value_type(in[2], &value_type) < 0) {
+        return -1;
+    }
+    if (PyDict_Check(in[0])) {
+        return heka_type_error("values", "one value or an iterable of values", in[0]);
+    }
+    representation = heka_text_exact(in[1] == NULL ? state->empty : in[1]);
+    list = representation == NULL ? NULL : list_of(in[0]);
+    if (list == NULL || PyList_SetSlice(op, 0, PY_SSIZE_T_MAX, list) < 0) {
+        goto done;
+    }
+    Py_SETREF(self->representation, Py_NewRef(representation));
+    self->value_type = value_type;
+    result = 0;
+done:
+    Py_XDECREF(list);
+    Py_XDECREF(representation);
+    return result;
+}
+
+static PyObject *
+field_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    (void)args;
+    (void)kwargs;
+    HekaField *self = (HekaField *)type->tp_alloc(type, 0);
+    if (self != NULL) {
+        self->representation = Py_NewRef(heka_state_of_type(type)->empty);
+        self->value_type = -1;
+    }
+    return (PyObject *)self;
+}
+
+static int
+field_traverse(PyObject *op, visitproc visit, void *arg)
+{
+    Py_VISIT(Py_TYPE(op));
+    return PyList_Type.tp_traverse(op, visit, arg);
+}
+
+static int
+field_clear(PyObject *op)
+{
+    return PyList_Type.tp_clear(op); /* a str holds no reference back */
+}
+
+static void
+field_dealloc(PyObject *op)
+{
+    PyTypeObject *tp = Py_TYPE(op);
+    PyObject_GC_UnTrack(op);
+    /* Field in Field in Field: a list's own guard of the C stack is for exact lists. */
+    Py_TRASHCAN_BEGIN(op, field_dealloc);
+    Py_CLEAR(((HekaField *)op)->representation); /* a str: no cycle, and traverse skips it */
+    /* list_dealloc frees, but does not know that heap types are counted. */
+    PyList_Type.tp_dealloc(op);
+    Py_DECREF(tp);
+    Py_TRASHCAN_END;
+}
+
+static PyObject *
+field_repr(PyObject *op)
+{
+    HekaField *self = (HekaField *)op;
+    PyObject *list = PyList_Type.tp_repr(op);
+    if (list == NULL) {
+        return NULL;
+    }
+    PyObject *text;
+    const bool unit = PyUnicode_GET_LENGTH(self->representation) > 0;
+    if (self->value_type < 0) {
+        text = unit ? PyUnicode_FromFormat("Field(%U, %R)", list, self->representation)
+                    : PyUnicode_FromFormat("Field(%U)", list);
+    } else {
+        const char *type = type_names[self->value_type];
+        text =
+            unit ? PyUnicode_FromFormat("Field(%U, %R, Field.%s)", list, self->representation, type)
+                 : PyUnicode_FromFormat("Field(%U, value_type=Field.%s)", list, type);
+    }
+    Py_DECREF(list);
+    return text;
+}
+
+static PyObject *
+field_reduce(PyObject *op, PyObject *ignored)
+{
+    (void)ignored;
+    HekaField *self = (HekaField *)op;
+    PyObject *list = PyList_GetSlice(op, 0, PY_SSIZE_T_MAX);
+    if (list == NULL) {
+        return NULL;
+    }
+    if (self->value_type < 0) {
+        return Py_BuildValue("O(NO)", Py_TYPE(op), list, self->representation);
+    }
+    return Py_BuildValue("O(NOi)", Py_TYPE(op), list, self->representation, self->value_type);
+}
+
+static PyObject *
+field_get_representation(PyObject *op, void *closure)
+{
+    (void)closure;
+    return Py_NewRef(((HekaField *)op)->representation);
+}
+
+static int
+field_set_representation(PyObject *op, PyObject *value, void *closure)
+{
+    (void)closure;
+    if (value == NULL) {
+        PyErr_SetString(PyExc_AttributeError, "representation cannot be deleted; set it to ''");
+        return -1;
+    }
+    if (check_representation(value) < 0) {
+        return -1;
+    }
+    PyObject *representation = heka_text_exact(value);
+    if (representation == NULL) {
+        return -1;
+    }
+    Py_SETREF(((HekaField *)op)->representation, representation);
+    return 0;
+}
+
+static PyObject *
+field_get_value_type(PyObject *op, void *closure)
+{
+    (void)closure;
+    const int type = ((HekaField *)op)->value_type;
+    return type < 0 ? Py_NewRef(Py_None) : PyLong_FromLong(type);
+}
+
+static int
+field_set_value_type(PyObject *op, PyObject *value, void *closure)
+{
+    (void)closure;
+    if (value == NULL) {
+        PyErr_SetString(PyExc_AttributeError, "value_type cannot be deleted; set it to None");
+        return -1;
+    }
+    return read_value_type(value, &((HekaField *)op)->value_type);
+}
+
+static PyGetSetDef field_getset[] = {
+    {"representation", field_get_representation, field_set_representation,
+     "How to read the values: a unit such as 'KiB', a format such as 'date-time'.", NULL},
+    {"value_type", field_get_value_type, field_set_value_type,
+     "Field.STRING, BYTES, INTEGER, DOUBLE or BOOL; None: decided by the values.", NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+static PyMethodDef field_methods[] = {
+    {"__reduce__", field_reduce, METH_NOARGS, "For pickle and copy."},
+    {NULL, NULL, 0, NULL},
+};
+
+PyDoc_STRVAR(
+    field_doc,
+    "Field(values, representation='', value_type=None)\n--\n\n"
+    "Values with a unit, for ``fields={'size': heka.Field(12, 'KiB')}``.\n\n"
+    "A list that also says how its values are to be read; equal to any list of the same\n"
+    "values. Decoded messages hold their fields in this form.\n\n"
+    "Args:\n"
+    "    values: One value, or an iterable of values of one type; a str or bytes is one.\n"
+    "    representation: A unit or format, free text.\n"
+    "    value_type: Field.STRING, BYTES, INTEGER, DOUBLE or BOOL; by default the type of\n"
+    "        the first value. DOUBLE takes ints as well.\n\n"
+    "Values are checked when the message is built, where ``FieldError`` can name the\n"
+    "field.");
+
+static PyType_Slot field_slots[] = {
+    {Py_tp_doc, (void *)field_doc},   {Py_tp_new, field_new},
+    {Py_tp_init, field_init},         {Py_tp_dealloc, field_dealloc},
+    {Py_tp_traverse, field_traverse}, {Py_tp_clear, field_clear},
+    {Py_tp_repr, field_repr},         {Py_tp_getset, field_getset},
+    {Py_tp_methods, field_methods},   {0, NULL},
+};
+
+static PyType_Spec field_spec = {
+    .name = "heka.Field",
+    .basicsize = sizeof(HekaField),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
+    .slots = field_slots,
+};
+
+int
+heka_field_init(PyObject *module, heka_state *state)
+{
+    state->field_type = heka_new_type(module, &field_spec, &PyList_Type);
+    if (state->field_type == NULL) {
+        return -1;
+    }
+    for (int i = 0; i < (int)HK_VALUE_TYPES; i++) {
+        PyObject *number = PyLong_FromLong(i);
+        const int result = number == NULL ? -1
+                                          : PyObject_SetAttrString((PyObject *)state->field_type,
+                                                                   type_names[i], number);
+        Py_XDECREF(number);
+        if (result < 0) {
+            return -1;
+        }
+    }
+    return PyModule_AddObjectRef(module, "Field", (PyObject *)state->field_type);
+}
+
+void
+heka_field_view(PyObject *field, PyObject **representation, int *value_type)
+{
+    *representation = ((HekaField *)field)->representation;
+    *value_type = ((HekaField *)field)->value_type;
+}
+
+static PyObject *
+value_new(heka_state *state, hk_value_type type, const hk_value *value)
+{
+    switch (type) {
+        case HK_STRING:
+            return heka_text_new(state, value->text);
+        case HK_BYTES:
+            return PyBytes_FromStringAndSize((const char *)value->text.data,
+                                             (Py_ssize_t)value->text.len);
+        case HK_INTEGER:
+            return PyLong_FromLongLong(value->integer);
+        case HK_DOUBLE:
+            return PyFloat_FromDouble(value->real);
+        case HK_BOOL:
+            break;
+    }
+    return PyBool_FromLong(value->truth);
+}
+
+PyObject *
+heka_field_from_wire(heka_state *state, const hk_field *field)
+{
+    hk_slice values = field->values;
+    hk_value value;
+    PyTypeObject *type = state->field_type;
+    HekaField *self = (HekaField *)type->tp_alloc(type, 0);
+
+    if (self == NULL) {
+        return NULL;
+    }
+    self->value_type = (int)field->type;
+    self->representation = heka_text_new(state, field->representation);
+    if (self->representation == NULL) {
+        goto fail;
+    }
+    while (hk_value_next(&values, field->type, &value)) {
+        PyObject *item = value_new(state, field->type, &value);
+        if (item == NULL) {
+            goto fail;
+        }
+        const int result = PyList_Append((PyObject *)self, item);
+        Py_DECREF(item);
+        if (result < 0) {
+            goto fail;
+        }
+    }
+    return (PyObject *)self;
+fail:
+    Py_DECREF(self);
+    return NULL;
+}
+
+PyObject *
+heka_fields_from_wire(heka_state *state, hk_slice fields, bool *repeated)
+{
+    hk_field field;
+    PyObject *dict = PyDict_New();
+
+    *repeated = false;
+    while (dict != NULL && hk_field_next(&fields, &field)) {
+        PyObject *name = heka_text_new(state, field.name);
+        PyObject *value = name == NULL ? NULL : heka_field_from_wire(state, &field);
+        if (value == NULL) {
+            Py_CLEAR(dict);
+        } else {
+            const Py_ssize_t before = PyDict_GET_SIZE(dict);
+            if (PyDict_SetDefault(dict, name, value) == NULL) {
+                Py_CLEAR(dict);
+            } else {
+                *repeated |= PyDict_GET_SIZE(dict) == before;
+            }
+        }
+        Py_XDECREF(value);
+        Py_XDECREF(name);
+    }
+    return dict;
+}
