@@ -6,7 +6,7 @@
 #ifndef ANALYSER_MODEL_H
 #define ANALYSER_MODEL_H
 
-#include "core/hk_status.h"
+#include "core/base/hk_status.h"
 
 #define hk_fail(err, status, ...) ((void)hk_fail((err), (status), __VA_ARGS__), (status))
 
