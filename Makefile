@@ -23,7 +23,7 @@ SYSTEM := tools/system_packages.sh
 
 # The folders too: a file that is gone changes nothing else.
 CORE := $(sort $(shell find csrc -type d -o -name "*.[ch]"))
-PACKAGE := $(sort $(wildcard heka/*.py* heka/*/*.py* heka/*/*/*.py* compat/*/*.py compat/*/*/*.py))
+PACKAGE := $(sort $(shell find heka compat -name "*.py" -o -name "*.pyi"))
 OWN_C := $(sort $(wildcard csrc/core/*/*.c csrc/python/*.c csrc/python/*/*.c))
 FORMATTED_C := $(OWN_C) $(wildcard csrc/core/*/*.h csrc/python/*.h csrc/python/*/*.h) \
     $(wildcard tests/core/*.[ch] tests/core/*/*.[ch])

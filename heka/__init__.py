@@ -7,10 +7,11 @@
     heka.log("ads_served", "ads", fields={"ad_ids": [1, 2, 3], "time_taken": 0.010})
 """
 
+from heka._context import bind, bound, context, unbind
+from heka._delivery.lifecycle import flush_on_sigterm
+from heka._net.defaults import DEFAULT_PORT
 from heka.api import configure, flush, log, stats
 from heka.connections import HekaConnection
-from heka.defaults import DEFAULT_PORT
-from heka.delivery.lifecycle import flush_on_sigterm
 from heka.exceptions import (
     ConfigError,
     DecodeError,
@@ -23,7 +24,6 @@ from heka.exceptions import (
 from heka.framing import Frame, StreamReader, frame
 from heka.message import Field, Message, pack
 from heka.plugins import Plugin
-from heka.scope import bind, bound, context, unbind
 from heka.severity import (
     ALERT,
     CRIT,

@@ -13,11 +13,11 @@ from collections.abc import Callable
 from typing import Any, Final, Literal
 
 from heka._core import Emitter, SignerConfig, Sink
-from heka.accounts import total
-from heka.addresses import Address, parse
-from heka.defaults import DEFAULT_TO, TO_VARIABLE
-from heka.delivery.queue import Queue, queue_for
-from heka.destinations import Destination, NoDestination, StreamDestination
+from heka._delivery.direct import Destination, NoDestination, StreamDestination
+from heka._delivery.queue import Queue, queue_for
+from heka._net.addresses import Address, parse
+from heka._net.defaults import DEFAULT_TO, TO_VARIABLE
+from heka._runtime.accounts import total
 from heka.exceptions import ConfigError
 
 #: Destinations that are kept open; the oldest is closed when there are more.
@@ -169,11 +169,11 @@ def stats() -> dict[str, Any]:
     """Return what became of the messages that ``heka.log`` took, in this process.
 
     Returns:
-        ``offered``, ``sent`` (the kernel has them), ``bytes`` of those, the other numbers of
-        ``heka.accounts.NUMBERS``, and ``dropped`` as {reason: count}; offered + recovered = sent +
-        the sum of dropped + queued. ``destinations`` holds the same for each destination that is
-        open, by its URL, or its type where ``to`` was an object with ``write``. A message that is
-        still on its way without a queue is not counted yet.
+        ``offered``, ``sent`` (the kernel has them), ``bytes`` of those, ``queued``, ``recovered``,
+        ``resent``, ``high_water``, ``retries``, ``reconnects``, and ``dropped`` as {reason: count};
+        offered + recovered = sent + the sum of dropped + queued. ``destinations`` holds the same
+        for each destination that is open, by its URL, or its type where ``to`` was an object with
+        ``write``. A message that is still on its way without a queue is not counted yet.
     """
     with _lock:
         each: dict[str, dict[str, Any]] = {}

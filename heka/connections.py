@@ -8,13 +8,13 @@ import time
 from types import TracebackType
 from typing import Any
 
-from heka.addresses import Address, parse
-from heka.defaults import CLOSE_TIMEOUT
+from heka._net.addresses import Address, parse
+from heka._net.defaults import CLOSE_TIMEOUT
+from heka._net.transports import is_passing, make_socket, send_all
 from heka.exceptions import ConfigError, EncodeError
 from heka.framing import frame
 from heka.message import Message
 from heka.signing import SignerConfig
-from heka.transports import is_passing, make_socket, send_all
 
 
 class HekaConnection:

@@ -16,8 +16,8 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
 
+from heka._runtime.forks import start_anew_in_child
 from heka.exceptions import ConfigError
-from heka.forks import start_anew_in_child
 from heka.message import Message
 
 __all__ = [

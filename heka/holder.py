@@ -7,10 +7,10 @@ import threading
 from collections.abc import Mapping
 from typing import Any, overload
 
+from heka._runtime.forks import start_anew_in_child
 from heka.client import HekaClient
 from heka.config import client_from_dict_config
 from heka.exceptions import ConfigError
-from heka.forks import start_anew_in_child
 
 __all__ = ["CLIENT_HOLDER", "HekaClientHolder", "get_client"]
 

@@ -14,7 +14,7 @@ import threading
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from heka.bridge import FILTERING, NESTED_MAX, Bridge, Client, as_text, describe
+from heka._bridge import FILTERING, NESTED_MAX, Bridge, Client, as_text, describe
 from heka.encoders import LOGLEVEL_MAP
 from heka.severity import CRITICAL, DEBUG, ERROR, INFORMATIONAL, NOTICE, WARNING
 from heka.streams.logging import RECORD_MARK, StdLibLoggingStream

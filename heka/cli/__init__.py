@@ -1,14 +1,13 @@
 """The command line: one parser, one table of commands, one place that ends a run.
 
-A command is a module with ``SUMMARY``, ``add_arguments`` and ``run``; adding one means writing
-the module and naming it in ``COMMANDS``. What commands share:
+A command is a module of heka.cli.commands with ``SUMMARY``, ``add_arguments`` and ``run``; adding
+one means writing the module and naming it in ``COMMANDS``. What commands share:
 
-    receiver   sockets in, messages and refusals out      endpoint  addresses, listening sockets
-    render     a message -> a block of text               keys      signing keys from the caller
-    jsonlines  a message -> a JSON line                   terminal  colour, output, signals
-    escape     text from outside -> harmless text         tally     the account of what came
-    load       the same message again and again           meter     a run's rate while it goes on
-    sentry_*   events of the raven plugin: found, shown, posted
+    keys          signing keys from the caller     show.terminal   colour, output, signals
+    errors        the errors that end a command    show.account    a receiver's counts in words
+    show.render   a message -> a block of text     show.jsonlines  a message -> a JSON line
+    show.printer  both, as messages arrive         show.escape     foreign text -> harmless text
+    show.values   values of fields as text         show.meter      a run's rate while it goes on
 """
 
 from __future__ import annotations
@@ -20,9 +19,9 @@ from collections.abc import Sequence
 from typing import Final, Protocol, TypedDict
 
 import heka
-from heka.cli import bench, demo, listen, sentry, spool
+from heka.cli.commands import bench, demo, listen, sentry, spool
 from heka.cli.errors import CommandError
-from heka.cli.terminal import abandon_stdout
+from heka.cli.show.terminal import abandon_stdout
 
 EXIT_FAILED: Final = 1
 EXIT_USAGE: Final = 2

@@ -12,10 +12,10 @@ import inspect
 from types import MethodType
 from typing import Any
 
-from heka.bridge import describe
+from heka._bridge import describe
+from heka._runtime.reporter import Reporter
 from heka.client import HekaClient
 from heka.decorators.util import return_fq_name
-from heka.diagnostics import Reporter
 from heka.holder import CLIENT_HOLDER
 
 # With these and __name__ and __annotations__ inspect takes a callable for a function, and sees of

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from traceback import format_exception
 from typing import TYPE_CHECKING
 
-from heka.bridge import Bridge
+from heka._bridge import Bridge
 from heka.logging import severity_of
 
 if TYPE_CHECKING:

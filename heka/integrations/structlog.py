@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 import structlog
 
-from heka.bridge import Bridge, as_text
+from heka._bridge import Bridge, as_text
 from heka.logging import LOGLEVEL_MAP
 from heka.severity import ALERT, CRITICAL, DEBUG, EMERGENCY, ERROR, INFO, NOTICE, WARNING
 

@@ -40,7 +40,7 @@ class Stream:
         raise NotImplementedError
 
     def stats(self) -> dict[str, Any]:
-        """Return ``offered``, ``sent``, ``bytes`` and ``dropped``; see heka.accounts."""
+        """Return ``offered``, ``sent``, ``bytes`` and ``dropped``, as ``heka.stats``."""
         raise NotImplementedError
 
     def __enter__(self) -> Self:

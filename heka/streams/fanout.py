@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from heka._core import Sink
-from heka.accounts import Account, total
-from heka.destinations import reason_of
-from heka.diagnostics import Reporter
+from heka._delivery.direct import reason_of
+from heka._runtime.accounts import Account, total
+from heka._runtime.reporter import Reporter
 from heka.exceptions import ConfigError
 from heka.streams.base import Stream
 

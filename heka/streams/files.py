@@ -7,10 +7,10 @@ import os
 import time
 from typing import Any
 
-from heka.addresses import Address
+from heka._net.addresses import Address
+from heka._net.transports import FileTransport
 from heka.exceptions import ConfigError
 from heka.streams.network import DestinationStream
-from heka.transports import FileTransport
 
 __all__ = ["FileStream"]
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from heka.addresses import Address, parse
+from heka._net.addresses import Address, parse
 from heka.exceptions import ConfigError, ConfigWarning
 
 __all__ = ["Host", "Port", "pair", "values_of"]

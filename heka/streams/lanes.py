@@ -1,4 +1,4 @@
-"""One destination of a stream: ``heka.destinations`` with what programs put in the kernel's place.
+"""A stream's destination, of heka._delivery.direct, with what programs put in the kernel's place.
 
 An object that was assigned to ``stream.socket`` or ``stream.write`` is called, on the hot path too,
 until it is taken away again.
@@ -13,11 +13,11 @@ from contextlib import contextmanager
 from socket import socket
 from typing import Any
 
-from heka.accounts import Account
-from heka.addresses import Address
-from heka.destinations import Destination, reason_of
+from heka._delivery.direct import Destination, reason_of
+from heka._net.addresses import Address
+from heka._net.transports import SocketTransport
+from heka._runtime.accounts import Account
 from heka.streams.base import as_bytes, size_of, unframed
-from heka.transports import SocketTransport
 
 __all__ = ["Lane"]
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-from heka.accounts import Account, total
-from heka.destinations import reason_of
-from heka.diagnostics import Reporter
+from heka._delivery.direct import reason_of
+from heka._runtime.accounts import Account, total
+from heka._runtime.reporter import Reporter
 from heka.streams.base import Stream
 
 __all__ = ["LocalStream"]

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from heka._core import Sink
-from heka.accounts import total
-from heka.addresses import Address
+from heka._net.addresses import Address
+from heka._runtime.accounts import total
 from heka.exceptions import ConfigError
 from heka.streams.base import Stream, as_bytes, as_seconds
 from heka.streams.lanes import Lane
@@ -119,7 +119,7 @@ class DestinationStream(Stream):
         """Return what became of the frames, a frame being offered once to each destination.
 
         Returns:
-            The numbers of ``heka.accounts.NUMBERS`` and ``dropped`` as {reason: count};
+            The numbers of ``heka.stats`` and ``dropped`` as {reason: count};
             ``destinations`` holds the same for each, by its URL.
         """
         accounts = [(lane.name, lane.stats()) for lane in self._lanes]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NoReturn
 
 from heka._core import Sink
-from heka.accounts import total
+from heka._runtime.accounts import total
 from heka.streams.base import Stream, as_bytes
 
 __all__ = ["NullStream"]

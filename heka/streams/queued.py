@@ -8,11 +8,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from heka._core import Sink
-from heka.accounts import total
-from heka.addresses import Address, QueueOptions, parse
-from heka.delivery.outlets import StreamOutlet
-from heka.delivery.queue import OnDrop, Queue, queue_for
-from heka.diagnostics import Reporter
+from heka._delivery.outlets import StreamOutlet
+from heka._delivery.queue import OnDrop, Queue, queue_for
+from heka._net.addresses import Address, QueueOptions, parse
+from heka._runtime.accounts import total
+from heka._runtime.reporter import Reporter
 from heka.exceptions import ConfigError
 from heka.streams.base import Stream, as_bytes, as_seconds, unframed
 from heka.streams.network import DestinationStream
@@ -172,7 +172,7 @@ class QueuedStream(Stream):
         """Return what became of the frames, a frame being offered once to each destination.
 
         Returns:
-            The numbers of ``heka.accounts.NUMBERS`` and ``dropped`` as {reason: count};
+            The numbers of ``heka.stats`` and ``dropped`` as {reason: count};
             ``destinations`` holds the same for each, by its name. At every moment, offered +
             recovered = sent + the sum of dropped + queued.
         """

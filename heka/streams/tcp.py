@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from socket import socket as Socket
 from typing import Any
 
-from heka.defaults import DEFAULT_PORT
+from heka._net.defaults import DEFAULT_PORT
 from heka.streams.hosts import Host, Port, pair
 from heka.streams.lanes import Lane
 from heka.streams.network import DestinationStream

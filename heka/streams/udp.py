@@ -5,7 +5,7 @@ from __future__ import annotations
 from socket import socket as Socket
 from typing import Any
 
-from heka.defaults import DEFAULT_PORT
+from heka._net.defaults import DEFAULT_PORT
 from heka.streams.hosts import Host, Port, pair
 from heka.streams.network import DestinationStream
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable
 from typing import Any, Literal
 
-from heka.addresses import Address
+from heka._net.addresses import Address
 from heka.exceptions import ConfigError
 from heka.streams.hosts import values_of
 from heka.streams.network import DestinationStream

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from heka.addresses import Address, parse
+from heka._net.addresses import Address, parse
 from heka.exceptions import ConfigError
 from heka.streams.base import Stream
 from heka.streams.network import DestinationStream

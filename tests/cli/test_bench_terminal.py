@@ -21,8 +21,8 @@ from pathlib import Path
 import pytest
 from cli.support import PATIENCE, SGR, environment
 
-from heka.cli import meter
-from heka.cli.meter import LineDisplay, Meter, Reading
+from heka.cli.show import meter
+from heka.cli.show.meter import LineDisplay, Meter, Reading
 
 
 class Terminal:

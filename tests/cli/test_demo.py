@@ -8,7 +8,7 @@ import sys
 
 from cli.support import SGR, environment
 
-from heka.cli import demo
+from heka.cli.commands import demo
 
 
 def test_demo_shows_typed_nested_signed_and_refused(start):

@@ -11,8 +11,8 @@ import time
 import pytest
 
 import heka
-from heka.cli import endpoint
-from heka.cli.receiver import Received, Receiver, Rejected
+from heka._receiving import endpoint
+from heka._receiving.receiver import Received, Receiver, Rejected
 
 
 @pytest.fixture

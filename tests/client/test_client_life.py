@@ -14,7 +14,7 @@ import pytest
 from client.messages import Kept, kept_by, read
 
 import heka
-from heka.accounts import total
+from heka._runtime.accounts import total
 from heka.client import HekaClient
 from heka.encoders import JSONEncoder, NullEncoder, ProtobufEncoder
 from heka.streams import QueuedStream

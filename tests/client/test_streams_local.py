@@ -14,7 +14,7 @@ import pytest
 from delivery.support import run, run_threads
 
 import heka
-from heka.accounts import Account, total
+from heka._runtime.accounts import Account, total
 from heka.encoders import JSONEncoder
 from heka.exceptions import ConfigError
 from heka.streams import DebugCaptureStream, FormatterStream, StdOutStream

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import heka
-from heka.accounts import total
+from heka._runtime.accounts import total
 from heka.client import HekaClient
 from heka.encoders import JSONEncoder
 from heka.streams import NullStream

@@ -19,7 +19,8 @@ from delivery.support import (
 )
 
 import heka
-from heka import api, destinations
+from heka import api
+from heka._delivery import direct
 
 BIG = "x" * 60_000
 
@@ -34,7 +35,7 @@ class Stream:
 
 def opened(to):
     """The destination that is open for *to*."""
-    (found,) = [d for d in destinations._all if d.name == to and not d.sink.closed]
+    (found,) = [d for d in direct._all if d.name == to and not d.sink.closed]
     return found
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import heka
-from heka.addresses import Address, QueueOptions, TlsOptions, as_size, parse
+from heka._net.addresses import Address, QueueOptions, TlsOptions, as_size, parse
 
 MIB = 1 << 20
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import heka
-from heka.addresses import Address, parse
+from heka._net.addresses import Address, parse
 
 UDP = ("udp", "h", 5565)
 READ = [

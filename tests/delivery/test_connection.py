@@ -19,7 +19,7 @@ from delivery.support import (
 )
 
 import heka
-from heka.resolver import ResolutionError
+from heka._net.resolver import ResolutionError
 
 SIGNER = heka.SignerConfig("ann", 1, "key", "sha1")
 MESSAGE = heka.Message("type", "logger", payload="text")

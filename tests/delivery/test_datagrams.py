@@ -19,8 +19,8 @@ from delivery.support import (
 )
 
 import heka
-from heka.destinations import reason_of
-from heka.resolver import ResolutionError
+from heka._delivery.direct import reason_of
+from heka._net.resolver import ResolutionError
 
 
 @pytest.fixture

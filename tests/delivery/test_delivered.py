@@ -11,7 +11,7 @@ from delivery.support import Datagrams, Listener, account, run
 
 import heka
 import heka.testing
-from heka.addresses import parse
+from heka._net.addresses import parse
 
 UUID = bytes(range(16))
 NOW = 1_700_000_000_000_000_000

@@ -10,9 +10,9 @@ import pytest
 from delivery.support import PATIENCE, SOON, Listener, Task, free_port, run, wait_until, within
 
 import heka
-from heka.addresses import parse
-from heka.resolver import ResolutionError
-from heka.transports import SocketTransport
+from heka._net.addresses import parse
+from heka._net.resolver import ResolutionError
+from heka._net.transports import SocketTransport
 
 
 @pytest.fixture

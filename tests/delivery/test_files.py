@@ -310,7 +310,7 @@ def descriptors():
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="no list of descriptors")
 @pytest.mark.parametrize("kind", ["tcp", "unix", "unixgram", "file", "folder"])
 def test_failures_leave_no_descriptor_open(tmp_path, monkeypatch, kind):
-    monkeypatch.setattr("heka.destinations.BACKOFF_FIRST", 0.0)
+    monkeypatch.setattr("heka._delivery.direct.BACKOFF_FIRST", 0.0)
     to = {
         "tcp": "tcp://127.0.0.1:9",
         "unix": f"unix://{tmp_path}/none",
@@ -329,7 +329,7 @@ def test_failures_leave_no_descriptor_open(tmp_path, monkeypatch, kind):
 
 def test_a_block_device_is_no_file(path, monkeypatch, capfd):
     """Appending would write over whatever is on it."""
-    monkeypatch.setattr("heka.transports.stat.S_ISBLK", lambda mode: True)
+    monkeypatch.setattr("heka._net.transports.stat.S_ISBLK", lambda mode: True)
     heka.log("warm-up", to="tcp://127.0.0.1:9")
     before = descriptors()
 

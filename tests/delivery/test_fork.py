@@ -10,7 +10,7 @@ from functools import partial
 import pytest
 from delivery.support import Datagrams, Listener, Task, free_port, run
 
-from heka.accounts import total
+from heka._runtime.accounts import total
 
 #: child(work): forks, runs work there, and tells how it ended when it is waited for.
 CHILD = """
@@ -155,7 +155,7 @@ def test_a_child_sends_nothing_of_a_frame_that_its_parent_has_half_written(peer)
     done = run(
         CHILD
         + """
-    from heka import destinations
+    from heka._delivery import direct
     full = threading.Event()
     sent = []
     def work():
@@ -163,7 +163,7 @@ def test_a_child_sends_nothing_of_a_frame_that_its_parent_has_half_written(peer)
             sent.append(heka.log("parent", payload="x" * 60000, to=sys.argv[1], timeout=20))
     thread = threading.Thread(target=work)
     thread.start()
-    while not any(d.sink.busy and d.sink.counts()["sent"] for d in destinations._all):
+    while not any(d.sink.busy and d.sink.counts()["sent"] for d in direct._all):
         time.sleep(0.002)
     def log():
         assert heka.log("child", to=sys.argv[1], timeout=20)
@@ -206,14 +206,14 @@ def test_a_fork_in_the_middle_of_its_own_call_sends_nothing_twice(
     done = run(
         CHILD
         + """
-    from heka import destinations
+    from heka._delivery import direct
     mine = os.getpid()
     forked = []
     def handler(*args):
         forked.append(os.fork())
     signal.signal(signal.SIGUSR1, handler)
     def poke():
-        while not any(d.sink.busy for d in destinations._all):
+        while not any(d.sink.busy for d in direct._all):
             time.sleep(0.002)
         time.sleep(0.05)
         signal.pthread_kill(threading.main_thread().ident, signal.SIGUSR1)

@@ -9,7 +9,7 @@ import pytest
 from delivery.support import PATIENCE, SOON, Datagrams, Listener, account, run, within
 
 import heka
-from heka import resolver
+from heka._net import resolver
 
 
 @pytest.fixture
@@ -159,8 +159,8 @@ def test_an_answer_that_came_too_late_is_for_who_asks_next(ask, peer, kept, ques
 
     done = ask(
         """
-        import heka.resolver
-        heka.resolver._KEPT = float(sys.argv[2])
+        import heka._net.resolver
+        heka._net.resolver._KEPT = float(sys.argv[2])
         first = heka.log("t", to=sys.argv[1], timeout=0)
         open(os.environ["SHIM_GATE"], "w").close()
         for thread in threading.enumerate():
@@ -321,7 +321,7 @@ def test_a_name_that_cannot_be_asked_for_does_not_resolve(capfd, host):
 
     assert heka.log("t", to=to) is False
 
-    assert account(str(heka.addresses.parse(to)))["dropped"] == {"unresolved": 1}
+    assert account(str(heka._net.addresses.parse(to)))["dropped"] == {"unresolved": 1}
     assert "(unresolved): " in capfd.readouterr().err
 
 

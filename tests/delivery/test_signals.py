@@ -6,7 +6,7 @@ import pytest
 from delivery.support import SOON, Datagrams, Listener, Task, account, run
 
 import heka
-from heka import destinations
+from heka._delivery import direct
 
 #: A handler that is called all the time, and a way to wait for one call of it at least.
 NUISANCE = """
@@ -29,8 +29,8 @@ CTRL_C = """
             os.kill(os.getpid(), signal.SIGINT)
         threading.Thread(target=work, daemon=True).start()
     def is_waiting():
-        from heka import destinations
-        return any(d.sink.busy for d in destinations._all)
+        from heka._delivery import direct
+        return any(d.sink.busy for d in direct._all)
 """
 
 
@@ -236,10 +236,10 @@ def test_ctrl_c_ends_the_wait_for_another_thread(peer):
             results.append(heka.log("t", payload="x" * 60000, to=sys.argv[1], timeout=20))
     thread = threading.Thread(target=work)
     thread.start()
-    from heka import destinations
-    while not destinations._all:
+    from heka._delivery import direct
+    while not direct._all:
         time.sleep(0.002)
-    (it,) = destinations._all
+    (it,) = direct._all
     def is_stuck():
         before = it.sink.counts()["sent"]
         time.sleep(0.2)
@@ -282,7 +282,7 @@ def test_an_interrupt_between_two_lines_costs_the_connection_and_nothing_else(
     """Where no handler of ours could be: the sink notices that nobody gave the connection back."""
     there = peer(Listener)
     interrupted = []
-    method = getattr(destinations.Destination, where)
+    method = getattr(direct.Destination, where)
 
     def interrupt(*args):
         if not interrupted:
@@ -290,7 +290,7 @@ def test_an_interrupt_between_two_lines_costs_the_connection_and_nothing_else(
             raise KeyboardInterrupt
         return method(*args)
 
-    monkeypatch.setattr(destinations.Destination, where, interrupt)
+    monkeypatch.setattr(direct.Destination, where, interrupt)
     with pytest.raises(KeyboardInterrupt):
         heka.log("one", to=there.url)
     assert heka.log("two", to=there.url) is True

@@ -11,7 +11,7 @@ import pytest
 from delivery.support import PATIENCE, command, environment, free_port, run
 
 import heka
-from heka import diagnostics
+from heka._runtime.reporter import Reporter
 
 
 @pytest.fixture
@@ -28,12 +28,12 @@ def later(monkeypatch):
             return self.now
 
     clock = Clock()
-    monkeypatch.setattr(diagnostics, "time", clock)
+    monkeypatch.setattr("heka._runtime.reporter.time", clock)
     return clock
 
 
 def test_a_thing_is_said_once_a_minute_with_the_number_of_times_it_was_not(later, capfd):
-    reporter = diagnostics.Reporter()
+    reporter = Reporter()
     for n in range(5):
         reporter.report(f"thing {n}")
     later(59)
@@ -69,14 +69,14 @@ def test_each_destination_has_a_line_of_its_own(capfd):
     ],
 )
 def test_what_a_terminal_would_obey_is_escaped(capsys, text, said):
-    diagnostics.Reporter().report(text)
+    Reporter().report(text)
 
     assert capsys.readouterr().err == f"heka: {said}\n"
 
 
 def test_a_line_is_short_enough_for_a_pipe_that_has_room_for_one(capfd):
     """Linux says that a pipe is writable when it has room for 4,096 bytes."""
-    diagnostics.Reporter().report("𝄞" * 100_000)
+    Reporter().report("𝄞" * 100_000)
 
     said = capfd.readouterr().err
     assert 900 < len(said) <= 1100

@@ -21,7 +21,7 @@ from delivery.support import (
 )
 
 import heka
-from heka import destinations
+from heka._delivery import direct
 
 BIG = "x" * 60_000
 
@@ -167,7 +167,7 @@ def test_the_next_address_of_a_name_is_tried_in_time(peer, monkeypatch, first):
     waiting = dead.fill() if first == "hangs" else []
     dead_port = dead.port if first == "hangs" else free_port()
     ends = [(socket.AF_INET, ("127.0.0.1", port)) for port in (dead_port, there.port)]
-    monkeypatch.setattr("heka.sockets.resolve", lambda *args: ends)
+    monkeypatch.setattr("heka._net.sockets.resolve", lambda *args: ends)
 
     assert heka.log("t", to=f"tcp://both-{first}.test:1", timeout=1) is True
 
@@ -193,7 +193,7 @@ def test_who_waits_for_the_same_connection_waits_no_longer_than_its_own_timeout(
 
 def destinations_of(to):
     """The destination that is open for *to*."""
-    (found,) = [d for d in destinations._all if d.name == to and not d.sink.closed]
+    (found,) = [d for d in direct._all if d.name == to and not d.sink.closed]
     return found
 
 
@@ -347,7 +347,7 @@ def ahead(monkeypatch):
             return time.monotonic() + self.offset
 
     clock = Clock()
-    monkeypatch.setattr(destinations, "time", clock)
+    monkeypatch.setattr(direct, "time", clock)
     return clock
 
 

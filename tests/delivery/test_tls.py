@@ -27,10 +27,10 @@ from delivery.support import (
 )
 
 import heka
-from heka.addresses import parse
-from heka.sockets import send_all
+from heka._net.addresses import parse
+from heka._net.sockets import send_all
+from heka._net.tls import TlsTransport
 from heka.streams import UrlStream
-from heka.tls import TlsTransport
 
 TLS12 = (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_2)
 TLS13 = (ssl.TLSVersion.TLSv1_3, ssl.TLSVersion.TLSv1_3)

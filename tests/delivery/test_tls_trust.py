@@ -9,9 +9,9 @@ import pytest
 from delivery.support import PATIENCE, SOON, Listener, Task, wait_until, within
 
 import heka
-from heka.addresses import parse
+from heka._net.addresses import parse
+from heka._net.tls_context import context_for
 from heka.streams import UrlStream
-from heka.tls_context import context_for
 
 TLS12 = (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_2)
 TLS13 = (ssl.TLSVersion.TLSv1_3, ssl.TLSVersion.TLSv1_3)
@@ -89,8 +89,8 @@ def test_a_client_without_certificate_hears_that_it_needs_one(
     serve, stream, capsys, monkeypatch, versions
 ):
     """In TLS 1.3 the server says so after the client is done; no message is sent before."""
-    monkeypatch.setattr("heka.tls._WORD_LEAST", PATIENCE)  # a machine may be busy
-    monkeypatch.setattr("heka.tls._WORD_MOST", PATIENCE)
+    monkeypatch.setattr("heka._net.tls._WORD_LEAST", PATIENCE)  # a machine may be busy
+    monkeypatch.setattr("heka._net.tls._WORD_MOST", PATIENCE)
     server = serve(demand=True, versions=versions)
     to = stream(server.url(), timeout=PATIENCE)
 
@@ -104,7 +104,7 @@ def test_a_client_without_certificate_hears_that_it_needs_one(
 def test_a_refusal_that_comes_late_is_heard_with_the_next_message(
     serve, stream, capsys, monkeypatch
 ):
-    monkeypatch.setattr("heka.tls._WORD_MOST", 0.0)
+    monkeypatch.setattr("heka._net.tls._WORD_MOST", 0.0)
     server = serve(demand=True, versions=TLS13)
     to = stream(server.url())
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from cli.support import PATIENCE, environment
 from plugins.raven_support import messages
 
-from heka.cli.jsonlines import json_line
+from heka.cli.show.jsonlines import json_line
 from heka.plugins.raven.dsn import DSN
 
 GOLDEN = Path(__file__).parent / "golden"

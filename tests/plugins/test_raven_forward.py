@@ -17,7 +17,7 @@ from plugins.sentry_support import (
 )
 
 from heka import cli
-from heka.cli.sentry_post import Endpoint, _after, _limit
+from heka.cli.commands.sentry.post import Endpoint, _after, _limit
 from heka.plugins.raven.dsn import DSN
 
 

@@ -23,7 +23,7 @@ QUICK: dict[str, Any] = {"linger": 0.005, "backoff_max": 0.1, "connect_timeout":
 
 #: Programs have these beside what delivery.support.PREAMBLE gives them.
 TOOLS = """
-import heka.delivery.lifecycle
+import heka._delivery.lifecycle
 from heka.streams import QueuedStream
 from queued.identity import Watch, check
 from queued.peers import frame

@@ -183,7 +183,7 @@ def test_a_name_service_that_does_not_answer_holds_nobody(server, name_service, 
             began = time.monotonic()
             yield
             assert time.monotonic() - began < seconds
-        heka.delivery.lifecycle.EXIT_TIMEOUT = 0.5
+        heka._delivery.lifecycle.EXIT_TIMEOUT = 0.5
         stream = QueuedStream(sys.argv[1], **QUICK)
         other = QueuedStream(sys.argv[1], **QUICK)
         with within(2):

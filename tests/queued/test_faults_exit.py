@@ -85,7 +85,7 @@ def test_exit_with_a_peer_that_hangs_ends_within_its_bound(server):
     with within(EXIT):
         run(
             """
-            heka.delivery.lifecycle.EXIT_TIMEOUT = 0.5
+            heka._delivery.lifecycle.EXIT_TIMEOUT = 0.5
             stream = QueuedStream(sys.argv[1], **QUICK)
             write_all(stream, 5000, size=1000)
             """,
@@ -97,7 +97,7 @@ def test_exit_counts_what_it_gives_up(server):
     there = server("tcp", start=False)
     done = run(
         """
-        heka.delivery.lifecycle.EXIT_TIMEOUT = 0.5
+        heka._delivery.lifecycle.EXIT_TIMEOUT = 0.5
         stream = QueuedStream(sys.argv[1], **QUICK)
         write_all(stream, 1000)
         last = lambda: tell(**stream.stats())

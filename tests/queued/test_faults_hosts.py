@@ -122,7 +122,7 @@ def test_the_account_of_a_program_is_that_of_its_destinations(server):
         now = balance()
         assert now["destinations"][away]["queued"] == 500
         tell(**now["destinations"][here])
-        heka.delivery.lifecycle.EXIT_TIMEOUT = 0.1
+        heka._delivery.lifecycle.EXIT_TIMEOUT = 0.1
         """,
         here.url,
         away.url,

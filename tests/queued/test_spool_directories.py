@@ -14,7 +14,7 @@ from cli.support import environment
 from queued.spools import NOWHERE, PATIENCE, Logger, modes, parts
 
 from heka._core import Ring
-from heka.delivery.spool import Spool, directories, holder_of
+from heka._delivery.spool import Spool, directories, holder_of
 from heka.exceptions import ConfigError
 
 
@@ -111,7 +111,7 @@ def test_half_made_directory_is_swept(tmp_path, spool):
 
 CHILD = """
 import os, sys, time
-from heka.delivery.spool import Spool
+from heka._delivery.spool import Spool
 spool = Spool(sys.argv[1], "test")
 print(spool.own(), flush=True)
 pid = os.fork()
@@ -145,7 +145,7 @@ def test_child_that_lives_on_does_not_hold_its_parents_directory(tmp_path, spool
 
 EIGHT = """
 import sys, time
-from heka.delivery.spool import Spool
+from heka._delivery.spool import Spool
 spool = Spool(sys.argv[1], "test")
 sys.stdin.readline()
 own, adopted = spool.own(), spool.adopt()

@@ -11,7 +11,7 @@ import pytest
 from cli.support import environment
 from queued.spools import NOWHERE, PATIENCE, Logger, Peer, parts
 
-from heka.delivery.snapshot import parts_of
+from heka._delivery.snapshot import parts_of
 from heka.streams import QueuedStream
 
 

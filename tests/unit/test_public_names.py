@@ -26,8 +26,8 @@ from heka import _core
 HOMES = {
     "heka.api": ["configure", "flush", "log", "stats"],
     "heka.connections": ["HekaConnection"],
-    "heka.defaults": ["DEFAULT_PORT"],
-    "heka.delivery.lifecycle": ["flush_on_sigterm"],
+    "heka._net.defaults": ["DEFAULT_PORT"],
+    "heka._delivery.lifecycle": ["flush_on_sigterm"],
     "heka.exceptions": [
         *("ConfigError", "DecodeError", "EncodeError", "FieldError", "HekaError"),
         *("QueueFullError", "SignatureError"),

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from heka.diagnostics import Reporter
+from heka._runtime.reporter import Reporter
 from heka.plugins import named
 from heka.plugins.cef.escape import text_of
 from heka.plugins.cef.line import Event, keyed, line_of, request_extensions, severity_of

@@ -12,8 +12,9 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any
 
+from heka._context import bound
 from heka._core import Client, Sink
-from heka.diagnostics import Reporter
+from heka._runtime.reporter import Reporter
 from heka.message import MAX_MESSAGE_SIZE, Field, Message
 from heka.plugins import named
 from heka.plugins.raven.blob import SMALL, as_json, packed
@@ -26,7 +27,6 @@ from heka.plugins.raven.scrub import MASK, Scrubber, argument_list, is_secret_na
 from heka.plugins.raven.shrink import fit
 from heka.plugins.raven.stack import MORE, room
 from heka.plugins.raven.values import Variables, asked, class_of, module_of
-from heka.scope import bound
 
 Raised = tuple[type, BaseException | None, TracebackType | None]
 

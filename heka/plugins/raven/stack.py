@@ -9,7 +9,7 @@ import contextlib
 import sys
 import threading
 
-from heka.forks import start_anew_in_child
+from heka._runtime.forks import start_anew_in_child
 
 #: Calls that building and sending an event may need, one in the other.
 MORE = 150

@@ -1,0 +1,163 @@
+"""TLS connections: a batch of frames becomes ciphertext, and both ends of it are remembered.
+
+What the peer's kernel has acknowledged is told in bytes of ciphertext; the batches tell how many
+bytes of frames that is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import socket
+import time
+from collections import deque
+from typing import Literal
+
+from heka._core import Ring
+from heka._delivery.outlets import BATCH, Outcome, SocketOutlet
+from heka._net.addresses import Address
+from heka._net.options import QueueOptions
+from heka._net.sockets import wait_writable
+from heka._net.tls import TlsTransport
+
+__all__ = ["TlsOutlet"]
+
+#: Bytes of a TLS record, and records that are sent with one call. What has arrived is known by
+#: records, so that a connection which breaks again and again still gets on.
+_RECORD = 16384
+_RECORDS = 4
+#: Seconds of waiting for room, between two looks at the summons.
+_SLICE = 0.05
+#: Seconds between two looks at what has been acknowledged: the shortest wait, and the longest.
+_NAP_LEAST = 0.001
+_NAP_MOST = 0.02
+
+
+class TlsOutlet(SocketOutlet):
+    """A TLS connection; at most a ring's window of frames is under way on it."""
+
+    def __init__(self, address: Address, options: QueueOptions) -> None:
+        """Prepare to connect to *address*; ConfigError: its certificates are of no use."""
+        super().__init__(address, options)
+        self._patience = options.write_timeout
+        self._start()
+
+    def _start(self) -> None:
+        """Begin a connection: nothing is under way."""
+        self._written = 0  # bytes of ciphertext
+        self._taken = 0  # bytes of frames that were taken from the ring
+        self._arrived = 0  # of those, how many were acknowledged
+        self._batches: deque[tuple[int, int]] = deque()  # (written, taken) behind each
+        self._nap = _NAP_LEAST
+        self._progress = time.monotonic()
+
+    @property
+    def _tls(self) -> TlsTransport:
+        transport = self._transport
+        assert isinstance(transport, TlsTransport)
+        return transport
+
+    def open(self, deadline: float) -> None:
+        """Resolve, connect and agree on keys."""
+        super().open(deadline)
+        self._start()
+
+    def pump(self, ring: Ring, idle: float, linger: float, patience: float) -> Outcome:
+        """Encrypt and send until there is nothing to send, or the time is over."""
+        self._patience = patience
+        end = time.monotonic() + idle
+        before = self._written
+        transport = self._tls
+        try:
+            while True:
+                transport.feed()
+                self._acknowledge(ring)
+                event = self._next(ring, end, linger)
+                if event:
+                    return Outcome(event, self._written > before)
+        except OSError as failure:
+            with contextlib.suppress(OSError):
+                self._acknowledge(ring)  # which the socket tells after a reset too
+            quiet = not self._batches
+            transport.close()
+            ring.rewind()
+            moved = self._written > before
+            if quiet and failure.errno in (errno.EPIPE, errno.ECONNRESET):
+                return Outcome("closed", moved)
+            return Outcome("failed", moved, failure)
+
+    def _next(
+        self, ring: Ring, end: float, linger: float
+    ) -> Literal["", "summoned", "drained", "tick"]:
+        """Wait for frames and send some; return the event that ends the pumping, or ''."""
+        left = end - time.monotonic()
+        event = ring.wait(1, max(0.0, min(left, self._nap) if self._batches else left))
+        if ring.summoned:
+            return "summoned"
+        if event == "ready":
+            if linger and not self._batches:
+                ring.wait(BATCH, linger)
+            if not self._send(ring):
+                ring.sleep(self._nap)
+        elif event == "drained" and not self._batches:
+            return "drained"
+        elif event == "drained":
+            ring.sleep(self._nap)
+        return "tick" if time.monotonic() >= end else ""
+
+    def _send(self, ring: Ring) -> bool:
+        """Send what waits, four records at most; False when there is no room under way."""
+        if not self._batches:
+            self._progress = time.monotonic()
+        records: list[bytes] = []
+        end = self._written
+        while len(records) < _RECORDS and (frames := ring.take(_RECORD)):
+            self._taken += len(frames)
+            records.append(self._tls.encrypt(frames))
+            end += len(records[-1])
+            self._batches.append((end, self._taken))
+        self._write(ring, memoryview(b"".join(records)))
+        return bool(records)
+
+    def _write(self, ring: Ring, data: memoryview) -> None:
+        """Give all of *data* to the kernel, and count what it takes."""
+        sock = self._socket()
+        while data:
+            try:
+                taken = sock.send(data, getattr(socket, "MSG_NOSIGNAL", 0))
+            except BlockingIOError:
+                now = time.monotonic()
+                late = self._progress + self._patience
+                if ring.summoned:
+                    raise OSError(errno.ECANCELED, "the queue is closed") from None
+                if now >= late:
+                    raise TimeoutError(errno.ETIMEDOUT, "the peer takes nothing") from None
+                with contextlib.suppress(TimeoutError):
+                    wait_writable(sock.fileno(), min(late, now + _SLICE))
+            else:
+                self._written += taken
+                self._progress = time.monotonic()
+                data = data[taken:]
+
+    def _socket(self) -> socket.socket:
+        sock = self._tls.connected
+        if sock is None:
+            raise OSError(errno.ENOTCONN, "not connected")
+        return sock
+
+    def _acknowledge(self, ring: Ring) -> None:
+        """Let go of the frames of every batch that the peer's kernel has whole."""
+        if not self._batches:
+            return
+        arrived = self._written - Ring.outstanding(self._socket().fileno())
+        done = self._arrived
+        while self._batches and self._batches[0][0] <= arrived:
+            done = self._batches.popleft()[1]
+        now = time.monotonic()
+        if done > self._arrived:
+            self._arrived, self._progress, self._nap = done, now, _NAP_LEAST
+            ring.acknowledge(self._taken - done)
+        elif now > self._progress + self._patience:
+            raise TimeoutError(errno.ETIMEDOUT, "the peer acknowledges nothing")
+        else:
+            self._nap = min(2 * self._nap, _NAP_MOST)

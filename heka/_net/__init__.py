@@ -1,0 +1,1 @@
+"""The network: addresses, names, sockets, TLS and transports; no messages."""

@@ -1,0 +1,233 @@
+"""Destinations as people write them: URLs, ``host:port``, tuples.
+
+Knows the notation and nothing else: no names are resolved, no sockets opened.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, unquote
+
+from heka._net.defaults import DATAGRAM_MAX, DATAGRAM_SIZE, DEFAULT_PORT
+from heka._net.options import (
+    QUEUE_NAMES,
+    TLS_NAMES,
+    QueueOptions,
+    TlsOptions,
+    as_number,
+    as_size,
+    queue_texts,
+    read_query,
+    read_queue,
+    read_tls,
+    tls_texts,
+    write_query,
+)
+from heka.exceptions import ConfigError
+
+__all__ = ["Address", "QueueOptions", "TlsOptions", "as_size", "parse"]
+
+#: The options that each scheme takes behind ``?``.
+OPTIONS = {
+    "udp": ("datagram", "family", "framing", *QUEUE_NAMES, "datagram_size"),
+    "tcp": ("family", *QUEUE_NAMES),
+    "tls": ("family", *TLS_NAMES, *QUEUE_NAMES),
+    "unix": QUEUE_NAMES,
+    "unixgram": ("datagram", "framing", *QUEUE_NAMES, "datagram_size"),
+    "file": QUEUE_NAMES,
+}
+#: The schemes whose destination is a host, and of these the ones that can tell a dead one.
+_HOSTS = ("udp", "tcp", "tls")
+_FAILOVER = ("tcp", "tls")
+EXPECTED = (
+    "expected (host, port), 'host:port', '[::1]:5565', udp://host:port, tcp://host:port, "
+    "tls://host:port, unix:///path, unixgram:///path or file:///path"
+)
+
+
+@dataclass(frozen=True)
+class Address:
+    """One destination.
+
+    Attributes:
+        scheme: ``udp``, ``tcp``, ``tls``, ``unix``, ``unixgram`` or ``file``.
+        host, port: For ``udp``, ``tcp`` and ``tls``.
+        path: For the others; a leading ``@`` names an abstract unix socket.
+        family: 4 or 6 to insist on one, 0 for either.
+        framed: False sends bare messages, one a datagram, as Hindsight's ``udp.lua`` wants them.
+        datagram: Bytes of the largest datagram; a larger frame follows the oversize policy.
+        alternates: Further (host, port) of ``tcp`` and ``tls``, tried in this order when the
+            first one fails.
+        tls: How ``tls`` encrypts; None for the others.
+        queue: How frames are queued; None: they are sent at once.
+    """
+
+    scheme: str
+    host: str = ""
+    port: int = 0
+    path: str = ""
+    family: int = 0
+    framed: bool = True
+    datagram: int = DATAGRAM_SIZE
+    alternates: tuple[tuple[str, int], ...] = ()
+    tls: TlsOptions | None = None
+    queue: QueueOptions | None = None
+
+    def __post_init__(self) -> None:
+        """Have TLS with its defaults where nothing is said of it."""
+        if self.scheme == "tls" and self.tls is None:
+            object.__setattr__(self, "tls", TlsOptions())
+
+    @property
+    def hosts(self) -> tuple[tuple[str, int], ...]:
+        """Each (host, port) in the order of trying; one without a name for a path."""
+        return ((self.host, self.port), *self.alternates)
+
+    @property
+    def is_datagram(self) -> bool:
+        """True where each frame travels alone."""
+        return self.scheme in ("udp", "unixgram")
+
+    @property
+    def max_frame(self) -> int:
+        """Bytes of the largest frame; 0 where only the message's own limit holds."""
+        return self.datagram if self.is_datagram else 0
+
+    def __str__(self) -> str:
+        """Return the URL, without options that are defaults."""
+        options: dict[str, str] = {}
+        if self.family:
+            options["family"] = str(self.family)
+        if not self.framed:
+            options["framing"] = "none"
+        if self.is_datagram and self.datagram != DATAGRAM_SIZE:
+            options["datagram"] = str(self.datagram)
+        if self.tls is not None:
+            options |= tls_texts(self.tls)
+        if self.queue is not None:
+            options |= queue_texts(self.queue)
+        query = write_query(options)
+        if self.scheme in _HOSTS:
+            hosts = (
+                f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in self.hosts
+            )
+            return f"{self.scheme}://{','.join(hosts)}{query}"
+        path = quote(self.path, safe="/@:,+=~", errors="surrogateescape")
+        return f"{self.scheme}://{path}{query}"
+
+
+def parse(to: object) -> Address:
+    """Read *to* in any of the notations that ``heka.log`` takes.
+
+    Raises:
+        ConfigError: It is none of them; names what came and what was expected.
+    """
+    if isinstance(to, Address):
+        return to
+    if isinstance(to, tuple):
+        if len(to) != 2 or not isinstance(to[0], str):
+            raise ConfigError(f"{EXPECTED}; got {to!r}")
+        return Address("udp", host=_host(to[0], to), port=_port(to[1], to))
+    if not isinstance(to, str):
+        raise ConfigError(f"{EXPECTED}, or an object with write(bytes); got {to!r}")
+    scheme, separator, rest = to.partition("://")
+    if not separator:
+        host, port = _host_port(to, to)
+        return Address("udp", host=host, port=port)
+    scheme = scheme.lower()  # RFC 3986, 3.1
+    if scheme not in OPTIONS:
+        raise ConfigError(f"{to!r}: unknown scheme {scheme!r}; {EXPECTED}")
+    rest, _, query = rest.partition("?")
+    options = _options(scheme, query, to)
+    if scheme in _HOSTS:
+        (host, port), *others = _hosts(scheme, rest.rstrip("/"), to)
+        return Address(scheme, host=host, port=port, alternates=tuple(others), **options)
+    path = unquote(rest, errors="surrogateescape")
+    if not path or "\0" in path:
+        raise ConfigError(f"{to!r}: expected a path, as in {scheme}:///var/run/heka.sock")
+    return Address(scheme, path=path, **options)
+
+
+def _hosts(scheme: str, text: str, to: object) -> list[tuple[str, int]]:
+    """Split ``a:5565,b:5566``: the first host, and those that stand in for it."""
+    if "," in text and scheme not in _FAILOVER:
+        raise ConfigError(
+            f"{to!r}: {scheme} cannot tell that a host is dead, to go on to the next; use tcp:// "
+            "or tls://, or a destination for each host"
+        )
+    return [_host_port(each, to) for each in text.split(",")]
+
+
+def _host_port(text: str, to: object) -> tuple[str, int]:
+    """Split ``host:port``, ``[v6]:port``, ``:port`` or ``host``."""
+    if text.startswith("["):
+        host, bracket, rest = text[1:].partition("]")
+        if not bracket or (rest and not rest.startswith(":")):
+            raise ConfigError(f"{to!r}: expected [address]:port; {EXPECTED}")
+        port = rest[1:]
+    elif text.count(":") > 1:
+        raise ConfigError(f"{to!r}: an IPv6 address needs brackets, as in '[::1]:5565'")
+    else:
+        host, _, port = text.partition(":")
+        host = host or ("localhost" if port else "")
+    return _host(host, to), _port(port, to) if port else DEFAULT_PORT
+
+
+def _host(host: str, to: object) -> str:
+    if not host or any(c.isspace() or c in "/@?#\0" for c in host):
+        raise ConfigError(f"{to!r}: {host!r} is no host name or address; {EXPECTED}")
+    return host
+
+
+def _port(port: object, to: object) -> int:
+    """Return a port given as int or as decimal text, which is how configuration files have it."""
+    if isinstance(port, str) and as_number(port) >= 0:
+        port = as_number(port)
+    if isinstance(port, bool) or not isinstance(port, int) or not 1 <= port <= 65535:
+        raise ConfigError(f"{to!r}: the port must be from 1 to 65535, got {port!r}")
+    return port
+
+
+def _options(scheme: str, query: str, to: object) -> dict[str, Any]:
+    """Return what stands behind ``?`` as arguments of Address."""
+    given = read_query(query)
+    for name in given:
+        if name not in OPTIONS[scheme]:
+            takers = [f"{other}://" for other in OPTIONS if name in OPTIONS[other]]
+            hint = f"; {name} is for {', '.join(takers)}" if takers else ""
+            raise ConfigError(
+                f"{to!r}: unknown option {name!r}; {scheme} takes: "
+                f"{', '.join(OPTIONS[scheme])}{hint}"
+            )
+    try:
+        options = {name: _READERS[name](given[name]) for name in _READERS if name in given}
+        queue = read_queue(given)
+        tls = read_tls(given) if scheme == "tls" else None
+    except ConfigError as error:
+        raise ConfigError(f"{to!r}: {error}") from None
+    options = {_FIELDS.get(name, name): value for name, value in options.items()}
+    return {**options, "queue": queue, "tls": tls}
+
+
+def _family(text: str) -> int:
+    if text not in ("4", "6"):
+        raise ConfigError(f"family must be 4 or 6, got {text!r}")
+    return int(text)
+
+
+def _framing(text: str) -> bool:
+    if text not in ("none", "heka"):
+        raise ConfigError(f"framing must be 'heka' or 'none', got {text!r}")
+    return text == "heka"
+
+
+def _datagram(text: str) -> int:
+    if not 64 <= as_number(text) <= DATAGRAM_MAX:
+        raise ConfigError(f"datagram must be from 64 to {DATAGRAM_MAX} bytes, got {text!r}")
+    return as_number(text)
+
+
+#: What reads the options of the address itself, and the fields that are called otherwise.
+_READERS = {"family": _family, "framing": _framing, "datagram": _datagram}
+_FIELDS = {"framing": "framed"}

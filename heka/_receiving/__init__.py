@@ -1,0 +1,1 @@
+"""Receiving: sockets in, messages out, an account of the rest."""

@@ -1,0 +1,141 @@
+"""Where a receiver listens: addresses as people write them, and the sockets bound to them.
+
+Knows sockets, no messages. What the system refuses is the OSError that it gave; an address that
+cannot be meant is a ConfigError that names it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import ipaddress
+import os
+import re
+import socket
+import stat
+from typing import Final
+
+from heka._net.defaults import DEFAULT_PORT
+from heka.exceptions import ConfigError
+
+LOOPBACK: Final = "127.0.0.1"
+_BACKLOG: Final = 128  # connections the kernel keeps waiting; Linux's SOMAXCONN before 5.4
+_RECEIVE_BUFFER: Final = 4 * 1024 * 1024  # bytes asked for a UDP socket; the kernel may give less
+_ADDRESS: Final = re.compile(
+    r"(?:\[(?P<v6>[^\[\]]*)\]|(?P<host>[^:\[\]]*))(?::(?P<port>[0-9]{1,5}))?"
+)
+
+
+def parse_address(text: str) -> tuple[str, int]:
+    """``HOST:PORT`` as ``(host, port)``; without a host loopback, without a port 5565.
+
+    IPv6 addresses stand in brackets, ``[::1]:5565``. Raises ValueError that says what was expected.
+    """
+    match = _ADDRESS.fullmatch(text)
+    port = int(match["port"] or DEFAULT_PORT) if match else 0
+    if match is None or port > 65_535:
+        raise ValueError(
+            f"expected HOST:PORT, :PORT or [IPV6]:PORT with a port of 0 to 65535, got {text!r}"
+        )
+    return match["v6"] or match["host"] or LOOPBACK, port
+
+
+def listen_udp(host: str, port: int) -> socket.socket:
+    """A bound UDP socket; port 0 takes a free one. Raises ConfigError or OSError."""
+    sock = _bind_inet("udp", socket.SOCK_DGRAM, host, port)
+    with contextlib.suppress(OSError):
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
+    return sock
+
+
+def listen_tcp(host: str, port: int) -> socket.socket:
+    """A listening TCP socket; port 0 takes a free one. Raises ConfigError or OSError."""
+    return _bind_inet("tcp", socket.SOCK_STREAM, host, port)
+
+
+def listen_unix(path: str) -> socket.socket:
+    """A listening unix stream socket at *path*; one that a dead receiver left behind is replaced.
+
+    Whoever may write to the path may log to it; the umask decides, as for any new file.
+    Raises ConfigError where a file that is no socket has the name, else OSError.
+    """
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        _remove_stale(path)
+        sock.bind(path)
+        sock.listen(_BACKLOG)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def name_of(sock: socket.socket) -> str:
+    """The socket's own address for people: ``udp 127.0.0.1:5565``, ``unix /run/heka.sock``."""
+    if sock.family == socket.AF_UNIX:
+        return f"unix {os.fsdecode(sock.getsockname())}"
+    transport = "udp" if sock.type == socket.SOCK_DGRAM else "tcp"
+    return f"{transport} {format_address(sock.getsockname())}"
+
+
+def format_address(address: tuple[str, int] | tuple[str, int, int, int]) -> str:
+    """``127.0.0.1:5565`` or ``[::1]:5565``."""
+    host, port = address[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def is_local(sock: socket.socket) -> bool:
+    """Whether only programs of this machine can reach the socket."""
+    if sock.family == socket.AF_UNIX:
+        return True
+    host = str(sock.getsockname()[0]).partition("%")[0]
+    return ipaddress.ip_address(host).is_loopback
+
+
+def _bind_inet(transport: str, kind: socket.SocketKind, host: str, port: int) -> socket.socket:
+    try:
+        found = socket.getaddrinfo(host, port, type=kind, flags=socket.AI_PASSIVE)
+    except (OSError, UnicodeError) as exc:
+        reason = getattr(exc, "strerror", None) or exc
+        raise ConfigError(
+            f"cannot listen on {transport} {format_address((host, port))}: the host name does not "
+            f"resolve ({reason}); give an address of this machine, {LOOPBACK} for instance"
+        ) from exc
+    # IPv4 first: it is what `localhost` means to most clients.
+    family, _, proto, _, address = min(found, key=lambda entry: entry[0] != socket.AF_INET)
+    sock = socket.socket(family, kind, proto)
+    try:
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        if kind == socket.SOCK_STREAM:
+            # Only past the remains of closed connections; a live listener still keeps its port.
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(address)
+        if kind == socket.SOCK_STREAM:
+            sock.listen(_BACKLOG)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def _remove_stale(path: str) -> None:
+    """Unlink *path* if it is a socket nobody listens on; OSError EADDRINUSE if someone does."""
+    try:
+        if not stat.S_ISSOCK(os.stat(path).st_mode):
+            raise ConfigError(
+                f"cannot listen on unix {path!r}: a file that is no socket is there; "
+                "remove it, or choose another path"
+            )
+    except FileNotFoundError:
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(1.0)
+        try:
+            probe.connect(path)
+        except ConnectionRefusedError:
+            os.unlink(path)
+            return
+        except OSError:
+            pass  # busy, or of another type: somebody's
+    raise OSError(errno.EADDRINUSE, "in use")

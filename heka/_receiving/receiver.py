@@ -1,0 +1,384 @@
+"""The receiver: sockets in, messages out, everything else accounted for.
+
+One thread, one selector, no socket ever blocks. Each TCP or unix connection has a StreamReader of
+its own; a datagram is whole by nature, so each gets a fresh one. Knows no text and no terminal.
+
+    receiver = Receiver(signers={("ops", 1): b"key"})
+    receiver.add(endpoint.listen_udp("127.0.0.1", 5565))
+    while running:
+        for event in receiver.poll():
+            ...                                     Received or Rejected
+    last = receiver.close()
+
+What a peer sends is never trusted: at most ``max_connections`` are open, the rest wait in the
+kernel; a connection holds at most one incomplete frame of ``max_message_size``; a peer that
+vanishes, resets or sends garbage costs its own connection and nothing else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import selectors
+import socket
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from heka._receiving import endpoint
+from heka._receiving.tally import Tally
+from heka.exceptions import DecodeError
+from heka.framing import StreamReader
+from heka.message import MESSAGE_MAX, Message
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
+
+MESSAGE_LIMIT: Final = 16 * 1024 * 1024  # bytes; StreamReader takes a longer length for garbage
+MAX_CONNECTIONS: Final = 256
+_PENDING_LIMIT: Final = 256 * 1024 * 1024  # bytes in incomplete frames, over all connections
+_CHUNK: Final = 256 * 1024  # bytes read at once; a datagram has at most 65,535
+_DATAGRAMS: Final = 64  # per turn and socket, so that a flood on one cannot starve another
+_ACCEPTS: Final = 32  # likewise
+_ACCEPT_PAUSE: Final = 0.5  # seconds without accepting after the system ran out of descriptors
+_RECORD_SEPARATOR: Final = 0x1E  # first byte of a frame; no protobuf message starts with it
+_EXHAUSTED: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+
+
+@dataclass(frozen=True)
+class Received:
+    """A message that arrived whole and, where signatures are checked, passed."""
+
+    message: Message
+    signer: str | None  # None: unsigned, or not checked
+    signer_version: int | None
+    origin: str  # "udp 127.0.0.1:41234"
+    size: int  # bytes of the encoded message
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """What one read brought that was no acceptable message."""
+
+    refused: Counter[str]  # reason -> frames
+    discarded_bytes: int  # belonged to no frame
+    origin: str
+
+
+Event = Received | Rejected
+
+
+class Receiver:
+    """Listens on any number of sockets; see the module for how it is driven.
+
+    Args:
+        max_message_size: Bytes, 1 to 16 MiB; longer messages are refused as ``oversize``.
+        signers: ``{(name, version): key}``; None: signatures are not looked at.
+        require_signature: Refuse what is unsigned.
+        max_connections: Open at once; lowered where their incomplete frames could take over
+            256 MiB together.
+    """
+
+    def __init__(
+        self,
+        *,
+        max_message_size: int = MESSAGE_MAX,
+        signers: Mapping[tuple[str, int], bytes] | None = None,
+        require_signature: bool = False,
+        max_connections: int = MAX_CONNECTIONS,
+    ) -> None:
+        self.tally = Tally()
+        self.checked = signers is not None
+        self.max_connections = max(1, min(max_connections, _PENDING_LIMIT // max_message_size))
+        self._max_message_size = max_message_size
+        self._signers = None if signers is None else dict(signers)
+        self._require_signature = require_signature
+        self._selector = selectors.DefaultSelector()
+        self._listeners: list[_Listener | _Datagrams] = []
+        self._connections: set[_Connection] = set()
+        self._accept_after: float | None = None  # not accepting; monotonic seconds
+        self._paths: dict[str, tuple[int, int]] = {}  # unix sockets of ours: device and inode
+        self._buffer = memoryview(bytearray(_CHUNK))
+        self._wake_in, self._wake_out = socket.socketpair()
+        for end in (self._wake_in, self._wake_out):
+            end.setblocking(False)
+        self._selector.register(self._wake_in, selectors.EVENT_READ, None)
+
+    # ---- what a command calls --------------------------------------------------------------------
+
+    def add(self, sock: socket.socket, context: SSLContext | None = None) -> str:
+        """Receive from *sock*: bound, listening if of a stream, ours to close.
+
+        With a *context*, of heka._receiving.encrypted, over TLS. Returns its name, as
+        ``udp 127.0.0.1:5565``.
+        """
+        sock.setblocking(False)
+        name = endpoint.name_of(sock)
+        source: _Datagrams | _Listener
+        if sock.type == socket.SOCK_DGRAM:
+            source = _Datagrams(sock)
+        else:
+            if context is not None:
+                name = name.replace("tcp ", "tls ", 1)
+            source = _Listener(sock, name, context)
+        self._listeners.append(source)
+        self._selector.register(sock, selectors.EVENT_READ, source)
+        if sock.family == socket.AF_UNIX:
+            path = os.fsdecode(sock.getsockname())
+            found = os.stat(path)
+            self._paths[path] = (found.st_dev, found.st_ino)
+        return name
+
+    def poll(self, timeout: float | None = None) -> list[Event]:
+        """Wait until something arrives, at most *timeout* seconds (None: for ever).
+
+        Returns what arrived, in the order of each peer; an empty list after ``wake``, a time-out,
+        or a part of a frame.
+        """
+        events: list[Event] = []
+        for key, _ in self._selector.select(self._patience(timeout)):
+            source = key.data
+            if isinstance(source, _Connection):
+                self._read_stream(source, events)
+            elif isinstance(source, _Datagrams):
+                self._read_datagrams(source, events)
+            elif isinstance(source, _Listener):
+                self._accept(source)
+            else:
+                with contextlib.suppress(BlockingIOError):
+                    self._wake_in.recv(4096)
+        return events
+
+    def wake(self) -> None:
+        """End the present or the next ``poll``; may be called from a signal handler."""
+        with contextlib.suppress(OSError):
+            self._wake_out.send(b"\0")
+
+    def close(self) -> list[Event]:
+        """Close every socket. Returns what that brought to light: incomplete frames, discarded."""
+        events: list[Event] = []
+        for connection in list(self._connections):
+            self._drop(connection, events)
+        for source in self._listeners:
+            source.sock.close()
+        for path, identity in self._paths.items():
+            with contextlib.suppress(OSError):
+                found = os.stat(path)
+                if (found.st_dev, found.st_ino) == identity:
+                    os.unlink(path)
+        self._listeners.clear()
+        self._paths.clear()
+        self._selector.close()
+        self._wake_in.close()
+        self._wake_out.close()
+        return events
+
+    # ---- streams ---------------------------------------------------------------------------------
+
+    def _accept(self, listener: _Listener) -> None:
+        if self._accept_after is not None:  # paused since select returned
+            return
+        for _ in range(_ACCEPTS):
+            if len(self._connections) >= self.max_connections:
+                self._pause_accepting(float("inf"))  # until a connection ends
+                return
+            try:
+                sock, peer = listener.sock.accept()
+            except (BlockingIOError, ConnectionAbortedError):
+                return
+            except OSError as exc:
+                if exc.errno in _EXHAUSTED:
+                    self._pause_accepting(_ACCEPT_PAUSE)
+                return
+            sock.setblocking(False)
+            with contextlib.suppress(OSError):  # ends connections whose host is gone
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            if listener.context is not None:
+                try:  # to be agreed on as it is read
+                    sock = listener.context.wrap_socket(
+                        sock, server_side=True, do_handshake_on_connect=False
+                    )
+                except OSError:  # gone again
+                    sock.close()
+                    continue
+            connection = _Connection(sock, listener.origin(peer), self._new_reader())
+            self._connections.add(connection)
+            self._selector.register(sock, selectors.EVENT_READ, connection)
+
+    def _read_stream(self, connection: _Connection, events: list[Event]) -> None:
+        try:
+            size = connection.sock.recv_into(self._buffer)
+        except BlockingIOError:
+            return
+        except OSError:  # reset, timed out, unreachable: the peer is gone either way
+            size = 0
+        if size == 0:
+            self._drop(connection, events)
+            return
+        self._feed(connection.account, self._buffer[:size], events)
+
+    def _drop(self, connection: _Connection, events: list[Event]) -> None:
+        self._selector.unregister(connection.sock)
+        connection.sock.close()
+        self._connections.discard(connection)
+        connection.account.reader.close()
+        self._settle(connection.account, events)
+        if self._accept_after is not None:
+            self._resume_accepting()
+
+    def _pause_accepting(self, seconds: float) -> None:
+        """Leave new connections to the kernel's queue for a while."""
+        self._accept_after = time.monotonic() + seconds
+        for source in self._listeners:
+            if isinstance(source, _Listener):
+                self._selector.unregister(source.sock)
+
+    def _resume_accepting(self) -> None:
+        self._accept_after = None
+        for source in self._listeners:
+            if isinstance(source, _Listener):
+                self._selector.register(source.sock, selectors.EVENT_READ, source)
+
+    def _patience(self, timeout: float | None) -> float | None:
+        """How long select may wait so that a pause in accepting ends in time."""
+        if self._accept_after is None or self._accept_after == float("inf"):
+            return timeout
+        left = self._accept_after - time.monotonic()
+        if left <= 0:
+            self._resume_accepting()
+            return timeout
+        return left if timeout is None else min(left, timeout)
+
+    # ---- datagrams -------------------------------------------------------------------------------
+
+    def _read_datagrams(self, source: _Datagrams, events: list[Event]) -> None:
+        for _ in range(_DATAGRAMS):
+            try:
+                size, peer = source.sock.recvfrom_into(self._buffer)
+            except OSError:  # nothing left, or an error of an earlier datagram: not ours to mend
+                return
+            data = self._buffer[:size]
+            origin = f"udp {endpoint.format_address(peer)}"
+            if size and (data[0] == _RECORD_SEPARATOR or not self._read_bare(data, origin, events)):
+                account = _Account(self._new_reader(), origin)
+                self._feed(account, data, events, last=True)
+
+    def _read_bare(self, data: memoryview, origin: str, events: list[Event]) -> bool:
+        """Take *data* as one Message without a frame, as ``?framing=none`` sends it, or say no."""
+        size = len(data)
+        try:
+            message = Message.decode(bytes(data))
+        except DecodeError:
+            return False
+        reason = (
+            "oversize"
+            if size > self._max_message_size
+            else "unsigned"
+            if self.checked and self._require_signature
+            else None
+        )
+        self.tally.received_bytes += size
+        if reason is None:
+            self.tally.messages += 1
+            self.tally.delivered_bytes += size
+            events.append(Received(message, None, None, origin, size))
+        else:
+            self.tally.refused[reason] += 1
+            self.tally.refused_bytes += size
+            events.append(Rejected(Counter({reason: 1}), 0, origin))
+        return True
+
+    # ---- both ------------------------------------------------------------------------------------
+
+    def _new_reader(self) -> StreamReader:
+        return StreamReader(
+            max_message_size=self._max_message_size,
+            signers=self._signers,
+            require_signature=self._require_signature,
+        )
+
+    def _feed(
+        self, account: _Account, data: memoryview, events: list[Event], *, last: bool = False
+    ) -> None:
+        self.tally.received_bytes += len(data)
+        for frame in account.reader.feed(data):
+            self.tally.messages += 1
+            events.append(
+                Received(
+                    frame.message,
+                    frame.signer,
+                    frame.signer_version,
+                    account.origin,
+                    len(frame.payload),
+                )
+            )
+        if last:
+            account.reader.close()
+        self._settle(account, events)
+
+    def _settle(self, account: _Account, events: list[Event]) -> None:
+        """Carry what the reader counted since the last time over to the tally."""
+        reader, seen = account.reader, account.seen
+        refused = Counter(reader.refused) - seen.refused
+        discarded = reader.discarded_bytes - seen.discarded_bytes
+        self.tally.refused += refused
+        self.tally.discarded_bytes += discarded
+        self.tally.refused_bytes += reader.refused_bytes - seen.refused_bytes
+        self.tally.delivered_bytes += reader.delivered_bytes - seen.delivered_bytes
+        seen.refused += refused
+        seen.discarded_bytes = reader.discarded_bytes
+        seen.refused_bytes = reader.refused_bytes
+        seen.delivered_bytes = reader.delivered_bytes
+        if refused or discarded:
+            events.append(Rejected(refused, discarded, account.origin))
+
+
+class _Account:
+    """A reader, and how much of its counting the tally has already."""
+
+    __slots__ = ("origin", "reader", "seen")
+
+    def __init__(self, reader: StreamReader, origin: str) -> None:
+        self.reader = reader
+        self.origin = origin
+        self.seen = Tally()
+
+
+class _Connection:
+    """A peer on a stream."""
+
+    __slots__ = ("account", "sock")
+
+    def __init__(self, sock: socket.socket, origin: str, reader: StreamReader) -> None:
+        self.sock = sock
+        self.account = _Account(reader, origin)
+
+
+class _Listener:
+    """A socket that connections come from."""
+
+    __slots__ = ("context", "name", "sock")
+
+    def __init__(self, sock: socket.socket, name: str, context: SSLContext | None) -> None:
+        self.sock = sock
+        self.name = name
+        self.context = context
+
+    def origin(self, peer: object) -> str:
+        """A connection's name; those of a unix socket have none of their own."""
+        if isinstance(peer, tuple):
+            transport = "tcp" if self.context is None else "tls"
+            return f"{transport} {endpoint.format_address(peer)}"
+        return self.name
+
+
+class _Datagrams:
+    """A socket that datagrams come from."""
+
+    __slots__ = ("sock",)
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock

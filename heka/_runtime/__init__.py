@@ -1,0 +1,1 @@
+"""What every layer needs of the process: forks, waiting, accounts, words on stderr, greenlets."""

@@ -1,0 +1,104 @@
+"""What a receiver got, written for whoever watches: messages to stdout, the rest to stderr."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterable
+from typing import Final, TextIO
+
+from heka._receiving.receiver import Event, Received, Rejected
+from heka.cli.show.account import reasons
+from heka.cli.show.escape import counted, visible
+from heka.cli.show.jsonlines import json_line
+from heka.cli.show.render import render
+from heka.cli.show.terminal import Style
+
+_NOTICE_PAUSE: Final = 1.0  # seconds between two notices, so that a flood stays readable
+
+
+class Printer:
+    """Writes each event as it comes.
+
+    Args:
+        out: Messages go here, as blocks or, with *as_json*, as JSON lines.
+        err: Notices of refused frames and discarded bytes go here, at most one a second; what
+            was left out is in the next one.
+        checked: Whether signatures were looked at.
+    """
+
+    def __init__(
+        self,
+        out: TextIO,
+        out_style: Style,
+        err: TextIO,
+        err_style: Style,
+        *,
+        checked: bool,
+        as_json: bool = False,
+    ) -> None:
+        self._out, self._out_style = out, out_style
+        self._err, self._err_style = err, err_style
+        self._checked = checked
+        self._as_json = as_json
+        self._refused: Counter[str] = Counter()  # not yet told
+        self._discarded = 0
+        self._untold = 0  # events that these two stand for
+        self._told_at = float("-inf")
+
+    def show(self, events: Iterable[Event]) -> None:
+        """Write *events*, and flush. BrokenPipeError when nobody reads any more."""
+        text: list[str] = []
+        for event in events:
+            if isinstance(event, Received):
+                text.append(self._block(event))
+            else:
+                self._out.write("".join(text))
+                text.clear()
+                self._reject(event)
+        self._out.write("".join(text))
+        self._out.flush()
+
+    def _block(self, event: Received) -> str:
+        if self._as_json:
+            return json_line(
+                event.message,
+                signer=event.signer,
+                signer_version=event.signer_version,
+                checked=self._checked,
+                origin=event.origin,
+            )
+        block = render(
+            event.message,
+            signer=event.signer,
+            signer_version=event.signer_version,
+            checked=self._checked,
+            origin=event.origin,
+            style=self._out_style,
+        )
+        return block + "\n"
+
+    def _reject(self, event: Rejected) -> None:
+        self._refused += event.refused
+        self._discarded += event.discarded_bytes
+        self._untold += 1
+        now = time.monotonic()
+        if now - self._told_at < _NOTICE_PAUSE:
+            return
+        self._told_at = now
+        self._out.flush()
+        self._err.write(self._rejection(event.origin))
+        self._err.flush()
+        self._refused.clear()
+        self._discarded = self._untold = 0
+
+    def _rejection(self, origin: str) -> str:
+        parts = []
+        if self._refused.total():
+            frames = counted(self._refused.total(), "frame")
+            parts.append(f"refused {frames}{reasons(self._refused)}")
+        if self._discarded:
+            parts.append(f"discarded {counted(self._discarded, 'byte')} that belong to no frame")
+        source = visible(origin) if self._untold == 1 else f"several, last {visible(origin)}"
+        line = f"{', '.join(parts)} from {source}"
+        return f"{self._err_style.paint('bad', line)}\n"

@@ -1,0 +1,222 @@
+"""A message as a block of text for people.
+
+    2026-03-01T14:02:11.123+01:00  ERROR      checkout.failed
+      signed by ops v1 · tcp 127.0.0.1:40112 · logger shop · host web-3 · pid 4211
+      │ Traceback (most recent call last):
+      │   File "shop.py", line 12, in pay
+      │ ValueError: card expired
+      amount  = 12.5 EUR          double
+      items   = "hat", "gloves"   string[2]
+
+A block cannot be forged from inside: whatever a message brings is escaped (``escape``), each line
+of a payload starts with a bar, values stand in quotes, and in the second line everything that the
+receiver itself knows precedes everything that the message claims. On a terminal long lines are
+broken here, so that their rest is indented too. Knows no sockets.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+import heka
+from heka.cli.show import values
+from heka.cli.show.escape import ELLIPSIS, counted, display_width, shortened, visible
+from heka.cli.show.terminal import PLAIN, Style, fold
+
+# What is shown at most, so that no message fills the screen; --json shows everything.
+PAYLOAD_CHARACTERS: Final = 4_000
+PAYLOAD_LINES: Final = 30
+FIELDS: Final = 60
+VALUES: Final = 12  # of one field
+VALUE_CHARACTERS: Final = 240  # of one string, in one field together
+NAME_CHARACTERS: Final = 100  # of a type, logger, host, signer, field name, unit
+
+_SEVERITY_COLUMNS: Final = max(map(len, values.SEVERITIES))
+_NAME_COLUMNS: Final = 24  # names longer than this do not push the others to the right
+_VALUE_COLUMNS: Final = 44  # likewise
+_SEVERITY_STYLES: Final = (
+    "fatal",
+    "fatal",
+    "fatal",
+    "bad",
+    "warn",
+    "notice",
+    "info",
+    "dim",
+)
+_PLAIN_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]*")
+_INDENT: Final = "  "
+
+
+def render(
+    message: heka.Message,
+    *,
+    signer: str | None = None,
+    signer_version: int | None = None,
+    checked: bool = False,
+    origin: str = "",
+    style: Style = PLAIN,
+) -> str:
+    """The block of *message*, every line of it ended, no empty line around it.
+
+    Args:
+        message: A message that was decoded: its fields are ``heka.Field`` objects.
+        signer: Who signed it, verified; None: nobody, or nobody looked.
+        signer_version: The version of the signer's key.
+        checked: Whether signatures were looked at; without it none is claimed to be absent.
+        origin: Where it came from, in the receiver's own words.
+        style: Colours and glyphs; plain by default.
+    """
+    bar = f"{_INDENT}{style.paint('dim', style.bar)} "
+    lines = [(_headline(message, style), _INDENT * 2)]
+    second = _circumstances(message, signer, signer_version, checked, origin, style)
+    lines.append((_INDENT + second, _INDENT * 2))
+    lines += ((bar + line, bar) for line in _payload(message.payload, style))
+    lines += ((_INDENT + line, _INDENT * 3) for line in _fields(message.fields, style))
+    columns = style.columns()
+    settled = ((style.settle(line).rstrip(" "), style.settle(lead)) for line, lead in lines)
+    return "".join(
+        f"{line if columns is None else fold(line, columns, lead)}\n" for line, lead in settled
+    )
+
+
+def _headline(message: heka.Message, style: Style) -> str:
+    severity = message.severity
+    colour = _SEVERITY_STYLES[severity] if 0 <= severity < len(_SEVERITY_STYLES) else "warn"
+    kind = _word(message.type, style)
+    return "  ".join(
+        (
+            style.paint("dim", values.local_time(message.timestamp)),
+            style.paint(colour, values.severity_name(severity).ljust(_SEVERITY_COLUMNS)),
+            style.paint("strong", kind) if kind else style.paint("dim", "(no type)"),
+        )
+    )
+
+
+def _circumstances(
+    message: heka.Message,
+    signer: str | None,
+    signer_version: int | None,
+    checked: bool,
+    origin: str,
+    style: Style,
+) -> str:
+    if signer is not None:
+        verdict = style.paint("good", f"signed by {_word(signer, PLAIN)} v{signer_version}")
+    else:
+        verdict = style.paint("dim", "unsigned" if checked else "not verified")
+    parts = [verdict]
+    if origin:
+        parts.append(style.paint("dim", visible(origin)))
+    for label, value in (
+        ("logger", message.logger),
+        ("host", message.hostname),
+        ("pid", str(message.pid) if message.pid else ""),
+    ):
+        if value:
+            parts.append(f"{style.paint('dim', label)} {_word(value, style)}")
+    return style.paint("dim", f" {style.dot} ").join(parts)
+
+
+def _payload(payload: str, style: Style) -> Iterator[str]:
+    if not payload:
+        return
+    lines = payload[:PAYLOAD_CHARACTERS].split("\n")
+    shown = lines[:PAYLOAD_LINES]
+    left = len(payload) - sum(map(len, shown)) - (len(shown) - 1)
+    if left == 1 and payload.endswith("\n"):  # most end in one; it says nothing
+        left = 0
+    if shown[-1] == "" and len(shown) > 1 and not left:
+        shown.pop()
+    for line in shown:
+        yield _text(line, style)
+    if left:
+        yield style.paint("dim", f"{ELLIPSIS} +{left:,} of {counted(len(payload), 'character')}")
+
+
+def _fields(fields: Mapping[str, heka.Field], style: Style) -> Iterator[str]:
+    rows = []
+    for name, field in list(fields.items())[:FIELDS]:
+        label, width = _name(name, style), display_width(_name(name, PLAIN))
+        value, value_width = _value_list(field, style)
+        rows.append((label, width, value, value_width, _type(field)))
+    name_column = max((row[1] for row in rows if row[1] <= _NAME_COLUMNS), default=0)
+    value_column = max((row[3] for row in rows if row[3] <= _VALUE_COLUMNS), default=0)
+    for label, width, value, value_width, kind in rows:
+        yield "".join(
+            (
+                label + " " * max(name_column - width, 0),
+                style.paint("dim", " = "),
+                value + " " * max(value_column - value_width, 0),
+                "  ",
+                style.paint("dim", kind),
+            )
+        )
+    if len(fields) > FIELDS:
+        yield style.paint("dim", f"{ELLIPSIS} +{counted(len(fields) - FIELDS, 'field')}")
+
+
+def _name(name: str, style: Style) -> str:
+    """A field's name; in quotes when it could be taken for more than a name."""
+    if _PLAIN_NAME.fullmatch(name):
+        return shortened(name, NAME_CHARACTERS)
+    return f'"{_text(shortened(name, NAME_CHARACTERS), style, quoted=True)}"'
+
+
+def _type(field: heka.Field) -> str:
+    name = values.type_name(field)
+    return name if len(field) == 1 else f"{name}[{len(field):,}]"
+
+
+def _value_list(field: heka.Field, style: Style) -> tuple[str, int]:
+    """The values and the unit, dressed, and how many columns they take."""
+    found = values.values_of(field)
+    plain: list[str] = []
+    dressed: list[str] = []
+    taken = 0
+    for value in found[:VALUES]:
+        if plain and taken > VALUE_CHARACTERS:
+            break
+        plain.append(_value(value, PLAIN))
+        dressed.append(_value(value, style))
+        taken += len(plain[-1])
+    text, width = ", ".join(dressed), display_width(", ".join(plain))
+    if not found:
+        text = style.paint("dim", "(no value)")
+        width = len("(no value)")
+    elif len(plain) < len(found):
+        more = f", {ELLIPSIS} +{len(found) - len(plain):,}"
+        text += style.paint("dim", more)
+        width += len(more)
+    if field.representation:
+        unit = _word(field.representation, PLAIN)
+        text += " " + style.paint("unit", unit)
+        width += 1 + display_width(unit)
+    return text, width
+
+
+def _value(value: values.Value, style: Style) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        if len(value) <= VALUE_CHARACTERS:
+            return f'"{_text(value, style, quoted=True)}"'
+        head = _text(value[:VALUE_CHARACTERS], style, quoted=True)
+        rest = counted(len(value) - VALUE_CHARACTERS, "character")
+        return f'"{head}"{style.paint("dim", f"{ELLIPSIS} +{rest}")}'
+    if isinstance(value, bytes):
+        head = value[: VALUE_CHARACTERS // 4].hex(" ", -4)
+        left = len(value) - VALUE_CHARACTERS // 4
+        tail = f"{ELLIPSIS} +{counted(left, 'byte')}" if left > 0 else ""
+        return f"0x{head}{style.paint('dim', tail)}" if value else "0x"
+    return repr(value)
+
+
+def _word(text: str, style: Style) -> str:
+    return _text(shortened(text, NAME_CHARACTERS), style)
+
+
+def _text(text: str, style: Style, *, quoted: bool = False) -> str:
+    return visible(text, quoted=quoted, mark=lambda run: style.paint("escape", run))

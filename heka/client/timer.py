@@ -1,0 +1,204 @@
+"""Timers: how long a block or a function took, sent when it ends."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+import threading
+import time
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping
+from random import Random
+from types import TracebackType
+from typing import Any, Literal, Protocol, TypeVar
+
+from heka._core import NoTimer
+from heka._runtime.reporter import Reporter
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+#: Ours, so that the program's own sequence of random numbers stays what it was; seeded by the
+#: kernel, and shared by a forked child, which only makes both leave out the same ones at first.
+_random = Random()
+_reporter = Reporter()
+
+
+class Sender(Protocol):
+    """What a timer needs of a client."""
+
+    def timer_send(
+        self,
+        name: str,
+        elapsed: object,
+        logger: str | None = None,
+        severity: int | None = None,
+        fields: Mapping[str, Any] | None = None,
+        rate: float = 1.0,
+        *,
+        bad_values: Literal["raise", "repr"] | None = None,
+    ) -> bool:
+        """Send one measurement."""
+
+    def timer(
+        self,
+        name: str,
+        logger: str | None = None,
+        severity: int | None = None,
+        fields: Mapping[str, Any] | None = None,
+        rate: float = 1.0,
+    ) -> Any:
+        """Return a timer."""
+
+
+def _flow() -> tuple[int, object]:
+    """Return what tells concurrent users of one timer apart: the thread, and the asyncio task."""
+    asyncio = sys.modules.get("asyncio")
+    # Asked first: without a running loop current_task() raises, which costs more than the rest.
+    if asyncio is None or asyncio._get_running_loop() is None:
+        return threading.get_ident(), None
+    return threading.get_ident(), id(asyncio.current_task())
+
+
+class Timer:
+    """A context manager and decorator that sends a 'timer' message when its block ends.
+
+    Each ``client.timer()`` is a timer of its own. One object may be entered again while it runs,
+    and by several threads and asyncio tasks at once.
+
+    Attributes:
+        name: Of the timer.
+        result: Milliseconds that the last block took, int; None before the first, while one runs,
+            and when the sampling rate left it out.
+    """
+
+    __slots__ = (
+        *("_client", "_fields", "_logger", "_rate", "_running", "_severity"),
+        *("name", "result"),
+    )
+
+    def __init__(
+        self,
+        client: Sender,
+        name: str,
+        logger: str | None,
+        severity: int | None,
+        fields: Mapping[str, Any] | None,
+        rate: float | None,
+    ) -> None:
+        """Prepare to time blocks as *name*."""
+        self.name = name
+        self.result: int | None = None
+        self._client = client
+        self._logger = logger
+        self._severity = severity
+        self._fields = fields
+        self._rate = 1.0 if rate is None else rate
+        self._running: dict[tuple[int, object], list[int]] = {}
+
+    def __enter__(self) -> Timer:
+        """Start the clock."""
+        self.result = None
+        left_out = self._rate < 1.0 and _random.random() >= self._rate
+        # Each thread and task touches its own list only, so nothing here needs a lock.
+        starts = self._running.setdefault(_flow(), [])
+        starts.append(-1 if left_out else time.perf_counter_ns())
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Stop the clock, and send what it says."""
+        now = time.perf_counter_ns()
+        start = self._pop()
+        if start < 0:
+            return
+        self.result = round((now - start) / 1_000_000)
+        try:
+            self._client.timer_send(
+                self.name,
+                self.result,
+                self._logger,
+                self._severity,
+                self._fields,
+                self._rate,
+                bad_values="repr",
+            )
+        except Exception as error:  # the block's own outcome is what counts
+            _reporter.report(f"timer {self.name!r}: {error}")
+
+    def _pop(self) -> int:
+        """Take the newest start of this thread and task; -1 when it is not to be sent."""
+        flow = _flow()
+        if flow not in self._running:  # entered in another task, as fixtures of tests do
+            flow = next(iter(self._running.copy()), flow)
+        starts = self._running.get(flow)
+        if not starts:
+            return -1
+        start = starts.pop()
+        if not starts:
+            self._running.pop(flow, None)
+        return start
+
+    def _again(self) -> Any:
+        """Return a timer like this one, for one call of a decorated function."""
+        return self._client.timer(self.name, self._logger, self._severity, self._fields, self._rate)
+
+    def __call__(self, function: _Function) -> _Function:
+        """Return *function* with each of its calls timed and sampled for itself.
+
+        Coroutines and generators are timed from their first step to their end.
+        """
+        if not callable(function):
+            raise ValueError(f"a timer decorates callables, not {type(function).__name__}")
+        return _timed(function, self._again)  # type: ignore[return-value]
+
+
+def _timed(function: Callable[..., Any], timer: Callable[[], Any]) -> Callable[..., Any]:
+    if inspect.iscoroutinefunction(function):
+
+        @functools.wraps(function)
+        async def coroutine(*args: Any, **kwargs: Any) -> Any:
+            with timer():
+                return await function(*args, **kwargs)
+
+        return coroutine
+    if inspect.isasyncgenfunction(function):
+
+        @functools.wraps(function)
+        async def asynchronous(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
+            with timer():
+                running = function(*args, **kwargs)
+                try:
+                    item = await running.__anext__()
+                    while True:
+                        try:
+                            sent = yield item
+                        except BaseException as thrown:  # GeneratorExit too, when it is closed
+                            item = await running.athrow(thrown)
+                        else:
+                            item = await running.asend(sent)
+                except StopAsyncIteration:
+                    return
+
+        return asynchronous
+    if inspect.isgeneratorfunction(function):
+
+        @functools.wraps(function)
+        def generator(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
+            with timer():
+                return (yield from function(*args, **kwargs))
+
+        return generator
+
+    @functools.wraps(function)
+    def plain(*args: Any, **kwargs: Any) -> Any:
+        with timer():
+            return function(*args, **kwargs)
+
+    return plain
+
+
+NO_TIMER = NoTimer()
