@@ -13,6 +13,7 @@ import shutil
 import stat
 import subprocess
 import sys
+import sysconfig
 import tarfile
 import venv
 import zipfile
@@ -143,14 +144,25 @@ def test_pytest_plugin_is_announced():
     assert entry.load().__name__ == "heka.pytest_plugin"
 
 
-def test_mb_is_announced():
-    (entry,) = (
-        entry
+def test_console_scripts_are_announced():
+    scripts = {
+        entry.name: entry.load()
         for entry in importlib.metadata.entry_points(group="console_scripts")
         if entry.value.startswith("heka.")
-    )
+    }
 
-    assert (entry.name, entry.load()) == ("mb", heka.cli.mb)
+    assert scripts == {"heka": heka.cli.main, "mb": heka.cli.mb}
+
+
+def test_console_script_is_the_command_line(tmp_path):
+    """``heka`` does what ``python -m heka`` does, and its texts name it as it was called."""
+    installed = Path(sysconfig.get_path("scripts")) / "heka"
+
+    called = succeed(installed, "listen", "--help", cwd=tmp_path)
+    module = succeed(sys.executable, "-m", "heka", "listen", "--help", cwd=tmp_path)
+
+    assert called.startswith("usage: heka listen ")
+    assert module.startswith("usage: python -m heka listen ")
 
 
 @pytest.mark.packaging

@@ -13,6 +13,7 @@ one means writing the module and naming it in ``COMMANDS``. What commands share:
 from __future__ import annotations
 
 import argparse
+import os
 import platform
 import sys
 from collections.abc import Sequence
@@ -58,6 +59,11 @@ COMMANDS: Final[dict[str, Command]] = {
 }
 
 
+def program() -> str:
+    """How this run was started: ``heka``, or ``python -m heka``."""
+    return "heka" if os.path.basename(sys.argv[0]) == "heka" else "python -m heka"
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command that *argv* names (``sys.argv`` without it) and return its exit code.
 
@@ -98,9 +104,9 @@ def _execute(command: Command, args: argparse.Namespace, name: str) -> int:
 def build_parser() -> argparse.ArgumentParser:
     """The parser of every command."""
     parser = argparse.ArgumentParser(
-        prog="python -m heka",
+        prog=program(),
         description="Structured messages over sockets: see them arrive.",
-        epilog="'python -m heka COMMAND --help' explains a command.",
+        epilog=f"'{program()} COMMAND --help' explains a command.",
     )
     parser.add_argument("--version", action="version", version=version())
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
