@@ -139,7 +139,7 @@ build/asan/stamp: setup.py $(CORE) $(PACKAGE) | $(STAMP)/setuptools
 
 # libstdc++ is preloaded because ASan has to see it first; malloc, because Python's own allocator
 # would hide an overrun. Leaks: CPython keeps memory at exit, so LeakSanitizer cannot tell ours; the
-# tests under tests/memory look for them.
+# tests under tests/python/memory look for them.
 .PHONY: asan
 asan: build/asan/stamp $(STAMP)/extra-test ## Run the tests on a build with ASan and UBSan.
 	$(call WITH_BUILD,asan) PYTHONMALLOC=malloc HEKA_SANITIZER=1 \

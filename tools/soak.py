@@ -4,9 +4,9 @@
 
 Programs write numbered messages into queues in memory and on disk, over TCP, TLS and unix sockets;
 one is killed and started again over its spool, one forks. Receivers write down each byte that they
-get, and end exactly (tests/queued/server.py). In the end the account of each queue is held against
-what came. The exit status is 1 if an account does not balance, if a message that was taken in is
-lost without being counted, or came twice without being counted as sent again.
+get, and end exactly (tests/delivery/faults/server.py). In the end the account of each queue is held
+against what came. The exit status is 1 if an account does not balance, if a message that was taken
+in is lost without being counted, or came twice without being counted as sent again.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from queued.identity import check
-from queued.peers import Serial, Server, certificates
+from delivery.faults.identity import check
+from delivery.faults.peers import Serial, Server, certificates
 from soak_producer import PROGRESS
 
 PRODUCER = Path(__file__).with_name("soak_producer.py")

@@ -22,8 +22,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from queued.identity import check, check_growth
-from queued.peers import frame
+from delivery.faults.identity import check, check_growth
+from delivery.faults.peers import frame
 
 from heka.streams import QueuedStream
 

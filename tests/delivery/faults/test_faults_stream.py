@@ -1,0 +1,235 @@
+"""Inner streams that raise anything, return False, block, call back, or have nothing but write."""
+
+from __future__ import annotations
+
+import threading
+import time
+import warnings
+
+import pytest
+from delivery.faults.identity import Watch, check
+from delivery.faults.peers import frame, serial_of
+from delivery.faults.support import QUICK, write_all
+from delivery.support import SOON, wait_until, within
+
+import heka
+from heka.streams import QueuedStream
+
+
+class Inner:
+    """Keeps what it gets; ``plan(number, how_often)`` says what happens instead."""
+
+    def __init__(self, plan=lambda number, tries: None):
+        self.plan = plan
+        self.tries = {}
+        self.came = []
+        self.threads = set()
+
+    def write(self, data):
+        self.threads.add(threading.current_thread())
+        (one,) = heka.StreamReader().feed(data)
+        serial = serial_of(one.message)
+        self.tries[serial] = self.tries.get(serial, 0) + 1
+        outcome = self.plan(serial[1], self.tries[serial])
+        if isinstance(outcome, BaseException):
+            raise outcome
+        if outcome is not False:
+            self.came.append(serial)
+        return outcome
+
+
+class Strange(BaseException):
+    pass
+
+
+def in_order(count, but=()):
+    return [("a", number) for number in range(count) if number not in but]
+
+
+def test_an_os_error_is_tried_again_until_it_is_over():
+    inner = Inner(lambda number, tries: OSError("no") if number % 5 == 3 and tries < 3 else None)
+    with QueuedStream(inner, linger=0.005, backoff_max=0.01) as stream, Watch(stream):
+        write_all(stream, 20)
+        assert stream.flush(20)
+
+    assert inner.came == in_order(20)
+    assert stream.stats()["sent"] == 20
+    assert stream.stats()["dropped"] == {}
+    assert threading.current_thread() not in inner.threads
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        ValueError("no"),
+        RuntimeError("no"),
+        RecursionError("no"),
+        MemoryError(),
+        StopIteration(),
+        UnicodeDecodeError("utf-8", b"", 0, 1, "no"),
+        SystemExit(3),
+        KeyboardInterrupt(),
+        GeneratorExit(),
+        Strange("no"),
+    ],
+    ids=lambda failure: type(failure).__name__,
+)
+def test_any_other_exception_costs_that_frame_only(failure):
+    """The thread lives on, whatever is raised in it."""
+    inner = Inner(lambda number, tries: failure if number % 5 == 3 else None)
+    with QueuedStream(inner, **QUICK) as stream, Watch(stream):
+        write_all(stream, 20)
+        with within(10):
+            assert not stream.flush(20), "frames were dropped: not all has arrived"
+
+    assert inner.came == in_order(20, but=(3, 8, 13, 18))
+    assert set(inner.tries.values()) == {1}
+    assert stream.stats()["sent"] == 16
+    reason = "error" if isinstance(failure, Exception) else "interrupted"
+    assert stream.stats()["dropped"] == {reason: 4}
+
+
+def test_false_is_counted_as_the_streams():
+    inner = Inner(lambda number, tries: False if number == 3 else None)
+    with QueuedStream(inner, **QUICK) as stream, Watch(stream):
+        write_all(stream, 10)
+        assert not stream.flush(20)
+
+    assert inner.came == in_order(10, but=(3,))
+    assert stream.stats()["dropped"] == {"stream": 1}
+
+
+@pytest.mark.parametrize("value", [None, True, 0, 1, "", object()], ids=repr)
+def test_what_else_it_returns_means_nothing(value):
+    inner = Inner(lambda number, tries: value)
+    with QueuedStream(inner, **QUICK) as stream, Watch(stream):
+        write_all(stream, 10)
+        assert stream.flush(20)
+
+    assert stream.stats()["sent"] == 10
+
+
+def test_a_stream_that_blocks_holds_nobody():
+    """Nor does it keep the program from closing."""
+    gate = threading.Event()
+    inner = Inner(lambda number, tries: gate.wait(20) and None)
+    stream = QueuedStream(inner, **QUICK)
+    with Watch(stream):
+        with within(SOON):
+            write_all(stream, 100)
+        with within(SOON):
+            assert not stream.flush(0.1)
+        with within(SOON):
+            stream.close(0.1)
+        check(stream.stats())
+        gate.set()
+        time.sleep(0.05)
+
+    stats = stream.stats()
+    assert stats["offered"] == 100
+    assert stats["queued"] == 0
+    assert stats["sent"] in (len(inner.came), len(inner.came) - 1)
+
+
+def test_a_stream_that_blocks_for_a_while_gets_everything():
+    gate = threading.Event()
+    inner = Inner(lambda number, tries: gate.wait(20) and None)
+    with QueuedStream(inner, **QUICK) as stream, Watch(stream):
+        write_all(stream, 100)
+        gate.set()
+        assert stream.flush(20)
+
+    assert inner.came == in_order(100)
+
+
+def test_a_stream_that_fails_for_ever_ends_with_close():
+    inner = Inner(lambda number, tries: OSError("never"))
+    stream = QueuedStream(inner, **QUICK)
+    with Watch(stream):
+        write_all(stream, 10)
+        wait_until(lambda: inner.tries.get(("a", 0), 0) > 2, "a third try")
+        with within(SOON):
+            stream.close(0.1)
+
+    assert stream.stats()["sent"] == 0
+    assert sum(stream.stats()["dropped"].values()) == 10
+
+
+def test_a_stream_may_write_to_the_queue_that_calls_it():
+    """Its own telemetry: taken in behind the rest, without a deadlock."""
+    inner = Inner()
+    stream = QueuedStream(inner, **QUICK)
+    inner.plan = lambda number, tries: (
+        stream.write(frame(number + 100)) and None if number < 5 else None
+    )
+    with Watch(stream):
+        write_all(stream, 5)
+        wait_until(lambda: len(inner.came) == 10, "ten messages")
+    stream.close(5)
+
+    assert {number for _, number in inner.came} == {*range(5), *range(100, 105)}
+
+
+def test_a_stream_may_flush_the_queue_that_calls_it():
+    """It cannot come true, and must not hang."""
+    said = []
+    inner = Inner()
+    stream = QueuedStream(inner, **QUICK)
+    inner.plan = lambda number, tries: said.append(stream.flush(0.1))
+    with within(4 * SOON):
+        write_all(stream, 2)
+        wait_until(lambda: len(inner.came) == 2, "two messages")
+    stream.close(5)
+
+    assert said[0] is False
+
+
+def test_a_stream_may_close_the_queue_that_calls_it():
+    inner = Inner()
+    stream = QueuedStream(inner, **QUICK)
+    inner.plan = lambda number, tries: stream.close(0.1)
+    with within(4 * SOON):
+        write_all(stream, 10)
+        wait_until(lambda: stream.closed, "its end")
+        stream.close(1)
+
+    check(stream.stats())
+    assert stream.stats()["queued"] == 0
+
+
+def test_a_stream_may_log_through_the_python_it_runs_in(server):
+    """heka.log inside of write goes elsewhere, as everywhere."""
+    there = server("tcp")
+    inner = Inner(
+        lambda number, tries: heka.log("t", "i", payload=str(number), to=there.url) and None
+    )
+    with QueuedStream(inner, **QUICK) as stream:
+        write_all(stream, 10)
+        assert stream.flush(20)
+
+    there.wait_for(10)
+
+
+@pytest.mark.parametrize("name", ["flush", "close"])
+def test_what_its_flush_or_close_raises_stays_inside(name):
+    inner = Inner()
+    called = []
+
+    def fail(*args):
+        called.append(args)
+        raise ValueError("no")
+
+    setattr(inner, name, fail)
+    stream = QueuedStream(inner, **QUICK)
+    write_all(stream, 10)
+    stream.flush(5)
+    stream.close(5)
+
+    assert inner.came == in_order(10)
+    check(stream.stats())
+
+
+def test_something_without_write_is_refused_at_once():
+    for wrong in (None, 5, object(), b"tcp://x"):
+        with pytest.raises((TypeError, ValueError)), warnings.catch_warnings():
+            QueuedStream(wrong)

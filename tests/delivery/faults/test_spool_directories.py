@@ -1,0 +1,210 @@
+"""Directories of a spool: who may use one, who holds which, who gets what is left."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+import time
+
+import pytest
+from cli.support import environment
+from delivery.faults.spools import NOWHERE, PATIENCE, Logger, modes, parts
+
+from heka._core import Ring
+from heka._delivery.spool import Spool, directories, holder_of
+from heka.exceptions import ConfigError
+
+
+@pytest.fixture
+def spool(tmp_path):
+    """A spool of this process, closed at the end."""
+    made = Spool(str(tmp_path / "spool"), "test")
+    yield made
+    made.close()
+
+
+def test_files_are_for_their_owner_only(tmp_path):
+    """Directories are 0700 and files 0600, whatever the umask says."""
+    old = os.umask(0)
+    try:
+        spool = Spool(str(tmp_path / "spool"), "test")
+        directory = spool.own()
+        ring = Ring(1 << 20, 65794, 1 << 18, directory)
+        ring.put(b"\x1e\x02\x08\x00\x1f")
+    finally:
+        os.umask(old)
+
+    assert stat.S_IMODE((tmp_path / "spool").stat().st_mode) == 0o700
+    assert modes(tmp_path / "spool") == {"700/", "600"}
+    del ring
+    spool.close()
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o720, 0o702], ids=oct)
+def test_directory_that_others_can_write_to_is_refused(tmp_path, mode):
+    path = tmp_path / "spool"
+    path.mkdir()
+    path.chmod(mode)
+
+    with pytest.raises(ConfigError, match="nobody else can write to"):
+        Spool(str(path), "test")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives directories away")
+def test_directory_of_another_user_is_refused(tmp_path):
+    path = tmp_path / "spool"
+    path.mkdir(0o700)
+    os.chown(path, 12345, 12345)
+
+    with pytest.raises(ConfigError, match="belongs to uid 12345"):
+        Spool(str(path), "test")
+
+
+def test_file_in_its_place_is_refused(tmp_path):
+    path = tmp_path / "spool"
+    path.write_text("")
+
+    with pytest.raises(ConfigError, match="cannot make the directory"):
+        Spool(str(path), "test")
+
+
+def test_what_a_process_holds_is_not_adopted(spool):
+    """Not by another one of this process either: a lock belongs to who opened the file."""
+    directory = spool.own()
+    other = Spool(spool.path, "test")
+
+    assert other.adopt() == []
+    assert holder_of(directory) == os.getpid()
+
+    spool.release(directory)
+    assert directories(spool.path) == []  # nothing was in it
+
+
+def test_what_nobody_holds_is_adopted_oldest_first(tmp_path, spool):
+    names = ["00000000000000000002-1-00000000", "00000000000000000001-2-00000000"]
+    for name in (*names, "lost+found", "00000000000000000003-1-x"):
+        (tmp_path / "spool" / name).mkdir()
+
+    adopted = spool.adopt()
+
+    assert [os.path.basename(directory) for directory in adopted] == sorted(names)
+    assert {holder_of(directory) for directory in adopted} == {os.getpid()}
+
+
+def test_half_made_directory_is_swept(tmp_path, spool):
+    """A minute old: its maker would have given it its name by then."""
+    old = tmp_path / "spool" / ".new-00000000000000000001-2-00000000"
+    young = tmp_path / "spool" / ".new-00000000000000000003-2-00000000"
+    for path in (old, young):
+        path.mkdir()
+    hour_ago = time.time() - 3600
+    os.utime(old, (hour_ago, hour_ago))
+
+    spool.adopt()
+
+    assert not old.exists()
+    assert young.exists()
+
+
+CHILD = """
+import os, sys, time
+from heka._delivery.spool import Spool
+spool = Spool(sys.argv[1], "test")
+print(spool.own(), flush=True)
+pid = os.fork()
+if pid == 0:
+    spool.leave_to_parent()
+    print(os.getpid(), flush=True)
+    time.sleep(600)
+time.sleep(600)
+"""
+
+
+def test_child_that_lives_on_does_not_hold_its_parents_directory(tmp_path, spool):
+    """The parent's end frees the lock that its child has inherited."""
+    parent = subprocess.Popen(
+        [sys.executable, "-c", CHILD, spool.path],
+        stdout=subprocess.PIPE,
+        env=environment(),
+        text=True,
+    )
+    directory, child = (parent.stdout.readline().strip() for _ in "12")
+    try:
+        assert spool.adopt() == []
+        parent.kill()
+        parent.wait(PATIENCE)
+
+        assert spool.adopt() == [directory]
+    finally:
+        os.kill(int(child), signal.SIGKILL)
+        parent.stdout.close()
+
+
+EIGHT = """
+import sys, time
+from heka._delivery.spool import Spool
+spool = Spool(sys.argv[1], "test")
+sys.stdin.readline()
+own, adopted = spool.own(), spool.adopt()
+print(own, *adopted, flush=True)
+sys.stdin.readline()
+spool.close()
+"""
+
+
+def test_eight_processes_at_once_share_what_is_left(tmp_path):
+    """Each directory has exactly one holder, and each process one of its own."""
+    path = tmp_path / "spool"
+    path.mkdir(0o700)
+    left = [path / f"{number:020d}-1-00000000" for number in range(40)]
+    for directory in left:
+        directory.mkdir()
+        (directory / "00000000000000000000.heka").write_bytes(b"")
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", EIGHT, str(path)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=environment(),
+            text=True,
+        )
+        for _ in range(8)
+    ]
+    for process in processes:
+        process.stdin.write("go\n")
+        process.stdin.flush()
+
+    held = []
+    for process in processes:
+        held += process.stdout.readline().split()
+    for process in processes:
+        process.communicate("end\n", timeout=PATIENCE)
+
+    assert len(held) == len(set(held)) == 48
+    assert set(map(str, left)) <= set(held)
+    assert parts(path) == left  # the empty ones are gone
+
+
+def test_eight_loggers_with_one_spool_lose_nothing(tmp_path):
+    """Each keeps its own frames; all of them are there when all have died."""
+    loggers = [Logger(tmp_path / "spool", NOWHERE, 1000 * n, 200, "die") for n in range(8)]
+    for n, logger in enumerate(loggers):
+        assert logger.last() == 1000 * n + 200
+    spool = Spool(str(tmp_path / "spool"), "test")
+
+    payloads = []
+    for directory in spool.adopt():
+        ring = Ring(1 << 20, 65794, 1 << 18, directory)
+        ring.close()
+        assert ring.stats()["dropped"].get("corrupt", 0) == 0
+        payloads.append(ring.count())
+        ring.drop_all("full")
+        del ring
+        assert spool.remove(directory)
+    spool.close()
+
+    assert sum(payloads) == 8 * 200
+    assert parts(tmp_path / "spool") == []

@@ -1,0 +1,18 @@
+"""Whatever is repeated, memory stays as it is: Python's, the core's, libcrypto's, to the byte."""
+
+from __future__ import annotations
+
+import pytest
+from python.memory.groups import ALL
+from python.memory.ledger import UNCOUNTED
+from python.memory.workers import run_worker
+
+pytestmark = pytest.mark.skipif(bool(UNCOUNTED), reason=UNCOUNTED)
+
+
+@pytest.mark.parametrize("group", ALL)
+def test_memory_stays_level_however_often_a_call_is_made(group):
+    report = run_worker("repeating", group)
+
+    assert report.failures == []
+    assert report.calls == len(ALL[group])
