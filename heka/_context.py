@@ -54,6 +54,8 @@ class context:
     itself. One object may be entered any number of times, by several threads and tasks.
     """
 
+    __module__ = "heka"  # where programs import it from
+
     def __init__(self, **fields: Any) -> None:
         """Take the fields; they are bound when the context is entered."""
         self._fields = fields

@@ -22,7 +22,8 @@ import pytest
 import heka
 from heka import _core
 
-#: Where a program may import each class and function from, beside ``heka`` itself.
+#: The module of each class and function, beside ``heka`` itself. A program may import from those
+#: whose names have no underscore.
 HOMES = {
     "heka.api": ["configure", "flush", "log", "stats"],
     "heka.connections": ["HekaConnection"],
@@ -126,12 +127,12 @@ CLASSES = [name for name in heka.__all__ if isinstance(getattr(heka, name), type
 
 @pytest.mark.parametrize("name", CLASSES)
 def test_a_class_says_where_it_is(name):
-    """What it says is public, and is what pickle looks up: never the extension."""
+    """What it says is public, and is what pickle looks up: no private room, nor the extension."""
     kind = getattr(heka, name)
 
     assert kind.__name__ == kind.__qualname__ == name
     assert kind.__module__.partition(".")[0] == "heka"
-    assert "_core" not in kind.__module__
+    assert "._" not in kind.__module__
     assert getattr(importlib.import_module(kind.__module__), name) is kind
 
 
