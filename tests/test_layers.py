@@ -16,8 +16,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# Modules of heka from the lowest layer to the highest; a package stands for all that is in it.
-# A module may import what is in a lower layer or in its own, as long as no circle closes.
+# Rooms of heka from the lowest layer to the highest. A room is a module, or a package with all that
+# is in it but the rooms that have an entry of their own. A module may import from its own room and
+# from lower layers, not from another room of its layer.
 LAYERS = [
     ["_core"],
     ["exceptions", "severity", "path"],
@@ -27,21 +28,30 @@ LAYERS = [
     ["jsonlines"],
     ["connections", "filters", "encoders"],
     ["_delivery", "_receiving"],
-    ["api", "testing", "streams", "senders"],
-    ["client"],
-    ["config", "holder"],
+    ["api", "streams"],
+    ["testing", "senders", "client"],
+    ["config"],
+    ["holder"],
     ["_bridge"],
     ["logging", "decorators"],
-    ["integrations"],
-    ["plugins", "raven_plugin"],
+    ["integrations", "plugins"],
+    ["plugins.cef", "plugins.raven"],
+    ["raven_plugin"],
     ["__init__"],
-    ["pytest_plugin", "cli"],
+    ["cli.errors", "cli.show"],
+    ["cli.keys"],
+    ["cli.commands"],
+    ["cli", "pytest_plugin"],
     ["__main__"],
 ]
 # Names of older distributions, installed beside heka: each package of this folder stands on top.
 COMPAT = "compat"
 # Who may import these; everything else of heka may not.
 IMPORTED_ONLY_BY = {"cli": {"cli", "__main__"}, "pytest_plugin": set(), "__main__": set()}
+# What is written for users, or beside them; it knows the public names of heka only.
+OUTSIDE = ("compat/**/*.py", "docs/**/*.py", "benchmarks/**/*.py", "tools/**/*.py")
+MOST_NAMES = 24  # public modules and packages of heka
+README_LINES = 15
 
 # Folders of csrc from the lowest floor to the highest. A file may include what is on a lower floor
 # or in its own folder, as long as no circle closes.
@@ -172,24 +182,44 @@ def packages_imported(source: str) -> set[str]:
     return {name.partition(".")[0] for name in names}
 
 
-def layer(module: str) -> int | None:
-    """Return the index of the layer of *module*, None if it is in none."""
-    top = module.partition(".")[0]
-    return next((index for index, names in enumerate(LAYERS) if top in names), None)
+def room(module: str) -> str | None:
+    """Return the innermost room of LAYERS that *module* is in, None if it is in none."""
+    rooms = {name for names in LAYERS for name in names}
+    while module and module not in rooms:
+        module = module.rpartition(".")[0]
+    return module or None
+
+
+def layer(name: str) -> int:
+    """Return the index of the layer of the room *name*."""
+    return next(index for index, names in enumerate(LAYERS) if name in names)
 
 
 def import_problem(module: str, target: str) -> str | None:
     """Say why *module* may not import *target*."""
-    source_layer, target_layer = layer(module), layer(target)
-    if source_layer is None or target_layer is None:
-        unknown = module if source_layer is None else target
-        return f"heka.{unknown} is in no layer: enter it in LAYERS of tests/test_layers.py"
+    here, there = room(module), room(target)
+    if here is None or there is None:
+        unknown = module if here is None else target
+        return f"heka.{unknown} is in no room: enter it in LAYERS of tests/test_layers.py"
     allowed = IMPORTED_ONLY_BY.get(target.partition(".")[0])
     if allowed is not None and module.partition(".")[0] not in allowed:
         return f"only {sorted(allowed) or 'nobody'} may"
-    if target_layer > source_layer:
-        return f"{LAYERS[target_layer]} stands above {LAYERS[source_layer]}"
-    return None
+    if here == there or layer(there) < layer(here):
+        return None
+    return f"{there} stands {'beside' if layer(there) == layer(here) else 'above'} {here}"
+
+
+def private_modules(source: str) -> set[str]:
+    """Return the names with a leading underscore in the modules of heka that *source* imports."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        found |= {name for name in names if re.match(r"heka\..*\b_(?!_)", name)}
+    return found
 
 
 def imports() -> dict[str, set[str]]:
@@ -222,7 +252,7 @@ def test_includes_point_down():
     ]
 
     assert len(pairs) > 100
-    assert problems == []
+    assert not problems, "\n".join(problems)
 
 
 def test_includes_close_no_circle():
@@ -246,26 +276,32 @@ def test_includes_close_no_circle():
 
 
 def test_imports_point_down():
-    """Every module is in a layer and imports from lower ones or its own."""
+    """Every module is in a room and imports from its own and from lower ones."""
     modules = imports()
 
     problems = [
         f"heka.{module} imports heka.{target}: {problem}"
         for module, targets in modules.items()
-        for target in targets
+        for target in sorted(targets)
         if (problem := import_problem(module, target))
     ]
     problems += [
-        f"heka.{module} is in no layer: enter it in LAYERS of tests/test_layers.py"
+        f"heka.{module} is in no room: enter it in LAYERS of tests/test_layers.py"
         for module in modules
-        if layer(module) is None
+        if room(module) is None
+    ]
+    problems += [
+        f"heka.{name} of LAYERS is not there"
+        for names in LAYERS
+        for name in names
+        if name not in modules
     ]
 
-    assert problems == []
+    assert not problems, "\n".join(problems)
 
 
 def test_imports_close_no_circle():
-    """Within a layer too, one module comes first."""
+    """Within a room too, one module comes first."""
     try:
         order = list(TopologicalSorter(imports()).static_order())
     except CycleError as error:
@@ -286,24 +322,93 @@ def test_old_packages_stand_on_top():
         problems += [f"{path} imports {name}" for name in sorted(forbidden - allowed)]
 
     assert "metlog" in old
-    assert problems == []
+    assert not problems, "\n".join(problems)
 
 
-@pytest.mark.parametrize("path", files(*SIZED))
-def test_file_is_not_too_long(path):
+def test_private_rooms_are_imported_in_heka_only():
+    """What users read or get with the package uses names that they may use too."""
+    paths = files(*OUTSIDE)
+    problems = [
+        f"{path} imports {name}, which is private"
+        for path in paths
+        for name in sorted(private_modules((ROOT / path).read_text(encoding="utf-8")))
+    ]
+
+    assert len(paths) > 30
+    assert not problems, "\n".join(problems)
+
+
+def test_public_names_are_few():
+    """Whatever of heka does not begin with an underscore is promised to users."""
+    tops = {module.partition(".")[0] for module in imports()}
+    public = sorted(name for name in tops if not name.startswith("_"))
+
+    assert "client" in public
+    assert len(public) <= MOST_NAMES, f"{len(public)} public names: {public}"
+
+
+def test_no_file_is_too_long():
     """A file does one thing; over 600 lines it hardly does."""
-    lines = len((ROOT / path).read_text(encoding="utf-8").splitlines())
+    sizes = {
+        path: len((ROOT / path).read_text(encoding="utf-8").splitlines()) for path in files(*SIZED)
+    }
+    problems = [
+        f"{path} has {lines} lines, at most {MOST_LINES}: split it"
+        for path, lines in sizes.items()
+        if lines > MOST_LINES
+    ]
 
-    assert lines <= MOST_LINES, f"{path} has {lines} lines, at most {MOST_LINES}: split it"
+    assert len(sizes) > 400
+    assert not problems, "\n".join(problems)
 
 
-@pytest.mark.parametrize("path", files(*DESCRIBED, *DESCRIBED_C))
-def test_first_line_says_what_the_file_is(path):
-    text = (ROOT / path).read_text(encoding="utf-8")
+def test_first_lines_say_what_files_are():
+    """A docstring, and in C ``/* its name -- what it is``."""
+    paths = files(*DESCRIBED, *DESCRIBED_C)
+    problems = [
+        f"the first line of {path} does not say what it is"
+        for path in paths
+        if not described(path, (ROOT / path).read_text(encoding="utf-8"))
+    ]
 
-    assert described(path, text), f"the first line of {path} has to be " + (
-        "/* its name -- what it is" if path.endswith((".c", ".h")) else "a docstring"
-    )
+    assert len(paths) > 400
+    assert not problems, "\n".join(problems)
+
+
+def test_each_folder_has_a_short_readme():
+    """It says what the folder is for, and which of its files to read first."""
+    sources = files("heka/**/*", "csrc/**/*", "tests/**/*")
+    folders = {
+        parent.as_posix() for path in sources for parent in Path(path).parents if parent.name
+    }
+    problems = []
+    for folder in sorted(folders):
+        readme = ROOT / folder / "README.md"
+        lines = readme.read_text(encoding="utf-8").splitlines() if readme.is_file() else []
+        if not lines:
+            problems.append(f"{folder} has no README.md")
+        elif len(lines) > README_LINES or lines[0] != f"# {folder}":
+            problems.append(
+                f"{folder}/README.md begins with '# {folder}' and has at most {README_LINES} lines"
+            )
+
+    assert {"heka/_net", "csrc", "tests/wire"} <= folders
+    assert not problems, "\n".join(problems)
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "fine"),
+    [
+        pytest.param("a.py", '"""Says what it is."""', True, id="docstring"),
+        pytest.param("a.py", '#!/usr/bin/python3\n"""Says what it is."""', True, id="after-a-#!"),
+        pytest.param("a.py", "import os", False, id="no-docstring"),
+        pytest.param("a.py", "", False, id="empty"),
+        pytest.param("b/a.c", "/* a.c -- what it is */", True, id="c"),
+        pytest.param("b/a.c", "/* c.c -- what it is */", False, id="c-of-another-name"),
+    ],
+)
+def test_first_line_rule(path, text, fine):
+    assert described(path, text) is fine
 
 
 @pytest.mark.parametrize(
@@ -365,14 +470,34 @@ def test_import_is_found(module, source, found):
 @pytest.mark.parametrize(
     ("module", "target", "fine"),
     [
-        pytest.param("api", "_net", True, id="down"),
-        pytest.param("encoders", "connections", True, id="beside"),
+        pytest.param("api", "_net.sockets", True, id="down"),
+        pytest.param("_net.tls", "_net.sockets", True, id="own-room"),
+        pytest.param("encoders", "connections", False, id="beside"),
         pytest.param("message", "api", False, id="up"),
+        pytest.param("cli.show.render", "cli.keys", False, id="up-within-a-package"),
+        pytest.param("cli.keys", "cli.errors", True, id="down-within-a-package"),
+        pytest.param("plugins.cef.line", "plugins", True, id="a-room-below-its-package"),
+        pytest.param("plugins.cef.line", "plugins.raven.dsn", False, id="the-room-next-door"),
         pytest.param("api", "cli.demo", False, id="nobody-imports-cli"),
         pytest.param("__main__", "cli", True, id="but-main"),
-        pytest.param("cli.demo", "__init__", True, id="cli-uses-public-names"),
+        pytest.param("cli.commands.demo", "__init__", True, id="cli-uses-public-names"),
         pytest.param("api", "surprise", False, id="unknown"),
     ],
 )
 def test_import_rule(module, target, fine):
     assert (import_problem(module, target) is None) is fine
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        pytest.param("import heka._net.tls", {"heka._net.tls"}, id="import"),
+        pytest.param("from heka import _core, log", {"heka._core"}, id="room-of-the-package"),
+        pytest.param("from heka._bridge import f", {"heka._bridge.f"}, id="name-of-a-room"),
+        pytest.param("from heka.cli import _x", {"heka.cli._x"}, id="private-name"),
+        pytest.param("from heka import __version__, log", set(), id="public"),
+        pytest.param("import os._x", set(), id="not-ours"),
+    ],
+)
+def test_private_import_is_found(source, found):
+    assert private_modules(source) == found

@@ -1,7 +1,7 @@
 /* ring.h -- the type Ring: a queue of frames between the program's threads and the one that sends.
  *
  * Producers come through heka_ring_offer() or put(), with the GIL, and wait for nobody unless the
- * policy is to block. The consumer is a thread of heka.delivery. */
+ * policy is to block. The consumer is a thread of heka._delivery. */
 #ifndef HEKA_RING_H
 #define HEKA_RING_H
 
