@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
 import socket
@@ -12,6 +13,7 @@ import pytest
 
 import heka
 from heka._receiving import endpoint
+from heka._receiving.encrypted import server_context
 from heka._receiving.receiver import Received, Receiver, Rejected
 
 
@@ -225,3 +227,46 @@ def test_addresses(text, expected):
 def test_bad_addresses_say_what_was_expected(text):
     with pytest.raises(ValueError, match=r"expected HOST:PORT"):
         endpoint.parse_address(text)
+
+
+# ---- what cannot be opened: no option names, no words for terminals ------------------------------
+
+
+def test_a_port_in_use_is_the_system_s_error():
+    with (
+        endpoint.listen_tcp("127.0.0.1", 0) as taken,
+        pytest.raises(OSError, match="in use") as error,
+    ):
+        endpoint.listen_tcp(*taken.getsockname())
+
+    assert error.value.errno == errno.EADDRINUSE
+
+
+def test_a_name_that_does_not_resolve_is_a_config_error():
+    with pytest.raises(heka.ConfigError, match=r"^cannot listen on udp no\.such\.invalid:5565: "):
+        endpoint.listen_udp("no.such.invalid", 5565)
+
+
+def test_a_file_in_the_way_of_a_unix_socket_is_a_config_error(tmp_path):
+    path = tmp_path / "file"
+    path.write_text("kept")
+
+    with pytest.raises(heka.ConfigError, match="a file that is no socket is there"):
+        endpoint.listen_unix(str(path))
+    assert path.read_text() == "kept"
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        pytest.param({}, "cert ", id="the-argument"),
+        pytest.param({"names": ("cert_file", "key_file", "ca_file")}, "cert_file ", id="caller-s"),
+    ],
+)
+def test_an_absent_certificate_is_a_config_error_in_the_caller_s_words(tmp_path, names, said):
+    path = tmp_path / "none.pem"
+
+    with pytest.raises(heka.ConfigError) as error:
+        server_context(str(path), None, None, **names)
+
+    assert str(error.value) == f"{said}{path}: No such file or directory; expected a PEM file"
