@@ -1,6 +1,6 @@
-"""Draw docs/_static/frame.svg: a frame, the Message in it, a Field in that, byte by byte.
+"""Draw docs/_static/frame.svg: the parts of a frame, of its Message and of a Field.
 
-Run it after a change; tests/test_docs.py compares the committed picture with what this draws.
+Run it after a change; tests/test_docs.py compares the committed picture with this script's output.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ INK, FAINT, PAPER = "#1f2933", "#62707d", "#ffffff"
 PANEL = "#f5f7f9"
 BLUE, AMBER, GREEN, GREY = "#d5e6f7", "#fbe6c2", "#d9f0d8", "#e8ebee"
 
-# (width in pixels, colour, name, what stands below it)
+# (width in pixels, colour, name, text below the box)
 FRAME = [
     (70, GREY, "0x1e", "1 byte"),
     (70, GREY, "H", "1 byte"),
@@ -42,18 +42,18 @@ MESSAGE = [
     (100, AMBER, "env_version", "7 · string"),
     (76, AMBER, "pid", "8 · int32"),
     (88, AMBER, "hostname", "9 · string"),
-    (148, GREEN, "fields", "10 · Field, each"),
+    (148, GREEN, "fields", "10 · Field, repeated"),
 ]
 FIELD = [
     (150, GREEN, "name", "1 · string"),
     (150, GREEN, "value_type", "2 · 0 to 4"),
     (150, GREEN, "representation", "3 · string, the unit"),
-    (490, GREEN, "values", "4 STRING · 5 BYTES · 6 INTEGER · 7 DOUBLE · 8 BOOL: one of them"),
+    (490, GREEN, "values", "4 STRING · 5 BYTES · 6 INTEGER · 7 DOUBLE · 8 BOOL: one of these"),
 ]
 
 
 def text(x: float, y: float, words: str, **style: str) -> str:
-    """Words at a place; *style* are attributes, with _ for -."""
+    """Return *words* at (x, y); *style* are attributes, with _ for -."""
     given = "".join(f' {name.replace("_", "-")}="{value}"' for name, value in style.items())
     return f'<text x="{x:g}" y="{y:g}"{given}>{escape(words)}</text>'
 
@@ -61,7 +61,7 @@ def text(x: float, y: float, words: str, **style: str) -> str:
 def row(
     y: int, title: str, boxes: list[tuple[int, str, str, str]]
 ) -> tuple[list[str], dict[str, tuple[int, int]]]:
-    """Draw one row of boxes on a panel; returns its elements and where each box begins and ends."""
+    """Draw a row of boxes on a panel; return its elements, and the edges of each box by name."""
     right = LEFT + sum(width for width, *_ in boxes)
     parts = [
         f'<rect x="{LEFT - 10}" y="{y - 34}" width="{right - LEFT + 20}" height="{ROW + 62}" '
@@ -85,7 +85,7 @@ def row(
 
 
 def opened(box: tuple[int, int], y: int, width: int, below: int) -> str:
-    """Dotted lines from a box of the row at *y* to the panel of the row at *below*."""
+    """Draw dotted lines from a box of the row at *y* to the panel of the row at *below*."""
     lines = ""
     for above, corner in zip(box, (LEFT - 10, LEFT + width + 10), strict=True):
         lines += (
@@ -98,7 +98,7 @@ def opened(box: tuple[int, int], y: int, width: int, below: int) -> str:
 def svg() -> str:
     """Return the whole picture."""
     frame, in_frame = row(54, "Frame", FRAME)
-    header, _ = row(204, "Header when signed; unsigned it is message_length alone", HEADER)
+    header, _ = row(204, "Header of a signed frame (unsigned: message_length only)", HEADER)
     message, in_message = row(334, "Message", MESSAGE)
     field, _ = row(484, "Field", FIELD)
     lines = opened(in_frame["Header"], 54, sum(box[0] for box in HEADER), 204)
