@@ -1,4 +1,4 @@
-"""Tests of the plugin: its messages, and what its settings may be."""
+"""Tests of the plugin: its messages and its settings."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from heka.exceptions import InvalidArgumentError
 
 
 def client(**settings: Any) -> AuditClient:
-    """Return a client with the plugin, found by its published name."""
+    """Return a client with the plugin; the configuration uses its published name."""
     config = {"to": "udp://localhost:5565", "plugins": {"audit": ("audit", settings)}}
     return cast(AuditClient, client_from_dict_config(config))
 
 
 def test_action_is_sent() -> None:
-    """One message, with everything that the call said."""
+    """One call sends one message with all arguments of the call."""
     shop = client()
 
     with heka.testing.capture(shop) as captured:
@@ -32,6 +32,6 @@ def test_action_is_sent() -> None:
 
 @pytest.mark.parametrize("settings", [{"severity": 8}, {"severty": 3}])
 def test_wrong_setting_is_refused(settings: dict[str, Any]) -> None:
-    """Before anything is sent, by the error that configurations pass on unchanged."""
+    """A wrong setting raises InvalidArgumentError when the client is made."""
     with pytest.raises(InvalidArgumentError, match="expected"):
         client(**settings)

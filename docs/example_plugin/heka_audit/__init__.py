@@ -14,7 +14,7 @@ __all__ = ["AuditClient", "config_plugin"]
 
 
 class AuditClient(HekaClient):
-    """What a type checker takes a client with this plugin for."""
+    """The type of a client with this plugin, for type checkers."""
 
     audit: Callable[..., bool]
 
@@ -23,10 +23,10 @@ def config_plugin(config: dict[str, Any]) -> Callable[..., bool]:
     """Return the method ``audit`` for a client.
 
     Args:
-        config: ``severity`` of the messages (5).
+        config: ``severity`` of the messages, default 5.
 
     Raises:
-        InvalidArgumentError: A key that is not known, or a value that makes no sense.
+        InvalidArgumentError: A key is unknown, or a value is invalid.
     """
     severity = config.pop("severity", heka.NOTICE)
     if config:
@@ -36,11 +36,11 @@ def config_plugin(config: dict[str, Any]) -> Callable[..., bool]:
 
     @named("audit")
     def audit(self: HekaClient, who: str, action: str, **fields: Any) -> bool:
-        """Log that *who* did *action*; True when the stream has the message."""
+        """Log that *who* did *action*; return whether the stream accepted it."""
         return self.heka("audit", severity=severity, payload=action, fields={"who": who, **fields})
 
     return audit
 
 
-#: A type checker says here what a configuration would say later.
+# A type checker reports here an error that a configuration would report at run time.
 _plugin: heka.Plugin = config_plugin
