@@ -1,4 +1,4 @@
-"""Configuration of the Sphinx site; the package has to be installed beside Sphinx."""
+"""Configuration of the Sphinx site. Sphinx and the package must be installed together."""
 
 from sphinx.application import Sphinx
 from sphinx.util.docstrings import prepare_docstring
@@ -21,12 +21,13 @@ myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 
 nitpicky = True
-# Names in signatures without a page here; the site builds without a network, so they stay plain.
+# Names in signatures that have no page here. They stay without a link, because the site is built
+# without a network.
 nitpick_ignore_regex = [
     ("py:.*", r"(collections\.abc|datetime|os|typing_extensions|typing|uuid)\..*|Any|Buffer|self"),
     ("py:class", r"heka\..*\._[A-Z]\w*"),
 ]
-autodoc_mock_imports = ["structlog"]  # what it is for is said without it
+autodoc_mock_imports = ["structlog"]  # the integration is documented without it
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
 autodoc_typehints = "signature"
@@ -40,7 +41,7 @@ html_static_path = ["_static"]
 
 
 def setup(app: Sphinx) -> None:
-    """Undo what napoleon does to attributes: it takes the words before a colon for a type."""
+    """Restore docstrings of attributes: napoleon reads the words before a colon as a type."""
 
     def plain(_app: Sphinx, what: str, _name: str, obj: object, _options: object, lines: list[str]):
         if what in ("attribute", "property") and obj.__doc__:
