@@ -39,17 +39,17 @@ typedef enum _Heka__Field__ValueType {
 /* --- messages --- */
 
 /*
- * What stands between the record separator and the unit separator of a frame.
+ * The header of a frame, between the header length and the unit separator (0x1f).
  */
 struct  Heka__Header
 {
   ProtobufCMessage base;
   /*
-   * Bytes of the Message that follows. First on the wire: Hindsight reads nothing else.
+   * Bytes of the Message that follows. Must come first: Hindsight reads only this entry.
    */
   uint32_t message_length;
   /*
-   * Number 2 was a message encoding, gone since 2013.
+   * Number 2 was a message encoding; Heka removed it in 2013.
    */
   protobuf_c_boolean has_hmac_hash_function;
   Heka__Header__HmacHashFunction hmac_hash_function;
@@ -78,16 +78,16 @@ struct  Heka__Field
 {
   ProtobufCMessage base;
   /*
-   * Before everything else in the Field, else lua_sandbox drops the Message.
+   * Must come first in the Field; otherwise lua_sandbox drops the Message.
    */
   ProtobufCBinaryData name;
   /*
-   * Names the one array below that is read.
+   * Selects the one array below that receivers read.
    */
   protobuf_c_boolean has_value_type;
   Heka__Field__ValueType value_type;
   /*
-   * Free text that says how to read the values: a unit ("KiB"), a format ("date-time").
+   * How to read the values: a unit ("KiB") or a format ("date-time"). Free text.
    */
   protobuf_c_boolean has_representation;
   ProtobufCBinaryData representation;
@@ -96,7 +96,7 @@ struct  Heka__Field
   size_t n_value_bytes;
   ProtobufCBinaryData *value_bytes;
   /*
-   * Packed, in one chunk: lua_sandbox reads split or unpacked numbers as garbage.
+   * Packed, in one block: lua_sandbox reads split or unpacked numbers wrongly.
    */
   size_t n_value_integer;
   int64_t *value_integer;
@@ -114,7 +114,7 @@ struct  Heka__Message
 {
   ProtobufCMessage base;
   /*
-   * Version 4, exactly 16 bytes: lua_sandbox drops a Message without one.
+   * Version 4, exactly 16 bytes: lua_sandbox drops a Message without such a uuid.
    */
   ProtobufCBinaryData uuid;
   /*

@@ -96,7 +96,7 @@ test_refusals_have_words(int directory)
     const int fd = openat(directory, "file", O_RDONLY);
     CHECK_INT(hk_file_reserve(fd, 1000, &err), HK_ERR_SYSTEM);
     CHECK_SIZE(err.offset, EBADF);
-    CHECK_TEXT(err.text, "cannot reserve room on the disk: Bad file descriptor");
+    CHECK_TEXT(err.text, "cannot reserve disk space: Bad file descriptor");
     CHECK_INT(hk_file_fill(fd, 1000, &err), HK_ERR_SYSTEM);
     CHECK(hk_file_map(fd, 1000, true) == NULL);
     (void)close(fd);

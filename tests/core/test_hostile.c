@@ -1,7 +1,7 @@
 /* test_hostile.c -- streams made to cost the reader time or memory.
  *
  * The work is counted, not timed: the linker hands the reader's calls of the judge to this
- * program, and each stream is built so that every candidate would be walked to its end. The times
+ * program, and each stream is built so that every candidate would be examined to its end. The times
  * are printed for people; a hang ends in SIGALRM. */
 #include "core/wire/hk_reader.h"
 
@@ -17,16 +17,18 @@
 #define MIB (1024u * 1024u)
 #define TIME_GUARD 300u /* seconds: enough under sanitizers on a slow machine */
 
-hk_status __real_hk_decode_judge(const uint8_t *data, size_t len, size_t *walked, hk_error *err);
-hk_status __wrap_hk_decode_judge(const uint8_t *data, size_t len, size_t *walked, hk_error *err);
+hk_status __real_hk_decode_validate(const uint8_t *data, size_t len, size_t *examined,
+                                    hk_error *err);
+hk_status __wrap_hk_decode_validate(const uint8_t *data, size_t len, size_t *examined,
+                                    hk_error *err);
 
-static uint64_t walked_in_vain; /* bytes of the Messages that were found malformed */
+static uint64_t examined_malformed; /* bytes of the Messages that were found malformed */
 
 hk_status
-__wrap_hk_decode_judge(const uint8_t *data, size_t len, size_t *walked, hk_error *err)
+__wrap_hk_decode_validate(const uint8_t *data, size_t len, size_t *examined, hk_error *err)
 {
-    const hk_status status = __real_hk_decode_judge(data, len, walked, err);
-    walked_in_vain += status == HK_OK ? 0 : len;
+    const hk_status status = __real_hk_decode_validate(data, len, examined, err);
+    examined_malformed += status == HK_OK ? 0 : len;
     return status;
 }
 
@@ -35,13 +37,13 @@ static transcript
 read_hostile(const char *what, size_t max_message, const hk_buffer *stream, size_t chunk)
 {
     const stream_rules rules = {max_message, NULL, false};
-    walked_in_vain = 0;
+    examined_malformed = 0;
     const int64_t start = hk_clock_now();
     transcript t = transcript_of(&rules, stream->data, stream->len, chunk_fixed, &chunk);
     const double ns = (double)(hk_clock_now() - start);
     printf("  %-30s %5.1f MiB, chunks of %8zu: %9.2f ms, %7.1f ns a byte, %6.1f walks a byte\n",
            what, (double)stream->len / MIB, chunk, ns / 1e6, ns / (double)stream->len,
-           (double)walked_in_vain / (double)stream->len);
+           (double)examined_malformed / (double)stream->len);
     CHECK_NONE(t.fault);
     return t;
 }
@@ -90,8 +92,8 @@ test_nested_candidates(void)
         const size_t chunks[] = {stream.len, 65536, 1000};
         for (size_t c = 0; c < sizeof chunks / sizeof chunks[0]; c++) {
             transcript t = read_hostile(nested[i].what, nested[i].max_message, &stream, chunks[c]);
-            CHECK(walked_in_vain > stream.len / 2); /* it did try */
-            CHECK(walked_in_vain <= most_work(&stream));
+            CHECK(examined_malformed > stream.len / 2); /* it did try */
+            CHECK(examined_malformed <= most_work(&stream));
             CHECK_SIZE(t.count, 0);
             transcript_clear(&t);
         }
@@ -114,7 +116,7 @@ test_loss_does_not_depend_on_chunks(void)
     CHECK(model.count > 0 && model.count < stream.len / 38);
     for (size_t c = 0; c < sizeof chunks / sizeof chunks[0]; c++) {
         transcript t = read_hostile("good frames in between", 65536, &stream, chunks[c]);
-        CHECK(walked_in_vain <= most_work(&stream));
+        CHECK(examined_malformed <= most_work(&stream));
         CHECK_NONE(transcript_difference(&model, &t));
         transcript_clear(&t);
     }
@@ -152,7 +154,7 @@ test_starts_cannot_stall(void)
             CHECK(t.count >= 1);
             CHECK(t.discarded >= garbage);
             CHECK_SIZE(t.pending, 0);
-            CHECK(walked_in_vain <= most_work(&stream));
+            CHECK(examined_malformed <= most_work(&stream));
             transcript_clear(&t);
         }
         hk_buffer_clear(&stream);

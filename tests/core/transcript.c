@@ -135,11 +135,11 @@ transcript_of(const stream_rules *rules, const uint8_t *data, size_t len, chunki
 
 enum verdict { GARBAGE, MALFORMED, INCOMPLETE, REFUSED, GOOD };
 
-/* What starts at data[0..len), whose first byte is HK_RS. *total: the length of its frame; *walked:
- * what it cost to find its Message malformed. */
+/* What starts at data[0..len), whose first byte is HK_RS. *total: the length of its frame;
+ * *examined: what it cost to find its Message malformed. */
 static enum verdict
-judge(const stream_rules *rules, const uint8_t *data, size_t len, size_t *total, size_t *walked,
-      hk_frame *frame, hk_refusal *why)
+classify(const stream_rules *rules, const uint8_t *data, size_t len, size_t *total,
+         size_t *examined, hk_frame *frame, hk_refusal *why)
 {
     if (len < 2) {
         return INCOMPLETE;
@@ -169,8 +169,8 @@ judge(const stream_rules *rules, const uint8_t *data, size_t len, size_t *total,
         return INCOMPLETE;
     }
     *frame = (hk_frame){.message = {data + 3 + header_len, header.message_length}};
-    if (hk_decode_judge(frame->message.data, frame->message.len, walked, NULL) != HK_OK) {
-        *walked += 3 + header_len;
+    if (hk_decode_validate(frame->message.data, frame->message.len, examined, NULL) != HK_OK) {
+        *examined += 3 + header_len;
         return MALFORMED;
     }
     if (rules->keys == NULL || (!header.has_hmac && !rules->require_signature)) {
@@ -212,18 +212,18 @@ transcript_by_model(const stream_rules *rules, const uint8_t *data, size_t len)
 
     while (at < len) {
         size_t total = 1;
-        size_t walked = 0;
+        size_t examined = 0;
         hk_frame frame;
         hk_refusal why = HK_REFUSED_OVERSIZE;
         enum verdict verdict = GARBAGE;
         if (data[at] == HK_RS) {
-            verdict = judge(rules, data + at, len - at, &total, &walked, &frame, &why);
+            verdict = classify(rules, data + at, len - at, &total, &examined, &frame, &why);
         }
         if (verdict == INCOMPLETE) {
             break;
         }
-        if (verdict == GARBAGE || (verdict == MALFORMED && walked <= allowance)) {
-            allowance -= walked;
+        if (verdict == GARBAGE || (verdict == MALFORMED && examined <= allowance)) {
+            allowance -= examined;
             total = 1;
         }
         const size_t here = total < len - at ? total : len - at;

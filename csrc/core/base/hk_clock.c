@@ -1,4 +1,4 @@
-/* hk_clock.c -- the time, and what a process knows of itself. */
+/* hk_clock.c -- wall clock, host name, fork generation. */
 #include "hk_clock.h"
 
 #include <pthread.h>

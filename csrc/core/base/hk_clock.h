@@ -1,8 +1,8 @@
-/* hk_clock.h -- the time, and what a process knows of itself.
+/* hk_clock.h -- wall clock, host name, fork generation.
  *
- * getpid and gethostname are system calls (0.14 and 0.2 us), so callers keep the answers; the fork
- * generation tells them in one load when a kept answer belongs to the parent process.
- * The only state is that counter, atomic. Includes: hk_status.h. */
+ * getpid and gethostname are system calls (0.14 and 0.2 us), so callers cache their results. The
+ * fork generation costs one load and tells whether a cached result belongs to the parent process.
+ * The only state is that counter, which is atomic. Includes: hk_status.h. */
 #ifndef HK_CLOCK_H
 #define HK_CLOCK_H
 
@@ -13,15 +13,15 @@
 /* Nanoseconds since the epoch, wall clock. */
 int64_t hk_clock_now(void);
 
-/* Registers the fork handler, once per process; call before any of the counters is used.
+/* Registers the fork handler, once per process; call it before hk_fork_generation.
  * HK_ERR_NOMEM when the C library cannot register it. */
 HK_CHECK hk_status hk_clock_init(void);
 
-/* Counts the forks between the first process and this one: what was kept under another number is
- * the parent's. */
+/* The number of forks from the process that called hk_clock_init to this one. A value that was
+ * cached under another number belongs to the parent process. */
 unsigned hk_fork_generation(void);
 
-/* The host name, NUL-terminated, and its length; empty when the system will not tell. */
+/* Writes the host name, NUL-terminated, and returns its length; empty when gethostname fails. */
 size_t hk_hostname(char out[HK_HOSTNAME_MAX]);
 
 #endif

@@ -1,4 +1,4 @@
-/* hk_file.c -- files that are reserved, mapped, cut and synced. */
+/* hk_file.c -- reserving, mapping, truncating and syncing files. */
 #include "hk_file.h"
 
 #include <errno.h>
@@ -24,8 +24,8 @@ hk_file_fail(hk_error *err, const char *what)
 
 #if defined(__linux__)
 
-/* Such a file system needs room for each block that is written again, even one that was reserved.
- */
+/* True when the file system copies on write: it allocates a new block whenever a block is
+ * overwritten, so reserving blocks guarantees nothing there. */
 static bool
 copies_on_write(int fd)
 {
@@ -50,8 +50,8 @@ hk_file_reserve(int fd, size_t size, hk_error *err)
     if (copies_on_write(fd)) {
         return HK_ERR_ARGUMENT;
     }
-    /* Not posix_fallocate: where the file system cannot, glibc writes into each block instead,
-     * which reserves nothing on one that compresses or copies on write. */
+    /* Not posix_fallocate: where the file system has no fallocate, glibc writes into each block
+     * instead, which reserves nothing on a file system that compresses or copies on write. */
     int code;
     do {
         code = fallocate(fd, 0, 0, (off_t)size) == 0 ? 0 : errno;
@@ -60,9 +60,8 @@ hk_file_reserve(int fd, size_t size, hk_error *err)
         return HK_OK;
     }
     errno = code;
-    return code == EOPNOTSUPP || code == ENOSYS
-               ? HK_ERR_ARGUMENT
-               : hk_file_fail(err, "cannot reserve room on the disk");
+    return code == EOPNOTSUPP || code == ENOSYS ? HK_ERR_ARGUMENT
+                                                : hk_file_fail(err, "cannot reserve disk space");
 #else
     (void)fd, (void)size, (void)err;
     return HK_ERR_ARGUMENT;
@@ -95,7 +94,8 @@ hk_file_map(int fd, size_t size, bool writable)
         return NULL;
     }
 #if defined(MADV_DONTFORK)
-    (void)madvise(map, size, MADV_DONTFORK); /* a child would keep what the parent has removed */
+    /* A child's mapping would keep the blocks of files that the parent deletes. */
+    (void)madvise(map, size, MADV_DONTFORK);
 #endif
     return map;
 }
@@ -104,7 +104,7 @@ void
 hk_file_populate(void *map, size_t size)
 {
 #if defined(MADV_POPULATE_WRITE)
-    (void)madvise(map, size, MADV_POPULATE_WRITE); /* Linux 5.14; before, the writer faults */
+    (void)madvise(map, size, MADV_POPULATE_WRITE); /* since Linux 5.14; else writes page-fault */
 #else
     (void)map, (void)size;
 #endif
@@ -130,16 +130,17 @@ hk_file_sync(int directory, const char *name, hk_error *err)
 {
     const int fd = openat(directory, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0) {
-        return errno == ENOENT ? HK_OK : hk_file_fail(err, "cannot open a file to write it out");
+        return errno == ENOENT ? HK_OK : hk_file_fail(err, "cannot open a file to sync it");
     }
     hk_status status = HK_OK;
 #if defined(__APPLE__)
     const int refused = fcntl(fd, F_FULLFSYNC);
 #else
-    const int refused = fsync(fd); /* the name's "." is the directory, which has no data */
+    const int refused =
+        fsync(fd); /* not fdatasync: "." is the directory, which has only metadata */
 #endif
     if (refused != 0) {
-        status = hk_file_fail(err, "cannot write out a file");
+        status = hk_file_fail(err, "cannot sync a file to the disk");
     }
     (void)close(fd);
     return status;

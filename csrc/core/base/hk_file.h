@@ -1,35 +1,36 @@
-/* hk_file.h -- files that are reserved, mapped, cut and synced; what the system refuses.
+/* hk_file.h -- reserving, mapping, truncating and syncing files; errors of system calls.
  *
- * Maps are shared with the file, and not with forked children. No locks; reentrant.
+ * Mappings are MAP_SHARED, and a forked child does not inherit them. No locks; reentrant.
  * Includes: hk_status.h. */
 #ifndef HK_FILE_H
 #define HK_FILE_H
 
 #include "hk_status.h"
 
-/* Fills *err with `what` and errno's words; err->offset is errno. HK_ERR_SYSTEM. */
+/* Fills *err with "`what`: strerror(errno)" and err->offset with errno. Returns HK_ERR_SYSTEM. */
 HK_COLD hk_status hk_file_fail(hk_error *err, const char *what);
 
-/* Reserves the first `size` bytes on the disk: writing there cannot fail for want of room any more
- * (through a map that would be a SIGBUS). HK_ERR_ARGUMENT: this file system cannot reserve, or
- * copies what is written again; nothing was done. HK_ERR_SYSTEM: it has no room. */
+/* Allocates disk blocks for the first `size` bytes: a later write there cannot fail because the
+ * disk is full (through a mapping, that failure would be a SIGBUS). HK_ERR_ARGUMENT: this file
+ * system has no fallocate, or copies on write; nothing was done. HK_ERR_SYSTEM: fallocate failed,
+ * e.g. the disk is full. */
 HK_CHECK hk_status hk_file_reserve(int fd, size_t size, hk_error *err);
 
-/* Writes zeros over the first `size` bytes, which are reserved. The kernel then has them in memory
- * in large pieces, and a map of them costs little where it is first written: 23 us a MiB instead of
- * 870 (ext4). HK_ERR_SYSTEM. */
+/* Writes zeros over the first `size` bytes, which are reserved. The page cache then holds them in
+ * large folios, so that the first writes through a mapping cost 23 us a MiB instead of 870 (ext4).
+ * HK_ERR_SYSTEM. */
 HK_CHECK hk_status hk_file_fill(int fd, size_t size, hk_error *err);
 
-/* Maps the first `size` bytes, to be read or to be written too; NULL: errno says why. */
+/* Maps the first `size` bytes, read-only or writable. NULL on failure, with errno set. */
 void *hk_file_map(int fd, size_t size, bool writable);
 
-/* Brings the pages of a map that is written soon into memory, so that the writer need not. */
+/* Faults in the pages of a writable mapping ahead of time, so that the writer does not. */
 void hk_file_populate(void *map, size_t size);
 
-/* Cuts the named file to `size` bytes, if it is there and longer. What cannot be cut stays. */
+/* Truncates the named file to `size` bytes if it exists and is longer. Failures are ignored. */
 void hk_file_cut(int directory, const char *name, size_t size);
 
-/* What is in the named file is on the disk; HK_OK too when it is not there (any more). */
+/* Syncs the named file to the disk (fsync). HK_OK also when the file does not exist (any more). */
 HK_CHECK hk_status hk_file_sync(int directory, const char *name, hk_error *err);
 
 #endif

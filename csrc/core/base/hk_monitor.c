@@ -1,4 +1,4 @@
-/* hk_monitor.c -- a mutex and two conditions to sleep on. */
+/* hk_monitor.c -- a mutex and two condition variables. */
 #include "hk_monitor.h"
 
 #include <assert.h>
@@ -27,7 +27,7 @@ hk_monitor_init(hk_monitor *m)
     if (pthread_condattr_init(&attr) != 0) {
         return HK_ERR_NOMEM;
     }
-#if !defined(__APPLE__) /* where one sleeps for a span of time */
+#if !defined(__APPLE__) /* macOS has no setclock; it waits for a relative time instead */
     ok = pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0; /* the wall clock may jump */
 #endif
     if (ok) {

@@ -1,11 +1,11 @@
-/* hk_point.h -- places where a crash may strike: tests count them and end the process at each.
+/* hk_point.h -- crash points: a test counts them and ends the process at each in turn.
  *
- * Between any two of them lies at most one store, or one system call, that is seen from outside.
+ * Between two crash points there is at most one store or system call that changes the files.
  * Includes: nothing. */
 #ifndef HK_POINT_H
 #define HK_POINT_H
 
-#ifdef HK_CRASH_POINTS /* the test's */
+#ifdef HK_CRASH_POINTS /* defined by tests/core/Makefile; hk_spool_point is the test's */
 void hk_spool_point(void);
 #define HK_POINT() hk_spool_point()
 #else

@@ -6,12 +6,12 @@
 #include "hk_clock.h"
 
 #if defined(__APPLE__)
-#include <sys/random.h> /* getentropy lives here, not in unistd.h */
+#include <sys/random.h> /* declares getentropy, which other systems declare in unistd.h */
 #endif
 
 typedef struct {
     uint64_t s[4];
-    unsigned generation; /* of the process that seeded it */
+    unsigned generation; /* fork generation of the process that seeded it */
     bool seeded;
 } generator;
 
@@ -41,7 +41,7 @@ next(generator *g)
 static HK_COLD hk_status
 seed(generator *g)
 {
-    do { /* all zeros is the one state that never leaves itself */
+    do { /* from the all-zero state xoshiro produces zeros only */
         if (getentropy(g->s, sizeof g->s) != 0) {
             return HK_ERR_CRYPTO;
         }
@@ -51,7 +51,7 @@ seed(generator *g)
     return HK_OK;
 }
 
-/* The generator of this thread and process; NULL when it cannot be seeded. */
+/* This thread's generator, seeded in this process; NULL when it cannot be seeded. */
 static inline generator *
 ready(void)
 {
@@ -81,6 +81,6 @@ hk_random_unit(double *out)
     if (HK_UNLIKELY(g == NULL)) {
         return HK_ERR_CRYPTO;
     }
-    *out = (double)(next(g) >> 11) * 0x1p-53; /* as many bits as a double's fraction holds */
+    *out = (double)(next(g) >> 11) * 0x1p-53; /* 53 bits: the precision of a double */
     return HK_OK;
 }

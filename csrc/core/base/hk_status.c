@@ -1,4 +1,4 @@
-/* hk_status.c -- filling the error record. */
+/* hk_status.c -- fills the error record. */
 #include "hk_status.h"
 
 #include <stdarg.h>

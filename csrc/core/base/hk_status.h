@@ -1,6 +1,6 @@
 /* hk_status.h -- result codes and the error record of the core.
  *
- * A function that can fail returns an hk_status and, where the caller gave one, fills an hk_error:
+ * A function that can fail returns an hk_status and fills the caller's hk_error, if there is one:
  * what was expected, what came, and at which byte. No allocation, no globals, reentrant.
  * Includes: the C library only. */
 #ifndef HK_STATUS_H
@@ -27,34 +27,35 @@
 typedef enum {
     HK_OK = 0,
     HK_ERR_NOMEM,     /* an allocation failed */
-    HK_ERR_TRUNCATED, /* more bytes could make it whole */
-    HK_ERR_CORRUPT,   /* no more bytes can make it right */
+    HK_ERR_TRUNCATED, /* the input is incomplete: more bytes could complete it */
+    HK_ERR_CORRUPT,   /* the input is invalid, whatever bytes follow */
     HK_ERR_TOO_BIG,   /* over a named limit */
     HK_ERR_TEXT,      /* a code point that UTF-8 cannot hold (a lone surrogate) */
     HK_ERR_EMPTY,     /* a field without values */
-    HK_ERR_ARGUMENT,  /* a value outside what the function takes */
-    HK_ERR_CRYPTO,    /* libcrypto refused */
-    HK_ERR_DIGEST,    /* the digest is not that of these bytes */
-    HK_ERR_FULL,      /* no room now; there will be when something has left */
-    HK_ERR_CLOSED,    /* nothing is taken in any more */
-    HK_ERR_SYSTEM,    /* the operating system refused; the offset is errno */
+    HK_ERR_ARGUMENT,  /* a value that the function does not accept */
+    HK_ERR_CRYPTO,    /* libcrypto or the kernel's entropy source failed */
+    HK_ERR_DIGEST,    /* the digest does not match the bytes and the key */
+    HK_ERR_FULL,      /* the queue is full until something is removed */
+    HK_ERR_CLOSED,    /* the queue is closed and accepts nothing more */
+    HK_ERR_SYSTEM,    /* a system call failed; the offset is errno */
 } hk_status;
 
 #define HK_ERROR_TEXT 160u /* bytes of hk_error.text, the final NUL included */
 
 typedef struct {
     hk_status status;
-    size_t offset; /* bytes from the start of the input; 0 where an offset means nothing */
+    size_t offset; /* bytes from the start of the input; 0 where there is no offset */
     char text[HK_ERROR_TEXT];
 } hk_error;
 
-/* Bytes that someone else owns. data may be NULL only when len is 0. */
+/* Bytes that the slice does not own. data may be NULL only when len is 0. */
 typedef struct {
     const uint8_t *data; /* borrowed */
     size_t len;          /* bytes */
 } hk_slice;
 
-/* Fills *err (which may be NULL) and returns status, so that a caller fails in one expression. */
+/* Fills *err (which may be NULL) and returns status, so that a caller can write
+ * `return hk_fail(...)`. Text past HK_ERROR_TEXT is cut off. */
 HK_COLD hk_status hk_fail(hk_error *err, hk_status status, size_t offset, const char *fmt, ...)
     HK_PRINTF(4, 5);
 

@@ -1,4 +1,4 @@
-/* hk_utf8.c -- UTF-8: measuring, writing, validating, cutting. */
+/* hk_utf8.c -- UTF-8: measuring, encoding, validating, truncating. */
 #include "hk_utf8.h"
 
 #include <assert.h>
@@ -56,7 +56,7 @@ hk_utf8_write_units(const hk_text *text, uint8_t *out)
             *p++ = (uint8_t)(0xc0 | c >> 6);
             *p++ = (uint8_t)(0x80 | (c & 0x3f));
         } else if (c >= 0xdc80 && c <= 0xdcff) {
-            *p++ = (uint8_t)(c - 0xdc00); /* an escaped byte goes back as it came */
+            *p++ = (uint8_t)(c - 0xdc00); /* the byte that PEP 383 escaped */
         } else if (c < 0x10000) {
             *p++ = (uint8_t)(0xe0 | c >> 12);
             *p++ = (uint8_t)(0x80 | (c >> 6 & 0x3f));
@@ -90,8 +90,8 @@ hk_utf8_is_ascii(const uint8_t *data, size_t len)
     return high < 0x80;
 }
 
-/* Bytes of the well-formed sequence at data[0..len), 0 when there is none. The ranges of the
- * second byte are those of the Unicode Standard, table 3-7. */
+/* Length of the well-formed sequence at the start of data[0..len), 0 when there is none. The
+ * ranges of the second byte are those of the Unicode Standard, table 3-7. */
 static size_t
 sequence_at(const uint8_t *data, size_t len)
 {
@@ -147,8 +147,8 @@ hk_utf8_cut(const uint8_t *data, size_t len, size_t max)
     if (max >= len) {
         return len;
     }
-    /* A character has at most three continuation bytes; more than that is no UTF-8 at all, and
-     * then any place is as good as another. */
+    /* A character has at most three continuation bytes. More than three in a row are not UTF-8,
+     * so the data may then be cut anywhere. */
     size_t n = max;
     while (n > 0 && max - n < 3 && (data[n] & 0xc0) == 0x80) {
         n--;

@@ -1,8 +1,8 @@
-/* hk_utf8.h -- UTF-8: measuring, writing, validating, cutting.
+/* hk_utf8.h -- UTF-8: measuring, encoding, validating, truncating.
  *
- * Host languages keep text as one, two or four bytes per code point; hk_text borrows it in that
- * form, and the bytes are made once, where they belong in the output. Writing a long str through
- * the host's own cache would double its memory for the rest of its life.
+ * Host languages store text with one, two or four bytes per code point. hk_text borrows the text in
+ * that form, and hk_utf8_write encodes it once, directly into the output. CPython's own encoder
+ * (PyUnicode_AsUTF8AndSize) would keep a second copy on the str for as long as the str exists.
  * Pure functions, reentrant. Includes: hk_status.h. */
 #ifndef HK_UTF8_H
 #define HK_UTF8_H
@@ -12,29 +12,29 @@
 #include "hk_status.h"
 
 typedef enum {
-    HK_TEXT_UTF8 = 0,   /* bytes that are written as they are (ASCII, or already UTF-8) */
+    HK_TEXT_UTF8 = 0,   /* bytes that are copied unchanged (ASCII, or already UTF-8) */
     HK_TEXT_LATIN1 = 1, /* uint8_t code points */
-    HK_TEXT_UCS2 = 2,   /* uint16_t code points; surrogates are lone by definition */
+    HK_TEXT_UCS2 = 2,   /* uint16_t code points; a surrogate here is always a lone one */
     HK_TEXT_UCS4 = 4,   /* uint32_t code points */
 } hk_text_kind;
 
-/* Text that someone else owns. */
+/* Text that hk_text does not own. */
 typedef struct {
     const void *data; /* borrowed */
     size_t len;       /* units of `kind` */
     hk_text_kind kind;
 } hk_text;
 
-/* Whether U+DC80..U+DCFF stand for the bytes 0x80..0xff that they escape (PEP 383): only where the
- * text came from the wire, never for new text. */
+/* ESCAPED encodes U+DC80..U+DCFF as the bytes 0x80..0xff that they escape (PEP 383); use it only
+ * for text that was decoded from the wire. REFUSED makes every lone surrogate an HK_ERR_TEXT. */
 typedef enum { HK_SURROGATES_REFUSED = 0, HK_SURROGATES_ESCAPED = 1 } hk_surrogates;
 
-/* The cold halves of the next two: text that is not UTF-8 already. */
+/* The slow paths of hk_utf8_measure and hk_utf8_write, for text that is not UTF-8 already. */
 HK_CHECK hk_status hk_utf8_measure_units(const hk_text *text, hk_surrogates mode, size_t *size,
                                          size_t *at);
 uint8_t *hk_utf8_write_units(const hk_text *text, uint8_t *out);
 
-/* Copies n bytes. Names and loggers are short, and a call of memcpy costs more than they do. */
+/* Copies n bytes. Names and loggers are short: inline copies cost less than a call of memcpy. */
 static inline void
 hk_copy(uint8_t *out, const void *data, size_t n)
 {
@@ -45,7 +45,7 @@ hk_copy(uint8_t *out, const void *data, size_t n)
     uint32_t rest;
     if (n > 16) {
         memcpy(out, in, n);
-    } else if (n >= 8) { /* two words that overlap */
+    } else if (n >= 8) { /* two 8-byte copies, which may overlap */
         memcpy(&head, in, 8);
         memcpy(&tail, in + n - 8, 8);
         memcpy(out, &head, 8);
@@ -62,7 +62,8 @@ hk_copy(uint8_t *out, const void *data, size_t n)
     }
 }
 
-/* Bytes that hk_utf8_write will write. HK_ERR_TEXT: the unit at *at cannot be written. */
+/* *size: the bytes that hk_utf8_write will write. HK_ERR_TEXT: UTF-8 cannot encode the unit at
+ * *at. */
 HK_CHECK static inline hk_status
 hk_utf8_measure(const hk_text *text, hk_surrogates mode, size_t *size, size_t *at)
 {
@@ -73,8 +74,8 @@ hk_utf8_measure(const hk_text *text, hk_surrogates mode, size_t *size, size_t *a
     return hk_utf8_measure_units(text, mode, size, at);
 }
 
-/* Writes the measured bytes to out and returns the byte behind them. The text must have been
- * measured with success in the same mode (or in HK_SURROGATES_ESCAPED, which writes the same). */
+/* Writes the text at out and returns the end of what it wrote. Call it only after hk_utf8_measure
+ * succeeded; out must have room for the measured size. */
 static inline uint8_t *
 hk_utf8_write(const hk_text *text, uint8_t *out)
 {
@@ -91,7 +92,7 @@ bool hk_utf8_is_ascii(const uint8_t *data, size_t len);
 /* Length of the longest prefix that is well-formed UTF-8 (no surrogates, no overlong forms). */
 size_t hk_utf8_valid_prefix(const uint8_t *data, size_t len);
 
-/* Largest n <= max, n <= len, such that data[0..n) does not end inside a character. */
+/* The largest n <= min(max, len) such that data[0..n) does not end inside a character. */
 size_t hk_utf8_cut(const uint8_t *data, size_t len, size_t max);
 
 #endif

@@ -1,11 +1,12 @@
-/* hk_decode.c -- the canonical reader and the judge of validity. */
+/* hk_decode.c -- the decoder of canonical Messages, and the validator of any Message. */
 #include "hk_decode.h"
 
 #include <string.h>
 
-/* ---- the canonical tier ---- */
+/* ---- canonical messages ---- */
 
-/* A cursor over bytes that must be canonical; the first byte that is not ends the reading. */
+/* A cursor over bytes that must be canonical. Each take_* advances it and returns true, or returns
+ * false at the first byte that is not canonical. */
 typedef struct {
     const uint8_t *p;
     const uint8_t *end;
@@ -17,7 +18,7 @@ left(const cursor *c)
     return (size_t)(c->end - c->p);
 }
 
-/* True and one byte on, when the next byte is `tag`. */
+/* Takes the next byte if it is `tag`. */
 static inline bool
 take_tag(cursor *c, uint8_t tag)
 {
@@ -57,7 +58,7 @@ take_slice(cursor *c, hk_slice *slice)
     return true;
 }
 
-/* Sign-extended int32, the only form that a writer gives it. */
+/* Takes a sign-extended int32; encoders write no other form. */
 static inline bool
 take_int32(cursor *c, int32_t *value)
 {
@@ -82,7 +83,7 @@ strings_are_canonical(cursor c, uint8_t tag)
     return true;
 }
 
-/* The inside of one packed block that is the last thing in c. */
+/* Takes a packed block, which must not be empty and must end the field; *values: its contents. */
 static bool
 take_block(cursor *c, uint8_t tag, hk_slice *values)
 {
@@ -97,7 +98,7 @@ values_are_canonical(cursor c, hk_value_type type, hk_slice *values)
     values->data = c.p;
     values->len = left(&c);
     if (values->len == 0) {
-        return true; /* no values at all: seen, shown, never sent */
+        return true; /* a field without values is shown to readers and never sent */
     }
     switch (type) {
         case HK_STRING:
@@ -131,7 +132,7 @@ values_are_canonical(cursor c, hk_value_type type, hk_slice *values)
     return false;
 }
 
-/* Reads the field whose tag was taken; *values is as hk_field.values. */
+/* Takes the field after its tag. Does not fill field->whole. */
 static inline bool
 take_field(cursor *c, hk_field *field)
 {
@@ -153,7 +154,7 @@ hk_status
 hk_decode_canonical(const uint8_t *data, size_t len, hk_message *m)
 {
     if (len == 0) {
-        return HK_ERR_CORRUPT; /* data may be NULL then, and NULL + 0 is undefined in C11 */
+        return HK_ERR_CORRUPT; /* data may be NULL here, and NULL + 0 is undefined in C11 */
     }
     cursor c = {data, data + len};
     hk_slice uuid;
@@ -188,8 +189,9 @@ hk_decode_canonical(const uint8_t *data, size_t len, hk_message *m)
     return HK_OK;
 }
 
-/* The next field of a canonical run: what hk_decode_canonical has seen, or hk_encode has written,
- * is not judged again. Never reads past the end, whatever the bytes are. */
+/* Takes the next of a series of canonical fields, which hk_decode_canonical has checked or
+ * hk_encode has written; so tags and types are not checked again. It never reads past the end,
+ * whatever the bytes are. */
 static inline bool
 take_known_field(cursor *c, hk_field *field)
 {
@@ -271,11 +273,11 @@ hk_value_next(hk_slice *values, hk_value_type type, hk_value *value)
     return true;
 }
 
-/* ---- the judge ---- */
+/* ---- validating any message ---- */
 
 enum { WIRE_VARINT = 0, WIRE_FIXED64 = 1, WIRE_BYTES = 2, WIRE_FIXED32 = 5 };
 
-/* One key and its value, as a walk over any protobuf meets them. */
+/* One key and value of any protobuf message. */
 typedef struct {
     size_t start;  /* offset of the key */
     size_t number; /* field number */
@@ -293,8 +295,8 @@ torn(hk_error *err, size_t at, const char *what)
     return hk_fail(err, HK_ERR_CORRUPT, at, "the bytes end inside %s", what);
 }
 
-/* Reads the entry at *at of data[0..len) and moves *at behind it. base is what data's own offset
- * is in the bytes that the caller was given. */
+/* Reads the entry at data[*at] and advances *at past it. base is the offset of data in the whole
+ * message; offsets of errors count from the start of the message. */
 static hk_status
 walk(const uint8_t *data, size_t len, size_t *at, entry *e, size_t base, hk_error *err)
 {
@@ -369,7 +371,7 @@ expect_wire(const entry *e, unsigned wire, const char *what, size_t base, hk_err
                    wire_names[wire], wire_names[e->wire]);
 }
 
-/* A packed block of varints must end where one of them does. */
+/* Checks a packed block of varints: the last one must end with the block. */
 static hk_status
 check_varints(const uint8_t *data, size_t len, size_t base, hk_error *err)
 {
@@ -441,13 +443,13 @@ check_field(const uint8_t *data, size_t len, size_t base, hk_error *err)
         }
     }
     if (status == HK_OK && !named) {
-        status = hk_fail(err, HK_ERR_CORRUPT, base, "a field without a name");
+        status = hk_fail(err, HK_ERR_CORRUPT, base, "expected a name in a field of %zu bytes", len);
     }
     return status;
 }
 
 hk_status
-hk_decode_judge(const uint8_t *data, size_t len, size_t *walked, hk_error *err)
+hk_decode_validate(const uint8_t *data, size_t len, size_t *examined, hk_error *err)
 {
     static const char *const names[] = {"",       "uuid",     "timestamp", "type",
                                         "logger", "severity", "payload",   "env_version",
@@ -461,15 +463,15 @@ hk_decode_judge(const uint8_t *data, size_t len, size_t *walked, hk_error *err)
     size_t uuid_len = 0;
     hk_status status;
 
-    *walked = 0;
+    *examined = 0;
     if (len > HK_FOREIGN_MAX) {
-        *walked = len; /* as far as the canonical reader may have come */
+        *examined = len; /* hk_decode_canonical may have examined all of them */
         return hk_fail(err, HK_ERR_CORRUPT, HK_FOREIGN_MAX,
                        "expected a message of at most %u bytes, got %zu", HK_FOREIGN_MAX, len);
     }
-    while (*walked < len) {
+    while (*examined < len) {
         entry e;
-        if ((status = walk(data, len, walked, &e, 0, err)) != HK_OK) {
+        if ((status = walk(data, len, examined, &e, 0, err)) != HK_OK) {
             return status;
         }
         if (e.number >= sizeof wires) {
@@ -505,6 +507,6 @@ hk_decode_judge(const uint8_t *data, size_t len, size_t *walked, hk_error *err)
 hk_status
 hk_decode_check(const uint8_t *data, size_t len, hk_error *err)
 {
-    size_t walked;
-    return hk_decode_judge(data, len, &walked, err);
+    size_t examined;
+    return hk_decode_validate(data, len, &examined, err);
 }

@@ -1,13 +1,12 @@
-/* hk_decode.h -- reading a Heka Message, in two tiers.
+/* hk_decode.h -- decoding a canonical Heka Message, validating any Message.
  *
- * hk_decode_canonical is a strict hand-written reader of what hk_encode and every known client
- * write; it costs half of protobuf-c. Everything else that is valid protobuf (unknown tags, split
- * or unpacked values, any order) goes through hk_normalise.h: protobuf-c reads it and
- * hk_encode writes it anew, in canonical form. hk_decode_check is the judge of what is valid: it
- * knows the byte at fault, which protobuf-c does not tell, and refuses before anything is
- * allocated.
+ * hk_decode_canonical decodes what hk_encode and every known client write; it is hand-written and
+ * costs half of protobuf-c. Any other valid protobuf (unknown tags, split or unpacked values, tags
+ * in any order) goes through hk_normalise.h: protobuf-c decodes it and hk_encode writes it again in
+ * canonical form. hk_decode_check decides what is valid. Unlike protobuf-c it reports the offset of
+ * the error, and it allocates nothing.
  *
- * Strings may hold any bytes: Heka's receivers do not check UTF-8, and neither does this.
+ * Strings may contain any bytes: Heka's receivers do not check UTF-8, and neither does this.
  * All slices borrow from the input. No state, reentrant.
  * Source: Protocol Buffers encoding; proto/message.proto. Includes: hk_encode.h. */
 #ifndef HK_DECODE_H
@@ -15,11 +14,12 @@
 
 #include "hk_encode.h"
 
-/* Bytes of the largest Message that is not canonical and yet read: sixteen times what receivers
- * take. protobuf-c spends up to 60 bytes of memory on each. */
+/* Bytes of the largest non-canonical Message that is accepted: sixteen times what receivers accept.
+ * protobuf-c uses up to 60 bytes of memory for each. */
 #define HK_FOREIGN_MAX (1024u * 1024u)
 
-/* A canonical Message, in place. Attributes that are missing have their defaults. */
+/* A decoded canonical Message. Its slices borrow from the input; missing attributes have their
+ * defaults. */
 typedef struct {
     const uint8_t *uuid; /* HK_UUID_SIZE bytes */
     int64_t timestamp;   /* nanoseconds since the epoch */
@@ -30,20 +30,20 @@ typedef struct {
     hk_slice payload;
     hk_slice env_version;
     hk_slice hostname;
-    hk_slice fields; /* the run of tag 10, each canonical */
-    bool valueless;  /* a field among them has no values: show it, but never send it */
+    hk_slice fields; /* all entries of tag 10, one after the other; see hk_field_next */
+    bool valueless;  /* one of the fields has no values: it is shown, but never sent */
 } hk_message;
 
 /* One field of hk_message.fields. */
 typedef struct {
-    hk_slice whole; /* its tag, length and contents */
+    hk_slice whole; /* tag, length and contents */
     hk_slice name;
     hk_slice representation;
     hk_value_type type;
-    hk_slice values; /* STRING, BYTES: tag, length, bytes for each; else the inside of the block */
+    hk_slice values; /* STRING, BYTES: tag, length and bytes of each; else the block's contents */
 } hk_field;
 
-/* One value: the member that the field's type names. */
+/* One value, in the member for the field's type. */
 typedef union {
     hk_slice text; /* STRING and BYTES */
     int64_t integer;
@@ -51,24 +51,27 @@ typedef union {
     bool truth;
 } hk_value;
 
-/* HK_OK: data[0..len) is canonical, *message describes it. HK_ERR_CORRUPT: it is not, which says
- * nothing about its being valid. Linear, stops at the first byte that is not canonical. */
+/* HK_OK: data[0..len) is canonical and *message describes it. HK_ERR_CORRUPT: it is not canonical;
+ * it may still be valid. Linear; stops at the first byte that is not canonical. */
 HK_CHECK hk_status hk_decode_canonical(const uint8_t *data, size_t len, hk_message *message);
 
-/* HK_OK: valid protobuf of a Message with a 16-byte uuid and a timestamp, so that
- * hk_decode_normalise fails only for want of memory. HK_ERR_CORRUPT with the offset of the first
- * byte at fault. Linear, no allocation, no recursion. */
+/* HK_OK: data[0..len) is the valid protobuf of a Message with a 16-byte uuid and a timestamp;
+ * hk_decode_normalise then fails only when there is no memory. HK_ERR_CORRUPT: *err has the offset
+ * of the first invalid byte. Linear, no allocation, no recursion. */
 HK_CHECK hk_status hk_decode_check(const uint8_t *data, size_t len, hk_error *err);
 
-/* The same, and in *walked what it cost: the bytes that were looked at before the answer, by
- * hk_decode_canonical too if that was asked first. It can be far behind the fault: that there is no
- * good uuid shows at the end only. */
-HK_CHECK hk_status hk_decode_judge(const uint8_t *data, size_t len, size_t *walked, hk_error *err);
+/* As hk_decode_check; *examined: the number of bytes examined before the result was known,
+ * including those that an earlier hk_decode_canonical examined. It can be far past the offset of
+ * the error: a missing uuid is known only at the end. */
+HK_CHECK hk_status hk_decode_validate(const uint8_t *data, size_t len, size_t *examined,
+                                      hk_error *err);
 
-/* Takes the next field off the front of *fields, a run of canonical fields; false at its end. */
+/* Iterates over hk_message.fields: takes the next field off the front of *fields. False at the
+ * end. */
 bool hk_field_next(hk_slice *fields, hk_field *field);
 
-/* Takes the next value off the front of *values, the values of a field of that type. */
+/* Iterates over hk_field.values of a field of that type: takes the next value off the front of
+ * *values. False at the end. */
 bool hk_value_next(hk_slice *values, hk_value_type type, hk_value *value);
 
 #endif

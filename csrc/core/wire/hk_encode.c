@@ -1,15 +1,16 @@
-/* hk_encode.c -- the single-pass writer of a Heka Message. */
+/* hk_encode.c -- the single-pass encoder of a Heka Message. */
 #include "hk_encode.h"
 
 #include <assert.h>
 #include <string.h>
 
-/* Bytes of tag and length in front of a string that is itself shorter than 2^35 bytes. */
+/* Bytes of tag and length in front of a string of fewer than 2^35 bytes. */
 #define PREFIX_MAX 6u
-/* Tags, uuid, two varints of full length, and the prefixes of three texts. */
+/* Bytes of the head besides its texts: tags, uuid, two varints of full length, the prefixes of
+ * three texts. */
 #define HEAD_FIXED (2u + HK_UUID_SIZE + 2u * (1u + HK_VARINT_MAX) + 3u * PREFIX_MAX)
 
-/* Negative int32 are sign-extended to ten bytes, as protobuf requires. */
+/* Sign-extends: protobuf encodes a negative int32 as a varint of ten bytes. */
 static inline uint64_t
 widen(int64_t value)
 {
@@ -24,7 +25,7 @@ put_text(uint8_t *p, uint8_t tag, const hk_text *text, size_t size)
     return hk_utf8_write(text, p);
 }
 
-/* The size of a text, added up in *total. */
+/* Measures a text: its size in *size, and added to *total. */
 static inline hk_status
 measure(const hk_text *text, size_t *size, size_t *total)
 {
@@ -107,7 +108,7 @@ is_packed(hk_value_type type)
     return type >= HK_INTEGER;
 }
 
-/* The cold half of hk_field_open: long names, prefixes, representations, text to transcode. */
+/* The slow path of hk_field_open: long names and prefixes, representations, text to transcode. */
 static HK_COLD hk_status
 field_open(hk_buffer *out, hk_slice prefix, const hk_text *name, hk_value_type type,
            const hk_text *representation, hk_surrogates mode, hk_field_mark *mark)
@@ -127,14 +128,14 @@ field_open(hk_buffer *out, hk_slice prefix, const hk_text *name, hk_value_type t
     if (name_size > HK_LENGTH_MAX || representation_size > HK_LENGTH_MAX) {
         return HK_ERR_TOO_BIG;
     }
-    /* Two bytes open the field, two the value type, two the packed block. */
+    /* 6: tag and length of the field, tag and value of value_type, tag and length of the block. */
     status = hk_buffer_room(out, prefix.len + name_size + representation_size + 2 * PREFIX_MAX + 6);
     if (status != HK_OK) {
         return status;
     }
     uint8_t *p = out->data + out->len;
     *p++ = HK_TAG_FIELDS;
-    *p++ = 0; /* the field's length, by hk_field_close */
+    *p++ = 0; /* the field's length, written by hk_field_close */
     *p++ = HK_TAG_FIELD_NAME;
     p = hk_varint_put(p, prefix.len + name_size);
     if (prefix.len > 0) {
@@ -196,8 +197,8 @@ hk_put_bytes(hk_buffer *out, hk_slice value)
     return HK_OK;
 }
 
-/* Writes the length of what stands behind the one byte kept for it at out->data[at], moving that
- * back where the length needs more than the byte. */
+/* Writes the length of everything after out->data[at] into that byte, which was reserved for it.
+ * A length of more than one byte moves everything after it back. */
 static inline hk_status
 close_length(hk_buffer *out, size_t at)
 {

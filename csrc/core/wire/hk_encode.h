@@ -1,17 +1,18 @@
-/* hk_encode.h -- the single-pass writer of a Heka Message.
+/* hk_encode.h -- the single-pass encoder of a Heka Message.
  *
- * Writes the safe subset that every receiver reads the same way: ascending tags, every header
- * attribute and representation present even when empty, value_type always, numbers packed in one
- * chunk, at least one value in each field. Lengths that are not known in advance get one byte,
- * which grows when the length is closed: most fields are below 128 bytes.
+ * It writes canonical messages, the subset of protobuf that every receiver reads in the same way:
+ * tags in ascending order; every attribute, representation and value_type present, even when
+ * empty; numbers packed in one block; at least one value in each field. A length that is not known
+ * in advance gets one byte. If it needs more, hk_field_close moves the contents back: most fields
+ * have fewer than 128 bytes.
  *
  *     hk_encode_head(out, &head)                  tags 1 to 9
  *     hk_field_open(out, ..., &mark)              tag 10, once for each field
- *         hk_put_*(out, ...)                      at least one value, of the type that was opened
+ *         hk_put_*(out, ...)                      at least one value, of the type of the field
  *     hk_field_close(out, &mark)
  *
- * After an error the output is to be rewound (out->len = mark.start) or thrown away.
- * Source: Heka docs, "Message Format"; lua_sandbox's reader.
+ * After an error the caller rewinds the output (out->len = mark.start) or discards it.
+ * Source: Heka docs, "Message Format"; the parser of lua_sandbox.
  * No state, reentrant. Includes: hk_buffer.h, hk_utf8.h, hk_wire.h. */
 #ifndef HK_ENCODE_H
 #define HK_ENCODE_H
@@ -21,12 +22,13 @@
 #include "hk_uuid.h"
 #include "hk_wire.h"
 
-/* Bytes of a Message that receivers take: hekad's and Hindsight's default max_message_size. */
+/* Bytes of the largest Message that receivers accept: hekad's and Hindsight's default
+ * max_message_size. */
 #define HK_MESSAGE_MAX (64u * 1024u)
-/* Bytes that we are ready to hold for one Message that is still being built, or to read over. */
+/* Bytes of the largest Message that is built in memory, or skipped in a stream. */
 #define HK_LENGTH_MAX (16u * 1024u * 1024u)
 
-/* The attributes of a Message but its fields. All borrowed. */
+/* The attributes of a Message without its fields. All borrowed. */
 typedef struct {
     const uint8_t *uuid; /* HK_UUID_SIZE bytes */
     int64_t timestamp;   /* nanoseconds since the epoch */
@@ -37,34 +39,37 @@ typedef struct {
     hk_text payload;
     hk_text env_version;
     hk_text hostname;
-    hk_slice origin; /* what hk_encode_origin wrote, in place of env_version, pid and hostname; or
-                        empty */
+    hk_slice origin; /* output of hk_encode_origin, used instead of env_version, pid and hostname;
+                        or empty */
 } hk_head;
 
-/* Bytes of an origin whose two texts have `texts` bytes together: tags, lengths, a full pid. */
+/* Bytes of an encoded origin whose two texts have `texts` bytes together: adds the tags, the
+ * lengths and a pid of full length. */
 #define HK_ORIGIN_SIZE(texts) ((texts) + 2u * 6u + 1u + HK_VARINT_MAX)
 
-/* Where an open field began. */
+/* Offsets of an open field in the output. */
 typedef struct {
-    size_t start;  /* offset of its tag 10: rewind to here to take the field back */
+    size_t start;  /* offset of its tag 10: rewinding to it removes the field */
     size_t values; /* offset of its first value */
     hk_value_type type;
 } hk_field_mark;
 
-/* Appends tags 1 to 9. Escaped surrogates go back to the bytes that they stand for; text that is
- * not from the wire must have been checked before.
- * HK_ERR_TEXT, HK_ERR_TOO_BIG, HK_ERR_NOMEM; the output is unchanged then. */
+/* Appends tags 1 to 9. Escaped surrogates (U+DC80..U+DCFF) are written as the bytes that they
+ * escape; the caller must have checked text that does not come from the wire.
+ * HK_ERR_TEXT, HK_ERR_TOO_BIG, HK_ERR_NOMEM; the output is then unchanged. */
 HK_CHECK hk_status hk_encode_head(hk_buffer *out, const hk_head *head);
 
-/* Appends tags 7 to 9, which are the same in every message of a process. Errors as above. */
+/* Appends tags 7 to 9 (env_version, pid, hostname), which are the same in every message of a
+ * process, so that a caller can encode them once. Errors as above. */
 HK_CHECK hk_status hk_encode_origin(hk_buffer *out, const hk_head *head);
 
-/* Opens a field named prefix + name. HK_ERR_TEXT when name or representation cannot be written. */
+/* Opens a field with the name prefix + name. HK_ERR_TEXT: UTF-8 cannot encode the name or the
+ * representation. HK_ERR_TOO_BIG, HK_ERR_NOMEM. */
 HK_CHECK hk_status hk_field_open(hk_buffer *out, hk_slice prefix, const hk_text *name,
                                  hk_value_type type, const hk_text *representation,
                                  hk_surrogates mode, hk_field_mark *mark);
 
-/* Writes what stands between a field's name and the length of its values; returns the end. */
+/* Writes tag and value of value_type; returns the end. */
 static inline uint8_t *
 hk_field_put_type(uint8_t *p, hk_value_type type)
 {
@@ -73,20 +78,20 @@ hk_field_put_type(uint8_t *p, hk_value_type type)
     return p;
 }
 
-/* Opens the packed block of a type that has one. */
+/* Opens the packed block, if the type has one; returns the end. */
 static inline uint8_t *
 hk_field_put_block(uint8_t *p, hk_value_type type)
 {
     if (type >= HK_INTEGER) {
-        /* The tags of the three blocks are eight apart. */
+        /* The tags of the three blocks differ by 8: consecutive field numbers, equal wire type. */
         *p++ = (uint8_t)(HK_TAG_FIELD_INTEGER + 8 * ((unsigned)type - HK_INTEGER));
-        *p++ = 0; /* the block's length, by hk_field_close */
+        *p++ = 0; /* the block's length, written by hk_field_close */
     }
     return p;
 }
 
-/* hk_field_open for the usual field: no representation, and a name whose two parts are UTF-8
- * already and have at most HK_NAME_SHORT bytes together. */
+/* hk_field_open for the common case: no representation, and prefix and name are UTF-8 already and
+ * have at most HK_NAME_SHORT bytes together. */
 #define HK_NAME_SHORT 127u
 HK_CHECK static inline hk_status
 hk_field_open_short(hk_buffer *out, hk_slice prefix, const hk_text *name, hk_value_type type,
@@ -100,7 +105,7 @@ hk_field_open_short(hk_buffer *out, hk_slice prefix, const hk_text *name, hk_val
     mark->start = out->len;
     mark->type = type;
     *p++ = HK_TAG_FIELDS;
-    *p++ = 0; /* the field's length, by hk_field_close */
+    *p++ = 0; /* the field's length, written by hk_field_close */
     *p++ = HK_TAG_FIELD_NAME;
     *p++ = (uint8_t)(prefix.len + name->len);
     if (HK_UNLIKELY(prefix.len > 0)) {
@@ -116,12 +121,13 @@ hk_field_open_short(hk_buffer *out, hk_slice prefix, const hk_text *name, hk_val
     return HK_OK;
 }
 
-/* Values, each for the type its name says. HK_ERR_TEXT (strings only): the unit at *at. */
+/* Each hk_put_* appends one value to a field of the type in its name. HK_ERR_TOO_BIG,
+ * HK_ERR_NOMEM; HK_ERR_TEXT (strings only): UTF-8 cannot encode the unit at *at. */
 HK_CHECK hk_status hk_put_string(hk_buffer *out, const hk_text *value, hk_surrogates mode,
                                  size_t *at);
 HK_CHECK hk_status hk_put_bytes(hk_buffer *out, hk_slice value);
 
-/* hk_put_string for text of at most HK_TEXT_SHORT bytes that is UTF-8 already. */
+/* hk_put_string for the common case: at most HK_TEXT_SHORT bytes that are UTF-8 already. */
 #define HK_TEXT_SHORT 127u
 HK_CHECK static inline hk_status
 hk_put_short(hk_buffer *out, const void *data, size_t len)
@@ -173,10 +179,11 @@ hk_put_bool(hk_buffer *out, bool value)
     return status;
 }
 
-/* The cold half of hk_field_close: lengths of more than a byte, and none at all. */
+/* The slow path of hk_field_close: lengths of more than one byte, and fields without values. */
 HK_CHECK HK_COLD hk_status hk_field_close_long(hk_buffer *out, const hk_field_mark *mark);
 
-/* Writes the lengths. HK_ERR_EMPTY when no value was put. */
+/* Closes the field: writes its length, and that of its packed block. HK_ERR_EMPTY when it has no
+ * value; HK_ERR_TOO_BIG, HK_ERR_NOMEM. */
 HK_CHECK static inline hk_status
 hk_field_close(hk_buffer *out, const hk_field_mark *mark)
 {

@@ -1,4 +1,4 @@
-/* hk_frame.c -- sealing a frame, reading its header. */
+/* hk_frame.c -- writes the header of a frame around a Message, and reads headers. */
 #include "hk_frame.h"
 
 #include <assert.h>
@@ -8,7 +8,7 @@ hk_status
 hk_identity_init(hk_identity *identity, hk_slice name, uint32_t version, hk_hash hash, hk_slice key,
                  hk_error *err)
 {
-    /* message_length with its tag, the hash's two bytes, the tag and length of the digest. */
+    /* The header besides the name: message_length, hash, version and digest, each with its tag. */
     const size_t length = 1 + hk_varint_size(HK_MESSAGE_MAX);
     const size_t digest = hash == HK_SHA1 ? 20 : 16;
     const size_t fixed = length + 2 + 1 + hk_varint_size(version) + 2 + digest;
@@ -88,10 +88,10 @@ hk_frame_seal(uint8_t *message, size_t len, const hk_identity *identity, uint8_t
 
 /* ---- reading a header ---- */
 
-#define KEY_MAX 5u /* bytes that protobuf's readers allow for a key, and for a length */
+#define KEY_MAX 5u /* bytes of the longest key, and of the longest length, that protobuf allows */
 
-/* Reads one varint of the header. Bytes that may still come count as far as `total`: a varint that
- * would have to end behind it is corrupt now. */
+/* Reads one varint of a header of `total` bytes, of which `len` have arrived. A varint that does
+ * not end within `total` is corrupt, not truncated. */
 static hk_status
 header_varint(const uint8_t *data, size_t len, size_t total, size_t *at, uint64_t *value)
 {
@@ -102,7 +102,8 @@ header_varint(const uint8_t *data, size_t len, size_t total, size_t *at, uint64_
     return status;
 }
 
-/* Notes one entry of a known number. HK_ERR_CORRUPT when its wire type is not the known one. */
+/* Stores one entry in *h and ignores unknown field numbers. HK_ERR_CORRUPT: field number 0, or a
+ * known number with another wire type than its own. */
 static hk_status
 header_entry(hk_header *h, uint64_t number, unsigned wire, uint64_t value, hk_slice bytes)
 {
@@ -152,7 +153,7 @@ hk_header_read(const uint8_t *data, size_t len, size_t total, hk_header *header)
             return status;
         }
         if (key >> 32 != 0 || key >> 3 == 0 || at - start > KEY_MAX) {
-            return HK_ERR_CORRUPT; /* field numbers have 29 bits, and begin at 1 */
+            return HK_ERR_CORRUPT; /* field numbers are 1 to 2^29 - 1 */
         }
         const unsigned wire = (unsigned)(key & 7);
         switch (wire) {

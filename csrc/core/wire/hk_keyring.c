@@ -8,7 +8,7 @@ typedef struct {
     uint8_t *name; /* owned; NULL when name_len is 0 */
     size_t name_len;
     uint32_t version;
-    hk_signer signers[HK_HASHES]; /* by hash; mac is NULL where libcrypto refused it */
+    hk_signer signers[HK_HASHES]; /* by hk_hash; mac is NULL when libcrypto refused the hash */
 } entry;
 
 struct hk_keyring {
@@ -67,8 +67,9 @@ hk_keyring_add(hk_keyring *ring, hk_slice name, uint32_t version, hk_slice key, 
         }
         memcpy(e.name, name.data, name.len);
     }
-    /* In FIPS mode there is no MD5, and frames signed with it are refused. First, because libcrypto
-     * may call a lack of memory "unsupported", which then shows in SHA1. */
+    /* A refused MD5 is no error: in FIPS mode there is none, and frames signed with it are refused.
+     * MD5 comes first because libcrypto may report a lack of memory as "unsupported", which is
+     * HK_ERR_CRYPTO too; SHA1 then fails as well. */
     status = hk_signer_init(&e.signers[HK_MD5], HK_MD5, key, err);
     if (status == HK_OK || status == HK_ERR_CRYPTO) {
         status = hk_signer_init(&e.signers[HK_SHA1], HK_SHA1, key, err);

@@ -1,7 +1,7 @@
-/* hk_normalise.c -- the second decoding tier: protobuf-c reads, hk_encode writes anew.
+/* hk_normalise.c -- decodes non-canonical Messages: protobuf-c reads, hk_encode writes again.
  *
- * protobuf-c allocates a little for each member, so its allocator is an arena: one bump pointer,
- * freed as a whole, bounded. */
+ * protobuf-c makes a small allocation for each member, so its allocator is an arena: allocation
+ * advances a pointer, everything is freed at once, and the total is limited. */
 #include "hk_normalise.h"
 
 #include <limits.h>
@@ -10,9 +10,9 @@
 
 #include "gen/message.pb-c.h"
 
-/* Bytes that protobuf-c may take for one Message. An unknown field of two bytes costs it about 50
- * (the record of the scan, the kept field, rounding), and each doubling of the scan leaves the last
- * array behind. */
+/* Bytes that protobuf-c may allocate for one Message of n bytes: n * FACTOR + BASE. It uses about
+ * 50 for an unknown field of two bytes (the scan's record, the kept field, rounding), and each time
+ * the scan's array doubles, the old array stays in the arena. */
 #define ARENA_FACTOR 128u
 #define ARENA_BASE 4096u
 #define BLOCK_SIZE 16384u
@@ -84,7 +84,7 @@ slice_of(ProtobufCBinaryData data)
     return (hk_slice){.data = data.data, .len = data.len};
 }
 
-/* An enum number that proto2 does not know counts as absent, and absent is STRING. */
+/* proto2 treats an unknown enum number as absent, and the default is STRING. */
 static hk_value_type
 type_of(const Heka__Field *field)
 {
@@ -124,8 +124,9 @@ put_value(hk_buffer *out, const Heka__Field *field, hk_value_type type, size_t i
     return HK_ERR_ARGUMENT;
 }
 
-/* A field without values is refused by hk_field_close, on purpose: here it is kept, without its
- * packed block, so that a reader sees that it was there. */
+/* Closes a field without values, which hk_field_close refuses to write: a decoded one is kept,
+ * without its packed block, so that a reader sees it. A STRING field has no block to close, and
+ * values = start makes hk_field_close count the head of the field as its values. */
 static hk_status
 put_valueless(hk_buffer *out, hk_field_mark *mark)
 {
@@ -169,7 +170,7 @@ hk_decode_normalise(const uint8_t *data, size_t len, hk_buffer *out, hk_error *e
         len > (SIZE_MAX - ARENA_BASE) / ARENA_FACTOR ? SIZE_MAX : len * ARENA_FACTOR + ARENA_BASE;
     Heka__Message *m = heka__message__unpack(&allocator, len, data);
     if (m == NULL) {
-        /* Refused for its bytes, or for want of memory: the judge knows which. */
+        /* protobuf-c does not say whether the bytes are invalid or memory ran out. */
         status = hk_decode_check(data, len, err);
         if (status == HK_OK) {
             status = hk_fail(err, HK_ERR_NOMEM, 0, "no memory to decode %zu bytes", len);

@@ -1,4 +1,4 @@
-/* hk_reader.c -- frames out of a stream of bytes. */
+/* hk_reader.c -- splits a stream of bytes into frames. */
 #include "hk_reader.h"
 
 #include <assert.h>
@@ -15,7 +15,7 @@ hk_reader_init(hk_reader *r, size_t max_message, const hk_keyring *keys, bool re
     r->keys = keys;
     r->require_signature = require_signature;
     r->allowance = HK_READER_ALLOWANCE_START;
-    /* A frame's worth, its like that was discarded but not yet moved away, and growth. */
+    /* One frame, as much consumed data that was not moved away yet, and doubling. */
     hk_buffer_init(&r->pending, NULL, 0, 4 * (max_message + HK_FRAME_ROOM));
 }
 
@@ -28,14 +28,14 @@ hk_reader_clear(hk_reader *r)
 size_t
 hk_reader_pending(const hk_reader *r)
 {
-    /* What pending has of the chunk is counted with the chunk. */
+    /* Bytes that were copied from the chunk into pending are counted as part of the chunk. */
     if (r->pending.len > 0) {
         return r->carried - r->at + r->chunk.len;
     }
     return r->chunk.len > 0 ? r->chunk.len - r->at : 0;
 }
 
-/* ---- the view: pending first, then the chunk itself ---- */
+/* ---- the view: the unread bytes of pending, or of the chunk when pending is empty ---- */
 
 static hk_slice
 view(const hk_reader *r)
@@ -49,10 +49,10 @@ view(const hk_reader *r)
     return (hk_slice){r->chunk.data + r->at, r->chunk.len - r->at};
 }
 
-/* Moves on by n bytes of the view, which earn their allowance: by what was read and not by what was
- * fed, or the cuts of the stream would decide which frames are found. Once all that was carried
- * over is consumed, reading goes on in the chunk, where no byte needs to be copied. The bytes of
- * pending stay readable. */
+/* Consumes n bytes of the view. The allowance grows with the bytes consumed, not with the bytes
+ * fed; otherwise the chunk sizes would decide which frames are found. Once all bytes from earlier
+ * chunks are consumed, reading continues in the chunk itself, where no byte needs to be copied. The
+ * memory of pending is not freed: the frame's slices still point into it. */
 static void
 consume(hk_reader *r, size_t n)
 {
@@ -75,7 +75,7 @@ discard(hk_reader *r, size_t n)
     consume(r, n);
 }
 
-/* Refuses `total` bytes, of which all that is here is consumed now and the rest as it comes. */
+/* Refuses a frame of `total` bytes: consumes those that have arrived, skips the rest later. */
 static void
 refuse(hk_reader *r, hk_refusal why, uint64_t total)
 {
@@ -97,8 +97,8 @@ hk_reader_feed(hk_reader *r, const uint8_t *data, size_t len)
     }
 }
 
-/* Brings the view to r->need bytes, if the chunk has them. HK_ERR_TRUNCATED: it has not, and what
- * there is has been put by. */
+/* Extends the view to r->need bytes with bytes of the chunk. HK_ERR_TRUNCATED: the chunk has too
+ * few; all of them are now in pending, and the chunk is no longer referenced. */
 static hk_status
 fill(hk_reader *r)
 {
@@ -119,7 +119,7 @@ fill(hk_reader *r)
     const size_t rest = r->chunk.len - copied;
     if (rest > 0) {
         const size_t lacking = r->need - (r->pending.len - r->at);
-        /* At least a header's worth, so that a header is not read again for each of its bytes. */
+        /* At least HK_FRAME_ROOM, so that a header is not parsed again for each of its bytes. */
         const size_t wanted = lacking < HK_FRAME_ROOM ? HK_FRAME_ROOM : lacking;
         const size_t n = wanted < rest ? wanted : rest;
         const hk_status status = hk_buffer_append(&r->pending, r->chunk.data + copied, n);
@@ -127,7 +127,7 @@ fill(hk_reader *r)
             return status;
         }
     }
-    /* Moved away only when it is the larger part, so that the cost stays linear. */
+    /* Moves the unread bytes only when they are the smaller half, so that the cost is linear. */
     if (r->at > r->pending.len / 2) {
         hk_buffer_consume(&r->pending, r->at);
         r->at = 0;
@@ -139,8 +139,9 @@ fill(hk_reader *r)
 
 /* ---- one frame ---- */
 
-/* HK_OK: v starts with a whole header, *message_at is where its Message starts. HK_ERR_CORRUPT: it
- * starts no frame. HK_ERR_TRUNCATED: r->need says how many bytes make another look worth while. */
+/* Reads the start of a frame at v. HK_OK: the header is complete, *message_at is the offset of the
+ * Message. HK_ERR_CORRUPT: v is not the start of a frame. HK_ERR_TRUNCATED: call again when v has
+ * r->need bytes. */
 static hk_status
 read_start(hk_reader *r, hk_slice v, hk_header *header, size_t *message_at)
 {
@@ -158,14 +159,14 @@ read_start(hk_reader *r, hk_slice v, hk_header *header, size_t *message_at)
         return status;
     }
     if (status == HK_ERR_TRUNCATED || v.len < HK_FRAME_OVERHEAD + total) {
-        r->need = v.len + 1; /* each byte may show that this is no header */
+        r->need = v.len + 1; /* any next byte may show that this is no header */
         return HK_ERR_TRUNCATED;
     }
     *message_at = HK_FRAME_OVERHEAD + total;
     return v.data[*message_at - 1] == HK_US ? HK_OK : HK_ERR_CORRUPT;
 }
 
-/* HK_OK: deliver it. HK_ERR_DIGEST: *refusal says why not. */
+/* HK_OK: the frame may be delivered. HK_ERR_DIGEST: *refusal says why it may not. */
 static hk_status
 check_signature(const hk_reader *r, const hk_header *header, hk_frame *frame, hk_refusal *refusal,
                 hk_error *err)
@@ -190,14 +191,15 @@ check_signature(const hk_reader *r, const hk_header *header, hk_frame *frame, hk
     if (status == HK_OK) {
         frame->signer = header->signer;
         if (frame->signer.data == NULL) {
-            frame->signer.data = frame->message.data; /* verified, under the empty name */
+            frame->signer.data = frame->message.data; /* not NULL: verified, with an empty name */
         }
         frame->version = header->key_version;
     }
     return status;
 }
 
-/* A torn frame of `total` bytes, `spent` of which were looked at to find that out. */
+/* Discards the first byte of a malformed frame, so that frames inside of it are found; or, when the
+ * allowance does not cover the `spent` bytes that were examined, the whole frame. */
 static void
 give_up(hk_reader *r, size_t total, size_t spent)
 {
@@ -257,11 +259,11 @@ hk_reader_next(hk_reader *r, hk_frame *frame, hk_error *err)
         }
 
         hk_message message;
-        size_t walked;
+        size_t examined;
         frame->message = (hk_slice){v.data + message_at, header.message_length};
         if (hk_decode_canonical(frame->message.data, frame->message.len, &message) != HK_OK &&
-            hk_decode_judge(frame->message.data, frame->message.len, &walked, NULL) != HK_OK) {
-            give_up(r, total, message_at + walked);
+            hk_decode_validate(frame->message.data, frame->message.len, &examined, NULL) != HK_OK) {
+            give_up(r, total, message_at + examined);
             continue;
         }
         hk_refusal refusal = HK_REFUSED_UNSIGNED;

@@ -11,12 +11,13 @@
 #include <openssl/evp.h>
 #include <openssl/params.h>
 
-#define PROBE_SIZE 64 /* bytes; any small allocation tells whether there is memory */
+#define PROBE_SIZE 64 /* bytes; any small allocation shows whether there is memory */
 
-/* HK_ERR_NOMEM for what EVP says, if anything, when an allocation below it failed (seen with 3.0 by
- * failing each in turn); a refusal says something else, "unsupported" for a hash. */
+/* Maps libcrypto's last error to a status. The reasons listed are those that EVP reports, or no
+ * reason at all, when one of its allocations failed (found with 3.0 by failing each allocation in
+ * turn). A refused hash has another reason, "unsupported". */
 static hk_status
-reason(void)
+last_error_status(void)
 {
     switch (ERR_GET_REASON(ERR_peek_last_error())) {
         case 0:
@@ -27,7 +28,7 @@ reason(void)
         default:
             break;
     }
-    /* With nothing left at all it cannot even note that, and says "unsupported" too. */
+    /* Without any memory libcrypto cannot record the reason, and reports "unsupported" as well. */
     void *probe = OPENSSL_malloc(PROBE_SIZE);
     const hk_status status = probe == NULL ? HK_ERR_NOMEM : HK_ERR_CRYPTO;
     OPENSSL_free(probe);
@@ -35,16 +36,16 @@ reason(void)
 }
 
 struct hk_spare {
-    _Atomic(EVP_MAC_CTX *) ctx; /* owned; NULL while somebody signs with it */
+    _Atomic(EVP_MAC_CTX *) ctx; /* owned; NULL while a thread signs with it */
 };
 
-/* Makes room for a spare copy, unless this libcrypto does not start a used one over when it is
- * initialised without a key: 3.0.0 to 3.0.2 go on where they were. Without one, each signature
- * duplicates. */
+/* Creates the reusable duplicate. NULL when libcrypto cannot reuse one, or without memory; every
+ * signature then duplicates the keyed context. EVP_MAC_init without a key should reset a used
+ * context, but 3.0.0 to 3.0.2 continue the old digest: signing twice shows it. */
 static hk_spare *
 spare_new(const EVP_MAC_CTX *mac)
 {
-    static const uint8_t text[] = "once, and once more";
+    static const uint8_t text[] = "signed twice";
     uint8_t digests[2][HK_DIGEST_MAX] = {{0}, {1}};
     size_t len;
     hk_spare *spare = NULL;
@@ -76,9 +77,9 @@ spare_free(hk_spare *spare)
     }
 }
 
-/* A copy that this caller alone has; NULL without memory. */
+/* A context that no other thread uses; the caller owns it. NULL without memory. */
 static EVP_MAC_CTX *
-take(const hk_signer *signer)
+acquire_ctx(const hk_signer *signer)
 {
     EVP_MAC_CTX *ctx = NULL;
     if (signer->spare != NULL) {
@@ -87,9 +88,10 @@ take(const hk_signer *signer)
     return ctx != NULL ? ctx : EVP_MAC_CTX_dup(signer->mac);
 }
 
-/* Keeps a used copy for the next signature, where that is possible. */
+/* Takes ownership of ctx: resets it and keeps it for the next signature, or frees it. The exchange
+ * returns the context that another thread put back meanwhile, if any, which is freed instead. */
 static void
-put_back(const hk_signer *signer, EVP_MAC_CTX *ctx)
+release_ctx(const hk_signer *signer, EVP_MAC_CTX *ctx)
 {
     if (signer->spare != NULL && EVP_MAC_init(ctx, NULL, 0, NULL) == 1) {
         ctx = atomic_exchange(&signer->spare->ctx, ctx);
@@ -100,8 +102,7 @@ put_back(const hk_signer *signer, EVP_MAC_CTX *ctx)
 hk_status
 hk_signer_init(hk_signer *signer, hk_hash hash, hk_slice key, hk_error *err)
 {
-    /* OSSL_PARAM takes char *; the names are read only. */
-    char name[8];
+    char name[8];                   /* OSSL_PARAM takes a char *, though it only reads it */
     static const uint8_t empty = 0; /* a NULL key would mean "keep the last one" */
     EVP_MAC *mac = NULL;
     EVP_MAC_CTX *ctx = NULL;
@@ -115,19 +116,20 @@ hk_signer_init(hk_signer *signer, hk_hash hash, hk_slice key, hk_error *err)
     const OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name, 0),
                                  OSSL_PARAM_END};
 
-    /* The queue of errors is the application's too: its TLS code would take ours for its own. (Not
-     * around a signature, which only a lack of memory can spoil: a mark costs a twentieth of it.)
-     */
+    /* The thread's error queue is shared with the application, whose TLS code would take our errors
+     * for its own; so they are removed again. Not in hk_sign: only a lack of memory can fail there,
+     * and a mark costs 5 % of a signature. */
     (void)ERR_set_mark();
     mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
     ctx = mac == NULL ? NULL : EVP_MAC_CTX_new(mac);
     if (ctx == NULL) {
-        status = hk_fail(err, reason(), 0, "libcrypto offers no HMAC");
+        status = hk_fail(err, last_error_status(), 0,
+                         "libcrypto has no HMAC; load a provider that has it");
         goto done;
     }
     if (EVP_MAC_init(ctx, key.len > 0 ? key.data : &empty, key.len, params) != 1) {
-        status =
-            hk_fail(err, reason(), 0, "libcrypto refuses HMAC-%s (FIPS mode allows no MD5)", name);
+        status = hk_fail(err, last_error_status(), 0,
+                         "libcrypto refuses HMAC-%s (FIPS mode allows no MD5)", name);
         goto done;
     }
     signer->mac = ctx;
@@ -155,16 +157,17 @@ hk_sign(const hk_signer *signer, hk_slice message, uint8_t digest[HK_DIGEST_MAX]
     assert(signer->mac != NULL);
     size_t len = 0;
     hk_status status = HK_OK;
-    EVP_MAC_CTX *ctx = take(signer);
+    EVP_MAC_CTX *ctx = acquire_ctx(signer);
 
     if (ctx == NULL) {
         return hk_fail(err, HK_ERR_NOMEM, 0, "no memory to sign %zu bytes", message.len);
     }
     if (EVP_MAC_update(ctx, message.data, message.len) != 1 ||
         EVP_MAC_final(ctx, digest, &len, HK_DIGEST_MAX) != 1 || len != signer->digest_len) {
-        status = hk_fail(err, reason(), 0, "libcrypto cannot sign %zu bytes", message.len);
+        status =
+            hk_fail(err, last_error_status(), 0, "libcrypto cannot sign %zu bytes", message.len);
     }
-    put_back(signer, ctx);
+    release_ctx(signer, ctx);
     return status;
 }
 
@@ -182,8 +185,8 @@ hk_verify(const hk_signer *signer, hk_slice message, hk_slice digest, hk_error *
                        signer->digest_len, digest.len);
     }
     if (CRYPTO_memcmp(expected, digest.data, digest.len) != 0) {
-        return hk_fail(err, HK_ERR_DIGEST, 0, "the digest is not that of these %zu bytes",
-                       message.len);
+        return hk_fail(err, HK_ERR_DIGEST, 0,
+                       "the digest does not match these %zu bytes and this key", message.len);
     }
     return HK_OK;
 }

@@ -1,4 +1,4 @@
-/* hk_uuid.c -- message ids: version 4 uuids, and their text (by libuuid). */
+/* hk_uuid.c -- message ids: version 4 uuids, and their text form (by libuuid). */
 #include "hk_uuid.h"
 
 #include <string.h>
@@ -16,7 +16,7 @@ hk_uuid_make(uint8_t out[HK_UUID_SIZE])
     }
     memcpy(out, bits, sizeof bits);
     out[6] = (uint8_t)((out[6] & 0x0f) | 0x40); /* version 4 (RFC 9562, 5.4) */
-    out[8] = (uint8_t)((out[8] & 0x3f) | 0x80); /* its variant */
+    out[8] = (uint8_t)((out[8] & 0x3f) | 0x80); /* variant 10 (RFC 9562, 4.1) */
     return HK_OK;
 }
 

@@ -1,6 +1,6 @@
-/* hk_uuid.h -- message ids: version 4 uuids, and their text.
+/* hk_uuid.h -- message ids: version 4 uuids, and their text form.
  *
- * The 122 random bits are hk_random's: unique, not secret.
+ * The 122 random bits come from hk_random: unique, not secret.
  * No state of its own. Includes: hk_status.h. */
 #ifndef HK_UUID_H
 #define HK_UUID_H
@@ -10,8 +10,7 @@
 #define HK_UUID_SIZE 16u      /* bytes */
 #define HK_UUID_TEXT_SIZE 37u /* bytes: 36 characters and a NUL */
 
-/* Fills out with a new version 4 uuid. HK_ERR_CRYPTO when the kernel gives no entropy, which can
- * only be the first call of a thread or of a forked child. */
+/* Fills out with a new version 4 uuid. HK_ERR_CRYPTO as hk_random_bits. */
 HK_CHECK hk_status hk_uuid_make(uint8_t out[HK_UUID_SIZE]);
 
 /* Reads 'xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx' (either case), or the same 32 digits without

@@ -1,7 +1,7 @@
-/* hk_wire.h -- protobuf's building blocks and Heka's numbers.
+/* hk_wire.h -- protobuf varints, and Heka's tag bytes and enum values.
  *
- * Varints and tags, small enough to be inline in the writer and both readers. The tag bytes are
- * those of proto/message.proto; tests/core/test_wire.c holds them against the generated
+ * The functions are small enough to be inlined into the encoder and both decoders. The tag bytes
+ * are those of proto/message.proto; tests/core/test_wire.c compares them with the generated
  * descriptors. Pure functions. Includes: hk_status.h.
  * Source: Protocol Buffers encoding; Heka docs, "Message Format". */
 #ifndef HK_WIRE_H
@@ -11,7 +11,8 @@
 
 #define HK_VARINT_MAX 10u /* bytes of the longest varint (64 bits, 7 a byte) */
 
-/* A tag byte is number << 3 | wire type; every number here is below 16, so each is one byte. */
+/* A tag byte is field number << 3 | wire type. Every field number is below 16, so one byte is
+ * enough. */
 enum {
     HK_TAG_HEADER_LENGTH = 0x08,
     HK_TAG_HEADER_HASH = 0x18,
@@ -35,12 +36,12 @@ enum {
     HK_TAG_FIELD_REPRESENTATION = 0x1a,
     HK_TAG_FIELD_STRING = 0x22,
     HK_TAG_FIELD_BYTES = 0x2a,
-    HK_TAG_FIELD_INTEGER = 0x32, /* packed, as the next two */
+    HK_TAG_FIELD_INTEGER = 0x32, /* packed, like the next two */
     HK_TAG_FIELD_DOUBLE = 0x3a,
     HK_TAG_FIELD_BOOL = 0x42,
 };
 
-/* Field.value_type, which names the one array that is read. */
+/* Field.value_type: selects the one array of the Field that is read. */
 typedef enum {
     HK_STRING = 0,
     HK_BYTES = 1,
@@ -50,9 +51,9 @@ typedef enum {
 } hk_value_type;
 #define HK_VALUE_TYPES 5u
 
-#define HK_SEVERITY_DEFAULT 7 /* debug: what a Message without a severity has (message.proto) */
+#define HK_SEVERITY_DEFAULT 7 /* debug: the default of Message.severity in message.proto */
 
-/* Bytes that value takes as a varint, 1 to 10. */
+/* Bytes of value as a varint, 1 to 10. */
 static inline size_t
 hk_varint_size(uint64_t value)
 {
@@ -64,7 +65,7 @@ hk_varint_size(uint64_t value)
     return n;
 }
 
-/* Writes value at out, which has room for HK_VARINT_MAX bytes; returns the byte behind it. */
+/* Writes value at out, which has room for HK_VARINT_MAX bytes; returns the end of the varint. */
 static inline uint8_t *
 hk_varint_put(uint8_t *out, uint64_t value)
 {
@@ -76,9 +77,9 @@ hk_varint_put(uint8_t *out, uint64_t value)
     return out;
 }
 
-/* Reads a varint from data[*at..len) into *value and moves *at behind it. Bits past the 64th are
- * dropped, as every protobuf reader does; *minimal, where asked for, says whether a writer would
- * have written these very bytes.
+/* Reads a varint from data[*at..len) into *value and advances *at past it. Bits past the 64th are
+ * dropped, as every protobuf parser does. *minimal (minimal may be NULL): whether this is the
+ * shortest encoding of the value, the one that writers use.
  * HK_ERR_TRUNCATED: the bytes end inside it. HK_ERR_CORRUPT: it is longer than HK_VARINT_MAX. */
 HK_CHECK static inline hk_status
 hk_varint_get(const uint8_t *data, size_t len, size_t *at, uint64_t *value, bool *minimal)
