@@ -1,4 +1,5 @@
-/* sources.c -- where new messages take their time and id from, when a test says so. */
+/* sources.c -- set_sources: replaces the clock and the uuid generator of new messages, for tests.
+ */
 #include "sources.h"
 
 #include "python/base/args.h"
@@ -19,6 +20,8 @@ heka_set_sources(PyObject *module, PyObject *const *args, Py_ssize_t nargs, PyOb
         heka_read_callable(in[1], "uuid", &uuid) < 0) {
         return NULL;
     }
+    /* Both slots hold their new value before the old one is released, whose finalizer may call
+     * set_sources again. */
     Py_XSETREF(state->clock_source, Py_XNewRef(clock));
     Py_XSETREF(state->uuid_source, Py_XNewRef(uuid));
     Py_RETURN_NONE;
@@ -26,7 +29,7 @@ heka_set_sources(PyObject *module, PyObject *const *args, Py_ssize_t nargs, PyOb
 
 const char heka_set_sources_doc[] = PyDoc_STR(
     "set_sources(clock=None, uuid=None)\n--\n\n"
-    "Replace where new messages take their time and id from; for tests.\n\n"
+    "Replace the clock and the uuid generator of new messages, for tests.\n\n"
     "Args:\n"
-    "    clock: Called for the time in ns; None: the system's clock.\n"
-    "    uuid: Called for 16 bytes or a uuid.UUID; None: the generator.");
+    "    clock: Callable that returns the time in ns; None: the system's clock.\n"
+    "    uuid: Callable that returns 16 bytes or a uuid.UUID; None: the generator.");

@@ -1,4 +1,5 @@
-/* sources.h -- where new messages take their time and id from, when a test says so. */
+/* sources.h -- set_sources: replaces the clock and the uuid generator of new messages, for tests.
+ */
 #ifndef HEKA_SOURCES_H
 #define HEKA_SOURCES_H
 

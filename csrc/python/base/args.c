@@ -1,4 +1,4 @@
-/* args.c -- the one parser of arguments. */
+/* args.c -- the argument parser of all functions, methods and constructors. */
 #include "args.h"
 
 #include <assert.h>
@@ -34,7 +34,8 @@ too_many(const heka_signature *sig, Py_ssize_t given)
     return -1;
 }
 
-/* The names that are absent, as Python lists them: 'a' / 'a' and 'b' / 'a', 'b', and 'c'. */
+/* TypeError that lists the missing arguments as Python does: 'a' / 'a' and 'b' / 'a', 'b', and 'c'.
+ */
 static HK_COLD int
 missing(const heka_signature *sig, PyObject *const *in)
 {
@@ -62,9 +63,9 @@ missing(const heka_signature *sig, PyObject *const *in)
     return -1;
 }
 
-/* Index of the argument called `name`, -1 when there is none (or with an exception). Callers'
- * keywords are interned, so the pointer nearly always decides; and most come near where the last
- * one stood, so the search goes both ways from there. */
+/* Index of the argument `name`; -1 when there is none, or with an exception. Keywords in source
+ * code are interned, so comparing pointers nearly always finds it. Most calls pass keywords in the
+ * order of the signature, so the search starts at the last index and goes both ways. */
 static inline int
 find_name(const heka_state *state, const heka_signature *sig, PyObject *name, int from)
 {
@@ -80,6 +81,7 @@ find_name(const heka_state *state, const heka_signature *sig, PyObject *name, in
         }
         down--;
     }
+    /* Not interned, e.g. the key of a dict passed with **: compare the characters. */
     for (int i = 0; i < sig->count; i++) {
         const int order = PyUnicode_Compare(state->names[sig->names[i]], name);
         if (order == 0) {
@@ -92,7 +94,7 @@ find_name(const heka_state *state, const heka_signature *sig, PyObject *name, in
     return -1;
 }
 
-/* Takes one keyword; the index behind its argument, or -1 with TypeError. */
+/* Stores the value of one keyword. Returns the index after its argument, or -1 with TypeError. */
 static inline int
 put_keyword(const heka_state *state, const heka_signature *sig, PyObject *name, PyObject *value,
             PyObject **in, int from)
@@ -110,7 +112,7 @@ put_keyword(const heka_state *state, const heka_signature *sig, PyObject *name, 
                      name);
         return -1;
     }
-    in[i] = value;
+    in[i] = value; /* borrowed: the caller's argument array owns it for the whole call */
     return i + 1;
 }
 
@@ -165,7 +167,7 @@ heka_parse_tuple(const heka_state *state, const heka_signature *sig, PyObject *a
 {
     assert(sig->count <= HEKA_ARGS_MAX);
     const Py_ssize_t given = PyTuple_GET_SIZE(args);
-    PyObject *items[HEKA_ARGS_MAX];
+    PyObject *items[HEKA_ARGS_MAX]; /* borrowed from the tuple; too_many reports any beyond */
     for (Py_ssize_t i = 0; i < given && i < HEKA_ARGS_MAX; i++) {
         items[i] = PyTuple_GET_ITEM(args, i);
     }
@@ -176,6 +178,7 @@ heka_parse_tuple(const heka_state *state, const heka_signature *sig, PyObject *a
         PyObject *name;
         PyObject *value;
         Py_ssize_t pos = 0;
+        /* Nothing in the loop runs user code, so the dict cannot change under PyDict_Next. */
         while (PyDict_Next(kwargs, &pos, &name, &value)) {
             if (!PyUnicode_Check(name)) {
                 PyErr_Format(PyExc_TypeError, "%s() keywords must be strings", sig->fname);

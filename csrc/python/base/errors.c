@@ -1,4 +1,4 @@
-/* errors.c -- the exceptions of the C part, and the one table from status to exception. */
+/* errors.c -- the exception classes, and the one table from hk_status to exception. */
 #include "errors.h"
 
 static PyObject *
@@ -17,39 +17,40 @@ int
 heka_errors_init(PyObject *module, heka_state *state)
 {
     state->HekaError =
-        new_exception("heka.exceptions.HekaError", "Everything that heka raises of its own.",
-                      PyExc_Exception, NULL);
+        new_exception("heka.exceptions.HekaError",
+                      "Base class of the exceptions that heka defines.", PyExc_Exception, NULL);
     if (state->HekaError == NULL) {
         return -1;
     }
     state->EncodeError =
-        new_exception("heka.exceptions.EncodeError", "A message that cannot be put on the wire.",
+        new_exception("heka.exceptions.EncodeError", "A message that cannot be encoded.",
                       state->HekaError, PyExc_ValueError);
     state->DecodeError = new_exception(
         "heka.exceptions.DecodeError",
-        "Bytes that are no message; ``offset`` is the byte at fault, from the start of the input.",
+        "Bytes that are not a valid message; ``offset`` is the index of the first invalid byte.",
         state->HekaError, PyExc_ValueError);
     state->ConfigError =
         new_exception("heka.exceptions.ConfigError",
-                      "A setting that cannot work: a bad URL, an option that does not exist.",
+                      "An invalid setting: e.g. a malformed URL, an unknown option.",
                       state->HekaError, PyExc_ValueError);
     if (state->EncodeError == NULL || state->DecodeError == NULL || state->ConfigError == NULL) {
         return -1;
     }
-    /* For those that no byte is to blame for: a SignatureError, one that the user's code makes. */
-    PyObject *nowhere = PyLong_FromLong(0);
-    if (nowhere == NULL || PyObject_SetAttrString(state->DecodeError, "offset", nowhere) < 0) {
-        Py_XDECREF(nowhere);
+    /* Class attribute, the default of instances that set no offset: SignatureError, and exceptions
+     * that user code makes. */
+    PyObject *zero = PyLong_FromLong(0);
+    if (zero == NULL || PyObject_SetAttrString(state->DecodeError, "offset", zero) < 0) {
+        Py_XDECREF(zero);
         return -1;
     }
-    Py_DECREF(nowhere);
+    Py_DECREF(zero);
     state->FieldError = new_exception(
         "heka.exceptions.FieldError",
-        "A field value that Heka has no type for; the text names field, type and remedy.",
+        "A field value that Heka has no type for; the text has field, type and remedy.",
         state->EncodeError, PyExc_TypeError);
     state->SignatureError =
-        new_exception("heka.exceptions.SignatureError", "A digest that is not that of the message.",
-                      state->DecodeError, NULL);
+        new_exception("heka.exceptions.SignatureError",
+                      "A signature that does not match the message.", state->DecodeError, NULL);
     if (state->FieldError == NULL || state->SignatureError == NULL) {
         return -1;
     }
@@ -90,19 +91,21 @@ exception_of(const heka_state *state, hk_status status)
             return PyExc_ValueError;
         case HK_ERR_SYSTEM:
             return PyExc_OSError;
-        case HK_ERR_FULL: /* answers, not errors: who puts frames into a ring asks for them */
+        case HK_ERR_FULL: /* results of a put, which the caller handles; they raise nothing */
         case HK_ERR_CLOSED:
         case HK_OK:
             break;
     }
-    return PyExc_SystemError;
+    return PyExc_SystemError; /* a bug in the binding */
 }
 
 void *
 heka_raise(heka_state *state, const hk_error *err)
 {
     PyObject *type = exception_of(state, err->status);
-    if (err->status == HK_ERR_SYSTEM) { /* OSError makes the class for it of its errno */
+    /* OSError(errno, text) chooses its subclass, e.g. PermissionError, when it is instantiated from
+     * the tuple. */
+    if (err->status == HK_ERR_SYSTEM) {
         PyObject *args = Py_BuildValue("is", (int)err->offset, err->text);
         if (args != NULL) {
             PyErr_SetObject(type, args);
@@ -138,14 +141,15 @@ heka_raise_status(heka_state *state, hk_status status)
             return PyErr_NoMemory();
         case HK_ERR_TOO_BIG:
             (void)hk_fail(&err, status, 0,
-                          "a message of more than %u bytes; receivers take at most %u",
+                          "a message of more than %u bytes; receivers take at most %u, shorten its "
+                          "payload or fields",
                           HK_LENGTH_MAX, HK_MESSAGE_MAX);
             break;
         case HK_ERR_CRYPTO:
-            (void)hk_fail(&err, status, 0, "the kernel gives no entropy for a uuid");
+            (void)hk_fail(&err, status, 0, "the kernel returned no entropy for a uuid");
             break;
         default:
-            (void)hk_fail(&err, status, 0, "status %d", (int)status);
+            (void)hk_fail(&err, status, 0, "unexpected status %d of the C core", (int)status);
             break;
     }
     return heka_raise(state, &err);

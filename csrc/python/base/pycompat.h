@@ -1,6 +1,7 @@
-/* pycompat.h -- the only place that includes Python.h, and what differs from 3.10 to 3.14.
+/* pycompat.h -- the only file that includes Python.h; hides the differences from 3.10 to 3.14.
  *
- * Everything below is a newer public name made from older public ones. */
+ * Public API only: each name below is either new in CPython, and made here from older public
+ * functions, or has the prefix heka_. */
 #ifndef HEKA_PYCOMPAT_H
 #define HEKA_PYCOMPAT_H
 
@@ -18,7 +19,8 @@
 #define Py_T_OBJECT_EX T_OBJECT_EX
 #define Py_T_PYSSIZET T_PYSSIZET
 #define Py_READONLY READONLY
-/* Strings made by the old API need to be brought into their final form first. */
+/* Before 3.12 a str made by the legacy API has no canonical form until PyUnicode_READY, which can
+ * fail with MemoryError. */
 static inline int
 heka_unicode_ready(PyObject *str)
 {
@@ -33,7 +35,8 @@ heka_unicode_ready(PyObject *str)
 }
 #endif
 
-/* Sets the current exception aside, for code that must not see it, and brings it back. */
+/* The current exception, owned, while other code runs that must not see it. heka_save_error clears
+ * it; heka_restore_error steals the references and must be called exactly once. */
 typedef struct {
 #if PY_VERSION_HEX >= 0x030C0000
     PyObject *value;
@@ -64,7 +67,8 @@ heka_restore_error(heka_saved_error saved)
 #endif
 }
 
-/* Attributes are mutable, so without the GIL every access to them is a critical section. */
+/* Attributes are mutable, so in the free-threaded build every access needs a critical section. With
+ * the GIL these macros only open and close a block. */
 #if PY_VERSION_HEX >= 0x030D0000
 #define HEKA_BEGIN_CRITICAL_SECTION(op) Py_BEGIN_CRITICAL_SECTION(op)
 #define HEKA_END_CRITICAL_SECTION() Py_END_CRITICAL_SECTION()

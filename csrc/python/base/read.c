@@ -1,9 +1,9 @@
-/* read.c -- plain Python values, from arguments to C: numbers, seconds, callables. */
+/* read.c -- converts Python arguments to C values: numbers, seconds, callables. */
 #include "read.h"
 
 #include "errors.h"
 
-/* A new reference to the exact int that `value` stands for; NULL with TypeError. */
+/* value.__index__() as a new reference; NULL with an exception. User code may run here. */
 static PyObject *
 index_of(PyObject *value, const char *name)
 {
@@ -36,6 +36,7 @@ int
 heka_read_int32(PyObject *value, const char *name, int32_t *out)
 {
     int overflow;
+    /* An exact int needs no __index__: severity and pid are one in nearly every call. */
     PyObject *number = PyLong_CheckExact(value) ? Py_NewRef(value) : index_of(value, name);
     if (number == NULL) {
         return -1;
@@ -63,11 +64,11 @@ heka_read_seconds(PyObject *value, const char *name, double *out)
     if (!heka_is_number(value)) {
         return heka_type_error(name, "seconds (int or float)", value);
     }
-    const double seconds = PyFloat_AsDouble(value);
+    const double seconds = PyFloat_AsDouble(value); /* user code: __float__ or __index__ */
     if (seconds == -1.0 && PyErr_Occurred()) {
         return -1;
     }
-    if (!(seconds >= 0)) {
+    if (!(seconds >= 0)) { /* false for NaN as well */
         PyErr_Format(PyExc_ValueError, "%s must be seconds, 0 or more, got %R", name, value);
         return -1;
     }
@@ -84,7 +85,7 @@ heka_read_timeout(PyObject *value, double *out)
 int64_t
 heka_to_ns(double seconds)
 {
-    if (!(seconds < 3e9)) {
+    if (!(seconds < 3e9)) { /* 3e18 ns still fit in 64 bits; false for infinity as well */
         return -1;
     }
     return seconds > 0 ? (int64_t)(seconds * 1e9) : 0;

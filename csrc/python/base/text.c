@@ -1,11 +1,11 @@
-/* text.c -- between str and the core's text. */
+/* text.c -- conversion between str and hk_text. */
 #include "text.h"
 
 #include <string.h>
 
 #include "errors.h"
 
-#define CACHED_MAX 32u /* bytes; longer strings seldom repeat */
+#define CACHED_MAX 32u /* bytes of the longest cached string; longer ones seldom repeat */
 
 int
 heka_text_init(heka_state *state)
@@ -24,7 +24,7 @@ ascii_new(const uint8_t *data, size_t len)
     return str;
 }
 
-/* Slot of a short string: a few of its bytes and its length, well mixed. */
+/* Index into the cache: a multiplicative hash of the first 8 bytes, the last 4 and the length. */
 static inline size_t
 slot_of(const uint8_t *data, size_t len)
 {
@@ -52,7 +52,7 @@ heka_text_new(heka_state *state, hk_slice slice)
     if (slice.len == 0) {
         return Py_NewRef(state->empty);
     }
-    if (!HEKA_FREE_THREADED && slice.len <= CACHED_MAX) { /* the cache has no lock of its own */
+    if (!HEKA_FREE_THREADED && slice.len <= CACHED_MAX) { /* only the GIL protects the cache */
         slot = &state->text_cache[slot_of(slice.data, slice.len)];
         if (*slot != NULL && is_text(*slot, slice)) {
             return Py_NewRef(*slot);
@@ -64,6 +64,7 @@ heka_text_new(heka_state *state, hk_slice slice)
     }
     PyObject *str = ascii_new(slice.data, slice.len);
     if (str != NULL && slot != NULL) {
+        /* The slot is set before the old str is released. Releasing an exact str runs no code. */
         Py_XSETREF(*slot, Py_NewRef(str));
     }
     return str;
@@ -93,7 +94,7 @@ heka_text_check(heka_state *state, const char *name, PyObject *value)
         PyOS_snprintf(point, sizeof point, "%04X",
                       (unsigned)PyUnicode_READ_CHAR(value, (Py_ssize_t)at) & 0xffffu);
         PyErr_Format(state->EncodeError,
-                     "%s holds the lone surrogate U+%s at index %zu, which UTF-8 cannot hold; "
+                     "%s holds the lone surrogate U+%s at index %zu, which UTF-8 cannot encode; "
                      "replace it, e.g. s.encode('utf-8', 'replace').decode()",
                      name, point, at);
         return -1;

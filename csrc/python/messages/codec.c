@@ -1,4 +1,4 @@
-/* codec.c -- heka.pack and heka.frame, and the trip from arguments to a sealed frame. */
+/* codec.c -- heka.pack and heka.frame: encodes arguments to a framed message. */
 #include "codec.h"
 
 #include <string.h>
@@ -10,6 +10,8 @@
 #include "head.h"
 #include "signer.h"
 
+/* *out borrows the characters of `value`, which the caller must keep alive. 0, or -1 with TypeError
+ * or EncodeError. */
 static inline int
 borrow_text(heka_state *state, PyObject *value, const char *name, bool use_repr, hk_text *out)
 {
@@ -17,24 +19,26 @@ borrow_text(heka_state *state, PyObject *value, const char *name, bool use_repr,
                   out->kind == HK_TEXT_UTF8)) {
         return 0;
     }
-    PyErr_Clear();
-    /* With the repr policy the caller has replaced what cannot be written. */
+    PyErr_Clear(); /* a MemoryError of heka_text_borrow, which the call below repeats */
+    /* With the repr policy the caller (emit.c) has already replaced lone surrogates. */
     if (!(use_repr && PyUnicode_Check(value)) && heka_text_check(state, name, value) < 0) {
         return -1;
     }
     return heka_text_borrow(value, out);
 }
 
-/* Where a message says that it comes from, if that is not this process. */
+/* Reads env_version, pid and hostname when at least one of them is an argument. */
 static HK_COLD int
 read_origin(heka_state *state, const heka_words *w, bool lax, hk_head *head)
 {
-    PyObject *hostname = w->hostname == NULL ? state->hostname : w->hostname;
-    PyObject *version = w->env_version == NULL ? state->env_version : w->env_version;
     head->pid = state->pid;
     if (w->pid != NULL && heka_read_int32(w->pid, "pid", &head->pid) < 0) {
         return -1;
     }
+    /* Borrowed only now: pid.__index__ is user code, and if it forks and logs in the child,
+     * heka_refresh_process replaces state->hostname. */
+    PyObject *hostname = w->hostname == NULL ? state->hostname : w->hostname;
+    PyObject *version = w->env_version == NULL ? state->env_version : w->env_version;
     return borrow_text(state, version, "env_version", lax, &head->env_version) < 0
                ? -1
                : borrow_text(state, hostname, "hostname", lax, &head->hostname);
@@ -47,9 +51,11 @@ heka_encode_words(heka_state *state, const heka_words *w, int32_t severity,
     uint8_t uuid[HK_UUID_SIZE];
     hk_head head = {.uuid = uuid, .severity = severity};
 
-    /* First what runs code of the user's, which may change who we are; then what is borrowed. */
+    /* Order: first everything that may run user code (__index__, __float__, a clock or uuid
+     * source), since that code may fork and so change pid, hostname and state->origin. Then the
+     * texts are borrowed, from the caller's arguments, which stay alive. */
     if (heka_read_timestamp(state, w->timestamp, w->timestamp_ns, &head.timestamp) < 0 ||
-        heka_read_uuid(state, w->uuid, uuid) < 0 || heka_know_process(state) < 0) {
+        heka_read_uuid(state, w->uuid, uuid) < 0 || heka_refresh_process(state) < 0) {
         return -1;
     }
     PyObject *type = w->type == NULL ? state->empty : w->type;
@@ -77,6 +83,7 @@ heka_encode_words(heka_state *state, const heka_words *w, int32_t severity,
     if (head_len != NULL) {
         *head_len = out->len;
     }
+    /* May run user code; the borrowed texts are no longer used. */
     return w->fields == NULL ? 0 : heka_coerce_fields(state, w->fields, policy, NULL, out);
 }
 
@@ -89,7 +96,7 @@ heka_refuse_size(heka_state *state, size_t size)
     return -1;
 }
 
-/* None means absent where the signature says so. */
+/* For arguments whose documented default is None. */
 static inline PyObject *
 unless_none(PyObject *value)
 {
@@ -134,7 +141,7 @@ heka_pack(PyObject *module, PyObject *const *args, Py_ssize_t nargs, PyObject *k
         .timestamp_ns = in[10],
     };
     hk_buffer_init(&out, block, sizeof block, HK_LENGTH_MAX);
-    out.len = HK_FRAME_ROOM;
+    out.len = HK_FRAME_ROOM; /* for the start of the frame, which hk_frame_seal writes last */
     if (heka_encode_words(state, &words, severity, &strict, &out, NULL) < 0) {
         goto done;
     }
@@ -178,6 +185,8 @@ heka_frame(PyObject *module, PyObject *const *args, Py_ssize_t nargs, PyObject *
         (void)heka_refuse_size(state, len);
         goto done;
     }
+    /* The size is exact, so the message is copied once, into the bytes object that is returned. No
+     * other code sees the object before it is filled. */
     const size_t cost = hk_frame_cost(len, signer);
     result = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)(cost + len));
     if (result == NULL) {
@@ -200,19 +209,20 @@ const char heka_pack_doc[] = PyDoc_STR(
     "pack(type='', logger='', severity=7, fields=None, payload='', env_version='0.8',\n"
     "     pid=None, hostname=None, timestamp=None, uuid=None, *, timestamp_ns=None, signer=None)\n"
     "--\n\n"
-    "One framed message, signed on request: the arguments of Message, straight to bytes.\n\n"
-    "Byte for byte ``heka.frame(heka.Message(...).encode(), signer)``, in one pass.\n\n"
+    "Encode and frame one message, and sign it when *signer* is given.\n\n"
+    "Takes the arguments of Message and returns the same bytes as\n"
+    "``heka.frame(heka.Message(...).encode(), signer)``, in one pass.\n\n"
     "Raises:\n"
     "    FieldError: A field value without a type on the wire.\n"
-    "    EncodeError: A message over 65,536 bytes.");
+    "    EncodeError: The message exceeds 65,536 bytes.");
 
 const char heka_frame_doc[] = PyDoc_STR(
     "frame(payload, signer_config=None)\n--\n\n"
-    "Frame the bytes of one encoded message, signed with *signer_config* where given.\n\n"
+    "Frame one encoded message, and sign it when *signer_config* is given.\n\n"
     "Args:\n"
-    "    payload: Bytes-like, at most 65,536 bytes.\n"
+    "    payload: The encoded message: a bytes-like object of at most 65,536 bytes.\n"
     "    signer_config: A SignerConfig, or None.\n\n"
     "Returns:\n"
     "    0x1e, header length, header, 0x1f, payload.\n\n"
     "Raises:\n"
-    "    EncodeError: More than 65,536 bytes, which receivers drop without a word.");
+    "    EncodeError: The payload exceeds 65,536 bytes; receivers silently drop such messages.");

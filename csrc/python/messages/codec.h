@@ -1,4 +1,4 @@
-/* codec.h -- heka.pack and heka.frame, and the trip from arguments to a sealed frame. */
+/* codec.h -- heka.pack and heka.frame: encodes arguments to a framed message. */
 #ifndef HEKA_CODEC_H
 #define HEKA_CODEC_H
 
@@ -6,10 +6,11 @@
 #include "python/base/state.h"
 #include "python/values/coerce.h"
 
-/* Bytes of a block on the stack that holds most messages, so that none is allocated. */
+/* Bytes of the buffers on the stack; most messages fit, so encoding them allocates nothing. */
 #define HEKA_BLOCK 4096u
 
-/* What a log call or heka.pack says, borrowed from its arguments; NULL where absent. */
+/* The arguments of a log call or of heka.pack. Borrowed from the caller's arguments, which own them
+ * for the whole call; NULL where absent. */
 typedef struct {
     PyObject *type;
     PyObject *logger;
@@ -24,8 +25,8 @@ typedef struct {
     PyObject *uuid;
 } heka_words;
 
-/* Appends the encoded message. head_len, where asked for: bytes before the fields.
- * 0, or -1 with an exception. */
+/* Appends the encoded message. *head_len (head_len may be NULL): length of out before the fields.
+ * May run user code. 0, or -1 with an exception; *out may then have partial output. */
 int heka_encode_words(heka_state *state, const heka_words *words, int32_t severity,
                       const heka_policy *policy, hk_buffer *out, size_t *head_len);
 

@@ -1,4 +1,4 @@
-/* head.c -- the attributes of a message, from arguments to C values. */
+/* head.c -- converts the arguments timestamp and uuid to C; caches pid and hostname. */
 #include "head.h"
 
 #include <string.h>
@@ -12,8 +12,9 @@
 #define US_PER_SECOND 1000000
 #define NS_PER_US 1000
 
-/* Fills *slot, where `value` (stolen, or NULL) goes unless another thread was faster: importing
- * lets others run, and what they use must stay. 0, or -1. */
+/* Stores `value` (stolen; may be NULL) in *slot, unless the slot is set already: an import releases
+ * the GIL, so another thread may have set it and may be using the object, which must not be
+ * replaced. 0, or -1 when value is NULL. */
 static int
 fill_slot(PyObject **slot, PyObject *value)
 {
@@ -28,7 +29,7 @@ fill_slot(PyObject **slot, PyObject *value)
     return 0;
 }
 
-/* Fills *slot with module.name; 0, or -1. */
+/* Stores module.name in *slot. 0, or -1 with an exception. */
 static int
 import_name(PyObject **slot, const char *module_name, const char *name)
 {
@@ -66,7 +67,7 @@ seconds_to_ns(double seconds, int64_t *out)
     return 0;
 }
 
-/* A datetime outside of 1677-09-21 to 2262-04-11. Returns -1. */
+/* Raises ValueError for a datetime outside of 1677-09-21 to 2262-04-11. Returns -1. */
 static int
 refuse_datetime(PyObject *value)
 {
@@ -75,7 +76,7 @@ refuse_datetime(PyObject *value)
     return -1;
 }
 
-/* Makes state->epoch; 0, or -1. */
+/* Sets state->epoch. 0, or -1 with an exception. */
 static int
 make_epoch(heka_state *state)
 {
@@ -93,12 +94,14 @@ make_epoch(heka_state *state)
     return fill_slot(&state->epoch, epoch);
 }
 
-/* Seconds east of the epoch as an exact timedelta, then integers only. A naive datetime is local
- * time, which datetime.astimezone() resolves, its fold included. */
+/* Computes value - epoch as a timedelta, which is exact, and converts it with integers only. A
+ * naive datetime is local time; datetime.astimezone() resolves it, including its fold. User code
+ * may run: a subclass may override any of these methods. */
 static int
 datetime_to_ns(heka_state *state, PyObject *value, int64_t *out)
 {
-    /* The parts of a timedelta, and what Python promises of each; a subclass may promise less. */
+    /* The parts of a timedelta with their documented ranges. They are checked, because a subclass
+     * may return other values, which would overflow below. */
     static const struct {
         const char *name;
         int64_t least, most;
@@ -140,7 +143,8 @@ datetime_to_ns(heka_state *state, PyObject *value, int64_t *out)
             goto done;
         }
     }
-    /* At most 1e9 days are 8.64e19 us, more than 64 bits hold; so seconds first. */
+    /* 1e9 days are 8.64e19 us, which overflows 64 bits; so the range is checked in seconds first.
+     */
     const int64_t seconds = numbers[0] * 86400 + numbers[1];
     const int64_t seconds_max = INT64_MAX / NS_PER_US / US_PER_SECOND + 1;
     if (seconds > seconds_max || seconds < -seconds_max) {
@@ -173,13 +177,13 @@ is_datetime(heka_state *state, PyObject *value)
 static int
 source_time(heka_state *state, int64_t *out)
 {
-    PyObject *source = Py_NewRef(state->clock_source); /* it may replace itself */
+    PyObject *source = Py_NewRef(state->clock_source); /* it may call set_sources */
     PyObject *now = PyObject_CallNoArgs(source);
     Py_DECREF(source);
     if (now == NULL) {
         return -1;
     }
-    const int result = heka_read_int64(now, "the clock's answer", out);
+    const int result = heka_read_int64(now, "the result of the clock", out);
     Py_DECREF(now);
     return result;
 }
@@ -242,7 +246,7 @@ uuid_from_bytes(PyObject *value, uint8_t out[HK_UUID_SIZE])
     return 0;
 }
 
-/* What is no bytes and no text may be a uuid.UUID, whose module is imported only then. */
+/* Reads a uuid.UUID. Its module is imported only when a value is neither bytes nor str. */
 static int
 uuid_from_object(heka_state *state, PyObject *value, uint8_t out[HK_UUID_SIZE])
 {
@@ -268,7 +272,7 @@ heka_read_uuid(heka_state *state, PyObject *value, uint8_t out[HK_UUID_SIZE])
 {
     if (HK_LIKELY(value == NULL || value == Py_None)) {
         if (HK_UNLIKELY(state->uuid_source != NULL)) {
-            PyObject *source = Py_NewRef(state->uuid_source); /* it may replace itself */
+            PyObject *source = Py_NewRef(state->uuid_source); /* it may call set_sources */
             PyObject *made = PyObject_CallNoArgs(source);
             Py_DECREF(source);
             if (made == NULL) {
@@ -306,6 +310,7 @@ heka_read_uuid(heka_state *state, PyObject *value, uint8_t out[HK_UUID_SIZE])
     return uuid_from_object(state, value, out);
 }
 
+/* Encodes env_version, pid and hostname once per process, into state->origin. */
 static int
 encode_origin(heka_state *state)
 {
@@ -326,8 +331,10 @@ encode_origin(heka_state *state)
 }
 
 int
-heka_know_process(heka_state *state)
+heka_refresh_process(heka_state *state)
 {
+    /* Read before pid and hostname: after a fork in between, the cached values would have the old
+     * generation, and the next call would read them again. */
     const unsigned generation = hk_fork_generation();
     if (HK_LIKELY(state->process_known && state->generation == generation)) {
         return 0;
@@ -343,7 +350,7 @@ heka_know_process(heka_state *state)
     if (encode_origin(state) < 0) {
         return -1;
     }
-    state->generation = generation;
+    state->generation = generation; /* last: after a failure the next call tries again */
     state->process_known = true;
     return 0;
 }

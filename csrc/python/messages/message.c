@@ -1,4 +1,4 @@
-/* message.c -- heka.Message: attributes as Python has them, fields as wire bytes. */
+/* message.c -- heka.Message: construction, encoding, decoding, comparison, repr. */
 #include "message.h"
 
 #include <string.h>
@@ -14,10 +14,12 @@
 #include "head.h"
 #include "message_object.h"
 
+/* A zeroed Message that is not tracked: without a fields dict it can be part of no cycle, and an
+ * untracked object costs nothing at a collection. Zeroed, so that dealloc may run at any time. */
 static HekaMessage *
 message_alloc(PyTypeObject *type)
 {
-    HekaMessage *self = PyObject_GC_New(HekaMessage, type); /* not tracked yet */
+    HekaMessage *self = PyObject_GC_New(HekaMessage, type);
     if (self != NULL) {
         memset((char *)self + sizeof(PyObject), 0, sizeof *self - sizeof(PyObject));
     }
@@ -33,6 +35,7 @@ static const uint8_t message_names[] = {
 static const heka_signature message_signature = {
     .fname = "Message", .names = message_names, .count = 11, .required = 0, .positional = 10};
 
+/* Sets *slot, which is NULL, to an owned exact str. */
 static inline int
 set_text(heka_state *state, PyObject **slot, const char *name, PyObject *value, PyObject *fallback)
 {
@@ -48,13 +51,15 @@ set_text(heka_state *state, PyObject **slot, const char *name, PyObject *value, 
     return *slot == NULL ? -1 : 0;
 }
 
+/* Makes a Message from parsed arguments. The readers may run user code, which cannot reach self: it
+ * is not tracked and has not been returned. A failure releases it half filled. */
 static PyObject *
 message_make(PyTypeObject *type, PyObject *const *in)
 {
     heka_state *state = heka_state_of_type(type);
     HekaMessage *self = NULL;
 
-    if (heka_know_process(state) < 0) {
+    if (heka_refresh_process(state) < 0) {
         return NULL;
     }
     self = message_alloc(type);
@@ -73,7 +78,7 @@ message_make(PyTypeObject *type, PyObject *const *in)
         (in[6] != NULL && in[6] != Py_None && heka_read_int32(in[6], "pid", &self->pid) < 0) ||
         heka_read_timestamp(state, in[8], in[10], &self->timestamp) < 0 ||
         heka_read_uuid(state, in[9], self->uuid) < 0 ||
-        (in[3] != NULL && in[3] != Py_None && heka_message_take(self, state, in[3]) < 0)) {
+        (in[3] != NULL && in[3] != Py_None && heka_message_set_fields(self, state, in[3]) < 0)) {
         Py_DECREF(self);
         return NULL;
     }
@@ -105,7 +110,7 @@ static int
 message_traverse(PyObject *op, visitproc visit, void *arg)
 {
     Py_VISIT(Py_TYPE(op));
-    Py_VISIT(((HekaMessage *)op)->fields); /* the others are str */
+    Py_VISIT(((HekaMessage *)op)->fields); /* the other objects are exact str: in no cycle */
     return 0;
 }
 
@@ -121,7 +126,7 @@ message_dealloc(PyObject *op)
 {
     HekaMessage *self = (HekaMessage *)op;
     PyTypeObject *tp = Py_TYPE(op);
-    PyObject_GC_UnTrack(op);
+    PyObject_GC_UnTrack(op); /* before clearing; allowed for an untracked object */
     Py_CLEAR(self->fields);
     Py_CLEAR(self->type);
     Py_CLEAR(self->logger);
@@ -130,9 +135,11 @@ message_dealloc(PyObject *op)
     Py_CLEAR(self->hostname);
     PyMem_Free(self->wire);
     tp->tp_free(op);
-    Py_DECREF(tp);
+    Py_DECREF(tp); /* instances of heap types own a reference; last, it may free the type */
 }
 
+/* Appends head and fields. The texts are borrowed until the head is encoded, and nothing before
+ * that runs user code. Encoding the fields may, also code that changes this message. */
 static int
 append_message(HekaMessage *self, heka_state *state, hk_buffer *out)
 {
@@ -152,7 +159,7 @@ append_message(HekaMessage *self, heka_state *state, hk_buffer *out)
         (void)heka_raise_status(state, status);
         return -1;
     }
-    return heka_message_append(self, state, out);
+    return heka_message_append_fields(self, state, out);
 }
 
 int
@@ -165,7 +172,7 @@ heka_message_write(PyObject *message, hk_buffer *out)
     return result;
 }
 
-/* The message as bytes, refused over `limit`. */
+/* The encoded message as bytes; EncodeError when it exceeds `limit`. */
 static PyObject *
 encode_within(PyObject *op, size_t limit)
 {
@@ -222,11 +229,11 @@ heka_message_decode(heka_state *state, hk_slice data)
         (self->payload = heka_text_new(state, m.payload)) == NULL ||
         (self->env_version = heka_text_new(state, m.env_version)) == NULL ||
         (self->hostname = heka_text_new(state, m.hostname)) == NULL ||
-        heka_message_keep(self, m.fields.data, m.fields.len) < 0) {
+        heka_message_set_wire(self, m.fields.data, m.fields.len) < 0) {
         Py_CLEAR(self);
     }
 done:
-    hk_buffer_clear(&spare);
+    hk_buffer_clear(&spare); /* m may borrow from it, so last; the message has copies */
     return (PyObject *)self;
 }
 
@@ -237,13 +244,15 @@ message_decode(PyObject *type, PyObject *data)
     if (PyObject_GetBuffer(data, &view, PyBUF_SIMPLE) < 0) {
         return NULL;
     }
+    /* The view keeps the bytes alive and unchanged while hk_decode borrows from them. */
     PyObject *message = heka_message_decode(heka_state_of_type((PyTypeObject *)type),
                                             (hk_slice){view.buf, (size_t)view.len});
     PyBuffer_Release(&view);
     return message;
 }
 
-/* For pickle: any size, since what was logged and what is merely kept differ. */
+/* For pickle. The limit is HK_LENGTH_MAX, because a message that is too large to be sent may still
+ * be stored. */
 static PyObject *
 message_reduce(PyObject *op, PyObject *ignored)
 {
@@ -257,7 +266,7 @@ message_reduce(PyObject *op, PyObject *ignored)
     return Py_BuildValue("N(N)", decode, bytes);
 }
 
-/* A copy is a snapshot of what would be sent now. */
+/* For copy and deepcopy: encodes the message and decodes it again. */
 static PyObject *
 message_copy(PyObject *op, PyObject *ignored)
 {
@@ -289,9 +298,12 @@ messages_equal(HekaMessage *a, HekaMessage *b, heka_state *state)
     if (result != 1) {
         return result;
     }
+    /* Compares encoded copies, because encoding a fields dict may run user code that changes either
+     * message. */
     hk_buffer_init(&wire_a, NULL, 0, HK_LENGTH_MAX);
     hk_buffer_init(&wire_b, NULL, 0, HK_LENGTH_MAX);
-    if (heka_message_append(a, state, &wire_a) < 0 || heka_message_append(b, state, &wire_b) < 0) {
+    if (heka_message_append_fields(a, state, &wire_a) < 0 ||
+        heka_message_append_fields(b, state, &wire_b) < 0) {
         result = -1;
     } else {
         result = heka_same_fields((hk_slice){wire_a.data, wire_a.len},
@@ -314,10 +326,10 @@ message_richcompare(PyObject *left, PyObject *right, int op)
     return equal < 0 ? NULL : PyBool_FromLong((op == Py_EQ) == (equal == 1));
 }
 
-#define REPR_MAX 200 /* characters that a repr shows of each text and of the fields */
+#define REPR_MAX 200 /* characters of each text, and of the fields, in a repr */
 
-/* Helps in a traceback or a log, so it is short whatever the message holds, and does not fail for
- * what somebody has put into the fields. */
+/* Tracebacks and logs show it, so its length is limited, and a value in the fields whose __repr__
+ * raises does not make it fail. */
 static PyObject *
 message_repr(PyObject *op)
 {
@@ -325,12 +337,14 @@ message_repr(PyObject *op)
     char uuid[HK_UUID_TEXT_SIZE];
     bool repeated;
     PyObject *text = NULL;
-    PyObject *parts[6] = {NULL}; /* owned: the reprs of texts, and of the fields at last */
+    PyObject *parts[6] = {NULL}; /* owned: the reprs of the five texts, then of the fields */
 
-    const int entered = Py_ReprEnter(op);
+    const int entered = Py_ReprEnter(op); /* the fields may contain the message itself */
     if (entered != 0) {
         return entered < 0 ? NULL : PyUnicode_FromString("Message(...)");
     }
+    /* Owned: __repr__ of a value may set other fields on the message. Not stored in self, so that
+     * showing a message does not make the collector track it. */
     PyObject *fields =
         self->fields == NULL ? heka_message_dict(self, &repeated) : Py_NewRef(self->fields);
     if (fields == NULL || (parts[5] = heka_safe_repr(fields, REPR_MAX)) == NULL) {
@@ -362,18 +376,18 @@ done:
 static PyMethodDef message_methods[] = {
     {"encode", message_encode, METH_NOARGS,
      "encode($self)\n--\n\n"
-     "The message as protobuf, unframed.\n\n"
+     "Encode the message as protobuf, without a frame.\n\n"
      "Raises:\n"
-     "    EncodeError: Over 65,536 bytes, which no receiver takes by default.\n"
+     "    EncodeError: It exceeds 65,536 bytes, the default limit of receivers.\n"
      "    FieldError: A value in the fields dict that has no type on the wire."},
     {"decode", message_decode, METH_O | METH_CLASS,
      "decode($type, data, /)\n--\n\n"
-     "A Message from the bytes of one, unframed; any valid protobuf.\n\n"
+     "Decode a message from its bytes, without a frame; accepts any valid protobuf.\n\n"
      "Raises:\n"
-     "    DecodeError: No message; exc.offset is the byte at fault."},
-    {"__copy__", message_copy, METH_NOARGS, "A snapshot."},
-    {"__deepcopy__", message_copy, METH_O, "A snapshot."},
-    {"__reduce__", message_reduce, METH_NOARGS, "For pickle."},
+     "    DecodeError: Not a message; exc.offset is the index of the first invalid byte."},
+    {"__copy__", message_copy, METH_NOARGS, "Return an independent copy."},
+    {"__deepcopy__", message_copy, METH_O, "Return an independent copy."},
+    {"__reduce__", message_reduce, METH_NOARGS, "Support pickle."},
     {NULL, NULL, 0, NULL},
 };
 
@@ -381,18 +395,18 @@ PyDoc_STRVAR(
     message_doc,
     "Message(type='', logger='', severity=7, fields=None, payload='', env_version='0.8',\n"
     "        pid=None, hostname=None, timestamp=None, uuid=None, *, timestamp_ns=None)\n--\n\n"
-    "One Heka message. Constructing it checks and snapshots the field values.\n\n"
+    "One Heka message. The constructor checks and copies the field values.\n\n"
     "Args:\n"
     "    type, logger, payload, env_version, hostname: str.\n"
-    "    severity: RFC 5424, 0 (emergency) to 7 (debug); any int32 is sent as it is.\n"
+    "    severity: RFC 5424, 0 (emergency) to 7 (debug); any int32 is sent unchanged.\n"
     "    fields: Mapping of name to value: bool, int (64 bits), float, str, bytes, an iterable of\n"
     "        one of these, a heka.Field, or a mapping (flattened to 'outer.inner').\n"
-    "    pid, hostname: By default this process's.\n"
+    "    pid, hostname: By default those of this process.\n"
     "    timestamp: Seconds since the epoch (int or float), or a datetime; by default now.\n"
     "    timestamp_ns: The same in nanoseconds, int.\n"
-    "    uuid: 16 bytes, uuid.UUID or text; by default a new version 4.\n\n"
+    "    uuid: 16 bytes, uuid.UUID or str; by default a new version 4 uuid.\n\n"
     "Raises:\n"
-    "    FieldError: A field value without a type on the wire; names field, type and remedy.\n"
+    "    FieldError: A field value without a type on the wire; has field, type and remedy.\n"
     "    TypeError, ValueError: An argument of the wrong type, or out of range.");
 
 static PyType_Slot message_slots[] = {
@@ -423,7 +437,9 @@ heka_message_init(PyObject *module, heka_state *state)
     if (state->message_type == NULL) {
         return -1;
     }
-    /* A slot for it exists from 3.14 on only, and in a spec before that it fails at import. */
+    /* Set after PyType_FromModuleAndSpec: Py_tp_vectorcall exists since 3.14, and in a spec it
+     * fails at import before. Calls of the type then skip the args tuple; tp_new parses the same
+     * arguments for Message.__new__. */
     state->message_type->tp_vectorcall = message_vectorcall;
     return PyModule_AddObjectRef(module, "Message", (PyObject *)state->message_type);
 }

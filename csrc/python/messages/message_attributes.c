@@ -1,4 +1,4 @@
-/* message_attributes.c -- the attributes of a Message, read and written. */
+/* message_attributes.c -- getters and setters of the attributes of a Message. */
 #include <stddef.h>
 
 #include "python/base/errors.h"
@@ -7,6 +7,7 @@
 #include "head.h"
 #include "message_object.h"
 
+/* The closure of a text attribute is the offset of its member in HekaMessage. */
 static PyObject **
 text_slot(PyObject *op, void *closure)
 {
@@ -61,7 +62,7 @@ set_text_attribute(PyObject *op, PyObject *value, void *closure)
         return -1;
     }
     HEKA_BEGIN_CRITICAL_SECTION(op);
-    Py_SETREF(*text_slot(op, closure), text);
+    Py_SETREF(*text_slot(op, closure), text); /* the old one is an exact str: no code runs */
     HEKA_END_CRITICAL_SECTION();
     return 0;
 }
@@ -153,12 +154,14 @@ get_fields(PyObject *op, void *closure)
         const uint32_t changes = self->changes;
         PyObject *made = heka_message_dict(self, &repeated);
         failed = made == NULL;
-        /* A collection may have come in between, and a finalizer may have read the fields, or
-         * given the message other ones. */
+        /* Making the dict may start a collection, whose finalizers are user code: they may have
+         * read the fields, or set other ones, for which `changes` differs. */
         if (!failed && self->fields == NULL && self->changes == changes) {
             self->fields = Py_NewRef(made);
             self->irregular |= repeated;
-            if (!PyObject_GC_IsTracked(op)) { /* the collector itself may have cleared it */
+            /* Tracked from now on: the dict can lead back to the message. It may be tracked
+             * already, when tp_clear removed an earlier dict. */
+            if (!PyObject_GC_IsTracked(op)) {
                 PyObject_GC_Track(op);
             }
         }
@@ -186,10 +189,10 @@ set_fields(PyObject *op, PyObject *value, void *closure)
         }
     }
     HEKA_BEGIN_CRITICAL_SECTION(op);
-    result = heka_message_take(self, heka_state_of(op), value);
+    result = heka_message_set_fields(self, heka_state_of(op), value);
     if (result == 0 && self->fields != NULL) {
-        PyObject_GC_UnTrack(op);
-        Py_CLEAR(self->fields); /* the next reader gets a dict of the new ones */
+        PyObject_GC_UnTrack(op); /* before the dict is released: its finalizers are user code */
+        Py_CLEAR(self->fields);  /* the next read makes a dict from the new wire bytes */
     }
     HEKA_END_CRITICAL_SECTION();
     Py_XDECREF(empty);
@@ -202,10 +205,10 @@ set_fields(PyObject *op, PyObject *value, void *closure)
     }
 
 PyGetSetDef heka_message_getset[] = {
-    TEXT_ATTRIBUTE(type, "What kind of message this is, e.g. 'counter'; receivers match on it."),
-    TEXT_ATTRIBUTE(logger, "Which part of the program speaks."),
+    TEXT_ATTRIBUTE(type, "Kind of the message, e.g. 'counter'; receivers match on it."),
+    TEXT_ATTRIBUTE(logger, "Part of the program that sends the message."),
     TEXT_ATTRIBUTE(payload, "Free text."),
-    TEXT_ATTRIBUTE(env_version, "Version of the envelope, '0.8'."),
+    TEXT_ATTRIBUTE(env_version, "Version of the message format, '0.8'."),
     TEXT_ATTRIBUTE(hostname, "Name of the sending host."),
     {"severity", get_severity, set_severity, "RFC 5424 severity, 0 (emergency) to 7 (debug).",
      NULL},
@@ -213,8 +216,8 @@ PyGetSetDef heka_message_getset[] = {
     {"timestamp", get_timestamp, set_timestamp, "Nanoseconds since the epoch, int.", NULL},
     {"uuid", get_uuid, set_uuid, "16 bytes.", NULL},
     {"fields", get_fields, set_fields,
-     "dict of name to heka.Field, built when it is first read. Change it freely: it is checked\n"
-     "when the message is encoded, and FieldError names what is wrong.",
+     "dict of name to heka.Field, built when it is first read. It may be changed; encoding the\n"
+     "message checks it and raises FieldError for a value that cannot be sent.",
      NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };

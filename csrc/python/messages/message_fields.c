@@ -1,4 +1,4 @@
-/* message_fields.c -- the fields of a Message: wire bytes until somebody looks, then a dict. */
+/* message_fields.c -- the fields of a Message: wire bytes, and a dict once they are read. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,9 +10,8 @@
 
 static const heka_policy strict = {.use_repr = false, .convert = NULL};
 
-/* Takes a copy of the canonical fields. 0, or -1 with MemoryError. */
 int
-heka_message_keep(HekaMessage *self, const uint8_t *data, size_t len)
+heka_message_set_wire(HekaMessage *self, const uint8_t *data, size_t len)
 {
     uint8_t *wire = NULL;
     if (len > 0) {
@@ -23,7 +22,7 @@ heka_message_keep(HekaMessage *self, const uint8_t *data, size_t len)
         }
         memcpy(wire, data, len);
     }
-    PyMem_Free(self->wire);
+    PyMem_Free(self->wire); /* after the copy: data may point into it */
     self->wire = wire;
     self->wire_len = len;
     self->changes++;
@@ -31,21 +30,22 @@ heka_message_keep(HekaMessage *self, const uint8_t *data, size_t len)
 }
 
 int
-heka_message_take(HekaMessage *self, heka_state *state, PyObject *fields)
+heka_message_set_fields(HekaMessage *self, heka_state *state, PyObject *fields)
 {
     uint8_t block[HEKA_BLOCK];
     hk_buffer out;
     hk_buffer_init(&out, block, sizeof block, HK_LENGTH_MAX);
+    /* Encoded first, since it may fail or run user code; only then self changes. */
     int result = heka_coerce_fields(state, fields, &strict, NULL, &out);
     if (result == 0) {
-        result = heka_message_keep(self, out.data, out.len);
+        result = heka_message_set_wire(self, out.data, out.len);
         self->irregular = false;
     }
     hk_buffer_clear(&out);
     return result;
 }
 
-/* Appends wire fields that have values. */
+/* Appends the wire fields that have values; the others are never sent. */
 static hk_status
 append_sendable(hk_buffer *out, hk_slice fields)
 {
@@ -59,8 +59,9 @@ append_sendable(hk_buffer *out, hk_slice fields)
     return status;
 }
 
-/* True when the dict still is what the wire says, though the wire says more than a dict can: a
- * second field of a name, a field without values. encoded: the dict's own bytes. -1: exception. */
+/* Whether the dict still equals the wire fields, although a dict cannot represent all of them: a
+ * second field of a name, a field without values. `encoded` is the dict, encoded; it is compared
+ * with a new dict from the wire, encoded. 1, 0, or -1 with an exception. */
 static int
 is_unchanged(heka_state *state, const heka_origin *origin, hk_slice encoded)
 {
@@ -78,7 +79,7 @@ is_unchanged(heka_state *state, const heka_origin *origin, hk_slice encoded)
     return result;
 }
 
-/* Appends the dict's fields, or the wire's where the dict still is what was read from them. */
+/* Appends the dict's fields, or the wire fields if the dict still equals them. */
 static int
 append_dict(HekaMessage *self, heka_state *state, hk_buffer *out)
 {
@@ -87,8 +88,8 @@ append_dict(HekaMessage *self, heka_state *state, hk_buffer *out)
     const size_t start = out->len;
     int result = -1;
 
-    /* A copy, and a reference of our own: code of the user's that runs meanwhile may give the
-     * message other fields. */
+    /* An owned reference, and a copy of the wire: encoding may run user code, which may set other
+     * fields on the message and so release both. */
     PyObject *fields = Py_NewRef(self->fields);
     hk_buffer_init(&wire, block, sizeof block, HK_LENGTH_MAX);
     hk_status status = hk_buffer_append(&wire, self->wire, self->wire_len);
@@ -115,9 +116,8 @@ append_dict(HekaMessage *self, heka_state *state, hk_buffer *out)
     return result;
 }
 
-/* Appends the fields as they are to be sent. 0, or -1 with FieldError, MemoryError. */
 int
-heka_message_append(HekaMessage *self, heka_state *state, hk_buffer *out)
+heka_message_append_fields(HekaMessage *self, heka_state *state, hk_buffer *out)
 {
     if (self->fields != NULL) {
         return append_dict(self, state, out);
@@ -131,8 +131,8 @@ heka_message_append(HekaMessage *self, heka_state *state, hk_buffer *out)
     return 0;
 }
 
-/* A new dict of the wire's fields, read from a copy: making it may start a collection, and a
- * finalizer may give the message other fields. */
+/* Reads from a copy of the wire: making the dict may start a collection, and a finalizer may set
+ * other fields on the message and so release the wire. */
 PyObject *
 heka_message_dict(HekaMessage *self, bool *repeated)
 {
@@ -161,7 +161,8 @@ compare_fields(const void *left, const void *right)
     return memcmp(a->data, b->data, a->len);
 }
 
-/* The fields of a run, sorted; *count of them. NULL with MemoryError, or when there are none. */
+/* A new array (PyMem_Free) of the fields, sorted; *count: how many. NULL with MemoryError, or when
+ * there are none. */
 static hk_slice *
 sorted_fields(hk_slice fields, size_t *count)
 {
@@ -186,7 +187,6 @@ sorted_fields(hk_slice fields, size_t *count)
     return list;
 }
 
-/* Whether two runs hold the same fields in any order; -1 with MemoryError. */
 int
 heka_same_fields(hk_slice a, hk_slice b)
 {

@@ -1,4 +1,4 @@
-/* oversize.c -- what becomes of a message that is too large for its destination. */
+/* oversize.c -- truncates a message that is too large for its destination. */
 #include "oversize.h"
 
 #include <string.h>
@@ -6,7 +6,7 @@
 #include "core/wire/hk_decode.h"
 #include "python/base/errors.h"
 
-/* Types whose payload means nothing when it is cut: JSON, CEF, a number. */
+/* Types whose payload is useless once truncated: JSON, CEF, a number. */
 static const char *const structured[] = {"sentry", "cef", "counter", "timer", "gauge"};
 
 static bool
@@ -26,7 +26,7 @@ text_of(hk_slice slice)
     return (hk_text){.data = slice.data, .len = slice.len, .kind = HK_TEXT_UTF8};
 }
 
-/* Appends the field that tells how long the payload was. */
+/* Appends the field heka.truncated: the original bytes of the payload. */
 static hk_status
 append_mark(hk_buffer *out, size_t original)
 {
@@ -42,7 +42,7 @@ append_mark(hk_buffer *out, size_t original)
     return status == HK_OK ? hk_field_close(out, &mark) : status;
 }
 
-/* Writes the message anew with `keep` bytes of its payload. */
+/* Encodes the message again, with the first `keep` bytes of its payload. */
 static hk_status
 rewrite(const hk_message *m, size_t keep, hk_slice mark, hk_buffer *out)
 {
@@ -94,7 +94,8 @@ heka_truncate(hk_buffer *out, size_t start, size_t limit, size_t original)
         PyErr_NoMemory();
         goto done;
     }
-    memcpy(out->data + start, shorter.data, shorter.len); /* it is the shorter one */
+    /* Fits without growing. m borrowed from out until here, hence the second buffer. */
+    memcpy(out->data + start, shorter.data, shorter.len);
     out->len = start + shorter.len;
     result = 1;
 done:

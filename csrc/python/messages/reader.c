@@ -1,4 +1,4 @@
-/* reader.c -- heka.StreamReader and heka.Frame: frames out of a stream of bytes. */
+/* reader.c -- heka.StreamReader and heka.Frame: splits a stream of bytes into frames. */
 #include "core/wire/hk_reader.h"
 
 #include <string.h>
@@ -13,16 +13,17 @@
 
 /* ---- Frame ---- */
 
-/* Tracked by the collector only once it holds a message, which is the one thing that could lead
- * back to it. */
+/* Tracked by the garbage collector only once it has a message: before that it can be part of no
+ * reference cycle. */
 typedef struct {
     PyObject_HEAD
-    PyObject *payload; /* owned bytes: the message as it came */
-    PyObject *message; /* owned Message; NULL until first read */
-    PyObject *signer;  /* owned str; NULL unless verified */
+    PyObject *payload; /* owned bytes: the message as received */
+    PyObject *message; /* owned Message; NULL until .message is read */
+    PyObject *signer;  /* owned exact str; NULL unless verified */
     uint32_t version;  /* of the signer's key */
 } HekaFrame;
 
+/* A new Frame with copies: the slices of `from` are valid only until the next hk_reader_next. */
 static PyObject *
 frame_new(heka_state *state, const hk_frame *from)
 {
@@ -68,7 +69,7 @@ frame_dealloc(PyObject *op)
     Py_CLEAR(self->payload);
     Py_CLEAR(self->signer);
     tp->tp_free(op);
-    Py_DECREF(tp);
+    Py_DECREF(tp); /* instances of heap types own a reference; last, it may free the type */
 }
 
 static PyObject *
@@ -89,9 +90,11 @@ frame_get_message(PyObject *op, void *closure)
         const hk_slice data = {(const uint8_t *)PyBytes_AS_STRING(self->payload),
                                (size_t)PyBytes_GET_SIZE(self->payload)};
         PyObject *made = heka_message_decode(heka_state_of(op), data);
+        /* Decoding may start a collection, and a finalizer may have read .message: both readers
+         * must get the same object. */
         if (made != NULL && self->message == NULL) {
             self->message = Py_NewRef(made);
-            if (!PyObject_GC_IsTracked(op)) { /* the collector itself may have cleared it */
+            if (!PyObject_GC_IsTracked(op)) { /* still tracked when tp_clear removed the message */
                 PyObject_GC_Track(op);
             }
         }
@@ -131,18 +134,19 @@ frame_repr(PyObject *op)
 }
 
 static PyGetSetDef frame_getset[] = {
-    {"payload", frame_get_payload, NULL, "The message as it came, bytes.", NULL},
+    {"payload", frame_get_payload, NULL, "The encoded message as received, bytes.", NULL},
     {"message", frame_get_message, NULL,
-     "The payload as a Message, decoded when it is first read; its structure was checked when the\n"
-     "frame was read, so this does not fail.",
+     "The payload as a Message, decoded when it is first read. Decoding does not fail, because\n"
+     "feed() has validated the payload.",
      NULL},
-    {"signer", frame_get_signer, NULL, "Who signed it; None unless the digest was verified.", NULL},
+    {"signer", frame_get_signer, NULL, "Name of the signer; None unless the digest was verified.",
+     NULL},
     {"signer_version", frame_get_version, NULL, "Version of the signer's key, or None.", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
 static PyType_Slot frame_slots[] = {
-    {Py_tp_doc, (void *)"One frame as StreamReader.feed() returns it."},
+    {Py_tp_doc, (void *)"One frame of a stream; StreamReader.feed() returns them."},
     {Py_tp_dealloc, frame_dealloc},
     {Py_tp_traverse, frame_traverse},
     {Py_tp_clear, frame_clear},
@@ -163,15 +167,16 @@ static PyType_Spec frame_spec = {
 typedef struct {
     PyObject_HEAD
     hk_reader reader;
-    hk_keyring *keys; /* owned; NULL: nothing is verified */
-    bool busy;        /* inside feed(): what a finalizer must not enter again */
+    hk_keyring *keys; /* owned; NULL: nothing is verified. reader borrows it */
+    bool busy;        /* inside feed(): a finalizer that runs there must not call feed() again */
 } HekaReader;
 
 static const char *const refusals[] = {"oversize", "unknown_signer", "unknown_hash", "bad_digest",
                                        "unsigned"};
 _Static_assert(sizeof refusals / sizeof refusals[0] == HK_REFUSALS, "a name for each refusal");
 
-/* Adds one ((name, version), key) of the signers mapping. */
+/* Adds one entry of the signers mapping, ((name, version), key). Borrows name and key from the copy
+ * of the mapping, which nothing else can change. */
 static int
 add_key(heka_state *state, hk_keyring *ring, PyObject *name, PyObject *key)
 {
@@ -216,10 +221,13 @@ add_key(heka_state *state, hk_keyring *ring, PyObject *name, PyObject *key)
     return 0;
 }
 
+/* A new keyring from a mapping; NULL with an exception. */
 static hk_keyring *
 keyring_of(heka_state *state, PyObject *signers)
 {
-    PyObject *copy = PyDict_New(); /* an exact dict, whatever the mapping is */
+    /* A private exact dict: __repr__ and buffers of names and keys are user code, which may change
+     * the mapping while PyDict_Next iterates. */
+    PyObject *copy = PyDict_New();
     hk_keyring *ring = copy == NULL ? NULL : hk_keyring_new();
     PyObject *name;
     PyObject *key;
@@ -290,6 +298,7 @@ reader_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
             return NULL;
         }
     }
+    /* Until here the zeroed reader is what reader_dealloc may clear after a failure. */
     hk_reader_init(&self->reader, (size_t)limit, self->keys, require != 0);
     return (PyObject *)self;
 }
@@ -299,14 +308,15 @@ reader_dealloc(PyObject *op)
 {
     HekaReader *self = (HekaReader *)op;
     PyTypeObject *tp = Py_TYPE(op);
-    hk_reader_clear(&self->reader);
+    hk_reader_clear(&self->reader); /* first: it borrows the keys */
     hk_keyring_free(self->keys);
     tp->tp_free(op);
-    Py_DECREF(tp);
+    Py_DECREF(tp); /* instances of heap types own a reference; last, it may free the type */
 }
 
-/* All frames of the chunk. What an exception interrupts is lost with the rest of the chunk, which
- * the account shows as discarded; only a lack of memory does that. */
+/* A list of all frames of the chunk. On an exception (MemoryError only) the frames read so far are
+ * lost and the rest of the chunk is counted as discarded, because the reader must not borrow the
+ * chunk any longer than feed() holds its buffer. */
 static PyObject *
 read_all(HekaReader *self, heka_state *state)
 {
@@ -337,6 +347,8 @@ read_all(HekaReader *self, heka_state *state)
     return list;
 }
 
+/* Marks the reader as busy; RuntimeError when it is. Allocating the list and the frames may start a
+ * collection, and a finalizer may call feed() or close() on this very reader. */
 static int
 enter(HekaReader *self, const char *what)
 {
@@ -354,6 +366,8 @@ reader_feed(PyObject *op, PyObject *chunk)
     HekaReader *self = (HekaReader *)op;
     PyObject *list = NULL;
     Py_buffer view;
+    /* Before enter(), as __buffer__ may be user code; held until the reader has copied what is left
+     * of the chunk. */
     if (PyObject_GetBuffer(chunk, &view, PyBUF_SIMPLE) < 0) {
         return NULL;
     }
@@ -432,44 +446,44 @@ reader_get_pending(PyObject *op, void *closure)
 }
 
 static PyGetSetDef reader_getset[] = {
-    {"delivered_bytes", reader_get_delivered, NULL, "Bytes of the frames that were returned.",
+    {"delivered_bytes", reader_get_delivered, NULL, "Bytes of the frames that feed() returned.",
      NULL},
-    {"discarded_bytes", reader_get_discarded, NULL, "Bytes that were no part of a whole frame.",
+    {"discarded_bytes", reader_get_discarded, NULL, "Bytes that belong to no complete frame.",
      NULL},
     {"refused", reader_get_refused, NULL,
      "Frames refused, by reason: oversize, unknown_signer, unknown_hash, bad_digest, unsigned.",
      NULL},
     {"refused_bytes", reader_get_refused_bytes, NULL, "Bytes of the refused frames.", NULL},
-    {"pending_bytes", reader_get_pending, NULL, "Bytes that wait for the rest of their frame.",
-     NULL},
+    {"pending_bytes", reader_get_pending, NULL, "Bytes of an incomplete frame.", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
 static PyMethodDef reader_methods[] = {
     {"feed", reader_feed, METH_O,
      "feed($self, chunk, /)\n--\n\n"
-     "Take *chunk* in and return the list of frames that it completes; it may end anywhere."},
+     "Read *chunk* and return the list of frames that it completes.\n\n"
+     "A chunk may end anywhere in a frame."},
     {"close", reader_close, METH_NOARGS,
-     "close($self)\n--\n\nThe stream has ended: account for an incomplete tail as discarded."},
+     "close($self)\n--\n\nEnd the stream: count the bytes of an incomplete frame as discarded."},
     {NULL, NULL, 0, NULL},
 };
 
 PyDoc_STRVAR(
     reader_doc,
     "StreamReader(max_message_size=65536, signers=None, require_signature=False)\n--\n\n"
-    "Frames out of a stream of bytes, whatever the stream does.\n\n"
+    "Split a stream of bytes into frames, and recover from invalid bytes.\n\n"
     "Args:\n"
-    "    max_message_size: Bytes; a larger message is refused and skipped whole, at most\n"
-    "        16,777,216.\n"
-    "    signers: Maps ``(name, version)`` to a key (str or bytes). None: nothing is\n"
-    "        verified and all is delivered. A mapping, even empty: signed frames must\n"
-    "        verify.\n"
+    "    max_message_size: Largest message in bytes, at most 16,777,216. A frame with a\n"
+    "        larger message is refused and skipped.\n"
+    "    signers: Maps ``(name, version)`` to a key (str or bytes). None: signatures are\n"
+    "        not verified and all frames are returned. A mapping, even an empty one:\n"
+    "        signed frames whose signature cannot be verified are refused.\n"
     "    require_signature: With *signers*: unsigned frames are refused too.\n\n"
-    "At any time, bytes fed = delivered + refused + discarded + pending. Garbage and torn\n"
-    "frames are discarded byte by byte, so that a frame behind them is found; a frame\n"
-    "that is refused is never looked into. Time is linear and memory bounded by the\n"
-    "limit. One thread at a time.\n\n"
-    "Source: Heka docs, \"Stream Framing\", and what hekad and Hindsight do.");
+    "At any time, bytes fed = delivered + refused + discarded + pending. Invalid bytes and\n"
+    "torn frames are discarded byte by byte, so that the next frame is found; a refused\n"
+    "frame is skipped, without a search for frames inside. Time is linear, and the memory\n"
+    "is limited by *max_message_size*. One thread at a time.\n\n"
+    "Source: Heka docs, \"Stream Framing\"; the behaviour of hekad and Hindsight.");
 
 static PyType_Slot reader_slots[] = {
     {Py_tp_doc, (void *)reader_doc}, {Py_tp_new, reader_new},

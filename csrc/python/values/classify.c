@@ -1,4 +1,4 @@
-/* classify.c -- what a value is, for the wire. */
+/* classify.c -- determines which wire type a Python value has. */
 #include "classify.h"
 
 #include <string.h>
@@ -11,8 +11,8 @@ is_numpy_bool(const PyTypeObject *type)
     return strcmp(type->tp_name, "numpy.bool") == 0 || strcmp(type->tp_name, "numpy.bool_") == 0;
 }
 
-/* Whether __float__ tells the number that a value is. numpy gives one to each of its scalars: a
- * complex number loses half of itself in it, a date raises. */
+/* Whether __float__ returns the whole value. Every numpy scalar has __float__, but that of a
+ * complex number drops the imaginary part and that of a date raises. */
 static bool
 is_real(const PyTypeObject *type)
 {
@@ -22,9 +22,8 @@ is_real(const PyTypeObject *type)
             strcmp(type->tp_name + 6, "longdouble") == 0);
 }
 
-/* Replaces *value (owned) by what it stands for: an Enum by its value, a numpy array without
- * dimensions, which says that it is iterable and is not, by its item. 1, 0: it stands for itself,
- * or -1. */
+/* Replaces *value (owned): an Enum by its value, a 0-dimensional numpy array (which has tp_iter but
+ * cannot be iterated) by its item. 1: replaced, 0: unchanged, -1: exception. User code may run. */
 static int
 unwrap(heka_run *r, PyObject **value)
 {
@@ -57,11 +56,11 @@ unwrap(heka_run *r, PyObject **value)
     return 1;
 }
 
-/* What a value is. *value (owned) may be replaced by what it stands for. */
+/* The kind of *value (owned), which unwrap may replace. */
 static heka_kind
 classify(heka_run *r, PyObject **value)
 {
-    for (int i = 0; i < 4; i++) { /* an Enum of an Enum of an Enum is somebody's joke */
+    for (int i = 0; i < 4; i++) { /* a limit for Enums nested in Enums */
         const int plain = heka_plain_kind(*value);
         if (plain >= 0) {
             return (heka_kind)plain;
@@ -93,9 +92,10 @@ classify(heka_run *r, PyObject **value)
     if (v == Py_None) {
         return KIND_UNKNOWN;
     }
-    if (is_numpy_bool(Py_TYPE(v))) {
+    if (is_numpy_bool(Py_TYPE(v))) { /* before PyIndex_Check, which would make it an INTEGER */
         return KIND_BOOL;
     }
+    /* User code may run: ABCMeta reads v.__class__, which may be a property. */
     const int mapping = PyObject_IsInstance(v, r->state->mapping_type);
     if (mapping != 0) {
         return mapping < 0 ? KIND_ERROR : KIND_MAPPING;
@@ -114,6 +114,7 @@ heka_resolve(heka_run *r, PyObject **value)
 {
     heka_kind k = classify(r, value);
     if (k == KIND_UNKNOWN && r->policy->convert != NULL) {
+        /* The hook is user code. It is called once: its result is not converted again. */
         PyObject *converted = PyObject_CallOneArg(r->policy->convert, *value);
         if (converted == NULL) {
             return KIND_ERROR;

@@ -1,4 +1,4 @@
-/* coerce.c -- the one table of accepted value types. */
+/* coerce.c -- encodes a mapping of fields: the general path, for values of any type. */
 #include "coerce.h"
 
 #include <stdlib.h>
@@ -30,8 +30,9 @@ heka_coerce_init(heka_state *state)
     return state->enum_type == NULL || state->mapping_type == NULL ? -1 : 0;
 }
 
-/* A text to be written: refused surrogates are an error unless the text may be the wire's own, in
- * which case the field is compared with it afterwards. */
+/* How to encode the lone surrogates of a text. They are an error, except when the fields were
+ * decoded from the wire: then the text may have escaped bytes, and check_escaped compares the whole
+ * field with the wire afterwards. */
 static hk_surrogates
 mode_for(heka_run *r, const hk_text *text)
 {
@@ -63,7 +64,8 @@ static int
 put_buffer(heka_run *r, PyObject *value)
 {
     Py_buffer view;
-    PyObject *flat = NULL; /* the bytes of a memoryview with gaps */
+    PyObject *flat = NULL; /* owned bytes: the copy of a memoryview that is not contiguous */
+    /* The view locks a bytearray against resizing until it is released. */
     if (PyObject_GetBuffer(value, &view, PyBUF_CONTIG_RO) < 0) {
         if (!PyErr_ExceptionMatches(PyExc_BufferError)) {
             return -1;
@@ -81,7 +83,8 @@ put_buffer(heka_run *r, PyObject *value)
     return status == HK_OK ? 0 : heka_run_fail(r, status);
 }
 
-/* Writes one scalar of that kind. index is its place among several values, -1 when it is alone. */
+/* Writes one value of kind k. index is its index in the list of values, -1 for a single value. User
+ * code may run: __bool__, __index__, __float__. */
 static int
 put_scalar(heka_run *r, PyObject *key, heka_kind k, PyObject *value, Py_ssize_t index)
 {
@@ -129,14 +132,14 @@ put_scalar(heka_run *r, PyObject *key, heka_kind k, PyObject *value, Py_ssize_t 
     return status == HK_OK ? 0 : heka_run_fail(r, status);
 }
 
-/* A field that is being written. */
+/* The field that is being encoded. */
 typedef struct {
-    PyObject *key;            /* borrowed: its name */
-    PyObject *representation; /* owned, or NULL */
-    int wanted;               /* the hk_value_type that the user asked for, or -1 */
-    PyObject *first;          /* owned: the first value, whose type all have; or NULL */
+    PyObject *key;            /* borrowed: the name, a str; the caller of put_entry owns it */
+    PyObject *representation; /* owned str, or NULL */
+    int wanted;               /* value_type of the Field (hk_value_type), or -1 */
+    PyObject *first;          /* owned: the first value, for the text of refuse_mixed; or NULL */
     hk_field_mark mark;
-    heka_kind type;
+    heka_kind type; /* of the first value; all others must have it */
     Py_ssize_t count;
 } writing;
 
@@ -161,11 +164,11 @@ open_field(heka_run *r, writing *w, heka_kind type)
     return status == HK_OK ? 0 : heka_run_fail(r, status);
 }
 
-/* Takes one scalar into the field; the first decides the type. Borrows value. */
+/* Appends one value to the field; the first value decides the type. Borrows value. */
 static int
 add_value(heka_run *r, writing *w, PyObject *value, Py_ssize_t index)
 {
-    PyObject *owned = Py_NewRef(value);
+    PyObject *owned = Py_NewRef(value); /* heka_resolve may replace it */
     int result = -1;
     heka_kind k = heka_resolve(r, &owned);
 
@@ -188,7 +191,7 @@ add_value(heka_run *r, writing *w, PyObject *value, Py_ssize_t index)
         if (open_field(r, w, k) < 0) {
             goto done;
         }
-        w->first = Py_NewRef(owned);
+        w->first = Py_NewRef(owned); /* the list may drop it while user code runs */
     } else if (k != w->type) {
         result = heka_refuse_mixed(r->state, heka_run_path(r), w->key, w->first, owned, index);
         goto done;
@@ -207,7 +210,7 @@ close_field(heka_run *r, writing *w)
     return status == HK_OK ? 0 : heka_run_fail(r, status);
 }
 
-/* All values of an iterable. */
+/* Appends all values of an iterable. User code may run: __iter__, __next__, generators. */
 static int
 add_all(heka_run *r, writing *w, PyObject *iterable)
 {
@@ -228,7 +231,8 @@ add_all(heka_run *r, writing *w, PyObject *iterable)
     return PyErr_Occurred() ? -1 : 0;
 }
 
-/* 1: a Field without values is what the wire had, so it is not sent, and no error. 0, or -1. */
+/* 1 when the wire has a field without values under this name: then an empty Field is left out
+ * instead of refused. 0, or -1 with an exception. */
 static int
 is_wire_valueless(heka_run *r, PyObject *key)
 {
@@ -247,7 +251,7 @@ is_wire_valueless(heka_run *r, PyObject *key)
         return -1;
     }
     if (hk_utf8_measure(&name, HK_SURROGATES_ESCAPED, &size, &at) != HK_OK) {
-        return 0; /* no name of the wire's */
+        return 0; /* no wire name decodes to this str */
     }
     hk_buffer_init(&text, block, sizeof block, HK_LENGTH_MAX);
     const hk_status status = hk_buffer_room(&text, size);
@@ -270,7 +274,7 @@ put_list(heka_run *r, writing *w, PyObject *values)
     PyObject *snapshot = NULL;
     int result = -1;
 
-    /* Code of the user's may change a list while it is read; a tuple of it, never. */
+    /* __index__, __float__ and so on of an item may change the list; a tuple cannot change. */
     if (PyList_Check(values)) {
         snapshot = PyList_AsTuple(values);
         if (snapshot == NULL) {
@@ -297,7 +301,7 @@ done:
     return result;
 }
 
-static int thorough_mapping(heka_run *r, PyObject *mapping);
+static int put_entries(heka_run *r, PyObject *mapping);
 
 static int
 put_mapping(heka_run *r, PyObject *key, PyObject *mapping)
@@ -305,7 +309,7 @@ put_mapping(heka_run *r, PyObject *key, PyObject *mapping)
     hk_text name;
     const size_t path_len = r->path.len;
     if (r->depth >= HEKA_DEPTH_MAX) {
-        r->endless = true;
+        r->over_limit = true;
         return heka_refuse_depth(r->state, heka_run_path(r), key);
     }
     if (heka_text_borrow(key, &name) < 0) {
@@ -316,12 +320,12 @@ put_mapping(heka_run *r, PyObject *key, PyObject *mapping)
         return status == HK_ERR_TEXT ? heka_refuse_name(r->state, heka_run_path(r), key)
                                      : heka_run_fail(r, status);
     }
-    const int result = thorough_mapping(r, mapping);
+    const int result = put_entries(r, mapping);
     heka_run_leave(r, path_len);
     return result;
 }
 
-/* One entry, whatever its value is; key is a str. Borrows both. */
+/* Encodes one entry with a value of any type; key is a str. Borrows both. */
 static int
 put_entry(heka_run *r, PyObject *key, PyObject *value)
 {
@@ -331,7 +335,7 @@ put_entry(heka_run *r, PyObject *key, PyObject *value)
 
     if (PyObject_TypeCheck(value, r->state->field_type)) {
         heka_field_view(value, &w.representation, &w.wanted);
-        Py_INCREF(w.representation); /* code of the user's may give the Field another one */
+        Py_INCREF(w.representation); /* borrowed: user code may set another one on the Field */
         result = put_list(r, &w, value);
         goto done;
     }
@@ -365,7 +369,7 @@ done:
     return result;
 }
 
-/* Writes the repr of a value in its place, after a refusal. */
+/* Encodes repr(value) instead of a value that was refused. User code may run: __repr__. */
 static int
 put_repr(heka_run *r, PyObject *key, PyObject *value)
 {
@@ -385,7 +389,7 @@ put_repr(heka_run *r, PyObject *key, PyObject *value)
     return result;
 }
 
-/* Bytes that are no UTF-8 may go out only in a field that the wire brought, just so. */
+/* Bytes that are not UTF-8 may be sent only in a field that equals a decoded one byte for byte. */
 static int
 check_escaped(heka_run *r, PyObject *key, size_t start)
 {
@@ -400,8 +404,9 @@ check_escaped(heka_run *r, PyObject *key, size_t start)
     return heka_refuse_name(r->state, heka_run_path(r), key);
 }
 
+/* put_entry, then what must follow it: the check of escaped bytes, the repr policy. */
 static int
-thorough_entry(heka_run *r, PyObject *key, PyObject *value)
+put_entry_or_repr(heka_run *r, PyObject *key, PyObject *value)
 {
     const size_t start = r->out->len;
     const size_t path_len = r->path.len;
@@ -413,12 +418,13 @@ thorough_entry(heka_run *r, PyObject *key, PyObject *value)
         result = check_escaped(r, key, start);
     }
     r->escaped = false;
-    /* A dict that holds itself twice would be written 2^32 times if its own parts stood in. */
-    if (result < 0 && r->policy->use_repr && (depth == 0 || !r->endless) &&
+    /* Over a limit only the outermost entry is replaced by its repr: a dict that contains itself
+     * twice would otherwise write 2^32 reprs, one for each path to the depth limit. */
+    if (result < 0 && r->policy->use_repr && (depth == 0 || !r->over_limit) &&
         PyErr_ExceptionMatches(PyExc_Exception) && !PyErr_ExceptionMatches(PyExc_MemoryError)) {
         PyErr_Clear();
-        r->endless = false;
-        r->out->len = start;
+        r->over_limit = false;
+        r->out->len = start; /* removes the part of the entry that was written */
         r->path.len = path_len;
         r->depth = depth;
         result = put_repr(r, key, value);
@@ -426,15 +432,16 @@ thorough_entry(heka_run *r, PyObject *key, PyObject *value)
     return result;
 }
 
-/* The name of an entry, as a new reference: a str, or with the repr policy whatever can be one. */
+/* The field name for a key, a new reference to a str. With the repr policy, a key that is not a str
+ * becomes its repr. User code may run: __repr__. */
 static PyObject *
 name_of(heka_run *r, PyObject *key)
 {
     hk_text text;
     size_t size;
     size_t at;
-    if (!PyUnicode_CheckExact(key)) {
-        r->unusual = true;
+    if (!PyUnicode_CheckExact(key)) { /* str subclasses may be unequal and have the same text */
+        r->may_repeat = true;
     }
     if (!PyUnicode_Check(key)) {
         if (r->policy->use_repr) {
@@ -445,15 +452,17 @@ name_of(heka_run *r, PyObject *key)
     }
     if (r->policy->use_repr && heka_text_borrow(key, &text) == 0 &&
         hk_utf8_measure(&text, HK_SURROGATES_REFUSED, &size, &at) != HK_OK) {
-        r->unusual = true;
+        r->may_repeat = true;
         return heka_text_replace(key);
     }
     return Py_NewRef(key);
 }
 
-/* Any mapping, from a copy that nobody else can change. */
+/* Encodes the entries of any mapping. It iterates over a private copy: user code that runs
+ * meanwhile may change the mapping, and PyDict_Next requires a dict that does not change. The copy
+ * owns the keys and values, so borrowed references to them stay valid. */
 static int
-thorough_mapping(heka_run *r, PyObject *mapping)
+put_entries(heka_run *r, PyObject *mapping)
 {
     int result = -1;
     PyObject *copy = NULL;
@@ -464,8 +473,8 @@ thorough_mapping(heka_run *r, PyObject *mapping)
     if (PyDict_CheckExact(mapping)) {
         copy = PyDict_Copy(mapping);
     } else {
-        r->unusual = true;
-        copy = PyDict_New();
+        r->may_repeat = true;
+        copy = PyDict_New(); /* PyDict_Update calls the mapping's keys() and __getitem__ */
         if (copy != NULL && PyDict_Update(copy, mapping) < 0) {
             Py_CLEAR(copy);
         }
@@ -480,7 +489,7 @@ thorough_mapping(heka_run *r, PyObject *mapping)
         }
         const Py_ssize_t dot = PyUnicode_FindChar(name, '.', 0, PyUnicode_GET_LENGTH(name), 1);
         r->dotted |= dot >= 0;
-        const int put = thorough_entry(r, name, value);
+        const int put = put_entry_or_repr(r, name, value);
         Py_DECREF(name);
         if (put < 0) {
             goto done;
@@ -492,7 +501,7 @@ done:
     return result;
 }
 
-/* ---- names that became equal ---- */
+/* ---- duplicate names ---- */
 
 static int
 compare_slices(const void *left, const void *right)
@@ -504,7 +513,7 @@ compare_slices(const void *left, const void *right)
     return order != 0 ? order : (a->len > b->len) - (a->len < b->len);
 }
 
-/* {'a': {'b': 1}, 'a.b': 2} names one field twice. */
+/* Refuses two fields with one name, e.g. of {'a': {'b': 1}, 'a.b': 2}. */
 static int
 check_unique(heka_run *r, size_t start)
 {
@@ -549,6 +558,7 @@ heka_coerce_fields(heka_state *state, PyObject *mapping, const heka_policy *poli
     int result = HEKA_NOT_PLAIN;
 
     hk_buffer_init(&r.path, path_block, sizeof path_block, HK_LENGTH_MAX);
+    /* heka_plain_dict reads the dict in place, which is safe only while the GIL is held. */
     if (HK_LIKELY(PyDict_CheckExact(mapping) && !HEKA_FREE_THREADED)) {
         result = heka_plain_dict(&r, mapping);
     } else if (!PyDict_Check(mapping)) {
@@ -558,13 +568,14 @@ heka_coerce_fields(heka_state *state, PyObject *mapping, const heka_policy *poli
         }
     }
     if (result == HEKA_NOT_PLAIN) {
-        out->len = start;
+        out->len = start; /* start again: the fast path may have written a part */
         r.path.len = 0;
         r.depth = 0;
-        result = thorough_mapping(&r, mapping);
+        result = put_entries(&r, mapping);
     }
-    /* With the repr policy both are sent: no record is lost for a name, and the first one wins. */
-    if (result == HEKA_DONE && !policy->use_repr && ((r.nested && r.dotted) || r.unusual)) {
+    /* With the repr policy both fields are sent, and receivers use the first: a log record must not
+     * be lost because of a name. */
+    if (result == HEKA_DONE && !policy->use_repr && ((r.nested && r.dotted) || r.may_repeat)) {
         result = check_unique(&r, start);
     }
     hk_buffer_clear(&r.path);

@@ -1,4 +1,4 @@
-/* coerce.h -- the one table of accepted value types: a mapping of fields, straight to the wire.
+/* coerce.h -- encodes a mapping of fields; the one place that decides which values are accepted.
  *
  *     Python value                          wire
  *     bool, numpy.bool_                     BOOL
@@ -11,16 +11,18 @@
  *     any other iterable                    several values, all of one type
  *     heka.Field                            its values, representation and value_type
  *
- * Exact built-in types are written without running any code of the user's. Everything else may run
- * some, which may change the very dict that is being read, so it is read from copies. */
+ * Values of exact built-in types are encoded without running user code (plain.c), so the dict and
+ * its lists are read in place. Any other value may run user code, which may change the dict or list
+ * that is being read; so the general path (coerce.c) reads from copies. */
 #ifndef HEKA_COERCE_H
 #define HEKA_COERCE_H
 
 #include "run.h"
 
-/* Appends the fields of `mapping` (a dict or any Mapping) to *out. origin may be NULL.
- * 0, or -1 with FieldError, EncodeError, or what the user's own code raised; *out then holds
- * a part that the caller drops. */
+/* Appends the fields of `mapping` (a dict or any Mapping) to *out. origin may be NULL. The caller
+ * must own a reference to the mapping: user code may run.
+ * 0, or -1 with FieldError, EncodeError, or the exception of user code; *out may then have
+ * partial output, which the caller removes. */
 int heka_coerce_fields(heka_state *state, PyObject *mapping, const heka_policy *policy,
                        const heka_origin *origin, hk_buffer *out);
 

@@ -1,15 +1,15 @@
-/* field.c -- heka.Field: values with a unit, a list that knows its representation and type. */
+/* field.c -- heka.Field: a list of values with a representation and a value type. */
 #include "field.h"
 
 #include "python/base/args.h"
 #include "python/base/errors.h"
 #include "python/base/text.h"
 
-/* A list in the first place: equal to one, as long as one, changed like one. */
+/* A subclass of list, which it inherits comparison, length and mutation from. */
 typedef struct {
     PyListObject list;
-    PyObject *representation; /* owned str, of no subclass */
-    int value_type;           /* hk_value_type, or -1: decided by the values */
+    PyObject *representation; /* owned exact str; never NULL once field_new has returned */
+    int value_type;           /* hk_value_type, or -1: the type of the first value */
 } HekaField;
 
 static const char *const type_names[] = {"STRING", "BYTES", "INTEGER", "DOUBLE", "BOOL"};
@@ -42,15 +42,15 @@ read_value_type(PyObject *value, int *out)
     return 0;
 }
 
-/* Lone surrogates too: a Field from the wire may have them, and so may its copies. Where they are
- * new, encoding refuses them, with the field's name. */
+/* Accepts lone surrogates: a decoded Field and its copies may have them. Encoding refuses those
+ * that do not come from the wire, and its error has the field's name. */
 static int
 check_representation(PyObject *value)
 {
     return PyUnicode_Check(value) ? 0 : heka_type_error("representation", "str", value);
 }
 
-/* The values as a list argument: one value, or any iterable that is neither text nor mapping. */
+/* A new list of the values: of one value, or of the items of an iterable. User code may run. */
 static PyObject *
 list_of(PyObject *values)
 {
@@ -62,7 +62,7 @@ list_of(PyObject *values)
     }
     PyObject *list = PySequence_List(values);
     if (list == NULL && PyErr_ExceptionMatches(PyExc_TypeError) && PyIndex_Check(values)) {
-        PyErr_Clear(); /* a numpy array without dimensions says that it is iterable */
+        PyErr_Clear(); /* a 0-dimensional numpy array has tp_iter but cannot be iterated */
         return Py_BuildValue("[O]", values);
     }
     return list;
@@ -91,6 +91,8 @@ field_init(PyObject *op, PyObject *args, PyObject *kwargs)
     if (PyDict_Check(in[0])) {
         return heka_type_error("values", "one value or an iterable of values", in[0]);
     }
+    /* Everything that can fail or run user code comes before the first change of self: __init__ may
+     * be called again on a Field in use. */
     representation = heka_text_exact(in[1] == NULL ? state->empty : in[1]);
     list = representation == NULL ? NULL : list_of(in[0]);
     if (list == NULL || PyList_SetSlice(op, 0, PY_SSIZE_T_MAX, list) < 0) {
@@ -128,7 +130,7 @@ field_traverse(PyObject *op, visitproc visit, void *arg)
 static int
 field_clear(PyObject *op)
 {
-    return PyList_Type.tp_clear(op); /* a str holds no reference back */
+    return PyList_Type.tp_clear(op); /* the representation is an exact str: part of no cycle */
 }
 
 static void
@@ -136,10 +138,10 @@ field_dealloc(PyObject *op)
 {
     PyTypeObject *tp = Py_TYPE(op);
     PyObject_GC_UnTrack(op);
-    /* Field in Field in Field: a list's own guard of the C stack is for exact lists. */
+    /* Deeply nested Fields: list_dealloc limits its recursion for exact lists only. */
     Py_TRASHCAN_BEGIN(op, field_dealloc);
-    Py_CLEAR(((HekaField *)op)->representation); /* a str: no cycle, and traverse skips it */
-    /* list_dealloc frees, but does not know that heap types are counted. */
+    Py_CLEAR(((HekaField *)op)->representation);
+    /* list_dealloc frees the object, but not the reference that an instance of a heap type owns. */
     PyList_Type.tp_dealloc(op);
     Py_DECREF(tp);
     Py_TRASHCAN_END;
@@ -177,7 +179,7 @@ field_reduce(PyObject *op, PyObject *ignored)
     if (list == NULL) {
         return NULL;
     }
-    if (self->value_type < 0) {
+    if (self->value_type < 0) { /* N steals the list, O borrows the others */
         return Py_BuildValue("O(NO)", Py_TYPE(op), list, self->representation);
     }
     return Py_BuildValue("O(NOi)", Py_TYPE(op), list, self->representation, self->value_type);
@@ -230,9 +232,9 @@ field_set_value_type(PyObject *op, PyObject *value, void *closure)
 
 static PyGetSetDef field_getset[] = {
     {"representation", field_get_representation, field_set_representation,
-     "How to read the values: a unit such as 'KiB', a format such as 'date-time'.", NULL},
+     "How to read the values: a unit such as 'KiB', or a format such as 'date-time'.", NULL},
     {"value_type", field_get_value_type, field_set_value_type,
-     "Field.STRING, BYTES, INTEGER, DOUBLE or BOOL; None: decided by the values.", NULL},
+     "Field.STRING, BYTES, INTEGER, DOUBLE or BOOL; None: the type of the first value.", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
@@ -245,14 +247,14 @@ PyDoc_STRVAR(
     field_doc,
     "Field(values, representation='', value_type=None)\n--\n\n"
     "Values with a unit, for ``fields={'size': heka.Field(12, 'KiB')}``.\n\n"
-    "A list that also says how its values are to be read; equal to any list of the same\n"
-    "values. Decoded messages hold their fields in this form.\n\n"
+    "A list that also states how to read its values; it equals any list of the same values.\n"
+    "The fields of a decoded message are Fields.\n\n"
     "Args:\n"
-    "    values: One value, or an iterable of values of one type; a str or bytes is one.\n"
+    "    values: One value, or an iterable of values of one type; a str or bytes is one value.\n"
     "    representation: A unit or format, free text.\n"
     "    value_type: Field.STRING, BYTES, INTEGER, DOUBLE or BOOL; by default the type of\n"
-    "        the first value. DOUBLE takes ints as well.\n\n"
-    "Values are checked when the message is built, where ``FieldError`` can name the\n"
+    "        the first value. DOUBLE accepts ints as well.\n\n"
+    "The values are checked when the message is built, so that ``FieldError`` can name the\n"
     "field.");
 
 static PyType_Slot field_slots[] = {
@@ -327,6 +329,8 @@ heka_field_from_wire(heka_state *state, const hk_field *field)
     if (self == NULL) {
         return NULL;
     }
+    /* tp_alloc has tracked the object, although its representation is still NULL. That is safe:
+     * field_traverse does not visit it, and no other code has a reference to the object yet. */
     self->value_type = (int)field->type;
     self->representation = heka_text_new(state, field->representation);
     if (self->representation == NULL) {
@@ -362,8 +366,9 @@ heka_fields_from_wire(heka_state *state, hk_slice fields, bool *repeated)
         if (value == NULL) {
             Py_CLEAR(dict);
         } else {
+            /* The first field of a name wins. An unchanged size shows that the name repeats. */
             const Py_ssize_t before = PyDict_GET_SIZE(dict);
-            if (PyDict_SetDefault(dict, name, value) == NULL) {
+            if (PyDict_SetDefault(dict, name, value) == NULL) { /* borrows; the dict owns its own */
                 Py_CLEAR(dict);
             } else {
                 *repeated |= PyDict_GET_SIZE(dict) == before;

@@ -1,7 +1,8 @@
-/* plain.h -- fields of exact built-in types: the fast way to the wire.
+/* plain.h -- encodes fields of exact built-in types: the fast path.
  *
- * No code of the user's runs here, so the dict and its lists are read in place. What is not of
- * these types, and everything that is to be refused, is left to coerce.c: here nothing is said. */
+ * No user code runs here, so the dict and its lists are read in place, by borrowed references.
+ * Values of other types, and all values that must be refused, return HEKA_NOT_PLAIN; coerce.c then
+ * encodes or refuses them. */
 #ifndef HEKA_PLAIN_H
 #define HEKA_PLAIN_H
 
@@ -9,7 +10,7 @@
 
 enum { HEKA_DONE = 0, HEKA_FAILED = -1, HEKA_NOT_PLAIN = 1 };
 
-/* A value of one of the five exact types; -1 when it is none. */
+/* The heka_kind of a value of one of the five exact types; -1 for any other. */
 static inline int
 heka_plain_kind(PyObject *value)
 {
@@ -29,8 +30,8 @@ heka_plain_kind(PyObject *value)
     return type == &PyBytes_Type ? KIND_BYTES : -1;
 }
 
-/* Appends the fields of an exact dict. HEKA_NOT_PLAIN: it holds something else, and the output a
- * part that is to be taken back. HEKA_FAILED: an exception is set. */
+/* Appends the fields of an exact dict. HEKA_NOT_PLAIN: a value needs the general path; no exception
+ * is set, and the caller removes the partial output. HEKA_FAILED: an exception is set. */
 int heka_plain_dict(heka_run *r, PyObject *dict);
 
 #endif

@@ -1,11 +1,12 @@
-/* refuse.c -- the texts of FieldError. */
+/* refuse.c -- raises FieldError. */
 #include "refuse.h"
 
 #include <stdarg.h>
 
 #include "python/base/text.h"
 
-/* Raises FieldError("field 'path.key': TEXT"). */
+/* Raises FieldError("field 'path.key': TEXT"). %S calls str(key), which may be user code; the
+ * caller owns the key. */
 static int
 refuse(heka_state *state, hk_slice path, PyObject *key, const char *format, ...)
 {
@@ -42,7 +43,7 @@ heka_refuse_unknown(heka_state *state, hk_slice path, PyObject *key, PyObject *v
                       "None has no type on the wire; leave the field out, or send ''");
     }
     return refuse(state, path, key,
-                  "%.200s is no type that Heka has; convert it to str, int, float, bool or bytes",
+                  "Heka has no type for %.200s; convert it to str, int, float, bool or bytes",
                   type_name(value));
 }
 
@@ -57,7 +58,7 @@ int
 heka_refuse_depth(heka_state *state, hk_slice path, PyObject *key)
 {
     return refuse(state, path, key,
-                  "a dict more than %d mappings deep (or one that holds itself); flatten it",
+                  "mappings nested more than %d deep (or one that contains itself); flatten them",
                   (int)HEKA_DEPTH_MAX);
 }
 
@@ -72,8 +73,8 @@ int
 heka_refuse_name(heka_state *state, hk_slice path, PyObject *key)
 {
     return refuse(state, path, key,
-                  "str with a lone surrogate in its name, representation or values, which UTF-8 "
-                  "cannot hold; replace it, e.g. s.encode('utf-8', 'replace').decode()");
+                  "a lone surrogate in its name, representation or values, which UTF-8 "
+                  "cannot encode; replace it, e.g. s.encode('utf-8', 'replace').decode()");
 }
 
 int
@@ -82,7 +83,8 @@ heka_refuse_twice(heka_state *state, hk_slice name)
     PyObject *text = heka_text_new(state, name);
     if (text != NULL) {
         PyErr_Format(state->FieldError,
-                     "field %R: named twice once nested dicts are flattened; rename one", text);
+                     "field %R: two fields have this name once mappings are flattened; rename one",
+                     text);
         Py_DECREF(text);
     }
     return -1;
@@ -92,11 +94,11 @@ int
 heka_refuse_value_type(heka_state *state, hk_slice path, PyObject *key, PyObject *value, int wanted)
 {
     static const char *const names[] = {"STRING", "BYTES", "INTEGER", "DOUBLE", "BOOL"};
-    return refuse(state, path, key, "value_type %s does not hold %.200s; convert it first",
+    return refuse(state, path, key, "value_type %s does not accept %.200s; convert it first",
                   names[wanted], type_name(value));
 }
 
-/* " at index N", or "" for a value that is alone; a new reference. */
+/* " at index N", or "" for a single value; a new reference. */
 static PyObject *
 place(Py_ssize_t index)
 {
@@ -131,7 +133,7 @@ heka_refuse_surrogate(heka_state *state, hk_slice path, PyObject *key, PyObject 
                       (unsigned)PyUnicode_READ_CHAR(value, (Py_ssize_t)at) & 0xffffu);
         (void)refuse(state, path, key,
                      "a str%U holds the lone surrogate U+%s (character %zu), which UTF-8 cannot "
-                     "hold; replace it, e.g. s.encode('utf-8', 'replace').decode()",
+                     "encode; replace it, e.g. s.encode('utf-8', 'replace').decode()",
                      where, point, at);
         Py_DECREF(where);
     }
@@ -145,8 +147,8 @@ heka_refuse_item(heka_state *state, hk_slice path, PyObject *key, PyObject *item
     if (unknown) {
         return refuse(
             state, path, key,
-            "%.200s at index %zd is no type that Heka has; leave it out, or convert it to "
-            "str, int, float, bool or bytes",
+            "Heka has no type for %.200s at index %zd; leave it out, or convert it to str, int, "
+            "float, bool or bytes",
             type_name(item), index);
     }
     return refuse(state, path, key,
@@ -167,8 +169,9 @@ heka_refuse_mixed(heka_state *state, hk_slice path, PyObject *key, PyObject *fir
 PyObject *
 heka_safe_repr(PyObject *value, Py_ssize_t max)
 {
-    PyObject *text = PyObject_Repr(value);
+    PyObject *text = PyObject_Repr(value); /* user code: __repr__ */
     if (text == NULL) {
+        /* KeyboardInterrupt, SystemExit and MemoryError are not errors of the value. */
         if (!PyErr_ExceptionMatches(PyExc_Exception) || PyErr_ExceptionMatches(PyExc_MemoryError)) {
             return NULL;
         }

@@ -1,4 +1,4 @@
-/* run.c -- one run over a mapping of fields: its path, its failures. */
+/* run.c -- the state of one encoding run over a mapping of fields. */
 #include "run.h"
 
 #include "python/base/errors.h"
@@ -6,7 +6,7 @@
 int
 heka_run_fail(heka_run *r, hk_status status)
 {
-    r->endless |= status == HK_ERR_TOO_BIG;
+    r->over_limit |= status == HK_ERR_TOO_BIG;
     if (status == HK_ERR_TOO_BIG && r->policy->too_large != NULL) {
         *r->policy->too_large = true;
     }
@@ -19,7 +19,7 @@ heka_run_enter(heka_run *r, const hk_text *name)
 {
     size_t size;
     size_t at;
-    /* Fields from the wire are flat, so a nested name is always new. */
+    /* Surrogates are always refused: decoded fields are flat, so a nested name is the user's. */
     hk_status status = hk_utf8_measure(name, HK_SURROGATES_REFUSED, &size, &at);
     if (status == HK_OK && size > HK_LENGTH_MAX) {
         status = HK_ERR_TOO_BIG;

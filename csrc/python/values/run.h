@@ -1,34 +1,36 @@
-/* run.h -- one run over a mapping of fields: what coerce.c and plain.c share. */
+/* run.h -- the state of one encoding run over a mapping of fields, shared by coerce.c and plain.c.
+ */
 #ifndef HEKA_RUN_H
 #define HEKA_RUN_H
 
 #include "python/base/state.h"
 
-/* What becomes of a value without a type. */
+/* How to handle a value without a wire type. */
 typedef struct {
-    bool use_repr;     /* true: its repr is sent; false: FieldError */
-    PyObject *convert; /* borrowed: called with such a value for one that has a type; or NULL */
-    bool *too_large;   /* borrowed: set when there was more than any message holds; or NULL */
+    bool use_repr;     /* true: repr(value) is sent; false: FieldError */
+    PyObject *convert; /* borrowed callable: returns a replacement for such a value; or NULL */
+    bool *too_large;   /* borrowed: set when the output exceeds HK_LENGTH_MAX; or NULL */
 } heka_policy;
 
-/* Fields whose text came from the wire: what their own bytes hold may go back. */
+/* Fields that were decoded from the wire: their bytes may be sent again even if they are not UTF-8.
+ */
 typedef struct {
-    hk_slice wire; /* the canonical fields that the values were read from */
+    hk_slice wire; /* borrowed: the canonical fields that the values were decoded from */
 } heka_origin;
 
-/* One run over a mapping. */
+/* One encoding run. */
 typedef struct {
     heka_state *state;         /* borrowed */
     hk_buffer *out;            /* borrowed */
     const heka_policy *policy; /* borrowed */
     const heka_origin *origin; /* borrowed, or NULL */
-    hk_buffer path;            /* owned: "outer." for each mapping that we are in */
-    unsigned depth;
-    bool nested;  /* a mapping inside was flattened */
-    bool dotted;  /* a key holds a dot */
-    bool unusual; /* a key is no exact str, or a mapping no exact dict: keys may repeat */
-    bool escaped; /* the field being written holds bytes that only the wire may bring */
-    bool endless; /* too deep or too big, for which only a whole entry's repr can stand in */
+    hk_buffer path;            /* owned: "outer." for each enclosing mapping */
+    unsigned depth;            /* enclosing mappings */
+    bool nested;               /* a nested mapping was flattened */
+    bool dotted;               /* a key contains a dot */
+    bool may_repeat;           /* a key is not an exact str, or a mapping not an exact dict */
+    bool escaped;              /* the current field has bytes that only the wire may contain */
+    bool over_limit;           /* too deep or too big: the outermost entry becomes its repr */
 } heka_run;
 
 typedef enum {
@@ -45,17 +47,18 @@ typedef enum {
 
 static const hk_text heka_no_text = {.data = "", .len = 0, .kind = HK_TEXT_UTF8};
 
-/* The name in front of what is being written: "outer." for each mapping that we are in. */
+/* The prefix of the current field's name: "outer." for each enclosing mapping. */
 static inline hk_slice
 heka_run_path(const heka_run *r)
 {
     return (hk_slice){r->path.data, r->path.len};
 }
 
-/* Raises what a status of the core stands for. Returns -1. */
+/* Raises the exception for a status of the core. Returns -1. */
 int heka_run_fail(heka_run *r, hk_status status);
 
-/* Goes into the mapping called `name`, and out of it again to where path.len was path_len. */
+/* Enters the nested mapping `name`: appends "name." to the path. Leaves it: cuts the path to
+ * path_len, its length before. */
 HK_CHECK hk_status heka_run_enter(heka_run *r, const hk_text *name);
 void heka_run_leave(heka_run *r, size_t path_len);
 

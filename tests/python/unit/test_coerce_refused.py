@@ -175,7 +175,7 @@ def test_two_names_that_are_equal_once_flattened(way, fields, name):
         way(fields)
 
     assert str(error.value) == (
-        f"field '{name}': named twice once nested dicts are flattened; rename one"
+        f"field '{name}': two fields have this name once mappings are flattened; rename one"
     )
 
 
@@ -190,7 +190,7 @@ class Name(str):
 
 
 def test_two_names_that_only_their_class_tells_apart():
-    with pytest.raises(heka.FieldError, match="field 'a': named twice"):
+    with pytest.raises(heka.FieldError, match="field 'a': two fields have this name"):
         heka.Message(fields={Name("a"): 1, Name("a"): 2})
 
 
@@ -209,7 +209,7 @@ def test_two_names_that_only_their_class_tells_apart():
     ],
 )
 def test_more_than_32_mappings_deep(way, value):
-    with pytest.raises(heka.FieldError, match="more than 32 mappings deep"):
+    with pytest.raises(heka.FieldError, match="nested more than 32 deep"):
         way({"k": value})
 
 

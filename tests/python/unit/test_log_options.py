@@ -338,8 +338,8 @@ def test_what_is_given_comes_before_the_sources(make):
     ("replaced", "kind", "text"),
     [
         ({"clock": boom}, BoomError, "own"),
-        ({"clock": lambda: "x"}, TypeError, "the clock's answer must be int, not str"),
-        ({"clock": lambda: 2**63}, ValueError, "the clock's answer must fit in 64 bits"),
+        ({"clock": lambda: "x"}, TypeError, "the result of the clock must be int, not str"),
+        ({"clock": lambda: 2**63}, ValueError, "the result of the clock must fit in 64 bits"),
         ({"uuid": boom}, BoomError, "own"),
         ({"uuid": lambda: b"x"}, ValueError, "uuid must be 16 bytes, got 1"),
         ({"uuid": lambda: 5}, TypeError, "uuid must be 16 bytes, uuid.UUID or str, not int"),
