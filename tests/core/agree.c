@@ -1,4 +1,4 @@
-/* agree.c -- the two decoding tiers and the writer, held against protobuf-c. */
+/* agree.c -- compares the decoders and the encoder with protobuf-c. */
 #include "agree.h"
 
 #include <stdlib.h>
@@ -14,7 +14,7 @@ same(hk_slice ours, ProtobufCBinaryData theirs)
            (ours.len == 0 || memcmp(ours.data, theirs.data, ours.len) == 0);
 }
 
-/* What proto2 makes of an enum that was not sent or that it does not know. */
+/* The value type; proto2 treats an unknown enum number as absent, and the default is STRING. */
 static hk_value_type
 type_of(const Heka__Field *field)
 {
@@ -33,7 +33,7 @@ same_value(const hk_value *ours, const Heka__Field *field, hk_value_type type, s
             return same(ours->text, field->value_bytes[i]);
         case HK_INTEGER:
             return ours->integer == field->value_integer[i];
-        case HK_DOUBLE: /* bit for bit: NaN equals itself */
+        case HK_DOUBLE: /* compares the bits, so that NaN equals itself */
             return memcmp(&ours->real, &field->value_double[i], sizeof ours->real) == 0;
         case HK_BOOL:
             return ours->truth == (field->value_bool[i] != 0);
@@ -113,7 +113,7 @@ agree_on_message(const hk_message *m, const Heka__Message *pb)
     return valueless == m->valueless ? NULL : "hk_message.valueless is wrong";
 }
 
-/* NULL when protobuf-c packs *pb to exactly data[0..len). */
+/* NULL when protobuf-c packs *pb to exactly data[0..len), else what differs. */
 static const char *
 packs_to(const Heka__Message *pb, const uint8_t *data, size_t len)
 {
@@ -141,7 +141,7 @@ check_canonical(const uint8_t *data, size_t len, const Heka__Message *pb)
     return fault != NULL ? fault : packs_to(pb, data, len);
 }
 
-/* data[0..len) was accepted: what its normal form must be. */
+/* Checks the canonical form of data[0..len), which was accepted. */
 static const char *
 check_normal_form(const uint8_t *data, size_t len, const Heka__Message *pb, bool canonical)
 {
@@ -165,7 +165,7 @@ check_normal_form(const uint8_t *data, size_t len, const Heka__Message *pb, bool
     }
     must(hk_decode_canonical(once.data, once.len, &m));
     if ((fault = agree_on_message(&m, pb)) != NULL) {
-        goto done; /* the content changed on the way */
+        goto done; /* normalising changed the content */
     }
     if (hk_decode_normalise(once.data, once.len, &twice, NULL) != HK_OK || twice.len != once.len ||
         memcmp(twice.data, once.data, once.len) != 0) {
@@ -186,7 +186,9 @@ done:
     return fault;
 }
 
-/* hk_decode must accept what the judge accepts, and describe the input itself where it can. */
+/* hk_decode must accept what hk_decode_check accepts, and borrow from the input if that is
+ * canonical.
+ */
 static const char *
 check_both_tiers(const uint8_t *data, size_t len, const Heka__Message *pb, bool accepted,
                  bool canonical)
@@ -201,7 +203,8 @@ check_both_tiers(const uint8_t *data, size_t len, const Heka__Message *pb, bool 
         fault = "hk_decode and hk_decode_check do not agree";
     } else if (status == HK_OK) {
         const bool in_place = spare.len == 0;
-        fault = in_place != canonical ? "hk_decode took the wrong tier" : agree_on_message(&m, pb);
+        fault =
+            in_place != canonical ? "hk_decode chose the wrong decoder" : agree_on_message(&m, pb);
     } else if (err.status != status) {
         fault = "hk_decode failed without filling the error";
     }
@@ -209,9 +212,9 @@ check_both_tiers(const uint8_t *data, size_t len, const Heka__Message *pb, bool 
     return fault;
 }
 
-/* Forms that protobuf-c takes and Google's parser refuses, as the judge does: a field number 0 or
- * a key of more than 32 bits in a long form, and a bool of any wire type (protobuf-c 1.4
- * does not look at it). */
+/* Whether the error is for a form that protobuf-c accepts, while Google's parser and
+ * hk_decode_check refuse it: a field number 0 or a key of more than 32 bits in a long varint, and a
+ * bool of any wire type (protobuf-c 1.4 does not check it). */
 static bool
 is_laxity(const hk_error *err)
 {
@@ -234,7 +237,7 @@ agree(const uint8_t *data, size_t len)
     } else if (canonical && !accepted) {
         fault = "canonical, but not accepted";
     } else if (!accepted && (err.offset > len || err.text[0] == '\0')) {
-        fault = "refused without a reason, or behind the end";
+        fault = "refused without a text, or with an offset past the end";
     } else if (!accepted && pb != NULL && pb->uuid.len == HK_UUID_SIZE && !is_laxity(&err)) {
         fault = "refused, but protobuf-c unpacks it";
     } else if (canonical) {

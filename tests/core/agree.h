@@ -1,26 +1,27 @@
-/* agree.h -- the two decoding tiers and the writer, held against protobuf-c.
+/* agree.h -- compares the decoders and the encoder with protobuf-c.
  *
- * Shared by the tests and the fuzzer, so that what one finds the other keeps. Includes:
- * hk_decode.h, the generated descriptors. */
+ * Shared by the tests and the fuzzer, so that an input found by one can be kept for the other.
+ * Includes: hk_decode.h, the generated descriptors. */
 #ifndef AGREE_H
 #define AGREE_H
 
 #include "core/wire/hk_decode.h"
 #include "gen/message.pb-c.h"
 
-/* Holds what the core says of any data[0..len) against what protobuf-c says of it:
- *   - accepted by hk_decode_check => protobuf-c unpacks it, with a uuid of 16 bytes
- *   - unpacked with such a uuid => accepted, but for the few forms that protobuf-c takes and
- * Google's parser refuses
- *   - canonical => accepted, every attribute and value equal protobuf-c's, and packing what
- *     protobuf-c read gives these very bytes
- *   - accepted => normalising succeeds, gives canonical bytes of equal content, the same again when
- *     repeated, and the same as protobuf-c packs; nothing changes where all attributes were present
- *   - hk_decode does what the two tiers do
- * NULL when all of it holds, else what does not. */
+/* Compares the core with protobuf-c for any data[0..len). Checks these statements:
+ *   - hk_decode_check accepts it => protobuf-c unpacks it, with a uuid of 16 bytes
+ *   - protobuf-c unpacks it with such a uuid => hk_decode_check accepts it, except for the few
+ * forms that protobuf-c accepts and Google's parser refuses
+ *   - it is canonical => it is accepted, every attribute and value equals protobuf-c's, and packing
+ *     protobuf-c's message gives the same bytes
+ *   - it is accepted => normalising succeeds; the result is canonical, has equal content, equals
+ *     what protobuf-c packs, and normalising it again changes nothing; if the input was canonical
+ * and had all attributes, the result equals the input
+ *   - hk_decode gives the result of hk_decode_canonical or of hk_decode_normalise
+ * NULL when all of them hold, else a text that names the first that does not. */
 const char *agree(const uint8_t *data, size_t len);
 
-/* NULL when *message says what *unpacked says. */
+/* NULL when *message and *unpacked have equal content, else a text that names the difference. */
 const char *agree_on_message(const hk_message *message, const Heka__Message *unpacked);
 
 #endif

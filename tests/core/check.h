@@ -1,8 +1,9 @@
-/* check.h -- checks that count themselves and print what was expected and what came.
+/* check.h -- assertions for the C tests: they count, and print the expected and the actual value.
  *
- * A failed check is printed and counted, and the program goes on: one run shows them all.
- * check_report() prints the totals and gives main its exit code.
- * Includes: the C library only. One translation unit a program: the counters are static. */
+ * A failed check is printed and counted, and the program continues, so that one run shows all
+ * failures. check_report() prints the totals and returns the exit code for main.
+ * Includes: the C library only. One translation unit per program, because the counters are static.
+ */
 #ifndef CHECK_H
 #define CHECK_H
 
@@ -21,7 +22,7 @@ static unsigned long check_failed;
     check_size((uint64_t)(got), (uint64_t)(expected), #got, __FILE__, __LINE__)
 #define CHECK_BYTES(got, got_len, expected, expected_len) \
     check_bytes((got), (got_len), (expected), (expected_len), #got, __FILE__, __LINE__)
-/* got is NULL when all is well, else a text that says what is not. */
+/* got must be NULL; otherwise it is a text that says what is wrong. */
 #define CHECK_NONE(got) check_none((got), #got, __FILE__, __LINE__)
 #define CHECK_TEXT(got, expected) check_text((got), (expected), #got, __FILE__, __LINE__)
 
@@ -110,7 +111,7 @@ check_text(const char *got, const char *expected, const char *what, const char *
     return ok;
 }
 
-/* Prints the totals; the program's exit code. A program that checked nothing has failed. */
+/* Prints the totals and returns the exit code. A program without any check fails. */
 static inline int
 check_report(void)
 {

@@ -7,14 +7,14 @@
 
 #include <stdbool.h>
 
-/* Puts libcrypto on the failing allocator; before anything else is asked of it. */
+/* Makes libcrypto use the failing allocator; call it before any other function of libcrypto. */
 bool failing_start(void);
 
-/* Allocations from here on: `after` more succeed, then one fails and all behind it succeed again
- * (once), or all fail (from there on). */
+/* From now on `after` allocations succeed; then one fails and the later ones succeed again
+ * (`once`), or all later ones fail. */
 void failing_arm(unsigned long after, bool once);
 
-/* No more failures. True when at least one allocation has failed since failing_arm. */
+/* Ends the failures. True when at least one allocation has failed since failing_arm. */
 bool failing_disarm(void);
 
 #endif

@@ -1,4 +1,4 @@
-/* foreign.c -- messages as no known client writes them: valid protobuf, and nothing more. */
+/* foreign.c -- random messages that are valid protobuf, in forms that no known client writes. */
 #include <string.h>
 
 #include "sample.h"
@@ -9,7 +9,7 @@ below(uint64_t *state, size_t n)
     return (size_t)(sample_random(state) % n);
 }
 
-/* A varint of any of the lengths that a reader must take: its own, or padded with zeros. */
+/* A varint of any valid length: the shortest, or padded with zeros. */
 static void
 put_long_varint(hk_buffer *out, uint64_t value, size_t longest, uint64_t *state)
 {
@@ -56,7 +56,7 @@ put_noise(hk_buffer *out, uint32_t number, size_t len, uint64_t *state)
     put_block(out, number, noise, len, state);
 }
 
-/* An entry of a number that neither Message nor Field has. */
+/* An entry with a field number that neither Message nor Field has. */
 static void
 put_unknown(hk_buffer *out, uint64_t *state)
 {
@@ -110,7 +110,7 @@ put_field(hk_buffer *out, uint64_t *state)
                 named = true;
                 put_noise(&inside, 1, below(state, 6), state);
                 break;
-            case 2: /* at times a number that is no type */
+            case 2: /* sometimes a number that is not a value type */
                 put_key(&inside, 2, 0, state);
                 put_long_varint(&inside, below(state, 7) == 0 ? 1u << 31 : below(state, 6),
                                 HK_VARINT_MAX, state);

@@ -1,4 +1,4 @@
-/* frames.c -- frames whose bytes tell who made them. */
+/* frames.c -- frames whose bytes identify their maker, order and length. */
 #include "frames.h"
 
 static uint8_t

@@ -1,4 +1,4 @@
-/* fuzz_decode.c -- any bytes as a Message: our decoders and writer against protobuf-c. */
+/* fuzz_decode.c -- fuzz target: decodes any bytes as a Message and compares with protobuf-c. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -6,8 +6,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
-/* Any bytes as the run of fields and as the values of a field: whatever they are, the iterators
- * stay inside and come to an end. */
+/* Iterates over any bytes as fields and as values of each type: the iterators must not read past
+ * the end, and must terminate. */
 static void
 iterate(const uint8_t *data, size_t len)
 {

@@ -1,4 +1,5 @@
-/* fuzz_header.c -- any bytes as a frame header: hk_header_read against protobuf-c. */
+/* fuzz_header.c -- fuzz target: decodes any bytes as a frame header and compares with protobuf-c.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,7 +35,7 @@ compare(const hk_header *h, const Heka__Header *pb)
     expect(h->has_hmac == (pb->has_hmac != 0) && same(h->hmac, pb->hmac), "hmac differs");
 }
 
-/* Each beginning in a block of its own, so that ASan sees a read past it. */
+/* Copies each prefix into its own allocation, so that ASan detects a read past it. */
 static hk_status
 read_part(const uint8_t *data, size_t len, size_t total)
 {
@@ -70,7 +71,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     if (pb != NULL) {
         heka__header__free_unpacked(pb, NULL);
     }
-    /* What a beginning is called, the whole must bear out, and once corrupt is always corrupt. */
+    /* Every prefix: never OK, and once one is corrupt all longer ones must be corrupt. */
     for (size_t n = 0; n < len; n++) {
         const hk_status part = read_part(data, n, len);
         expect(part == HK_ERR_TRUNCATED || part == HK_ERR_CORRUPT, "a part is read as a whole");

@@ -1,11 +1,12 @@
-/* fuzz_reader.c -- any stream, in any chunks, under any rules: one outcome, which is the model's.
+/* fuzz_reader.c -- fuzz target: any stream, in any chunks, with any settings, must give the result
+ * of the model.
  *
  *     byte 0     bits 0-1 the limit, bits 2-3 the keys, bit 4 whether signatures are required,
  *                bit 5 whether what follows is a recipe
  *     bytes 1-2  seed of the chunks
  *     rest       the stream itself, or a recipe: kind, length in two bytes, contents, repeated
  *
- * A recipe gets deep where mutation alone would need a right length or a right digest. */
+ * A recipe builds valid lengths and digests, which mutation alone would hardly ever find. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -41,7 +42,7 @@ prepare(void)
     stranger = sample_identity("a", 1, HK_SHA1, "kez");
 }
 
-/* A frame whose header claims `claimed` bytes, and the contents. */
+/* Appends a frame whose header claims a Message of `claimed` bytes, then the contents. */
 static void
 put_claim(hk_buffer *out, size_t claimed, const uint8_t *data, size_t len)
 {

@@ -1,7 +1,7 @@
-"""Write the fuzzers' seeds, tests/core/corpus/<target>/ (or a folder given), from golden vectors.
+"""Write the fuzzers' seeds from the golden vectors, to tests/core/corpus/ or to a given folder.
 
-Run it again when tests/wire/vectors/heka.json changes: the output depends on that file alone, and
-the seeds are committed, so that a C compiler is all that the C tests need.
+Run it again when tests/wire/vectors/heka.json changes: the output depends only on that file. The
+seeds are committed, so that the C tests need nothing but a C compiler.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 VECTORS = HERE.parent / "wire" / "vectors" / "heka.json"
 
-# libFuzzer is run with -max_len=4096; a longer seed would be cut.
+# libFuzzer runs with -max_len=4096 and would truncate a longer seed.
 LIMIT = 4096
 
 UUID = "0a10000102030405060708090a0b0c0d0e0f"
 HEAD = UUID + "1001"
 
-# Valid, and as no client of ours writes it: one seed for each liberty that protobuf allows.
+# Valid protobuf that no known client writes: one seed for each form that protobuf allows.
 FOREIGN = {
     "order": "1001" + UUID,
     "repeated-scalars": "0a00" + HEAD + "1002280128022803",
@@ -54,7 +54,7 @@ HEADERS = {
     "torn": "08052205",
 }
 
-# The first byte of fuzz_reader's input is its settings, the next two seed the chunks.
+# The first byte of fuzz_reader's input holds the settings, the next two the seed of the chunks.
 # Bits 0-1: limit (64, 300, 4096, 65536 bytes); 2-3: keys (none, none, empty ring, full ring);
 # 4: signatures required; 5: the rest is a recipe, not the stream itself.
 PLAIN, KEYS, REQUIRED, SMALL, RECIPE = 0x03, 0x0C, 0x10, 0x01, 0x20

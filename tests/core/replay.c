@@ -1,6 +1,7 @@
-/* replay.c -- runs a fuzz target over the files of the folders given, without libFuzzer.
+/* replay.c -- runs a fuzz target over the files of the given folders, without libFuzzer.
  *
- * An input that breaks a promise is named, and the program aborts. Prints the number of inputs. */
+ * For an input that fails, it prints the name of the file and aborts. Prints the number of inputs.
+ */
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,7 +13,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 static const char *volatile current = "";
 
-/* The sanitizers abort too (abort_on_error, in the Makefile). */
+/* Prints the current input on SIGABRT; the sanitizers abort too (abort_on_error in the Makefile).
+ */
 static void
 name_it(int signal_number)
 {

@@ -47,7 +47,7 @@ digit(char c)
     static const char digits[] = "0123456789abcdef";
     const char *at = c == '\0' ? NULL : strchr(digits, c);
     if (at == NULL) {
-        fprintf(stderr, "'%c' is no hexadecimal digit\n", c);
+        fprintf(stderr, "expected a hexadecimal digit, got '%c'\n", c);
         abort();
     }
     return (unsigned)(at - digits);
@@ -113,7 +113,7 @@ below(uint64_t *state, size_t n)
     return (size_t)(sample_random(state) % n);
 }
 
-/* Mostly short; now and then around the places where a length takes one byte more. */
+/* Mostly short; sometimes near 128, where the varint of a length takes one byte more. */
 static size_t
 any_length(uint64_t *state)
 {
@@ -181,8 +181,8 @@ sample_message(hk_buffer *out, uint64_t seed)
     for (size_t i = 0; i < sizeof uuid; i++) {
         uuid[i] = (uint8_t)sample_random(&state);
     }
-    /* One by one: the order of initialisers is the compiler's choice, and so would be the sample.
-     */
+    /* Assigned one by one: the order in which C evaluates initialisers is unspecified, and the
+     * sample must not depend on the compiler. */
     hk_head head = {.uuid = uuid};
     head.timestamp = (int64_t)sample_bits(&state);
     head.severity = (int32_t)sample_random(&state);

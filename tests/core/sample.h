@@ -1,7 +1,7 @@
-/* sample.h -- what the tests feed to the core: bytes, messages, frames.
+/* sample.h -- builds the inputs of the tests: bytes, messages, frames.
  *
- * Buffers are hk_buffer with a wide limit; whatever cannot be built ends the program, because a
- * test that goes on with half a sample proves nothing. Random samples depend on their seed alone.
+ * Buffers are hk_buffer with a high limit. A sample that cannot be built ends the program, because
+ * a test with an incomplete sample would prove nothing. Random samples depend only on their seed.
  * Includes: hk_frame.h. */
 #ifndef SAMPLE_H
 #define SAMPLE_H
@@ -11,7 +11,7 @@
 /* Ends the program unless status is HK_OK. */
 void must(hk_status status);
 
-/* The slice of a text literal's characters, and a text of them as they are. */
+/* The characters of a string literal as a slice, and as an hk_text of UTF-8. */
 hk_slice slice_of(const char *text);
 hk_text utf8_of(const char *text);
 
@@ -29,10 +29,10 @@ void put_entry(hk_buffer *out, uint8_t tag, const void *data, size_t len);
 void put_smallest(hk_buffer *out);
 #define SMALLEST_SIZE 20u
 
-/* splitmix64: the next number of the sequence that *state stands for. */
+/* splitmix64: the next pseudo-random number, from the state in *state. */
 uint64_t sample_random(uint64_t *state);
 
-/* A number of any length up to 64 bits, each about as often as others, all ones too. */
+/* A random number of 1 to 64 bits, each length about equally often; sometimes all 64 bits are 1. */
 uint64_t sample_bits(uint64_t *state);
 
 /* Appends a canonical Message by hk_encode with all attributes, and fields of every type. */
@@ -45,7 +45,7 @@ void sample_foreign(hk_buffer *out, uint64_t seed);
 /* Appends a frame around message[0..len), signed when identity is not NULL. */
 void put_frame(hk_buffer *out, const uint8_t *message, size_t len, const hk_identity *identity);
 
-/* Appends 1e, the header's length, the header, 1f: the Message is the caller's. */
+/* Appends 1e, the header's length, the header and 1f; the caller appends the Message. */
 void put_frame_start(hk_buffer *out, const uint8_t *header, size_t len);
 
 /* An identity; the caller clears it. */

@@ -1,4 +1,4 @@
-/* test_buffer.c -- growth out of a lent block, the limit, consuming. */
+/* test_buffer.c -- growth from the caller's block to the heap, the limit, consuming. */
 #include "core/base/hk_buffer.h"
 
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* test_clock.c -- the wall clock, the host name, and who is whose child. */
+/* test_clock.c -- the wall clock, the host name, the fork generation. */
 #include "core/base/hk_clock.h"
 
 #include <sys/wait.h>
@@ -14,7 +14,7 @@ test_now_is_the_wall_clock(void)
     const int64_t before = (int64_t)time(NULL) * second;
     const int64_t now = hk_clock_now();
     const int64_t after = ((int64_t)time(NULL) + 1) * second;
-    /* time() may lag behind clock_gettime by a tick of the kernel. */
+    /* time() may be behind clock_gettime by one kernel tick. */
     CHECK(now >= before && now <= after + second / 10);
 
     bool sub_millisecond = false;
@@ -35,12 +35,12 @@ test_hostname_is_the_systems(void)
     CHECK_TEXT(got, expected);
 }
 
-/* The generation that a child of a child sees, sent back as exit codes. */
+/* A child and its own child return the generations that they see in their exit codes. */
 static void
 test_a_fork_is_counted_in_the_child_only(void)
 {
     CHECK_INT(hk_clock_init(), HK_OK);
-    CHECK_INT(hk_clock_init(), HK_OK); /* once for all: a second handler would count twice */
+    CHECK_INT(hk_clock_init(), HK_OK); /* registers nothing: a second handler would count twice */
     const unsigned here = hk_fork_generation();
 
     const pid_t child = fork();

@@ -1,7 +1,7 @@
 """Build and run the C tests of csrc/core: one case for each program and configuration.
 
-The C programs print what failed; pytest shows it. Without a compiler, or without the libraries,
-the cases fail: a core that was not tested is not a core that passed.
+The C programs print what failed, and pytest shows it. Without a compiler or the libraries the
+cases fail instead of being skipped, so that an untested core cannot pass.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ TIMEOUT = 600  # seconds a program, its build included; test_hostile guards itse
 
 pytestmark = pytest.mark.timeout(TIMEOUT + 30)
 
-# A make or a sanitizer around this run is not that of the C programs.
+# Settings of an outer make or sanitizer, which the C programs must not inherit.
 FOREIGN = {"MAKEFLAGS", "MFLAGS", "MAKELEVEL", "LD_PRELOAD", "ASAN_OPTIONS", "UBSAN_OPTIONS"}
 
 TESTS = sorted(path.stem for path in HERE.glob("test_*.c"))
@@ -39,10 +39,10 @@ REPLAYS = sorted("replay_" + path.stem.removeprefix("fuzz_") for path in HERE.gl
 def run(target: str, mode: str) -> str:
     """Make *target* of the Makefile in *mode* and return what it printed."""
     if COMPILER is None:
-        pytest.fail("neither gcc nor clang is here: the core cannot be tested")
+        pytest.fail("cannot test the core: neither gcc nor clang is installed")
     make = shutil.which("make")
     if make is None:
-        pytest.fail("make is not here: the core cannot be tested")
+        pytest.fail("cannot test the core: make is not installed")
     command = [make, "--no-print-directory", "-C", str(HERE), target, f"CONFIG={COMPILER}-{mode}"]
     env = {name: value for name, value in os.environ.items() if name not in FOREIGN}
     (HERE / "build").mkdir(exist_ok=True)
@@ -74,7 +74,7 @@ def test_program(program: str, mode: str) -> None:
 
 @pytest.mark.parametrize("program", THREADED)
 def test_threads_do_not_race(program: str) -> None:
-    """ThreadSanitizer has nothing to report, and the program's own checks hold."""
+    """ThreadSanitizer reports nothing, and the program's own checks pass."""
     printed = run(f"run-{program}", "threads")
 
     assert re.search(r"[1-9]\d* checks, 0 failed", printed), printed
@@ -82,7 +82,7 @@ def test_threads_do_not_race(program: str) -> None:
 
 @pytest.mark.parametrize("program", MODELS)
 def test_every_interleaving(program: str) -> None:
-    """Each state that a few threads can come to has been looked at, and is right."""
+    """The model visits every state that a few threads can reach, and all are correct."""
     printed = run(f"run-{program}", "model")
 
     counts = re.search(r"(\d+) states, (\d+) transitions, 0 wrong", printed)
@@ -106,7 +106,7 @@ def test_the_search_finds_a_signal_that_is_lost() -> None:
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("program", REPLAYS)
 def test_replay(program: str, mode: str) -> None:
-    """No seed and no kept crasher breaks a promise of its fuzz target."""
+    """No seed and no kept crasher fails in its fuzz target."""
     target = program.replace("replay_", "fuzz_")
     folders = (HERE / "corpus" / target, HERE / "crashers" / target)
     kept = sum(len(list(folder.glob("[!.]*"))) for folder in folders)
@@ -130,7 +130,7 @@ def test_every_core_file_has_its_test() -> None:
 
 
 def test_seeds_come_from_the_golden_vectors(tmp_path: Path) -> None:
-    """make_corpus.py writes the very seeds that are committed."""
+    """make_corpus.py writes exactly the seeds that are committed."""
     script = [sys.executable, str(HERE / "make_corpus.py"), str(tmp_path)]
 
     subprocess.run(script, check=True)

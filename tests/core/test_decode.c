@@ -1,4 +1,4 @@
-/* test_decode.c -- what is canonical, what is valid, where the fault lies, and what is read. */
+/* test_decode.c -- which bytes are canonical, which are valid, the offsets of errors, decoding. */
 #include "core/wire/hk_normalise.h"
 
 #include <stdlib.h>
@@ -10,7 +10,7 @@
 #define UUID "0a10 000102030405060708090a0b0c0d0e0f "
 #define HEAD UUID "1001 "
 
-/* Each in an allocation of its own length, so that ASan sees a read past the end. */
+/* Copies the bytes into an allocation of their length, so that ASan detects a read past the end. */
 static uint8_t *
 exact(const hk_buffer *buf)
 {
@@ -21,12 +21,12 @@ exact(const hk_buffer *buf)
     return data;
 }
 
-/* ---- the judge ---- */
+/* ---- hk_decode_check ---- */
 
 typedef struct {
     const char *hex;
-    long long offset; /* of the fault; -1: valid */
-    const char *text; /* part of what the error says */
+    long long offset; /* of the error; -1: valid */
+    const char *text; /* part of the error text */
 } verdict;
 
 static const verdict verdicts[] = {
@@ -114,7 +114,7 @@ test_faults_and_their_offsets(void)
     }
 }
 
-/* ---- what is canonical ---- */
+/* ---- hk_decode_canonical ---- */
 
 static const struct {
     const char *hex;
@@ -152,7 +152,7 @@ static const struct {
     {HEAD "5210 0a00 1003 1a00 3a08 0000000000000000", true},
     {HEAD "5208 0a00 1003 1a00 3a00", false},
     {HEAD "520f 0a00 1003 1a00 39 0000000000000000", false},
-    {HEAD "5206 0a00 1005 1a00", false}, /* no type of ours */
+    {HEAD "5206 0a00 1005 1a00", false}, /* not a value type */
     {HEAD "5207 0a00 108000 1a00", false},
     {HEAD "5204 0a00 1000", false},
     {HEAD "5204 0a00 1a00", false},
@@ -238,7 +238,7 @@ test_nothing_at_all(void)
 
 /* ---- many inputs ---- */
 
-/* Every beginning of a message: whatever it is, both decoders say the same. */
+/* For every prefix of a message, both decoders must agree. */
 static void
 test_every_truncation(void)
 {
@@ -259,7 +259,7 @@ test_every_truncation(void)
     }
 }
 
-/* Each byte of a short message set to each value. */
+/* Sets each byte of a short message to each value. */
 static void
 test_every_byte_changed(void)
 {

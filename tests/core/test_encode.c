@@ -1,4 +1,4 @@
-/* test_encode.c -- the writer: exact bytes, protobuf-c packing the same, limits, errors. */
+/* test_encode.c -- the encoder: exact bytes, equality with protobuf-c, limits, errors. */
 #include "core/wire/hk_encode.h"
 
 #include <stdlib.h>
@@ -63,7 +63,7 @@ test_head_bytes(void)
     hk_buffer_clear(&out);
 }
 
-/* The origin, encoded once and given to each head, makes the same bytes as its three attributes. */
+/* A head with an encoded origin has the same bytes as one with the three attributes. */
 static void
 test_origin_bytes(void)
 {
@@ -153,7 +153,7 @@ test_prefix_and_representation(void)
     hk_buffer_clear(&out);
 }
 
-/* Lengths around every place where a length takes one byte more, of the block and of the field. */
+/* Lengths of block and field near each value where their varints take one byte more. */
 static void
 test_lengths_grow(void)
 {
@@ -211,7 +211,7 @@ test_lengths_grow(void)
     }
 }
 
-/* What the writer writes, protobuf-c reads with equal content and packs to the same bytes. */
+/* protobuf-c decodes the encoder's output with equal content, and packs it to the same bytes. */
 static void
 test_random_messages_agree(void)
 {
@@ -238,7 +238,7 @@ test_field_without_values_is_refused(void)
     }
 }
 
-/* A lone surrogate anywhere, and nothing was written. */
+/* A lone surrogate in any text is an error that leaves the output unchanged. */
 static void
 test_surrogates_are_refused(void)
 {
@@ -278,7 +278,7 @@ test_surrogates_are_refused(void)
     hk_buffer_clear(&out);
 }
 
-/* At each limit from nothing to enough: too big, nothing past the limit, and then the same bytes.
+/* With each limit from 0 on: HK_ERR_TOO_BIG and no byte past the limit, until the limit is enough.
  */
 static void
 test_every_limit(void)
@@ -303,7 +303,7 @@ test_every_limit(void)
         hk_buffer_clear(&out);
     }
     CHECK(failures >= whole.len);
-    CHECK(failures < whole.len + 64); /* the writer asks for little more than it needs */
+    CHECK(failures < whole.len + 64); /* the encoder reserves little more than it needs */
     hk_buffer_clear(&whole);
 }
 

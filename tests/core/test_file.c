@@ -1,4 +1,4 @@
-/* test_file.c -- reserving, mapping, cutting, syncing; what the system says when it refuses. */
+/* test_file.c -- reserving, mapping, truncating and syncing files; the texts of system errors. */
 #include "core/base/hk_file.h"
 
 #include <errno.h>
@@ -9,12 +9,12 @@
 #include "check.h"
 #include "spools.h"
 
-/* ---- a file system that copies on write: the linker hands this call to us ---- */
+/* ---- a file system that copies on write: the linker replaces fstatfs (--wrap) ---- */
 
 int __real_fstatfs(int fd, struct statfs *fs);
 int __wrap_fstatfs(int fd, struct statfs *fs);
 
-static long kind; /* magic number; 0: what it is */
+static long kind; /* magic number to return; 0: the real one */
 
 int
 __wrap_fstatfs(int fd, struct statfs *fs)
@@ -55,7 +55,7 @@ test_reserved_file_is_mapped(int directory)
     CHECK_INT(hk_file_reserve(fd, 100000, NULL), HK_OK);
     CHECK_INT(fstat(fd, &now), 0);
     CHECK_INT(now.st_size, 100000);
-    CHECK(now.st_blocks * 512 >= 100000); /* not a hole, which a full disk could not fill */
+    CHECK(now.st_blocks * 512 >= 100000); /* blocks are allocated: the file has no hole */
     CHECK_INT(pwrite(fd, "x", 1, 99998), 1);
     CHECK_INT(hk_file_fill(fd, 100000, NULL), HK_OK);
     uint8_t *map = hk_file_map(fd, 100000, true);
@@ -90,7 +90,7 @@ test_syncing(int directory)
 }
 
 static void
-test_refusals_have_words(int directory)
+test_errors_have_texts(int directory)
 {
     hk_error err;
     const int fd = openat(directory, "file", O_RDONLY);
@@ -100,7 +100,7 @@ test_refusals_have_words(int directory)
     CHECK_INT(hk_file_fill(fd, 1000, &err), HK_ERR_SYSTEM);
     CHECK(hk_file_map(fd, 1000, true) == NULL);
     (void)close(fd);
-    CHECK_INT(symlinkat("file", directory, "link"), 0); /* nobody leads us elsewhere */
+    CHECK_INT(symlinkat("file", directory, "link"), 0); /* O_NOFOLLOW: a link is refused */
     CHECK_INT(hk_file_sync(directory, "link", &err), HK_ERR_SYSTEM);
     CHECK_SIZE(err.offset, ELOOP);
 }
@@ -114,7 +114,7 @@ main(void)
     test_reserved_file_is_mapped(directory);
     test_cutting(directory);
     test_syncing(directory);
-    test_refusals_have_words(directory);
+    test_errors_have_texts(directory);
     (void)close(directory);
     remove_directory(path);
     return check_report();

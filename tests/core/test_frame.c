@@ -1,4 +1,4 @@
-/* test_frame.c -- sealing at every length, names of every length, headers of every kind. */
+/* test_frame.c -- sealing Messages and names of every length, decoding all kinds of headers. */
 #include "core/wire/hk_frame.h"
 
 #include <stdlib.h>
@@ -16,7 +16,7 @@ same(hk_slice ours, ProtobufCBinaryData theirs)
            (ours.len == 0 || memcmp(ours.data, theirs.data, ours.len) == 0);
 }
 
-/* Whether *h says what protobuf-c reads in the same bytes. */
+/* Whether *h equals what protobuf-c decodes from the same bytes. */
 static bool
 agrees(const hk_header *h, const Heka__Header *pb)
 {
@@ -26,7 +26,7 @@ agrees(const hk_header *h, const Heka__Header *pb)
            h->has_hmac == (pb->has_hmac != 0) && same(h->hmac, pb->hmac);
 }
 
-/* Seals a message of len bytes and reads the frame back; the header's length, or 0. */
+/* Seals a message of len bytes and decodes the frame again. Returns the header's length, or 0. */
 static size_t
 check_seal(size_t len, const hk_identity *identity, const char *key)
 {
@@ -48,7 +48,7 @@ check_seal(size_t len, const hk_identity *identity, const char *key)
         CHECK_SIZE((size_t)(message - start), HK_FRAME_OVERHEAD + header_len);
         CHECK_INT(start[0], HK_RS);
         CHECK_INT(message[-1], HK_US);
-        CHECK_INT(start[2], HK_TAG_HEADER_LENGTH); /* Hindsight reads nothing else */
+        CHECK_INT(start[2], HK_TAG_HEADER_LENGTH); /* Hindsight reads only this entry */
         CHECK(start == block || start[-1] == 0xee);
         CHECK_INT(hk_header_read(start + 2, header_len, header_len, &h), HK_OK);
         CHECK_SIZE(h.message_length, len);
@@ -87,7 +87,7 @@ test_every_length(void)
     hk_identity_clear(&sha1);
 }
 
-/* A name is taken exactly when the header of the longest message holds it. */
+/* A name is accepted exactly when it fits into the header of the longest message. */
 static void
 test_every_name_length(void)
 {
@@ -143,7 +143,7 @@ static const struct {
     {"22016108052801", HK_OK},                                                /* any order */
     {"0805 1001 1a00 7d00000000 7900000000 00000000 7a0161", HK_ERR_CORRUPT}, /* 3 as bytes */
     {"0805 1001 7d00000000 7900000000 00000000 7a0161", HK_OK},               /* unknown */
-    {"0805 12020800", HK_OK}, /* number 2 is gone: of any wire type */
+    {"0805 12020800", HK_OK}, /* number 2 was removed: any wire type */
     {"0805 3200", HK_OK},
     {"88808080 00 05", HK_OK},
     {"", HK_ERR_CORRUPT},
@@ -173,7 +173,7 @@ static const struct {
     {"0805 22808080 808000", HK_ERR_CORRUPT},
 };
 
-/* A whole header, and each beginning of it: never corrupt before a byte makes it so, never OK. */
+/* A complete header, and each prefix: never OK, and corrupt only from the first invalid byte on. */
 static void
 test_headers(void)
 {
@@ -213,7 +213,8 @@ test_headers(void)
     }
 }
 
-/* All headers of up to three bytes: read exactly when protobuf-c reads them, to the same. */
+/* All headers of up to three bytes: decoded exactly when protobuf-c decodes them, to equal content.
+ */
 static void
 test_short_headers_exhaustively(void)
 {
@@ -228,7 +229,7 @@ test_short_headers_exhaustively(void)
                 data[b] = (uint8_t)(i >> 8 * b);
             }
             const bool ok = hk_header_read(data, total, total, &h) == HK_OK;
-            /* protobuf-c only where it matters: it is slow, and allocates. */
+            /* protobuf-c is slow, so it is called only when its result can differ. */
             if (!ok && data[0] != HK_TAG_HEADER_LENGTH && data[0] != 0x88) {
                 continue;
             }

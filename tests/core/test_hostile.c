@@ -1,8 +1,8 @@
-/* test_hostile.c -- streams made to cost the reader time or memory.
+/* test_hostile.c -- streams that are built to cost the reader time or memory.
  *
- * The work is counted, not timed: the linker hands the reader's calls of the judge to this
- * program, and each stream is built so that every candidate would be examined to its end. The times
- * are printed for people; a hang ends in SIGALRM. */
+ * The work is counted, not timed: the linker replaces hk_decode_validate (--wrap), and each stream
+ * is built so that every candidate frame would be examined to its end. The times are printed for
+ * information only; SIGALRM ends a hang. */
 #include "core/wire/hk_reader.h"
 
 #include <stdlib.h>
@@ -32,7 +32,7 @@ __wrap_hk_decode_validate(const uint8_t *data, size_t len, size_t *examined, hk_
     return status;
 }
 
-/* Reads the stream; prints what it took. */
+/* Reads the stream; prints the time and the work. */
 static transcript
 read_hostile(const char *what, size_t max_message, const hk_buffer *stream, size_t chunk)
 {
@@ -48,7 +48,8 @@ read_hostile(const char *what, size_t max_message, const hk_buffer *stream, size
     return t;
 }
 
-/* The promise: torn frames are paid for from the allowance, or discarded whole. */
+/* The most bytes that may be examined: the allowance, after which torn frames are discarded whole.
+ */
 static uint64_t
 most_work(const hk_buffer *stream)
 {
@@ -66,8 +67,8 @@ repeat(hk_buffer *out, const char *hex, size_t size)
     hk_buffer_clear(&unit);
 }
 
-/* Each unit holds a frame start whose Message is all the units behind it, none of which is
- * malformed: the fault is seen at the very end only, wherever it is said to be. */
+/* Each unit contains a frame start whose Message is all the units after it. No unit is malformed,
+ * so every byte is examined before the error is found, whatever offset it is reported at. */
 static const struct {
     const char *what;
     const char *unit;
@@ -77,7 +78,7 @@ static const struct {
     {"a uuid of no bytes", "7a09 1e04 08f9ff03 1f 0a00", 65536, MIB},
     {"no uuid", "7a07 1e04 08f9ff03 1f", 65536, MIB},
     {"a field without a name", "7a0b 1e04 08f4ff03 1f 52f0ff03", 65536, MIB},
-    /* Canonical for 8 MiB, then torn: too long for the judge, who says so at 1 MiB. */
+    /* Canonical for 8 MiB, then torn: hk_decode_validate refuses it for its length. */
     {"canonical, over the limit",
      "5224 0a00 1000 1a00 221c 1e05 08d7a0fe03 1f 0a10 000102030405060708090a0b0c0d0e0f 1001",
      HK_LENGTH_MAX, 14 * MIB},
@@ -92,7 +93,7 @@ test_nested_candidates(void)
         const size_t chunks[] = {stream.len, 65536, 1000};
         for (size_t c = 0; c < sizeof chunks / sizeof chunks[0]; c++) {
             transcript t = read_hostile(nested[i].what, nested[i].max_message, &stream, chunks[c]);
-            CHECK(examined_malformed > stream.len / 2); /* it did try */
+            CHECK(examined_malformed > stream.len / 2); /* the stream did cause work */
             CHECK(examined_malformed <= most_work(&stream));
             CHECK_SIZE(t.count, 0);
             transcript_clear(&t);
@@ -101,7 +102,7 @@ test_nested_candidates(void)
     }
 }
 
-/* Where the allowance ends, frames are lost: the same ones however the stream came in. */
+/* Once the allowance is used up, frames are lost: the same ones for any chunks. */
 static void
 test_loss_does_not_depend_on_chunks(void)
 {
@@ -124,7 +125,7 @@ test_loss_does_not_depend_on_chunks(void)
     hk_buffer_clear(&stream);
 }
 
-/* Nothing that looks like the beginning of a frame can keep what follows waiting. */
+/* Bytes that look like the start of a frame must not delay the valid frames after them. */
 static void
 test_starts_cannot_stall(void)
 {

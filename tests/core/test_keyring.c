@@ -1,4 +1,4 @@
-/* test_keyring.c -- which key is found, and why none is. */
+/* test_keyring.c -- which key is found, and the reason when none is. */
 #include "core/wire/hk_keyring.h"
 
 #include "check.h"
@@ -7,7 +7,7 @@
 hk_status __real_hk_signer_init(hk_signer *signer, hk_hash hash, hk_slice key, hk_error *err);
 hk_status __wrap_hk_signer_init(hk_signer *signer, hk_hash hash, hk_slice key, hk_error *err);
 
-static bool refused[HK_HASHES]; /* what libcrypto refuses for now */
+static bool refused[HK_HASHES]; /* the hashes that hk_signer_init refuses now */
 
 hk_status
 __wrap_hk_signer_init(hk_signer *signer, hk_hash hash, hk_slice key, hk_error *err)
@@ -97,7 +97,7 @@ test_many_keys_and_copies(void)
         key[4] = (char)('a' + i);
         CHECK_INT(hk_keyring_add(ring, slice_of(name), i, slice_of(key), NULL), HK_OK);
     }
-    memset(name, 'x', 4); /* the ring has its own */
+    memset(name, 'x', 4); /* the keyring has a copy */
     for (uint32_t i = 0; i < 20; i++) {
         key[4] = (char)('a' + i);
         CHECK(finds(ring, "name", i, HK_SHA1, key));
@@ -106,7 +106,7 @@ test_many_keys_and_copies(void)
     hk_keyring_free(NULL);
 }
 
-/* FIPS mode: a key without MD5 is a key, a key without SHA1 is none. */
+/* FIPS mode: a key is added without MD5, but not without SHA1. */
 static void
 test_refused_hashes(void)
 {

@@ -30,7 +30,7 @@ test_sleep_ends_at_the_deadline(void)
     while (hk_monitor_sleep(&m, &m.filled, start + 20 * MS)) {
     }
     CHECK(hk_deadline(0) >= start + 20 * MS);
-    CHECK(!hk_monitor_sleep(&m, &m.left, start)); /* one that has passed already */
+    CHECK(!hk_monitor_sleep(&m, &m.left, start)); /* a deadline that has passed already */
     CHECK_INT(pthread_mutex_trylock(&m.mutex), EBUSY);
     CHECK_INT(pthread_mutex_unlock(&m.mutex), 0);
     hk_monitor_destroy(&m);

@@ -1,6 +1,7 @@
-/* test_nomem.c -- every allocation fails once, and from there on: a status, no leak, no crash.
+/* test_nomem.c -- each allocation fails, alone and with all later ones: a status, no leak, no
+ * crash.
  *
- * What leaks is found by LeakSanitizer in the sanitized configurations. */
+ * LeakSanitizer finds leaks in the sanitized configurations. */
 #include <stdlib.h>
 #include <openssl/err.h>
 
@@ -13,7 +14,7 @@
 #include "sample.h"
 #include "spools.h"
 
-#define NEVER 100000ul /* allocations: more than any of the works below makes */
+#define NEVER 100000ul /* allocations: more than any function below makes */
 
 typedef hk_status (*work)(void *arg);
 
@@ -23,15 +24,15 @@ prepare_crypto(void)
     hk_identity identity = sample_identity("name", 1, HK_SHA1, "key");
     hk_identity md5 = sample_identity("name", 1, HK_MD5, "key");
     uint8_t digest[HK_DIGEST_MAX];
-    /* libcrypto does much once, at the first use, and does not repeat it if that failed. */
+    /* libcrypto initialises itself at the first use, and does not repeat it after a failure. */
     must(hk_sign(&identity.key, slice_of("m"), digest, NULL));
     must(hk_sign(&md5.key, slice_of("m"), digest, NULL));
     hk_identity_clear(&md5);
     hk_identity_clear(&identity);
 }
 
-/* Runs `run` with the first allocation failing, then the second, until none does. A failed
- * allocation must show in the status, unless libcrypto can do without. */
+/* Calls `run` again and again: the first allocation fails, then the second, until none does. A
+ * failed allocation must show in the status, unless libcrypto works without it (`crypto`). */
 static void
 sweep(const char *what, work run, void *arg, bool crypto)
 {
@@ -66,7 +67,7 @@ sweep(const char *what, work run, void *arg, bool crypto)
 static hk_status
 encode(void *arg)
 {
-    const hk_message *m = arg; /* a canonical message to write again */
+    const hk_message *m = arg; /* a canonical message, which is encoded again */
     hk_buffer out;
     hk_slice fields = m->fields;
     hk_field field;
@@ -138,7 +139,7 @@ test_messages(void)
     sweep("encode", encode, &m, false);
 
     sample_foreign(&foreign, 7);
-    while (foreign.len < 40000) { /* fields are repeated, scalars may be: still one message */
+    while (foreign.len < 40000) { /* concatenated messages are one valid protobuf message */
         sample_foreign(&foreign, ++seed);
     }
     sweep("normalise", normalise, &foreign, false);
@@ -172,7 +173,7 @@ verify(void *arg)
     static const uint8_t wrong[HK_DIGEST_MAX];
     const hk_status status =
         hk_verify(arg, slice_of("message"), (hk_slice){wrong, sizeof wrong}, NULL);
-    return status == HK_ERR_DIGEST ? HK_OK : status; /* without memory it must not be that */
+    return status == HK_ERR_DIGEST ? HK_OK : status; /* a lack of memory must not look like it */
 }
 
 static hk_status
@@ -188,7 +189,7 @@ fill_keyring(void *arg)
     }
     for (uint32_t i = 0; i < 6 && status == HK_OK; i++) {
         status = hk_keyring_add(ring, slice_of("name"), i, slice_of("key"), NULL);
-        /* A key that was added is whole: not without MD5 because that had no memory. */
+        /* A key that was added has both hashes: a lack of memory must not drop MD5 silently. */
         for (uint32_t hash = 0; hash < HK_HASHES && status == HK_OK; hash++) {
             CHECK_INT(hk_keyring_find(ring, slice_of("name"), i, hash, &signer, &why), HK_OK);
         }
@@ -212,7 +213,7 @@ test_keys(void)
     sweep("keyring", fill_keyring, NULL, true);
 }
 
-/* An application's own errors are still there after ours, and nothing else. */
+/* The error queue contains the application's own errors afterwards, and nothing else. */
 static void
 test_error_queue(void)
 {
@@ -298,7 +299,7 @@ typedef struct {
     size_t retries;
 } reading;
 
-/* Reads the stream; where memory lacks, "nothing was consumed, the call may be repeated". */
+/* Reads the stream; after HK_ERR_NOMEM it repeats the call, as hk_reader.h allows. */
 static hk_status
 read_stream(void *arg)
 {
@@ -331,7 +332,7 @@ read_stream(void *arg)
     return worst;
 }
 
-/* The same, but giving up at the first failure, in the middle of a chunk. */
+/* The same, but calls hk_reader_abandon at the first failure, inside a chunk. */
 static hk_status
 abandon_stream(void *arg)
 {
@@ -379,7 +380,7 @@ test_reader(void)
             in.retries = 0;
             failing_arm(n, once == 1);
             const hk_status status = read_stream(&in);
-            /* Disarmed at the first failure that showed, so "failed" is told by the status. */
+            /* Disarmed at the first visible failure, so the status shows whether one happened. */
             const bool failed = failing_disarm() || status != HK_OK;
             CHECK_SIZE(in.frames, 12);
             CHECK((in.retries > 0) == (status != HK_OK));

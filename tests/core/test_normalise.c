@@ -1,4 +1,4 @@
-/* test_normalise.c -- any valid message in canonical form: content kept, nothing else. */
+/* test_normalise.c -- the canonical form of any valid message: equal content. */
 #include "core/wire/hk_normalise.h"
 
 #include <stdlib.h>
@@ -14,17 +14,17 @@ static const struct {
     const char *from;
     const char *to;
 } pairs[] = {
-    /* missing attributes are written with their defaults, the last scalar wins */
+    /* missing attributes get their defaults; the last of repeated scalars counts */
     {HEAD, FULL},
     {"1005 1001 0a00 0a10 000102030405060708090a0b0c0d0e0f", FULL},
     {"2801 2807 1a0161 1a00" HEAD, FULL},
     {HEAD "288780808000", FULL},
-    /* int32 is the low half of what was sent, sign-extended */
+    /* int32 is the low 32 bits of the varint, sign-extended */
     {HEAD "28ffffffff0f", HEAD "1a00 2200 28ffffffffffffffffff01 3200 3a00 4000 4a00"},
     {HEAD "4080808080f0ffffffff01 408180808010", HEAD "1a00 2200 2807 3200 3a00 4001 4a00"},
-    /* unknown tags go, in the message and in its fields */
+    /* unknown tags are removed, from the message and from its fields */
     {HEAD "7a0161 5209 0a016b 7a0161 220176", FULL "520a 0a016b 1000 1a00 220176"},
-    /* a field: name, type, representation, values of that type alone */
+    /* a field keeps name, type, representation and the values of that type only */
     {HEAD "5206 220176 0a016b", FULL "520a 0a016b 1000 1a00 220176"},
     {HEAD "5209 220176 2a0162 0a016b", FULL "520a 0a016b 1000 1a00 220176"},
     {HEAD "5211 0a016b 1a0162 1a0163 0a0161 1001 2a0178", FULL "520b 0a0161 1001 1a0163 2a0178"},
@@ -34,11 +34,11 @@ static const struct {
     {HEAD "520a 0a016b 1004 4203 800001", FULL "520b 0a016b 1004 1a00 42020001"},
     {HEAD "5210 0a016b 1003 39 000000000000f03f 3a00",
      FULL "5211 0a016b 1003 1a00 3a08 000000000000f03f"},
-    /* no values: kept, so that a reader sees it was there, without a block */
+    /* a field without values is kept, without a block, so that a reader sees it */
     {HEAD "5203 0a016b", FULL "5207 0a016b 1000 1a00"},
     {HEAD "5207 0a016b 1002 3200", FULL "5207 0a016b 1002 1a00"},
     {HEAD "5208 0a016b 1001 220176", FULL "5207 0a016b 1001 1a00"},
-    /* a type that is none counts as absent, and absent is STRING */
+    /* an unknown value type counts as absent, and the default is STRING */
     {HEAD "5208 0a016b 1005 220176", FULL "520a 0a016b 1000 1a00 220176"},
     {HEAD "5211 0a016b 10ffffffffffffffffff01 220176", FULL "520a 0a016b 1000 1a00 220176"},
 };
@@ -123,11 +123,11 @@ test_random_foreign_messages_agree(void)
         CHECK_NONE(agree(buf.data, buf.len));
         hk_buffer_clear(&buf);
     }
-    CHECK(canonical < 100); /* or this tested the other tier */
+    CHECK(canonical < 100); /* canonical ones would not test hk_decode_normalise */
 }
 
-/* The largest foreign message, made of nothing but one small entry: whichever costs protobuf-c the
- * most memory for a byte, the arena holds it. */
+/* The largest non-canonical message, filled with one kind of small entry: the arena is large enough
+ * for each kind, also for the one that costs protobuf-c the most memory per byte. */
 static void
 test_arena_holds_every_shape(void)
 {
@@ -145,7 +145,7 @@ test_arena_holds_every_shape(void)
             hk_buffer out = sample_buffer();
             hk_message m;
             put_hex(&unit, units[i]);
-            const bool of_field = units[i][0] == '7'; /* unknown in both, so it may stand in one */
+            const bool of_field = units[i][0] == '7'; /* unknown in Message and Field: test both */
             put_smallest(&all);
             put_hex(&all, "1001"); /* not canonical, whatever follows */
             while (run.len + unit.len + all.len + 16 <= HK_FOREIGN_MAX) {

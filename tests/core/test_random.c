@@ -27,9 +27,9 @@ test_unit_is_uniform(void)
     }
     CHECK(ok);
     CHECK(in_range);
-    CHECK(sum > 0.49 * DRAWS && sum < 0.51 * DRAWS); /* eleven deviations */
+    CHECK(sum > 0.49 * DRAWS && sum < 0.51 * DRAWS); /* eleven standard deviations */
     size_t fair = 0;
-    for (size_t i = 0; i < 10; i++) { /* ten deviations of 95 */
+    for (size_t i = 0; i < 10; i++) { /* ten standard deviations of 95 */
         fair += tenths[i] > DRAWS / 10 - 950 && tenths[i] < DRAWS / 10 + 950;
     }
     CHECK_SIZE(fair, 10);
@@ -49,7 +49,7 @@ test_bits_are_set_in_half_of_the_draws(void)
     }
     CHECK(ok);
     size_t fair = 0;
-    for (size_t bit = 0; bit < 128; bit++) { /* nine deviations of 158 */
+    for (size_t bit = 0; bit < 128; bit++) { /* nine standard deviations of 158 */
         fair += set[bit] > DRAWS / 2 - 1423 && set[bit] < DRAWS / 2 + 1423;
     }
     CHECK_SIZE(fair, 128);
@@ -75,7 +75,7 @@ test_threads_differ(void)
     CHECK(here[0] != there[0] && here[1] != there[1]);
 }
 
-/* Parent and child go on from one generator, so only a new seed can keep them apart. */
+/* Parent and child start with the same generator state, so only a new seed makes them differ. */
 static void
 test_forked_child_differs(void)
 {

@@ -1,4 +1,4 @@
-/* test_reader.c -- every row of the table in hk_reader.h, at every cut of the stream. */
+/* test_reader.c -- every row of the table in hk_reader.h, with every split of the stream. */
 #include "core/wire/hk_reader.h"
 
 #include <stdlib.h>
@@ -7,7 +7,7 @@
 #include "sample.h"
 #include "transcript.h"
 
-/* What a stream comes to. Bytes delivered follow from the account. */
+/* The expected result of a stream. The delivered bytes are the rest. */
 typedef struct {
     size_t frames;
     uint64_t refused[HK_REFUSALS];
@@ -32,7 +32,7 @@ check_outcome(const transcript *t, const outcome *expected, size_t len)
                len - expected->refused_bytes - expected->discarded - expected->pending);
 }
 
-/* One feed, the model, each chunk size, and a cut at every place: all the same. */
+/* Checks that one feed, the model, each chunk size and each split in two give the same result. */
 static void
 check_stream(const char *what, const stream_rules *rules, const hk_buffer *stream,
              const outcome *expected)
@@ -74,7 +74,7 @@ put_good(hk_buffer *out)
 }
 #define GOOD_SIZE (5u + SMALLEST_SIZE)
 
-/* A valid Message whose payload is `inside`: a place to hide a frame. */
+/* A valid Message whose payload is `inside`, e.g. a hidden frame. */
 static hk_buffer
 message_around(const hk_buffer *inside)
 {
@@ -140,7 +140,7 @@ test_garbage_costs_one_byte_at_a_time(void)
 static void
 test_torn_frames_are_looked_into(void)
 {
-    /* A Message of which the last bytes were lost; the next frame starts inside of it. */
+    /* The last bytes of a Message are missing, so the next frame starts inside of it. */
     for (size_t lost = 1; lost < 20; lost++) {
         hk_buffer stream = sample_buffer();
         put_good(&stream);
@@ -152,7 +152,7 @@ test_torn_frames_are_looked_into(void)
         check_stream("a torn frame", &plain, &stream, &expected);
         hk_buffer_clear(&stream);
     }
-    /* Malformed as a whole, with good frames inside: all of them are recovered. */
+    /* A malformed frame with valid frames inside: all of these are found. */
     hk_buffer inside = sample_buffer();
     hk_buffer stream = sample_buffer();
     for (int i = 0; i < 3; i++) {
@@ -194,7 +194,7 @@ test_empty_message_is_malformed(void)
     hk_buffer_clear(&stream);
 }
 
-/* Over the limit: refused whole, and no frame inside is ever delivered. */
+/* A frame over the limit is refused whole, and no frame inside of it is delivered. */
 static void
 test_oversize_is_skipped_whole(void)
 {
@@ -214,7 +214,7 @@ test_oversize_is_skipped_whole(void)
     const outcome fits = {.frames = 3};
     check_stream("exactly the limit", &rules, &stream, &fits);
 
-    /* The stream ends in it: what came of it is refused, nothing is pending. */
+    /* The stream ends inside of it: the bytes that arrived are refused, none is pending. */
     rules.max_message = SMALLEST_SIZE;
     for (size_t missing = GOOD_SIZE + 1; missing < GOOD_SIZE + frame - 5; missing += 7) {
         hk_buffer part = sample_buffer();
@@ -228,7 +228,7 @@ test_oversize_is_skipped_whole(void)
     hk_buffer_clear(&message);
 }
 
-/* 16 MiB of good frames behind a header that claims them all, and the same with one byte more. */
+/* A header that claims 16 MiB, followed by valid frames; and the same with one byte more. */
 static void
 test_oversize_of_16_mib(void)
 {
@@ -259,8 +259,8 @@ test_oversize_of_16_mib(void)
 
 /* ---- signatures ---- */
 
-/* How the frame of each row is signed, and what comes of it without keys, with an empty ring, with
- * the key, and with the key where a signature is required. NONE: delivered. */
+/* How the frame of each row is signed, and its result without keys, with an empty keyring, with the
+ * key, and with the key when a signature is required. NONE: delivered. */
 #define NONE HK_REFUSALS
 typedef struct {
     const char *what;
@@ -289,7 +289,7 @@ static const signing signings[] = {
 static void
 check_signed_stream(const signing *row, const stream_rules *rules, hk_refusal refusal)
 {
-    hk_buffer message = hiding_message(); /* a refused frame must not be looked into */
+    hk_buffer message = hiding_message(); /* frames inside a refused one must not be found */
     hk_buffer stream = sample_buffer();
     hk_identity identity;
     if (row->hash >= 0) {
@@ -347,7 +347,7 @@ test_signatures(void)
     hk_keyring_free(empty);
 }
 
-/* Headers that no sealing makes, in front of the smallest Message (0814: its length). */
+/* Headers that hk_frame_seal does not write, for the smallest Message (0814: its length). */
 static void
 test_odd_signatures(void)
 {
@@ -391,7 +391,7 @@ test_odd_signatures(void)
     hk_keyring_free(ring);
 }
 
-/* A malformed Message is garbage whatever its signature: the digest is not even computed. */
+/* A malformed Message is discarded whatever its signature; the digest is not computed. */
 static void
 test_malformed_comes_before_signature(void)
 {
@@ -401,7 +401,7 @@ test_malformed_comes_before_signature(void)
     hk_buffer stream = sample_buffer();
     must(hk_keyring_add(ring, slice_of("name"), 1, slice_of("key"), NULL));
     put_good(&inside);
-    put_frame(&stream, inside.data, inside.len, &identity); /* a frame is no Message */
+    put_frame(&stream, inside.data, inside.len, &identity); /* a frame is not a valid Message */
     const outcome expected = {.frames = 1, .discarded = stream.len - inside.len};
     const stream_rules rules = {HK_MESSAGE_MAX, ring, false};
     check_stream("signed, but malformed", &rules, &stream, &expected);
@@ -411,7 +411,7 @@ test_malformed_comes_before_signature(void)
     hk_keyring_free(ring);
 }
 
-/* The empty name can sign; a verified frame is told from an unsigned one. */
+/* A signer may have an empty name; its verified frame differs from an unsigned one. */
 static void
 test_empty_name_is_a_name(void)
 {

@@ -1,4 +1,5 @@
-/* test_sign.c -- HMAC by the book (RFC 2202), by libcrypto's one-shot call, and by no one else. */
+/* test_sign.c -- HMAC against RFC 2202 and libcrypto's one-shot call; refused digests and hashes.
+ */
 #include "core/wire/hk_sign.h"
 
 #include <pthread.h>
@@ -76,7 +77,7 @@ test_against_the_one_shot_call(void)
                 CHECK_BYTES(digest, signer.digest_len, expected, expected_len);
                 CHECK_INT(hk_verify(&signer, message, (hk_slice){expected, expected_len}, NULL),
                           HK_OK);
-                hk_spare *spare = signer.spare; /* and as where libcrypto has no use for one */
+                hk_spare *spare = signer.spare; /* also without one, as with libcrypto 3.0.0 */
                 signer.spare = NULL;
                 CHECK_INT(hk_verify(&signer, message, (hk_slice){expected, expected_len}, NULL),
                           HK_OK);
@@ -87,7 +88,7 @@ test_against_the_one_shot_call(void)
     }
 }
 
-/* Any bit, any other length, another message, another key, the other hash. */
+/* A changed bit, another length, another message, another key, the other hash. */
 static void
 test_verify_refuses(void)
 {
@@ -121,7 +122,7 @@ test_verify_refuses(void)
     }
 }
 
-/* An application's TLS code reads the same queue of errors: ours must not lie in it. */
+/* An application's TLS code reads the same error queue, so our errors must not stay in it. */
 static void
 test_error_queue_is_left_alone(void)
 {
@@ -135,7 +136,7 @@ test_error_queue_is_left_alone(void)
     CHECK_SIZE(ERR_peek_error(), 0);
 }
 
-/* What FIPS mode does to a hash, done here by a property that no provider has. */
+/* Simulates FIPS mode: the properties ask for a provider that does not exist. */
 static void
 test_refused_hash(void)
 {

@@ -1,4 +1,4 @@
-/* test_utf8.c -- every code point against iconv, every short byte sequence by counting. */
+/* test_utf8.c -- every code point against iconv, the number of valid short byte sequences. */
 #include "core/base/hk_utf8.h"
 
 #include <iconv.h>
@@ -17,7 +17,7 @@ measured(const hk_text *text, hk_surrogates mode)
     return size;
 }
 
-/* iconv is the oracle: all code points but the surrogates, in one text of each kind. */
+/* Compares with iconv: all code points except surrogates, in one text of each kind. */
 static void
 test_every_code_point(void)
 {
@@ -52,7 +52,7 @@ test_every_code_point(void)
 
         const hk_text text = {units, n / (size_t)kinds[k].kind, kinds[k].kind};
         const size_t size = measured(&text, HK_SURROGATES_REFUSED);
-        uint8_t *got = malloc(size); /* exactly: one byte more is seen by ASan */
+        uint8_t *got = malloc(size); /* the exact size, so that ASan detects one byte more */
         CHECK_SIZE((size_t)(hk_utf8_write(&text, got) - got), size);
         CHECK_BYTES(got, size, expected, most - out_left);
         CHECK_SIZE(hk_utf8_valid_prefix(got, size), size);
@@ -101,14 +101,15 @@ test_bytes_are_written_as_they_are(void)
     CHECK_SIZE((size_t)(hk_utf8_write(&empty, got) - got), 0);
 }
 
-/* A text of three bytes is well-formed as three characters, as one of one and one of two bytes
- * (either way round), or as one of three; the Unicode Standard's table 3-7 gives the numbers. */
+/* Three bytes are well-formed as three characters of one byte, as characters of one and two bytes
+ * in either order, or as one character of three bytes. The numbers follow from table 3-7 of the
+ * Unicode Standard. */
 static void
 test_three_bytes_exhaustively(void)
 {
     const size_t one = 128;
     const size_t two = 0x800 - 0x80;
-    const size_t three = 0x10000 - 0x800 - 0x800; /* less the surrogates */
+    const size_t three = 0x10000 - 0x800 - 0x800; /* without the surrogates */
     size_t valid = 0;
     for (uint32_t i = 0; i < 1u << 24; i++) {
         const uint8_t data[] = {(uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i};
@@ -117,7 +118,7 @@ test_three_bytes_exhaustively(void)
     CHECK_SIZE(valid, one * one * one + 2 * one * two + three);
 }
 
-/* Four bytes from 0xe0 on: one character of four, or one of three and one of one. */
+/* Four bytes that start at 0xe0 or above: a character of four bytes, or of three and of one. */
 static void
 test_four_bytes_exhaustively(void)
 {
@@ -132,7 +133,7 @@ test_four_bytes_exhaustively(void)
             three += n == 3;
         }
     }
-    /* Two of the six last bytes continue a character of four, two are characters themselves. */
+    /* Of the six last bytes, two continue a character of four bytes and two are characters. */
     CHECK_SIZE(whole, (LAST_CODE_POINT - 0xffff) / 64 * 2 + (0x10000 - 0x800 - 0x800) * 2);
     CHECK_SIZE(three, (0x10000 - 0x800 - 0x800) * 4);
 }
@@ -161,11 +162,11 @@ test_is_ascii(void)
             }
         }
     }
-    data[0] = 0x80; /* just outside */
+    data[0] = 0x80; /* outside of the checked range */
     CHECK(hk_utf8_is_ascii(data + 1, sizeof data - 1));
 }
 
-/* In well-formed text the cut is the largest end of a character that is not past max. */
+/* In well-formed text, hk_utf8_cut returns the largest end of a character that is at most max. */
 static void
 test_cut_keeps_characters_whole(void)
 {
@@ -180,7 +181,7 @@ test_cut_keeps_characters_whole(void)
     }
 }
 
-/* In any bytes it is at most max and gives up at most three of them. */
+/* For any bytes, it returns at most max, and at least max - 3. */
 static void
 test_cut_of_any_bytes(void)
 {

@@ -58,7 +58,8 @@ test_version_and_variant(void)
         }
     }
     CHECK(marked);
-    /* The 122 others are random: each is set in half of the uuids, within nine deviations. */
+    /* The 122 others are random: each is set in half of the uuids, within nine standard
+     * deviations. */
     size_t random_bits = 0;
     for (size_t bit = 0; bit < 8 * HK_UUID_SIZE; bit++) {
         random_bits += set[bit] > EACH / 2 - 320 && set[bit] < EACH / 2 + 320;
@@ -105,8 +106,8 @@ read_all(int fd, void *into, size_t len)
     return true;
 }
 
-/* Two children of one parent, and the parent after them: all three inherit one generator, which
- * is in use already, so only a new seed can keep them apart. */
+/* Two children and then their parent: all three start with the same generator state, which is
+ * seeded already, so only a new seed makes them differ. */
 static void
 test_forked_children_differ(void)
 {
@@ -134,7 +135,7 @@ test_forked_children_differ(void)
     CHECK(all_differ(uuids[0], 3 * EACH));
 }
 
-/* A child that starts threads: each has its own generator, none the parent's. */
+/* In a child that starts threads, each thread has its own generator, and none the parent's. */
 static void *
 one_uuid(void *out)
 {
@@ -189,7 +190,7 @@ test_format_and_parse(void)
     }
 }
 
-/* Any byte at any place: digits where digits stand, hyphens where hyphens stand, nothing else. */
+/* Any byte at any index: only digits are accepted for digits, and only hyphens for hyphens. */
 static void
 test_parse_refuses_everything_else(void)
 {

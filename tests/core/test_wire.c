@@ -13,7 +13,7 @@ typedef struct {
     unsigned tag;
 } tag;
 
-/* The wire type that the descriptor asks for: packed numbers are length-delimited. */
+/* The wire type of the descriptor's field: packed numbers are length-delimited. */
 static unsigned
 wire_of(const ProtobufCFieldDescriptor *field)
 {
@@ -30,14 +30,14 @@ wire_of(const ProtobufCFieldDescriptor *field)
         case PROTOBUF_C_TYPE_ENUM:
             return 0;
         default:
-            return UINT_MAX; /* no field of ours: the check below fails */
+            return UINT_MAX; /* a type that Heka does not use: the check below fails */
     }
 }
 
 static void
 check_tags(const ProtobufCMessageDescriptor *descriptor, const tag *tags, size_t n)
 {
-    CHECK_SIZE(descriptor->n_fields, n); /* none is forgotten here */
+    CHECK_SIZE(descriptor->n_fields, n); /* the list of tags is complete */
     for (size_t i = 0; i < n; i++) {
         const ProtobufCFieldDescriptor *field =
             protobuf_c_message_descriptor_get_field_by_name(descriptor, tags[i].name);
@@ -88,7 +88,7 @@ static void
 check_enum(const ProtobufCEnumDescriptor *descriptor, const char *const *names, size_t n)
 {
     CHECK_SIZE(descriptor->n_values, n);
-    for (size_t i = 0; i < n; i++) { /* our number of it is its place in the list */
+    for (size_t i = 0; i < n; i++) { /* each name has its index in the list as its number */
         const ProtobufCEnumValue *value =
             protobuf_c_enum_descriptor_get_value_by_name(descriptor, names[i]);
         if (CHECK(value != NULL)) {
@@ -141,7 +141,7 @@ check_varint(uint64_t value)
     CHECK_SIZE(at, size);
     CHECK_SIZE(got, value);
     CHECK(minimal);
-    while (size < HK_VARINT_MAX) { /* padded, it means the same and is not what a writer writes */
+    while (size < HK_VARINT_MAX) { /* a padded varint has the same value and is not minimal */
         data[size - 1] |= 0x80;
         data[size++] = 0;
         at = 0;
@@ -177,7 +177,7 @@ test_long_varints(void)
     CHECK_INT(hk_varint_get(data, 10, &at, &value, NULL), HK_ERR_CORRUPT);
     CHECK_INT(hk_varint_get(data, 9, &at, &value, NULL), HK_ERR_TRUNCATED);
     CHECK_SIZE(at, 0);
-    data[9] = 0x7f; /* bits past the 64th are dropped, and no writer sets them */
+    data[9] = 0x7f; /* bits past the 64th are dropped, and the varint is not minimal */
     CHECK_INT(hk_varint_get(data, sizeof data, &at, &value, &minimal), HK_OK);
     CHECK_SIZE(at, 10);
     CHECK_SIZE(value, UINT64_MAX);

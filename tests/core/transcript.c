@@ -1,4 +1,4 @@
-/* transcript.c -- what a stream reader made of a stream, and what it should have made. */
+/* transcript.c -- reads a stream with hk_reader, and with the model that it must equal. */
 #include "transcript.h"
 
 #include <stdlib.h>
@@ -45,7 +45,7 @@ chunk_random(void *state, size_t left)
 /* ---- the reader ---- */
 
 static void
-blame(transcript *t, const char *fault)
+set_fault(transcript *t, const char *fault)
 {
     if (t->fault == NULL) {
         t->fault = fault;
@@ -68,7 +68,7 @@ check_account(transcript *t, const hk_reader *r, uint64_t fed)
 {
     const uint64_t known = r->delivered_bytes + r->refused_bytes + r->discarded_bytes;
     if (known + hk_reader_pending(r) != fed) {
-        blame(t, "fed is not delivered + refused + discarded + pending");
+        set_fault(t, "fed is not delivered + refused + discarded + pending");
     }
 }
 
@@ -78,7 +78,7 @@ check_frame(transcript *t, const hk_frame *frame)
     hk_buffer spare = sample_buffer();
     hk_message message;
     if (hk_decode(frame->message.data, frame->message.len, &message, &spare, NULL) != HK_OK) {
-        blame(t, "a delivered message does not decode");
+        set_fault(t, "a delivered message does not decode");
     }
     hk_buffer_clear(&spare);
 }
@@ -95,7 +95,7 @@ transcript_of(const stream_rules *rules, const uint8_t *data, size_t len, chunki
     hk_reader_init(&r, rules->max_message, rules->keys, rules->require_signature);
     for (size_t fed = 0; fed < len && status == HK_ERR_TRUNCATED;) {
         const size_t n = next_chunk(state, len - fed);
-        uint8_t *chunk = malloc(n); /* its own block: a read outside of it is seen by ASan */
+        uint8_t *chunk = malloc(n); /* its own allocation, so that ASan detects a read past it */
         if (chunk == NULL) {
             abort();
         }
@@ -111,11 +111,11 @@ transcript_of(const stream_rules *rules, const uint8_t *data, size_t len, chunki
         check_account(&t, &r, fed);
         free(chunk);
         if (hk_reader_next(&r, &frame, NULL) != status) {
-            blame(&t, "asked again, the reader says something else");
+            set_fault(&t, "a second hk_reader_next returned another status");
         }
     }
     if (status != HK_ERR_TRUNCATED) {
-        blame(&t, "the reader did not read to the end");
+        set_fault(&t, "the reader did not read to the end");
     }
     t.delivered = r.delivered_bytes;
     t.refused_bytes = r.refused_bytes;
@@ -125,7 +125,7 @@ transcript_of(const stream_rules *rules, const uint8_t *data, size_t len, chunki
     hk_reader_close(&r);
     check_account(&t, &r, len);
     if (hk_reader_pending(&r) != 0 || r.discarded_bytes != t.discarded + t.pending) {
-        blame(&t, "closing did not discard what was pending");
+        set_fault(&t, "closing did not discard what was pending");
     }
     hk_reader_clear(&r);
     return t;
@@ -135,8 +135,8 @@ transcript_of(const stream_rules *rules, const uint8_t *data, size_t len, chunki
 
 enum verdict { GARBAGE, MALFORMED, INCOMPLETE, REFUSED, GOOD };
 
-/* What starts at data[0..len), whose first byte is HK_RS. *total: the length of its frame;
- * *examined: what it cost to find its Message malformed. */
+/* Classifies data[0..len), whose first byte is HK_RS. *total: the length of the frame;
+ * *examined: the bytes that were examined before its Message was found malformed. */
 static enum verdict
 classify(const stream_rules *rules, const uint8_t *data, size_t len, size_t *total,
          size_t *examined, hk_frame *frame, hk_refusal *why)
@@ -195,7 +195,7 @@ classify(const stream_rules *rules, const uint8_t *data, size_t len, size_t *tot
     return GOOD;
 }
 
-/* The allowance after n more bytes were read. */
+/* Returns the allowance after n more bytes were read. */
 static uint64_t
 earn(uint64_t allowance, size_t n)
 {

@@ -1,14 +1,14 @@
-/* transcript.h -- what a stream reader made of a stream: its frames and its account.
+/* transcript.h -- the result of reading a stream: its frames and its byte counts.
  *
- * The same stream must give the same transcript however it is cut into chunks, and the one that a
- * model gives, which has the whole stream before it and follows the table of hk_reader.h to the
- * letter. Includes: hk_reader.h. */
+ * A stream must give the same transcript whatever its chunks are, and it must equal that of the
+ * model. The model is a simple second implementation of the table in hk_reader.h, which has the
+ * whole stream at once. Includes: hk_reader.h. */
 #ifndef TRANSCRIPT_H
 #define TRANSCRIPT_H
 
 #include "core/wire/hk_reader.h"
 
-/* How a reader is set up. */
+/* The settings of a reader. */
 typedef struct {
     size_t max_message; /* bytes */
     const hk_keyring *keys;
@@ -23,29 +23,29 @@ typedef struct {
     uint64_t discarded;
     uint64_t pending; /* before the stream was closed */
     uint64_t refused[HK_REFUSALS];
-    const char *fault; /* the first promise that was broken, or NULL */
+    const char *fault; /* the first check that failed, or NULL */
 } transcript;
 
-/* Bytes of the next chunk, at least 1, of a stream of which `left` are to come. */
+/* Returns the bytes of the next chunk, 1 to `left`, when `left` bytes of the stream remain. */
 typedef size_t (*chunking)(void *state, size_t left);
 
-/* Reads data[0..len) in chunks. Checks the account after every call, that what is delivered
- * decodes, and that closing accounts for the tail. A chunk is freed as soon as the reader may no
- * longer look at it. */
+/* Reads data[0..len) in chunks. Checks the byte counts after every call, that delivered messages
+ * can be decoded, and that closing counts an incomplete frame. Each chunk is freed as soon as the
+ * reader must no longer use it. */
 transcript transcript_of(const stream_rules *rules, const uint8_t *data, size_t len,
                          chunking next_chunk, void *state);
 
-/* All at once; chunks of *state (a size_t) bytes; one cut after *state bytes; sizes drawn from
- * *state (a uint64_t seed). */
+/* Whole: one chunk. Fixed: chunks of *state (a size_t) bytes. Split: two chunks, the first of
+ * *state (a size_t) bytes. Random: sizes from the seed in *state (a uint64_t). */
 size_t chunk_whole(void *state, size_t left);
 size_t chunk_fixed(void *state, size_t left);
 size_t chunk_split(void *state, size_t left);
 size_t chunk_random(void *state, size_t left);
 
-/* What the table in hk_reader.h makes of the stream, its allowance for torn frames included. */
+/* The transcript of the model, which includes the allowance for torn frames. */
 transcript transcript_by_model(const stream_rules *rules, const uint8_t *data, size_t len);
 
-/* NULL when both say the same (a fault counts as a difference). */
+/* NULL when both are equal and neither has a fault, else a text that names the difference. */
 const char *transcript_difference(const transcript *a, const transcript *b);
 
 void transcript_clear(transcript *t);
