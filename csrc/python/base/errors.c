@@ -1,4 +1,13 @@
-/* errors.c -- the exception classes, and the one table from hk_status to exception. */
+/* errors.c -- the exception classes, and the one table from hk_status to exception.
+ *
+ *     HekaError
+ *         EncodeError(ValueError)
+ *             FieldError(TypeError)
+ *         DecodeError(ValueError)      offset
+ *             SignatureError
+ *         ConfigError(ValueError)
+ *
+ * The module's state owns one reference to each class, the module's dict another. */
 #include "errors.h"
 
 static PyObject *
@@ -9,7 +18,7 @@ new_exception(const char *name, const char *doc, PyObject *first, PyObject *seco
         return NULL;
     }
     PyObject *type = PyErr_NewExceptionWithDoc(name, doc, bases, NULL);
-    Py_DECREF(bases);
+    Py_DECREF(bases); /* the type keeps its own reference */
     return type;
 }
 

@@ -1,4 +1,7 @@
-/* text.c -- conversion between str and hk_text. */
+/* text.c -- conversion between str and hk_text.
+ *
+ * Text is encoded by hk_utf8_write directly into the output, not by PyUnicode_AsUTF8AndSize, which
+ * keeps a second copy on every long non-ASCII str for as long as the str exists. */
 #include "text.h"
 
 #include <string.h>
@@ -45,6 +48,7 @@ is_text(PyObject *str, hk_slice slice)
            memcmp(PyUnicode_DATA(str), slice.data, slice.len) == 0;
 }
 
+/* A cached str is shared by everything that was decoded; str is immutable, so that is safe. */
 PyObject *
 heka_text_new(heka_state *state, hk_slice slice)
 {

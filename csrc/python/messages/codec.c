@@ -1,4 +1,7 @@
-/* codec.c -- heka.pack and heka.frame: encodes arguments to a framed message. */
+/* codec.c -- heka.pack and heka.frame: encodes arguments to a framed message.
+ *
+ * The message is encoded into a block on the stack, with HK_FRAME_ROOM bytes in front for the start
+ * of the frame, and copied once, into the bytes object that is returned. */
 #include "codec.h"
 
 #include <string.h>

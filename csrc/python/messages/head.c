@@ -1,4 +1,8 @@
-/* head.c -- converts the arguments timestamp and uuid to C; caches pid and hostname. */
+/* head.c -- converts the arguments timestamp and uuid to C; caches pid and hostname.
+ *
+ * getpid and gethostname cost 0.14 and 0.2 us, so they are cached per process and read again when
+ * the fork generation changes. datetime.datetime and uuid.UUID are imported when the first value
+ * may be an instance, so that a program that passes neither does not import their modules. */
 #include "head.h"
 
 #include <string.h>
@@ -49,6 +53,7 @@ heka_head_init(heka_state *state)
     return state->env_version == NULL ? -1 : 0;
 }
 
+/* Exactly int(seconds * 1e9), truncated toward zero. */
 static int
 seconds_to_ns(double seconds, int64_t *out)
 {
@@ -174,6 +179,7 @@ is_datetime(heka_state *state, PyObject *value)
     return PyObject_IsInstance(value, state->datetime_type);
 }
 
+/* The time from the clock that a test has set; user code. */
 static int
 source_time(heka_state *state, int64_t *out)
 {

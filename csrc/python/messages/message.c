@@ -1,4 +1,8 @@
-/* message.c -- heka.Message: construction, encoding, decoding, comparison, repr. */
+/* message.c -- heka.Message: construction, encoding, decoding, comparison, repr.
+ *
+ * Ownership: a Message owns five exact str, its wire fields (PyMem) and, once .fields was read, a
+ * dict. Re-entrancy: encoding, comparing and showing a message run user code of the values in that
+ * dict, which may set any attribute; message_fields.c copies what it uses meanwhile. */
 #include "message.h"
 
 #include <string.h>
@@ -106,6 +110,7 @@ message_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     return message_make(type, in);
 }
 
+/* Visits the type too: since 3.9, instances of heap types own a reference to it. */
 static int
 message_traverse(PyObject *op, visitproc visit, void *arg)
 {
@@ -162,6 +167,8 @@ append_message(HekaMessage *self, heka_state *state, hk_buffer *out)
     return heka_message_append_fields(self, state, out);
 }
 
+/* The critical section keeps head and fields consistent without the GIL. Like the GIL, it may be
+ * released while user code runs; the copies that message_fields.c makes are safe then too. */
 int
 heka_message_write(PyObject *message, hk_buffer *out)
 {
@@ -202,6 +209,7 @@ message_encode(PyObject *op, PyObject *ignored)
 
 /* ---- decoding ---- */
 
+/* The slices of m borrow from data or from spare; the message gets copies of all of them. */
 PyObject *
 heka_message_decode(heka_state *state, hk_slice data)
 {
@@ -284,6 +292,7 @@ message_copy(PyObject *op, PyObject *ignored)
 
 /* ---- comparing and showing ---- */
 
+/* Equal attributes, and equal fields in any order. 1, 0, or -1 with an exception. */
 static int
 messages_equal(HekaMessage *a, HekaMessage *b, heka_state *state)
 {

@@ -5,6 +5,8 @@
 #include "core/base/hk_buffer.h"
 #include "python/base/state.h"
 
+/* The struct itself is in message_object.h; other folders use only these two functions. */
+
 /* A new Message from these bytes, which are only read during the call; any valid protobuf. NULL
  * with DecodeError. */
 PyObject *heka_message_decode(heka_state *state, hk_slice data);

@@ -1,4 +1,7 @@
-/* message_attributes.c -- getters and setters of the attributes of a Message. */
+/* message_attributes.c -- getters and setters of the attributes of a Message.
+ *
+ * A setter first checks and converts the value, which may run user code, and only then changes the
+ * message; so a failure leaves it unchanged. Getters return new references. */
 #include <stddef.h>
 
 #include "python/base/errors.h"
@@ -122,6 +125,7 @@ get_uuid(PyObject *op, void *closure)
     return PyBytes_FromStringAndSize((const char *)((HekaMessage *)op)->uuid, HK_UUID_SIZE);
 }
 
+/* None is an error here; for the constructor it means a new uuid. */
 static int
 set_uuid(PyObject *op, PyObject *value, void *closure)
 {
@@ -141,6 +145,8 @@ heka_message_text(HekaMessage *self, size_t number)
     return *text_slot((PyObject *)self, (void *)(uintptr_t)texts[number].offset);
 }
 
+/* Makes the dict at the first read. The loop ends: it repeats only if user code set other fields
+ * while the dict was made. */
 static PyObject *
 get_fields(PyObject *op, void *closure)
 {
@@ -172,6 +178,7 @@ get_fields(PyObject *op, void *closure)
     return fields;
 }
 
+/* Stores the fields as wire bytes and drops the dict. None means no fields. */
 static int
 set_fields(PyObject *op, PyObject *value, void *closure)
 {

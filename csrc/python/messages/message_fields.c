@@ -1,4 +1,8 @@
-/* message_fields.c -- the fields of a Message: wire bytes, and a dict once they are read. */
+/* message_fields.c -- the fields of a Message: wire bytes, and a dict once they are read.
+ *
+ * The dict is authoritative once it exists. But as long as it equals what the wire bytes say, those
+ * bytes are sent, so that reading .fields never changes a message, not even one with duplicate
+ * names or bytes that are not UTF-8. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -150,6 +154,7 @@ heka_message_dict(HekaMessage *self, bool *repeated)
     return fields;
 }
 
+/* Total order of encoded fields, for qsort; equal only for equal bytes. */
 static int
 compare_fields(const void *left, const void *right)
 {

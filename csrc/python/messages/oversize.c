@@ -1,4 +1,6 @@
-/* oversize.c -- truncates a message that is too large for its destination. */
+/* oversize.c -- truncates a message that is too large for its destination.
+ *
+ * Works on the encoded message and creates no Python objects, so nothing here runs user code. */
 #include "oversize.h"
 
 #include <string.h>

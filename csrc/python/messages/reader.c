@@ -1,4 +1,8 @@
-/* reader.c -- heka.StreamReader and heka.Frame: splits a stream of bytes into frames. */
+/* reader.c -- heka.StreamReader and heka.Frame: splits a stream of bytes into frames.
+ *
+ * hk_reader borrows the chunk for the duration of feed() and copies the incomplete frame at its
+ * end; every Frame has its own copy of the message. So no object refers to the caller's buffer
+ * after feed() returns. */
 #include "core/wire/hk_reader.h"
 
 #include <string.h>
@@ -257,6 +261,8 @@ fail:
     return NULL;
 }
 
+/* Verifies all arguments before it allocates the reader; the signers mapping is the one argument
+ * whose reading may fail afterwards. */
 static PyObject *
 reader_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
@@ -398,6 +404,7 @@ reader_close(PyObject *op, PyObject *ignored)
     return entered < 0 ? NULL : Py_NewRef(Py_None);
 }
 
+/* A new dict of the reasons with a count above 0, so that a reader without refusals gives {}. */
 static PyObject *
 reader_get_refused(PyObject *op, void *closure)
 {

@@ -73,6 +73,8 @@ read_version(PyObject *value, uint32_t *out)
     return 0;
 }
 
+/* Accepts any bytes-like object. The copy is what the signer keeps: a bytearray may change later.
+ */
 PyObject *
 heka_key_bytes(heka_state *state, PyObject *key)
 {
@@ -141,6 +143,7 @@ signer_dealloc(PyObject *op)
     Py_DECREF(tp); /* instances of heap types own a reference; last, it may free the type */
 }
 
+/* Never shows the key: reprs end up in logs. */
 static PyObject *
 signer_repr(PyObject *op)
 {
@@ -168,6 +171,8 @@ signer_richcompare(PyObject *left, PyObject *right, int op)
     return equal < 0 ? NULL : PyBool_FromLong((op == Py_EQ) == (equal == 1));
 }
 
+/* Over name and version only: equal signers have equal hashes, and the key stays out of hash
+ * values, which other code may print. -1 is reserved for errors. */
 static Py_hash_t
 signer_hash(PyObject *op)
 {
@@ -213,6 +218,7 @@ done:
     return out;
 }
 
+/* Two buffers are held at once; each is released exactly if it was acquired. */
 static PyObject *
 signer_verify(PyObject *op, PyObject *const *args, Py_ssize_t nargs)
 {

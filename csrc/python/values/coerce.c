@@ -1,4 +1,10 @@
-/* coerce.c -- encodes a mapping of fields: the general path, for values of any type. */
+/* coerce.c -- encodes a mapping of fields: the general path, for values of any type.
+ *
+ * User code may run between any two values: __index__, __float__, __bool__, __iter__, __repr__,
+ * keys(), the convert hook. It may change or release every object that the caller passed. So each
+ * function owns the objects that it uses after such a call: mappings are copied (put_entries),
+ * lists become tuples (put_list), single values get their own reference (put_entry, add_value).
+ * Texts are borrowed only between two such calls. */
 #include "coerce.h"
 
 #include <stdlib.h>
@@ -45,6 +51,7 @@ mode_for(heka_run *r, const hk_text *text)
     return HK_SURROGATES_ESCAPED;
 }
 
+/* Borrows the characters of value; hk_put_string copies them before any other code can run. */
 static int
 put_str(heka_run *r, PyObject *key, PyObject *value, Py_ssize_t index)
 {
@@ -60,6 +67,7 @@ put_str(heka_run *r, PyObject *key, PyObject *value, Py_ssize_t index)
     return status == HK_OK ? 0 : heka_run_fail(r, status);
 }
 
+/* Appends a bytes-like value. */
 static int
 put_buffer(heka_run *r, PyObject *value)
 {
@@ -143,6 +151,7 @@ typedef struct {
     Py_ssize_t count;
 } writing;
 
+/* Opens the field once the type of its values is known. The texts are borrowed for the call. */
 static int
 open_field(heka_run *r, writing *w, heka_kind type)
 {
@@ -268,6 +277,7 @@ is_wire_valueless(heka_run *r, PyObject *key)
     return found;
 }
 
+/* Encodes a field with the values of an iterable. Borrows values, which the caller owns. */
 static int
 put_list(heka_run *r, writing *w, PyObject *values)
 {
@@ -303,6 +313,8 @@ done:
 
 static int put_entries(heka_run *r, PyObject *mapping);
 
+/* Flattens a nested mapping: its fields get the prefix "key.". Recursion is limited to
+ * HEKA_DEPTH_MAX, so a mapping that contains itself ends. */
 static int
 put_mapping(heka_run *r, PyObject *key, PyObject *mapping)
 {
@@ -503,6 +515,7 @@ done:
 
 /* ---- duplicate names ---- */
 
+/* Total order of names, for qsort; equal only for equal bytes. */
 static int
 compare_slices(const void *left, const void *right)
 {
@@ -541,7 +554,7 @@ check_unique(heka_run *r, size_t start)
     qsort(names, count, sizeof *names, compare_slices);
     for (size_t i = 1; i < count && result == 0; i++) {
         if (compare_slices(&names[i - 1], &names[i]) == 0) {
-            result = heka_refuse_twice(r->state, names[i]);
+            result = heka_refuse_duplicate(r->state, names[i]);
         }
     }
     PyMem_Free(names);

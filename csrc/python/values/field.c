@@ -14,6 +14,7 @@ typedef struct {
 
 static const char *const type_names[] = {"STRING", "BYTES", "INTEGER", "DOUBLE", "BOOL"};
 
+/* An int outside of long has no type either: its OverflowError becomes the ValueError below. */
 static int
 read_value_type(PyObject *value, int *out)
 {
@@ -107,6 +108,8 @@ done:
     return result;
 }
 
+/* Sets a representation, so that every later function can rely on one: Field.__new__(Field) is a
+ * valid empty Field, and __init__ may fail. */
 static PyObject *
 field_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
@@ -147,6 +150,8 @@ field_dealloc(PyObject *op)
     Py_TRASHCAN_END;
 }
 
+/* list.__repr__ runs the __repr__ of the values, which may change the Field; so the other members
+ * are read after it, and borrowed only while no user code runs. */
 static PyObject *
 field_repr(PyObject *op)
 {
@@ -299,6 +304,7 @@ heka_field_view(PyObject *field, PyObject **representation, int *value_type)
     *value_type = ((HekaField *)field)->value_type;
 }
 
+/* A new Python object from one wire value, whose text is borrowed for the call. */
 static PyObject *
 value_new(heka_state *state, hk_value_type type, const hk_value *value)
 {

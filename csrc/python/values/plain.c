@@ -1,4 +1,7 @@
-/* plain.c -- encodes fields of exact built-in types: the fast path. */
+/* plain.c -- encodes fields of exact built-in types: the fast path.
+ *
+ * Nothing here runs user code or allocates a Python object, so no garbage collection can start and
+ * borrowed references stay valid. It sets an exception only for HEKA_FAILED. */
 #include "plain.h"
 
 #include <string.h>
@@ -100,6 +103,7 @@ has_dot(const uint8_t *data, size_t len)
     return word_has_dot(word);
 }
 
+/* A nested exact dict. Too deep is left to coerce.c, which names the field. */
 static int
 plain_nested(heka_run *r, const hk_text *name, PyObject *dict)
 {

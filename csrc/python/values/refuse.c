@@ -78,7 +78,7 @@ heka_refuse_name(heka_state *state, hk_slice path, PyObject *key)
 }
 
 int
-heka_refuse_twice(heka_state *state, hk_slice name)
+heka_refuse_duplicate(heka_state *state, hk_slice name)
 {
     PyObject *text = heka_text_new(state, name);
     if (text != NULL) {

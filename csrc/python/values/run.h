@@ -1,5 +1,7 @@
-/* run.h -- the state of one encoding run over a mapping of fields, shared by coerce.c and plain.c.
- */
+/* run.h -- the state of one encoding run over a mapping of fields; for coerce.c and plain.c.
+ *
+ * A run is a local variable of heka_coerce_fields and owns only its path, so nested runs (user code
+ * that logs while its value is being encoded) share no state. */
 #ifndef HEKA_RUN_H
 #define HEKA_RUN_H
 
@@ -33,16 +35,17 @@ typedef struct {
     bool over_limit;           /* too deep or too big: the outermost entry becomes its repr */
 } heka_run;
 
+/* What a Python value becomes. The first five are the wire types and have their numbers. */
 typedef enum {
     KIND_STRING = HK_STRING,
     KIND_BYTES = HK_BYTES,
     KIND_INTEGER = HK_INTEGER,
     KIND_DOUBLE = HK_DOUBLE,
     KIND_BOOL = HK_BOOL,
-    KIND_MAPPING,
-    KIND_ITERABLE,
-    KIND_UNKNOWN,
-    KIND_ERROR, /* an exception is set */
+    KIND_MAPPING,  /* flattened into several fields */
+    KIND_ITERABLE, /* several values of one field */
+    KIND_UNKNOWN,  /* no wire type: policy->convert, its repr, or FieldError */
+    KIND_ERROR,    /* an exception is set */
 } heka_kind;
 
 static const hk_text heka_no_text = {.data = "", .len = 0, .kind = HK_TEXT_UTF8};
