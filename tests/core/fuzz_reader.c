@@ -6,7 +6,7 @@
  *     bytes 1-2  seed of the chunks
  *     rest       the stream itself, or a recipe: kind, length in two bytes, contents, repeated
  *
- * A recipe builds valid lengths and digests, which mutation alone would hardly ever find. */
+ * A recipe builds valid lengths and digests, which mutation would hardly ever find. */
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -1,4 +1,4 @@
-/* test_nomem.c -- each allocation fails, alone and with all later ones: a status, no leak, no
+/* test_nomem.c -- each allocation fails, by itself and with all later ones: a status, no leak, no
  * crash.
  *
  * LeakSanitizer finds leaks in the sanitized configurations. */

@@ -70,16 +70,16 @@ static void
 test_appends(void)
 {
     hk_buffer from = sample_buffer();
-    hk_buffer alone = sample_buffer();
+    hk_buffer single = sample_buffer();
     hk_buffer behind = sample_buffer();
     sample_foreign(&from, 21);
     put_hex(&behind, "aabbcc");
-    CHECK_INT(hk_decode_normalise(from.data, from.len, &alone, NULL), HK_OK);
+    CHECK_INT(hk_decode_normalise(from.data, from.len, &single, NULL), HK_OK);
     CHECK_INT(hk_decode_normalise(from.data, from.len, &behind, NULL), HK_OK);
-    CHECK_BYTES(behind.data + 3, behind.len - 3, alone.data, alone.len);
+    CHECK_BYTES(behind.data + 3, behind.len - 3, single.data, single.len);
     CHECK_BYTES(behind.data, 3, (const uint8_t *)"\xaa\xbb\xcc", 3);
     hk_buffer_clear(&behind);
-    hk_buffer_clear(&alone);
+    hk_buffer_clear(&single);
     hk_buffer_clear(&from);
 }
 

@@ -105,7 +105,7 @@ test_garbage_costs_one_byte_at_a_time(void)
     } rows[] = {
         {"", "nothing"},
         {"00ff41", "no separator"},
-        {"1e", "a separator alone"},
+        {"1e", "a single separator"},
         {"1e1e1e1e", "separators"},
         {"1e00", "an empty header"},
         {"1eff", "the longest header, of garbage"},

@@ -77,12 +77,12 @@ send_call(HekaClient *self, const call *c)
         heka_emission e = {
             .severity = severity,
             .label = c->label,
-            .words = {.type = c->type,
-                      .fields = c->fields == Py_None ? NULL : c->fields,
-                      .payload = c->payload,
-                      .timestamp = c->timestamp,
-                      .timestamp_ns = c->timestamp_ns,
-                      .uuid = c->uuid},
+            .call_args = {.type = c->type,
+                          .fields = c->fields == Py_None ? NULL : c->fields,
+                          .payload = c->payload,
+                          .timestamp = c->timestamp,
+                          .timestamp_ns = c->timestamp_ns,
+                          .uuid = c->uuid},
         };
         const heka_overrides own = {.logger = c->logger, .bad_values = c->bad_values};
         sent = heka_emission_begin(&e, &self->base, &own) < 0 ? -1 : emit(self, &e);

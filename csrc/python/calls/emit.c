@@ -57,7 +57,7 @@ heka_emission_begin(heka_emission *e, HekaSettings *settings, const heka_overrid
     e->owned[1] = Py_NewRef(given(own->logger) ? own->logger : settings->logger);
     e->owned[2] = Py_XNewRef(settings->convert);
     e->policy.too_large = &e->too_large;
-    e->words.logger = e->owned[1];
+    e->call_args.logger = e->owned[1];
     if (heka_signer_borrow(e->state, e->owned[0], "signer", &e->signer) < 0) {
         return -1;
     }
@@ -177,7 +177,7 @@ heka_emission_shorten(heka_emission *e)
     hk_text view;
     size_t size;
     size_t at;
-    PyObject *payload = e->words.payload;
+    PyObject *payload = e->call_args.payload;
     /* A character has four bytes at the most: what is shorter can be encoded and cut then. */
     if (HK_LIKELY(payload == NULL || !PyUnicode_Check(payload) ||
                   PyUnicode_GET_LENGTH(payload) <= (Py_ssize_t)(HK_LENGTH_MAX / 8)) ||
@@ -198,7 +198,7 @@ heka_emission_shorten(heka_emission *e)
     if (e->owned[3] == NULL) {
         return -1;
     }
-    e->words.payload = e->owned[3];
+    e->call_args.payload = e->owned[3];
     e->payload_size = size;
     return 0;
 }
@@ -216,18 +216,18 @@ int
 heka_emission_encode(heka_emission *e, uint8_t *block, size_t size, hk_buffer *out)
 {
     PyObject *made[3] = {NULL, NULL, NULL};
-    heka_words *words = &e->words;
+    heka_call_args *call_args = &e->call_args;
     size_t start;
     int result = -1;
 
     hk_buffer_init(out, block, size, HK_LENGTH_MAX);
     out->len = HK_FRAME_ROOM;
-    if (e->policy.use_repr &&
-        (make_writable(&words->type, &made[0]) < 0 || make_writable(&words->logger, &made[1]) < 0 ||
-         make_writable(&words->payload, &made[2]) < 0)) {
+    if (e->policy.use_repr && (make_writable(&call_args->type, &made[0]) < 0 ||
+                               make_writable(&call_args->logger, &made[1]) < 0 ||
+                               make_writable(&call_args->payload, &made[2]) < 0)) {
         goto done;
     }
-    if (heka_encode_words(e->state, words, e->severity, &e->policy, out, &start) < 0) {
+    if (heka_encode_call(e->state, call_args, e->severity, &e->policy, out, &start) < 0) {
         e->too_large = is_dropped(e);
         if (e->too_large) {
             PyErr_Clear();

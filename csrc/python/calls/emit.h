@@ -1,6 +1,6 @@
 /* emit.h -- one log call under way: from its words and the settings to a sink.
  *
- *     heka_emission e = {.words = {...}, .severity = severity};
+ *     heka_emission e = {.call_args = {...}, .severity = severity};
  *     if (heka_emission_begin(&e, settings, &own) == 0 && heka_emission_encode(&e, &out) == 0)
  *         result = heka_emission_send(&e, sink, &out);
  *     heka_emission_end(&e);
@@ -30,7 +30,7 @@ typedef struct {
 } heka_overrides;
 
 typedef struct {
-    heka_words words; /* borrowed; the logger is filled in */
+    heka_call_args call_args; /* borrowed; the logger is filled in */
     int32_t severity;
     const heka_label *label; /* borrowed, or NULL */
     /* what begin() finds: */

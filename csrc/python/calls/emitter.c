@@ -170,12 +170,12 @@ emitter_log(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwn
     }
     heka_emission e = {
         .severity = severity,
-        .words = {.type = in[LOG_TYPE],
-                  .fields = in[LOG_FIELDS] == Py_None ? NULL : in[LOG_FIELDS],
-                  .payload = in[LOG_PAYLOAD],
-                  .timestamp = in[LOG_TIMESTAMP],
-                  .timestamp_ns = in[LOG_TIMESTAMP_NS],
-                  .uuid = in[LOG_UUID]},
+        .call_args = {.type = in[LOG_TYPE],
+                      .fields = in[LOG_FIELDS] == Py_None ? NULL : in[LOG_FIELDS],
+                      .payload = in[LOG_PAYLOAD],
+                      .timestamp = in[LOG_TIMESTAMP],
+                      .timestamp_ns = in[LOG_TIMESTAMP_NS],
+                      .uuid = in[LOG_UUID]},
     };
     const heka_overrides own = {.logger = in[LOG_LOGGER],
                                 .signer = in[LOG_SIGNER],

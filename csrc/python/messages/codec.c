@@ -32,7 +32,7 @@ borrow_text(heka_state *state, PyObject *value, const char *name, bool use_repr,
 
 /* Reads env_version, pid and hostname when at least one of them is an argument. */
 static HK_COLD int
-read_origin(heka_state *state, const heka_words *w, bool lax, hk_head *head)
+read_origin(heka_state *state, const heka_call_args *w, bool lax, hk_head *head)
 {
     head->pid = state->pid;
     if (w->pid != NULL && heka_read_int32(w->pid, "pid", &head->pid) < 0) {
@@ -48,8 +48,8 @@ read_origin(heka_state *state, const heka_words *w, bool lax, hk_head *head)
 }
 
 int
-heka_encode_words(heka_state *state, const heka_words *w, int32_t severity,
-                  const heka_policy *policy, hk_buffer *out, size_t *head_len)
+heka_encode_call(heka_state *state, const heka_call_args *w, int32_t severity,
+                 const heka_policy *policy, hk_buffer *out, size_t *head_len)
 {
     uint8_t uuid[HK_UUID_SIZE];
     hk_head head = {.uuid = uuid, .severity = severity};
@@ -131,7 +131,7 @@ heka_pack(PyObject *module, PyObject *const *args, Py_ssize_t nargs, PyObject *k
         (in[2] != NULL && heka_read_int32(in[2], "severity", &severity) < 0)) {
         return NULL;
     }
-    const heka_words words = {
+    const heka_call_args call_args = {
         .type = in[0],
         .logger = in[1],
         .fields = unless_none(in[3]),
@@ -145,7 +145,7 @@ heka_pack(PyObject *module, PyObject *const *args, Py_ssize_t nargs, PyObject *k
     };
     hk_buffer_init(&out, block, sizeof block, HK_LENGTH_MAX);
     out.len = HK_FRAME_ROOM; /* for the start of the frame, which hk_frame_seal writes last */
-    if (heka_encode_words(state, &words, severity, &strict, &out, NULL) < 0) {
+    if (heka_encode_call(state, &call_args, severity, &strict, &out, NULL) < 0) {
         goto done;
     }
     const size_t len = out.len - HK_FRAME_ROOM;

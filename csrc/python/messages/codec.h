@@ -12,23 +12,22 @@
 /* The arguments of a log call or of heka.pack. Borrowed from the caller's arguments, which own them
  * for the whole call; NULL where absent. */
 typedef struct {
-    PyObject *type;
+    PyObject *type; /* str, as logger, payload, env_version and hostname */
     PyObject *logger;
-    PyObject *severity;
-    PyObject *fields;
+    PyObject *fields; /* any mapping */
     PyObject *payload;
     PyObject *env_version;
-    PyObject *pid;
+    PyObject *pid; /* int or an object with __index__ */
     PyObject *hostname;
-    PyObject *timestamp;
-    PyObject *timestamp_ns;
-    PyObject *uuid;
-} heka_words;
+    PyObject *timestamp;    /* seconds, or datetime */
+    PyObject *timestamp_ns; /* int or an object with __index__ */
+    PyObject *uuid;         /* bytes, uuid.UUID or str */
+} heka_call_args;
 
 /* Appends the encoded message. *head_len (head_len may be NULL): length of out before the fields.
  * May run user code. 0, or -1 with an exception; *out may then have partial output. */
-int heka_encode_words(heka_state *state, const heka_words *words, int32_t severity,
-                      const heka_policy *policy, hk_buffer *out, size_t *head_len);
+int heka_encode_call(heka_state *state, const heka_call_args *call_args, int32_t severity,
+                     const heka_policy *policy, hk_buffer *out, size_t *head_len);
 
 /* Raises EncodeError for a message of `size` bytes. Returns -1. */
 int heka_refuse_size(heka_state *state, size_t size);
