@@ -80,6 +80,14 @@ demo: $(STAMP)/build ## Build, then show messages on their way from a program to
 test: $(STAMP)/build $(STAMP)/system-test $(STAMP)/extra-test ## Build, then run every test.
 	tools/run_tests.sh $(BIN)/pytest build/cache/test $(PYTEST_ARGS)
 
+# Not in `check`: servers and processes (tests/delivery, cli, plugins, compat), the C programs of
+# tests/core, and sweeps over every call, type and allocation (tests/python/memory).
+QUICK_TESTS := tests/wire tests/python tests/client --ignore=tests/python/memory tests/test_layers.py
+.PHONY: check
+check: $(STAMP)/build $(STAMP)/system-test $(STAMP)/system-lint $(STAMP)/extra-test $(STAMP)/extra-dev ## In under 90 s: tests/wire, python (without memory), client; lint of what changed.
+	tools/lint_changed.sh $(BIN)
+	$(BIN)/pytest -o cache_dir=build/cache/check -q $(QUICK_TESTS) $(PYTEST_ARGS)
+
 .PHONY: docs
 docs: $(STAMP)/build $(STAMP)/extra-docs ## Write the documentation to docs/_build/html; warnings are errors.
 	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html
@@ -123,7 +131,7 @@ check-proto: $(STAMP)/system-proto ## Fail if csrc/gen is not what proto/message
 fuzz: $(STAMP)/system-fuzz ## Run each libFuzzer target for FUZZ_SECONDS (60).
 	$(MAKE) --no-print-directory -C tests/core fuzz SECONDS=$(FUZZ_SECONDS) -j $$(nproc) --output-sync=target
 
-# Both builds go beside the release build, and tests/conftest.py refuses to run with any other core
+# These builds go beside the release build, and tests/conftest.py refuses to run with any other core
 # than the one HEKA_TEST_CORE names. Left out are the tests that do not depend on the build: packaging
 # makes release builds of its own, tests/core sanitized and release programs of its own.
 SAME_TESTS := -m 'not packaging' --ignore=tests/core
@@ -153,9 +161,23 @@ build/debug/stamp: setup.py $(CORE) $(PACKAGE) | $(STAMP)/setuptools
 	@touch $@
 
 .PHONY: debug
-debug: build/debug/stamp $(STAMP)/extra-test ## Run the tests on a build with its assertions on.
+debug: build/debug/stamp ## Build with assertions and for gdb, into build/debug/lib; runs nothing.
+
+.PHONY: debug-test
+debug-test: build/debug/stamp $(STAMP)/extra-test ## Run the tests on the build of `make debug`.
 	$(call WITH_BUILD,debug) \
 	    tools/run_tests.sh $(BIN)/pytest build/cache/debug $(SAME_TESTS) $(PYTEST_ARGS)
+
+# Python and C are measured in one run, on a build for gcov: what is measured twice differs twice.
+COVERAGE_FLAGS := -O0 -g --coverage
+build/coverage/stamp: setup.py $(CORE) $(PACKAGE) | $(STAMP)/setuptools
+	rm -rf build/coverage
+	HEKA_CFLAGS="$(COVERAGE_FLAGS)" HEKA_LDFLAGS=--coverage $(call OTHER_BUILD,coverage)
+	@touch $@
+
+.PHONY: coverage
+coverage: build/coverage/stamp $(STAMP)/extra-test $(STAMP)/extra-dev ## Run the tests and list the lines of Python and C that none of them ran.
+	$(call WITH_BUILD,coverage) tools/coverage.sh $(BIN) build/coverage $(SAME_TESTS) $(PYTEST_ARGS)
 
 .PHONY: soak
 soak: $(STAMP)/build ## Queues over servers that die and return at random, for SOAK_SECONDS (600).
