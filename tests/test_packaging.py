@@ -219,7 +219,8 @@ def test_sdist_holds_the_sources(tree, unpacked):
 
     assert sources(tree) - sources(unpacked) == set()
     assert list(unpacked.rglob("*.so")) == []
-    for name in ("Makefile", "LICENSE", ".clang-format", ".ci/run", "heka/py.typed"):
+    dotted = (".clang-format", ".ci/run", ".editorconfig", ".pre-commit-config.yaml")
+    for name in ("Makefile", "LICENSE", "heka/py.typed", *dotted):
         assert (unpacked / name).is_file(), name
 
 
