@@ -84,6 +84,15 @@ def test_every_path_in_the_page_is_there():
     assert sorted(path for path in paths if not (ROOT / path).exists()) == []
 
 
+def test_every_c_name_in_the_page_is_there():
+    """Functions, macros and headers of ours, by their prefix."""
+    names = set(re.findall(r"`((?:hk_|heka_|HK_|HEKA_)\w+)[.`]", PAGE)) - {"hk_NAME"}
+    text = "\n".join(SCRIPT["c_sources"]().values())
+
+    assert "hk_buffer" in names
+    assert sorted(name for name in names if not re.search(rf"\b{name}\b", text)) == []
+
+
 def test_every_folder_of_c_is_described():
     folders = set(SCRIPT["c_floors"](SCRIPT["c_sources"]())) - {"python"}
 

@@ -30,7 +30,7 @@ def run_tests(folder: Path, source: str, **environment: str) -> subprocess.Compl
     return subprocess.run(
         [*command, "-q", "--rootdir=."],
         cwd=folder,
-        env={**os.environ, "RETRY": "", **environment},
+        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "RETRY": "", **environment},
         capture_output=True,
         text=True,
         check=False,
