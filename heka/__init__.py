@@ -1,4 +1,4 @@
-"""Heka: typed log messages and metrics, encoded, signed and sent by C.
+"""Heka client: send structured log messages and metrics. C code encodes, signs and sends them.
 
 ::
 

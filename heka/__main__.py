@@ -1,4 +1,4 @@
-"""``python -m heka``: the command line."""
+"""Run the command line: ``python -m heka``."""
 
 import sys
 

@@ -1,7 +1,7 @@
-"""Between another logging library and a client: which client it is, and how troubles end.
+"""Send records of another logging library: find the client, handle errors and re-entrant calls.
 
-Knows no such library; ``heka.logging`` and ``heka.integrations`` do. Nothing here raises into the
-program that logs: what goes wrong is counted, and said on stderr once a minute.
+Knows no such library; ``heka.logging`` and ``heka.integrations`` do. Errors are never raised into
+the program that logs: they are counted, and reported on stderr at most once a minute.
 """
 
 from __future__ import annotations
@@ -14,22 +14,21 @@ from typing import Any, TypeAlias, cast
 
 from heka import api
 from heka._net.addresses import parse
-from heka._runtime.forks import start_anew_in_child
+from heka._runtime.forks import register_fork_reset
 from heka._runtime.reporter import Reporter
 from heka.client import HekaClient
 from heka.holder import CLIENT_HOLDER
 from heka.severity import INFORMATIONAL
 
-#: How deep a record may be logged while another one is made or sent: what a value's ``__str__``
-#: does, and the signal that interrupts it, may be worth a record. One that logs itself comes to an
-#: end. A stream that logs is stopped by its client.
+#: How deep records may be nested: a value's ``__str__`` or a signal handler may log while a record
+#: is made or sent. The limit ends a recursion. A stream that logs is stopped by its client.
 NESTED_MAX = 3
-#: The depth of a thread whose message filters look at; what they log they would look at again.
+#: The depth while filters see a message: what a filter logs would go through the filters again.
 FILTERING = NESTED_MAX
 
 
 class Direct:
-    """``heka.log`` in the shape of a client: its settings, its destinations and their account."""
+    """An adapter that gives ``heka.log`` the interface of a client."""
 
     logger = ""
     stream = None
@@ -38,11 +37,11 @@ class Direct:
     def __init__(self, to: str | None) -> None:
         """Send to *to*, the URL of a destination; None: where ``heka.log`` sends."""
         if to is not None:
-            parse(to)  # a wrong one is refused now; heka.log finds text faster than an Address
+            parse(to)  # raises now for a wrong URL; heka.log looks up str faster than Address
         self._to = to
 
     def admits(self, type: str, severity: int) -> bool:
-        """Say whether ``heka.log`` sends what has *severity*."""
+        """Return whether ``heka.log`` sends messages of *severity*."""
         return severity <= api._emitter.level
 
     def heka(
@@ -56,7 +55,7 @@ class Direct:
         *,
         bad_values: Any = None,
     ) -> bool:
-        """Send one message; arguments in the order of a client's."""
+        """Send one message; takes the arguments of ``HekaClient.heka``."""
         return api.log(
             type,
             logger,
@@ -69,7 +68,7 @@ class Direct:
         )
 
     def flush(self, timeout: float = 1.0) -> bool:
-        """Wait for what is under way."""
+        """Wait until queued and unfinished frames are sent; True when all are."""
         return api.flush(timeout)
 
 
@@ -77,18 +76,18 @@ Client: TypeAlias = HekaClient | Direct
 
 
 class Bridge:
-    """Finds the client and sends what another library logs.
+    """Finds the client, and sends to it what another library logs.
 
     Args:
         target: A client; a URL, as ``heka.log(to=...)`` takes it; the name of a client in
-            ``heka.holder``, which may be configured later; None: the holder's default client or, as
-            long as it has none, where ``heka.log`` sends.
+            ``heka.holder``, which may be configured later. None: the holder's default client, or
+            the destination of ``heka.log`` while there is no default client.
         type: The type of the messages.
-        owner: In whose name troubles are reported.
+        owner: The name that starts each line on stderr.
 
     Raises:
-        ConfigError: The URL names no destination.
-        TypeError: An argument is none of these.
+        ConfigError: The URL is not a valid destination.
+        TypeError: An argument has another type.
     """
 
     def __init__(self, target: object, type: str, owner: str) -> None:
@@ -96,7 +95,7 @@ class Bridge:
             raise TypeError(f"{owner}: type must be str, not {_type_name(type)}")
         self.target = target
         self.type = type
-        #: The client, where it is the same for every message.
+        #: The client, if it is the same for every message.
         self.fixed: Client | None = None
         self._name = target if isinstance(target, str) else None
         self._owner = owner
@@ -104,7 +103,7 @@ class Bridge:
         #: ``depth`` of each thread; see ``depth()``.
         self.local = threading.local()
         self._counts: Counter[str] = Counter()
-        self.start_anew()
+        self.reset_after_fork()
         self._reporter = Reporter()
         if isinstance(target, str):
             self.fixed = Direct(target) if "://" in target else None
@@ -115,21 +114,23 @@ class Bridge:
                     f"'udp://localhost:5565', or None; got {_type_name(target)}"
                 )
             self.fixed = cast("Client", target)
-        start_anew_in_child(self)
+        register_fork_reset(self)
 
-    def start_anew(self) -> None:
-        """Make the lock, again in a child process: another thread may have held the parent's."""
-        self._lock = threading.RLock()  # a signal handler may log while its thread is in here
+    def reset_after_fork(self) -> None:
+        """Make a new lock: another thread may have held the old one during the fork."""
+        self._lock = (
+            threading.RLock()
+        )  # reentrant: a signal handler may log while its thread holds it
 
     def find(self) -> Client | None:
-        """Return the client of the next message; None as long as nobody has one of that name."""
+        """Return the client for the next message; None while there is no client of that name."""
         if self.fixed is not None:
             return self.fixed
         client = CLIENT_HOLDER.find_client(self._name)
         return self._direct if client is None and self._name is None else client
 
     def depth(self) -> list[int]:
-        """Return this thread's own cell: 0 idle, else how many messages are under way in it."""
+        """Return this thread's depth in a list of one: how many messages it is sending now."""
         try:
             cell: list[int] = self.local.depth
         except AttributeError:
@@ -146,9 +147,10 @@ class Bridge:
         *,
         trace: str = "",
     ) -> bool:
-        """Send one message; True when kernel or queue has it.
+        """Send one message; return True when the kernel or the queue has accepted it.
 
-        *logger* and *payload* are made text, and *trace*, a traceback, follows the payload.
+        *logger* and *payload* are converted to text. *trace*, a traceback, is appended to the
+        payload.
         """
         depth = self.depth()
         before = depth[0]
@@ -180,7 +182,7 @@ class Bridge:
             depth[0] = before
 
     def flush(self, timeout: float = 1.0) -> bool:
-        """Wait at most *timeout* seconds for what is under way; True when that is through."""
+        """Wait at most *timeout* seconds until queued frames are sent; True when all are."""
         try:
             client = self.find()
             return client is None or client.flush(timeout)
@@ -189,16 +191,16 @@ class Bridge:
             return False
 
     def count(self, reason: str) -> None:
-        """Add one to what ``stats()`` says of *reason*."""
+        """Add one to the count of *reason* in ``stats()``."""
         with self._lock:
             self._counts[reason] += 1
 
     def report(self, text: str) -> None:
-        """Say *text* on stderr, unless something was said lately."""
+        """Write *text* to stderr, at most once a minute."""
         self._reporter.report(f"{self._owner}: {text}")
 
     def stats(self) -> dict[str, int]:
-        """Return how often something went wrong, by reason; {} when nothing did."""
+        """Return the number of failures by reason; {} without failures."""
         with self._lock:
             return dict(self._counts)
 
@@ -208,7 +210,7 @@ def _type_name(value: object) -> str:
 
 
 def as_text(value: object) -> str:
-    """Return *value* itself when it is text, decoded when it is bytes, else its ``str()``."""
+    """Return *value* if it is a str, decoded if it is bytes, else ``str(value)``."""
     if isinstance(value, str):
         return value
     with contextlib.suppress(Exception):

@@ -1,8 +1,8 @@
-"""Fields that a context adds to every message: ``heka.context`` and ``heka.bind``.
+"""Context fields, which are added to every message: ``heka.context`` and ``heka.bind``.
 
-They are encoded when they are bound, and merged in C into what ``heka.log`` and clients send;
-``heka.Message`` and ``heka.pack`` stay as they are told. They belong to the running context as
-``contextvars`` knows it: each thread begins without any, each asyncio task with its parent's.
+They are encoded when they are bound, and C adds them to what ``heka.log`` and clients send, but not
+to ``heka.Message`` and ``heka.pack``. They are kept in a ``contextvars.ContextVar``: a new thread
+starts without context fields, a new asyncio task with those of the task that made it.
 """
 
 from __future__ import annotations
@@ -21,43 +21,43 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 def bound() -> dict[str, Any]:
-    """Return a copy of the fields that the running context adds to every message."""
+    """Return a copy of the context fields of the current context."""
     current = _current.get(None)
     return {} if current is None else current.fields
 
 
 def bind(**fields: Any) -> None:
-    """Add *fields* to every message of the running context from now on.
+    """Add *fields* to every message that is sent in the current context from now on.
 
-    A field of that name that is bound already is replaced; one that a message has itself wins
-    over both. A value that has no type on the wire is sent as its repr. What is bound in a thread
-    or in a task ends with it; in a program's main thread it stays, or until ``unbind``.
+    A context field replaces one that was bound before under the same name. A field of the message
+    itself replaces both. A value without a type on the wire is sent as its repr. Fields stay bound
+    until ``unbind``, or until the thread or task ends.
     """
     _current.set(Bound({**bound(), **fields}))
 
 
 def unbind(*names: str) -> None:
-    """Take the fields called *names*, or without names all of them, from the running context."""
+    """Remove the context fields *names* from the current context; without names, all of them."""
     kept = {name: value for name, value in bound().items() if names and name not in names}
     _current.set(Bound(kept))
 
 
 class context:
-    """Add *fields* to every message that is sent inside: a context manager, and a decorator.
+    """Add *fields* to every message sent in a block or a function: context manager and decorator.
 
     ::
 
         with heka.context(request_id=request.id):
             heka.log("request.started")
 
-    As a decorator it works on functions and coroutine functions: each call has the fields for
-    itself. One object may be entered any number of times, by several threads and tasks.
+    As a decorator it works on functions and coroutine functions, and binds the fields during each
+    call. One object may be entered any number of times, by several threads and tasks.
     """
 
-    __module__ = "heka"  # where programs import it from
+    __module__ = "heka"  # programs import it from here
 
     def __init__(self, **fields: Any) -> None:
-        """Take the fields; they are bound when the context is entered."""
+        """Keep *fields*; they are bound when the context is entered."""
         self._fields = fields
         self._tokens: list[Token[Bound]] = []
 
@@ -71,8 +71,8 @@ class context:
         value: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Restore what was bound before."""
-        # The last token of this very context; others were entered by other threads or tasks.
+        """Restore the fields that were bound before."""
+        # Find the last token of this context; the others belong to other threads or tasks.
         for index in range(len(self._tokens) - 1, -1, -1):
             try:
                 _current.reset(self._tokens[index])
@@ -82,7 +82,7 @@ class context:
             return
 
     def __call__(self, function: _Function) -> _Function:
-        """Return *function* with the fields bound in each call."""
+        """Return *function*, wrapped so that the fields are bound during each call."""
         if inspect.iscoroutinefunction(function):
 
             @functools.wraps(function)

@@ -1,4 +1,4 @@
-"""Types of the C extension; its docstrings hold the text."""
+"""Types of the C extension ``heka._core``; its docstrings are in C."""
 
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
@@ -83,7 +83,7 @@ class Message:
         timestamp_ns: SupportsIndex | None = None,
     ) -> Self: ...
     def __eq__(self, other: object, /) -> bool: ...
-    __hash__: ClassVar[None]  # type: ignore[assignment]  # as list has it in typeshed
+    __hash__: ClassVar[None]  # type: ignore[assignment]  # as typeshed does for list
     def encode(self) -> bytes: ...
     @classmethod
     def decode(cls, data: Buffer, /) -> Message: ...
@@ -155,7 +155,7 @@ def frame(payload: Buffer, signer_config: SignerConfig | None = None) -> bytes: 
 
 @final
 class Sink:
-    """One destination as the hot path sees it: a connected descriptor, or a way to Python."""
+    """One destination as C sees it: a connected descriptor, or a call to Python."""
 
     max_frame: int
     framed: bool
@@ -240,7 +240,7 @@ class Ring:
 
 @disjoint_base
 class Settings:
-    """What a log call does where it does not say."""
+    """Defaults for arguments that a log call does not give."""
 
     logger: str
     signer: SignerConfig | None
@@ -251,7 +251,7 @@ class Settings:
 
 @final
 class Emitter(Settings):
-    """``log`` with its defaults: where a message goes when its call does not say."""
+    """The function ``log`` with its defaults, for instance the default destination."""
 
     level: int
     to: object
@@ -279,7 +279,7 @@ class Emitter(Settings):
 
 @disjoint_base
 class Client(Settings):
-    """The calls of heka.client.HekaClient that have to be fast."""
+    """Base class of heka.client.HekaClient: its calls that must be fast."""
 
     severity: int
     sink: Sink | None
@@ -359,7 +359,7 @@ class Client(Settings):
 
 @final
 class NoTimer:
-    """A timer that is disabled: it does nothing, and returns a function as it was."""
+    """A disabled timer: does nothing, and returns a decorated function unchanged."""
 
     @property
     def result(self) -> None: ...

@@ -1,4 +1,4 @@
-"""The exceptions of heka, each a ``HekaError``, and its warning."""
+"""The exceptions of heka, all subclasses of ``HekaError``, and ``ConfigWarning``."""
 
 import configparser
 import queue
@@ -28,18 +28,18 @@ __all__ = [
 
 
 class InvalidArgumentError(ConfigError, RuntimeError):
-    """A plugin was configured with something it does not take."""
+    """A plugin was configured with an argument or value that it does not accept."""
 
 
 class EnvironmentNotFoundError(ConfigError, configparser.Error):
     """A configuration names an environment variable that is not set.
 
     Attributes:
-        varname: The variable.
+        varname: The name of the variable.
     """
 
     def __init__(self, varname: str, where: str = "") -> None:
-        """Name the variable and, if known, the place that asked for it."""
+        """Name the variable and, if known, the place in the configuration."""
         place = f"{where}: " if where else ""
         self.message = (  # what configparser's errors print
             f"{place}environment variable {varname!r} is not set; set it, or write $${{...}} for "
@@ -50,22 +50,22 @@ class EnvironmentNotFoundError(ConfigError, configparser.Error):
         self.where = where
 
     def __reduce__(self) -> tuple[type, tuple[str, str]]:
-        """Pickle what it was made from."""
+        """Return the constructor and its arguments, for pickle."""
         return type(self), (self.varname, self.where)
 
 
 class MethodNotFoundError(ConfigError, configparser.Error):
-    """A method was looked up and is not there; kept for programs that catch it."""
+    """A method does not exist. Not raised any more; kept for programs that catch it."""
 
     def __init__(self, msg: str = "") -> None:
-        """Say which."""
+        """Keep *msg*, the text."""
         self.message = msg
         super().__init__(msg)
 
 
 class QueueFullError(HekaError, queue.Full):
-    """A queue whose overflow policy is ``raise`` has no room for another frame."""
+    """A queue with the overflow policy ``raise`` is full."""
 
 
 class ConfigWarning(UserWarning):
-    """A configuration holds something that has no effect."""
+    """A configuration contains a key or value that has no effect."""

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
 
-from heka._runtime.forks import start_anew_in_child
+from heka._runtime.forks import register_fork_reset
 from heka.exceptions import ConfigError
 from heka.message import Message
 
@@ -158,15 +158,15 @@ class _Selective(HeadFilter):
         if exempt_severity is not None:
             self._exempt = _severity(exempt_severity, "exempt_severity")
         self._dropped = 0
-        self.start_anew()
-        start_anew_in_child(self)
+        self.reset_after_fork()
+        register_fork_reset(self)
 
     @property
     def dropped(self) -> int:
         """How many messages were held back in this process."""
         return self._dropped
 
-    def start_anew(self) -> None:
+    def reset_after_fork(self) -> None:
         """Replace what a child process must not share with its parent."""
         # Reentrant: a signal handler may log while its thread is in here.
         self._lock = threading.RLock()
@@ -265,9 +265,9 @@ class Sample(_Selective):
         """The probability."""
         return self._rate
 
-    def start_anew(self) -> None:
+    def reset_after_fork(self) -> None:
         """Draw other numbers than the parent does."""
-        super().start_anew()
+        super().reset_after_fork()
         # Of its own: the program may have seeded, and count on, the one in the module random.
         self._random = self._given or random.Random().random
 

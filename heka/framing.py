@@ -1,4 +1,4 @@
-"""Frames: one around a message, and all of them out of a stream."""
+"""Frames: put a message into a frame, and read frames from a stream."""
 
 from heka._core import HEADER_MAX, Frame, StreamReader, frame
 

@@ -1,4 +1,4 @@
-"""The clients of a process, by name."""
+"""Keep the clients of a process by name."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import threading
 from collections.abc import Mapping
 from typing import Any, overload
 
-from heka._runtime.forks import start_anew_in_child
+from heka._runtime.forks import register_fork_reset
 from heka.client import HekaClient
 from heka.config import client_from_dict_config
 from heka.exceptions import ConfigError
@@ -16,28 +16,28 @@ __all__ = ["CLIENT_HOLDER", "HekaClientHolder", "get_client"]
 
 
 class HekaClientHolder:
-    """Keeps clients by name, one of them the default: the first, unless told otherwise."""
+    """Keeps clients by name. The first one is the default client unless another one is set."""
 
     def __init__(self) -> None:
         self._clients: dict[str, HekaClient] = {}
         self._default_clientname: str | None = None
         self.lock = threading.RLock()
-        start_anew_in_child(self)
+        register_fork_reset(self)
 
     @overload
     def get_client(self, name: str) -> HekaClient: ...
     @overload
     def get_client(self, name: None) -> HekaClient | None: ...
     def get_client(self, name: str | None) -> HekaClient | None:
-        """Return the client called *name*, made if there is none; None is the default client.
+        """Return the client called *name*; it is made if there is none. None: the default client.
 
-        One that is made here has no stream: it is not active, and sends nothing, until it is
-        configured. Its logger is *name*.
+        A client that is made here has the logger *name* and no stream: it sends nothing until it
+        is configured.
         """
         if name is None:
             return self.default_client
         if not isinstance(name, str):
-            raise TypeError(f"expected the name of a client, got {name!r}")
+            raise TypeError(f"expected the name of a client as str, got {name!r}")
         client = self._clients.get(name)
         if client is None:
             with self.lock:
@@ -48,36 +48,37 @@ class HekaClientHolder:
         return client
 
     def find_client(self, name: str | None) -> HekaClient | None:
-        """Return the client called *name*, None where there is none; makes none, unlike get_client.
+        """Return the client called *name*, or None; unlike ``get_client``, makes none.
 
-        None is the default client. For those who log early: whom they ask for first is no default.
+        None as *name* is the default client. For callers that log before clients are configured:
+        a client made for them would become the default client.
         """
         return self.default_client if name is None else self._clients.get(name)
 
     def set_client(self, name: str, client: HekaClient) -> None:
-        """Keep *client* as *name*, in place of the one that was."""
+        """Keep *client* as *name*; it replaces an earlier one."""
         with self.lock:
             self._add(name, client)
 
     def set_default_client_name(self, name: str | None) -> None:
-        """Make *name* the default client, which may come later; None: there is none."""
+        """Make *name* the default client; it may be added later. None: no default client."""
         self._default_clientname = name
 
     @property
     def default_client(self) -> HekaClient | None:
-        """The default client, None where there is none."""
+        """The default client, or None."""
         name = self._default_clientname
         return None if name is None else self._clients.get(name)
 
     def delete_client(self, name: str) -> None:
-        """Forget the client called *name*, if there is one; it is not closed."""
+        """Remove the client called *name*, if there is one; it is not closed."""
         with self.lock:
             self._clients.pop(name, None)
             if self._default_clientname == name:
                 self._default_clientname = None
 
-    def start_anew(self) -> None:
-        """Have a lock, in a child process, that no thread of its parent holds."""
+    def reset_after_fork(self) -> None:
+        """Make a new lock: another thread may have held the old one during the fork."""
         self.lock = threading.RLock()
 
     def _add(self, name: str, client: HekaClient) -> None:
@@ -97,16 +98,17 @@ def get_client(
 def get_client(
     name: str | None, config_dict: Mapping[str, Any] | None = None, *, strict: bool = False
 ) -> HekaClient | None:
-    """Return the client called *name* from CLIENT_HOLDER, configured if there is a config.
+    """Return the client called *name* from CLIENT_HOLDER; configure it if *config_dict* is given.
 
     Args:
-        name: Also its logger. None is the default client: None again where there is none.
-        config_dict: As for ``client_from_dict_config``; not changed. Its ``logger`` is *name*, or
-            left out.
-        strict: As there.
+        name: The name of the client, and its logger. None: the default client; without one, the
+            result is None.
+        config_dict: As for ``client_from_dict_config``; not changed. Its ``logger`` must be *name*
+            or missing.
+        strict: As for ``client_from_dict_config``.
 
     Raises:
-        ConfigError: The logger is another, or something else is wrong with the configuration.
+        ConfigError: The configuration is wrong, or its logger is not *name*.
     """
     if not config_dict:
         return CLIENT_HOLDER.get_client(name)
@@ -129,7 +131,7 @@ def get_client(
 
 
 def _with_logger(config: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    # A copy of its own type: what has been read from a file remembers where.
+    # copy.copy keeps the type: a dict read from a file knows its file and line.
     copied: Any = copy.copy(config) if isinstance(config, dict) else dict(config)
     copied["logger"] = name
     return copied  # type: ignore[no-any-return]

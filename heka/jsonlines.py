@@ -1,14 +1,14 @@
-r"""A message as one line of JSON, and back. Knows messages; no streams, no files.
+r"""Convert a message to one line of JSON, and back. Knows no streams and no files.
 
     {"time": "2026-03-01T13:02:11.123456789Z", "severity": 6, "type": "ads_served", ...
      "fields": {"size": {"value_type": "integer", "representation": "KiB", "values": [12]}}}
 
-Pure ASCII: whatever a message contains is escaped as JSON escapes it. Integers keep every digit.
-What JSON has no form for: NaN and the infinities are the strings "NaN", "Infinity", "-Infinity";
-bytes are base64; a byte that is no UTF-8 is the lone surrogate of surrogateescape ("\udcff" is
-0xff). ``timestamp_ns`` is exact; tools that keep numbers as doubles (jq 1.6) round it, so ``time``
-holds every digit as text. Of fields that share a name, which only a received message has, the first
-is there.
+The line is ASCII: other characters are escaped as JSON escapes them. Integers keep every digit.
+Values that JSON cannot represent: NaN and the infinities are the strings "NaN", "Infinity" and
+"-Infinity"; bytes are base64; a byte that is not UTF-8 is the lone surrogate of surrogateescape
+("\udcff" is 0xff). ``timestamp_ns`` is exact, but tools that keep numbers as doubles (jq 1.6) round
+it, so ``time`` has every digit as text. If several fields of a received message have the same name,
+the first one is written.
 """
 
 from __future__ import annotations
@@ -38,16 +38,16 @@ _TYPE_NAMES: Final = {
     Field.BOOL: "bool",
 }
 _EPOCH: Final = datetime(1970, 1, 1)
-_LINE_SHOWN = 60  # characters of a line that cannot be read
+_LINE_SHOWN = 60  # characters of a wrong line in the error text
 
 
 def line_of(message: Message) -> str:
-    """Return *message* as one line, its newline included."""
+    """Return *message* as one line of JSON, with its newline."""
     return json.dumps(record_of(message), allow_nan=False) + "\n"
 
 
 def record_of(message: Message) -> dict[str, Any]:
-    """Return *message* as a dict of what JSON has."""
+    """Return *message* as a dict of types that JSON has."""
     return {
         "time": utc_time(message.timestamp),
         "timestamp_ns": message.timestamp,
@@ -65,20 +65,20 @@ def record_of(message: Message) -> dict[str, Any]:
 
 
 def severity_name(severity: int) -> str:
-    """``ERROR``; ``SEVERITY 42`` outside the eight of syslog, which the wire permits."""
+    """Return ``ERROR``; ``SEVERITY 42`` for a number above 7, which the wire permits."""
     known = 0 <= severity < len(SEVERITY_NAMES)
     return SEVERITY_NAMES[severity] if known else f"SEVERITY {severity}"
 
 
 def utc_time(timestamp: int) -> str:
-    """``2026-03-01T13:02:11.123456789Z``, every digit of ns since the epoch."""
-    # Integer arithmetic: a float of seconds has no room for the microseconds of this century.
+    """Return ns since the epoch as ``2026-03-01T13:02:11.123456789Z``, with every digit."""
+    # Integer arithmetic: a float of seconds since the epoch cannot hold nanoseconds exactly.
     moment = _EPOCH + timedelta(seconds=timestamp // 1_000_000_000)
     return f"{moment.isoformat()}.{timestamp % 1_000_000_000:09d}Z"
 
 
 def _typed_fields(message: Message) -> dict[str, Field]:
-    """Return the fields as the wire has them; a filter may have put plain values among them."""
+    """Return the fields as ``Field`` objects; a filter may have put plain values among them."""
     fields = message.fields
     if not all(
         isinstance(value, Field) and value.value_type is not None for value in fields.values()
@@ -101,25 +101,25 @@ def _json_of(value: Any) -> bool | int | float | str:
         return base64.b64encode(value).decode()
     if isinstance(value, float) and not math.isfinite(value):
         return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-    return value  # type: ignore[no-any-return]  # a field holds what the wire has
+    return value  # type: ignore[no-any-return]  # a field holds values of wire types only
 
 
-# ---- back --------------------------------------------------------------------------------------
+# ---- reading -----------------------------------------------------------------------------------
 
 
 def message_of(line: str | bytes | bytearray) -> Message:
-    """Read what ``line_of`` wrote; more keys than its own are ignored.
+    """Return the message in *line*, as ``line_of`` has written it; unknown keys are ignored.
 
     Raises:
-        DecodeError: It is no such line, or its message held a byte that is no UTF-8: no new message
-            can hold one.
+        DecodeError: *line* has another form, or its message contains a byte that is not UTF-8,
+            which a new message cannot contain.
     """
     try:
         record = json.loads(line)
     except (ValueError, RecursionError) as problem:
-        raise _failure(line, f"no JSON ({problem})") from None
+        raise _failure(line, f"not JSON ({problem})") from None
     if not isinstance(record, dict):
-        raise _failure(line, "no JSON object")
+        raise _failure(line, "not a JSON object")
     try:
         return Message(
             type=_take(record, "type", str),

@@ -1,4 +1,4 @@
-"""Messages and their fields, and the names that older programs import from here."""
+"""Messages, their fields, and names that older programs import from here."""
 
 from typing import Any, Final
 
@@ -24,7 +24,7 @@ MAX_MESSAGE_SIZE: Final = MESSAGE_MAX
 RECORD_SEPARATOR: Final = 0x1E
 UNIT_SEPARATOR: Final = 0x1F
 
-#: What encoding a message that cannot be sent raises.
+#: Old name of EncodeError.
 InvalidMessage = EncodeError
 
 
@@ -33,4 +33,4 @@ def first_value(msg: Message, name: str) -> Any:
     values = msg.fields.get(name)
     if isinstance(values, (list, tuple)):
         return values[0] if values else None
-    return values  # put into ``msg.fields`` as it is, and not encoded yet
+    return values  # a plain value put into ``msg.fields``, not encoded yet

@@ -1,6 +1,6 @@
-"""Objects by their dotted names: ``package.module:attribute`` or ``package.module.attribute``.
+"""Find objects by dotted name: ``package.module:attribute`` or ``package.module.attribute``.
 
-Imports what the name says and knows nothing of what is found there.
+Imports the module, and returns any kind of object.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ _EXPECTED = "expected 'package.module:attribute' or 'package.module.attribute'"
 
 
 class DottedNameResolver:
-    """Resolve dotted names, relative ones against one package.
+    """Resolves dotted names, absolute or relative to a package.
 
     Args:
-        package: What a name that begins with a dot is relative to: a package, a module in it, or
-            the name of either; None refuses such names.
+        package: The package for relative names, which begin with a dot: a package, a module in it,
+            or the name of either. None: relative names are refused.
     """
 
     def __init__(self, package: ModuleType | str | None = None) -> None:
@@ -31,13 +31,13 @@ class DottedNameResolver:
     def resolve(self, dotted: str) -> Any:
         """Return the object called *dotted*.
 
-        ``a.b:c.d`` is attribute ``c.d`` of module ``a.b``. Without a colon each part is an
-        attribute where there is one, and else a module to import.
+        ``a.b:c.d`` is attribute ``c.d`` of module ``a.b``. Without a colon, each part is an
+        attribute if there is one of that name, else a submodule to import.
 
         Raises:
-            ValueError: *dotted* is no such name, or relative without a package.
-            ImportError: There is nothing of that name; says what there is instead. Whatever else
-                a module raises while it is imported goes through.
+            ValueError: *dotted* is not a dotted name, or it is relative and there is no package.
+            ImportError: There is no such object; the text suggests a similar name. Other errors
+                that a module raises during import are not caught.
         """
         name = self._absolute(dotted)
         module, colon, attributes = name.partition(":")
@@ -61,7 +61,7 @@ class DottedNameResolver:
         return found
 
     def maybe_resolve(self, dotted: Any) -> Any:
-        """Return the object called *dotted*; whatever is not text is returned as it is."""
+        """Return the object called *dotted*; a value that is not a str is returned unchanged."""
         return self.resolve(dotted) if isinstance(dotted, str) else dotted
 
     def _absolute(self, dotted: object) -> str:
@@ -70,7 +70,9 @@ class DottedNameResolver:
         name = dotted.strip()
         if name.startswith((".", ":")):
             if not self._package:
-                raise ValueError(f"{dotted!r} is relative, and there is no package to start from")
+                raise ValueError(
+                    f"{dotted!r} is relative, but there is no package; give an absolute name"
+                )
             name = self._below_package(name)
         parts = name.replace(":", ".", 1).split(".")
         if not all(part.isidentifier() for part in parts):
@@ -78,7 +80,7 @@ class DottedNameResolver:
         return name
 
     def _below_package(self, name: str) -> str:
-        """Put the package in front: one dot names it, each further one the package around it."""
+        """Prepend the package: one dot means the package, each further dot one level above it."""
         package = str(self._package).split(".")
         if name.startswith(":"):
             return ".".join(package) + name
@@ -98,7 +100,7 @@ def _package_of(module: ModuleType) -> str:
 
 
 def _import_below(module: ModuleType, name: str) -> None:
-    """Import the submodule *name* if there is one; an error inside it is not hidden."""
+    """Import the submodule *name* if it exists; errors inside it are raised."""
     if not hasattr(module, "__path__"):
         return
     try:
@@ -113,7 +115,7 @@ def _attribute(found: Any, name: str, used: str) -> Any:
         return getattr(found, name)
     except AttributeError as error:
         if isinstance(found, ModuleType) and hasattr(found, "__getattr__"):
-            # The module has words of its own for it, where a name has gone to for instance.
+            # The text of the module itself may say more, for instance where the name has moved.
             raise ImportError(str(error), name=used) from None
         close = difflib.get_close_matches(name, dir(found), 1)
         hint = f"; did you mean {close[0]!r}?" if close else ""
@@ -121,5 +123,5 @@ def _attribute(found: Any, name: str, used: str) -> Any:
 
 
 def resolve_name(name: str, package: ModuleType | str | None = None) -> Any:
-    """Return the object with the dotted *name*; see ``DottedNameResolver.resolve``."""
+    """Return the object with the dotted *name*, as ``DottedNameResolver.resolve`` does."""
     return DottedNameResolver(package).resolve(name)

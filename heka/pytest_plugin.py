@@ -1,4 +1,4 @@
-"""The pytest fixture ``heka_capture``; pytest finds it by itself once heka is installed."""
+"""The pytest fixture ``heka_capture``; pytest loads it when heka is installed."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ import heka.testing
 
 @pytest.fixture
 def heka_capture() -> Iterator[heka.testing.Captured]:
-    """Every message that the test logs, as ``heka.testing.Captured``; nothing is sent."""
+    """Capture every message that the test logs, as ``heka.testing.Captured``; send none."""
     with heka.testing.capture() as captured:
         yield captured

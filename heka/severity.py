@@ -1,4 +1,4 @@
-"""Severities of RFC 5424, 0 to 7, under every name that the family used."""
+"""Severities of RFC 5424, 0 to 7, with their names in Heka, metlog and syslog."""
 
 EMERGENCY = EMERG = PANIC = 0
 ALERT = 1

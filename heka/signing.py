@@ -1,4 +1,4 @@
-"""Signatures: HMAC-SHA1 or HMAC-MD5 over a message."""
+"""Sign messages with HMAC-SHA1 or HMAC-MD5."""
 
 from typing import Any, Final
 
@@ -6,22 +6,22 @@ from heka._core import SignerConfig
 
 __all__ = ["SignerConfig", "sign_header"]
 
-#: What the header of a frame says for each hash; the enum of proto/message.proto.
+#: Number of each hash in the header of a frame, as in proto/message.proto.
 _HASH_FUNCTIONS: Final = {"md5": 0, "sha1": 1}
 
 
 def sign_header(
     header: Any, payload: bytes | bytearray | memoryview, signer_config: SignerConfig
 ) -> None:
-    """Sign *payload*, and say so in the attributes of *header*, an object of any type.
+    """Sign *payload*, and set the signature as attributes of *header*.
 
     Args:
-        header: Gets ``hmac_signer``, ``hmac_key_version``, ``hmac_hash_function`` (0: MD5, 1: SHA1)
-            and ``hmac``, the digest as bytes; a protobuf Header of your own for instance.
+        header: Any object, for instance a protobuf Header. Gets the attributes ``hmac_signer``,
+            ``hmac_key_version``, ``hmac_hash_function`` (0: MD5, 1: SHA1) and ``hmac`` (bytes).
         payload: An encoded message.
-        signer_config: Whose name, key version, key and hash.
+        signer_config: Name, key version, key and hash of the signer.
 
-    ``heka.frame`` does all this, and more, in one call.
+    ``heka.frame`` signs and frames a message in one call.
     """
     digest = signer_config.sign(payload)
     header.hmac_signer = signer_config.name

@@ -1,4 +1,4 @@
-"""Tests of programs that log: see their messages, freeze their clock.
+"""Test programs that log: capture their messages, replace the clock and the ids.
 
 ::
 
@@ -9,7 +9,7 @@
     with heka.testing.capture(client) as captured:
         client.incr("logins")
 
-Under pytest the fixture ``heka_capture`` does the same for one test.
+Under pytest, the fixture ``heka_capture`` captures the messages of one test.
 """
 
 from __future__ import annotations
@@ -30,20 +30,20 @@ __all__ = ["Captured", "capture", "sources"]
 
 
 class Captured(Sequence[Message]):
-    """The messages that were logged, oldest first; ``frames`` holds their bytes."""
+    """The captured messages, oldest first; ``frames`` has their frames as bytes."""
 
     def __init__(self) -> None:
-        """Start empty."""
+        """Start without messages."""
         self.frames: list[bytes] = []
         self._messages: list[Message] = []
 
     def add(self, frame: bytes) -> None:
-        """Take one frame."""
+        """Add the messages of one frame."""
         self._messages += [read.message for read in StreamReader().feed(frame)]
         self.frames.append(frame)
 
     def clear(self) -> None:
-        """Forget what was captured."""
+        """Remove all captured messages."""
         self.frames.clear()
         self._messages.clear()
 
@@ -56,16 +56,16 @@ class Captured(Sequence[Message]):
     @overload
     def __getitem__(self, index: slice) -> Sequence[Message]: ...
     def __getitem__(self, index: int | slice) -> Message | Sequence[Message]:
-        """Return one message, or some."""
+        """Return one message, or a slice of them."""
         return self._messages[index]
 
     def __repr__(self) -> str:
-        """Return the messages' own."""
+        """Return the repr of the messages."""
         return f"Captured({self._messages!r})"
 
 
 class _Client(Protocol):
-    """What is asked of a client."""
+    """The attributes of a client that are used here."""
 
     stream: Any
     sink: Any
@@ -74,16 +74,17 @@ class _Client(Protocol):
 
 @contextmanager
 def capture(*clients: _Client) -> Iterator[Captured]:
-    """Keep every message of ``heka.log`` in this process, and of *clients*, instead of sending it.
+    """Capture every message of ``heka.log`` in this process, and of *clients*; send none.
 
-    Whatever ``to`` says, nothing is resolved, connected or sent, and ``heka.stats()`` counts
-    nothing. Levels, filters, signers and the oversize policy apply as ever. Captures nest; the
-    innermost has the messages.
+    Nothing is resolved, connected or sent, whatever ``to`` is, and ``heka.stats()`` counts nothing.
+    Levels, filters, signers and the oversize policy apply as usual. Captures nest: the innermost
+    one gets the messages.
 
     Args:
-        *clients: Each has another stream meanwhile, which takes frames as large as its own does,
-            and its own again afterwards; one that was inactive is active. Any encoder but
-            ``ProtobufEncoder`` gives way to it, for what another one makes may be no message.
+        *clients: Within the block, each client has another stream, with the ``max_frame`` of its
+            own; an inactive client is active. An encoder other than ``ProtobufEncoder`` is
+            replaced by it, because other encoders need not write Heka messages. Everything is
+            restored at the end.
     """
     captured = Captured()
     before = _emitter.capture
@@ -91,15 +92,15 @@ def capture(*clients: _Client) -> Iterator[Captured]:
     with ExitStack() as undo:
         undo.callback(setattr, _emitter, "capture", before)
         for client in clients:
-            undo.callback(_give_back, client, client.stream, client.sink, client.encoder)
-            client.stream = _Into(captured, getattr(client.stream, "max_frame", 0))
+            undo.callback(_restore, client, client.stream, client.sink, client.encoder)
+            client.stream = _CaptureStream(captured, getattr(client.stream, "max_frame", 0))
             if not isinstance(client.encoder, ProtobufEncoder):
                 client.encoder = ProtobufEncoder()
         yield captured
 
 
-class _Into:
-    """The stream of a client that is captured."""
+class _CaptureStream:
+    """The stream of a client during a capture."""
 
     def __init__(self, captured: Captured, max_frame: int) -> None:
         self.max_frame = max_frame
@@ -109,9 +110,9 @@ class _Into:
         self._captured.add(data)
 
 
-def _give_back(client: _Client, stream: Any, sink: Any, encoder: Any) -> None:
+def _restore(client: _Client, stream: Any, sink: Any, encoder: Any) -> None:
     client.stream = stream
-    client.sink = sink  # which has the account
+    client.sink = sink  # it has the counters
     client.encoder = encoder
 
 
@@ -121,13 +122,13 @@ def sources(
     clock: int | Callable[[], int] | None = None,
     uuid: bytes | UUID | Callable[[], bytes | UUID] | None = None,
 ) -> Iterator[None]:
-    """Replace where new messages take their time and id from, for ``heka.log`` and ``Message``.
+    """Replace the clock and the id generator of new messages.
 
     Args:
-        clock: Nanoseconds since the epoch, or what is called for them.
-        uuid: 16 bytes or a ``uuid.UUID``, or what is called for one.
+        clock: Nanoseconds since the epoch, or a function that returns them. None: the real clock.
+        uuid: 16 bytes or a ``uuid.UUID``, or a function that returns one. None: random ids.
 
-    One replacement at a time: they do not nest.
+    Do not nest it: the end of the inner block restores the real clock and random ids.
     """
     set_sources(_source(clock), _source(uuid))
     try:
@@ -140,5 +141,5 @@ def _source(value: Any) -> Callable[[], Any] | None:
     if value is None:
         return None
     if callable(value):
-        return value  # type: ignore[no-any-return]  # callable() cannot say of what
+        return value  # type: ignore[no-any-return]  # callable() does not tell the type
     return itertools.repeat(value).__next__

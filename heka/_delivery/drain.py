@@ -56,9 +56,9 @@ class Drain:
         self._reporter = Reporter()
         self._stopping = False
         self._give_up_at = 0.0
-        self.start_anew()
+        self.reset_after_fork()
 
-    def start_anew(self) -> None:
+    def reset_after_fork(self) -> None:
         """Begin without a past, in a child process."""
         self._backoff = Backoff(self._options.backoff_max)
         self._retry_at = 0.0

@@ -70,7 +70,7 @@ class TlsOutlet(SocketOutlet):
         transport = self._tls
         try:
             while True:
-                transport.feed()
+                transport.read_pending()
                 self._acknowledge(ring)
                 event = self._next(ring, end, linger)
                 if event:

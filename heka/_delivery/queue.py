@@ -24,7 +24,7 @@ from heka._delivery.threads import Worker, cooperative_sleep
 from heka._net.addresses import Address
 from heka._net.options import QueueOptions
 from heka._runtime.accounts import NUMBERS
-from heka._runtime.forks import start_anew_in_child
+from heka._runtime.forks import register_fork_reset
 from heka._runtime.reporter import Reporter
 from heka.exceptions import ConfigError, QueueFullError
 
@@ -96,7 +96,7 @@ class Queue:
             raise ConfigError("spool: a spool holds frames, and framing=none sends none")
         self._start()
         self._rings = Rings(options, self._max_frame, self._attach, name)
-        start_anew_in_child(self)
+        register_fork_reset(self)
         lifecycle.register(self)
         if self._rings.left() is not None:
             self._attend()  # what an earlier process left is sent without waiting for a frame
@@ -121,10 +121,10 @@ class Queue:
             ring.start = self._attend
         self.sink.attach_ring(ring)
 
-    def start_anew(self) -> None:
+    def reset_after_fork(self) -> None:
         """Begin anew in a child process: what is queued stays the parent's."""
-        self._rings.start_anew()
-        self._drain.start_anew()
+        self._rings.reset_after_fork()
+        self._drain.reset_after_fork()
         self._start()
 
     def _is_ours(self) -> bool:
@@ -137,7 +137,7 @@ class Queue:
             me = threading.get_ident()
             if self._claims.setdefault(pid, me) != me:
                 return False
-            self.start_anew()
+            self.reset_after_fork()
         return True
 
     # ---- called by producers, through the ring -----------------------------------------------

@@ -165,7 +165,7 @@ class Rings:
         del old, rings  # which removes the files of those that are empty
         self._spool.close()
 
-    def start_anew(self) -> None:
+    def reset_after_fork(self) -> None:
         """Begin with nothing, in a child process: what is queued stays the parent's."""
         self._left = ((), total([]))
         self._emptied = []

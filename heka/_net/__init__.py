@@ -1,1 +1,1 @@
-"""The network: addresses, names, sockets, TLS and transports; no messages."""
+"""Addresses, name resolution, sockets, TLS and transports. Knows no messages."""

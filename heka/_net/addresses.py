@@ -1,6 +1,6 @@
-"""Destinations as people write them: URLs, ``host:port``, tuples.
+"""Parse destinations: URLs, ``host:port`` and tuples become an ``Address``.
 
-Knows the notation and nothing else: no names are resolved, no sockets opened.
+Parses text only: resolves no names and opens no sockets.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from heka.exceptions import ConfigError
 
 __all__ = ["Address", "QueueOptions", "TlsOptions", "as_size", "parse"]
 
-#: The options that each scheme takes behind ``?``.
+#: The query options that each scheme takes.
 OPTIONS = {
     "udp": ("datagram", "family", "framing", *QUEUE_NAMES, "datagram_size"),
     "tcp": ("family", *QUEUE_NAMES),
@@ -37,7 +37,8 @@ OPTIONS = {
     "unixgram": ("datagram", "framing", *QUEUE_NAMES, "datagram_size"),
     "file": QUEUE_NAMES,
 }
-#: The schemes whose destination is a host, and of these the ones that can tell a dead one.
+#: Schemes whose destination is a host. Of these, the ones that notice that a host is down: only
+#: they can fail over.
 _HOSTS = ("udp", "tcp", "tls")
 _FAILOVER = ("tcp", "tls")
 EXPECTED = (
@@ -54,13 +55,14 @@ class Address:
         scheme: ``udp``, ``tcp``, ``tls``, ``unix``, ``unixgram`` or ``file``.
         host, port: For ``udp``, ``tcp`` and ``tls``.
         path: For the others; a leading ``@`` names an abstract unix socket.
-        family: 4 or 6 to insist on one, 0 for either.
-        framed: False sends bare messages, one a datagram, as Hindsight's ``udp.lua`` wants them.
-        datagram: Bytes of the largest datagram; a larger frame follows the oversize policy.
-        alternates: Further (host, port) of ``tcp`` and ``tls``, tried in this order when the
-            first one fails.
-        tls: How ``tls`` encrypts; None for the others.
-        queue: How frames are queued; None: they are sent at once.
+        family: 4 for IPv4 only, 6 for IPv6 only, 0 for both.
+        framed: False sends each message without a frame, one per datagram, as Hindsight's
+            ``udp.lua`` expects.
+        datagram: Largest datagram in bytes; a larger frame follows the oversize policy.
+        alternates: Failover hosts of ``tcp`` and ``tls``, (host, port) each, tried in this order
+            when the first host fails.
+        tls: TLS options of ``tls``; None for the other schemes.
+        queue: Queue options; None: frames are sent synchronously.
     """
 
     scheme: str
@@ -75,27 +77,27 @@ class Address:
     queue: QueueOptions | None = None
 
     def __post_init__(self) -> None:
-        """Have TLS with its defaults where nothing is said of it."""
+        """Give a ``tls`` address without TLS options the defaults."""
         if self.scheme == "tls" and self.tls is None:
             object.__setattr__(self, "tls", TlsOptions())
 
     @property
     def hosts(self) -> tuple[tuple[str, int], ...]:
-        """Each (host, port) in the order of trying; one without a name for a path."""
+        """Every (host, port) in the order in which they are tried; ``(("", 0),)`` for a path."""
         return ((self.host, self.port), *self.alternates)
 
     @property
     def is_datagram(self) -> bool:
-        """True where each frame travels alone."""
+        """True when each frame is sent as a datagram of its own."""
         return self.scheme in ("udp", "unixgram")
 
     @property
     def max_frame(self) -> int:
-        """Bytes of the largest frame; 0 where only the message's own limit holds."""
+        """Largest frame in bytes; 0: only the limit on messages applies."""
         return self.datagram if self.is_datagram else 0
 
     def __str__(self) -> str:
-        """Return the URL, without options that are defaults."""
+        """Return the URL, without options that have their default value."""
         options: dict[str, str] = {}
         if self.family:
             options["family"] = str(self.family)
@@ -118,10 +120,10 @@ class Address:
 
 
 def parse(to: object) -> Address:
-    """Read *to* in any of the notations that ``heka.log`` takes.
+    """Parse *to*, in any notation that ``heka.log(to=...)`` takes.
 
     Raises:
-        ConfigError: It is none of them; names what came and what was expected.
+        ConfigError: *to* is in none of them; the text says what was given and what was expected.
     """
     if isinstance(to, Address):
         return to
@@ -150,11 +152,11 @@ def parse(to: object) -> Address:
 
 
 def _hosts(scheme: str, text: str, to: object) -> list[tuple[str, int]]:
-    """Split ``a:5565,b:5566``: the first host, and those that stand in for it."""
+    """Split ``a:5565,b:5566`` into the first host and its failover hosts."""
     if "," in text and scheme not in _FAILOVER:
         raise ConfigError(
-            f"{to!r}: {scheme} cannot tell that a host is dead, to go on to the next; use tcp:// "
-            "or tls://, or a destination for each host"
+            f"{to!r}: {scheme} takes one host, because it cannot detect that a host is down; use "
+            "tcp:// or tls:// for failover, or one destination for each host"
         )
     return [_host_port(each, to) for each in text.split(",")]
 
@@ -176,12 +178,12 @@ def _host_port(text: str, to: object) -> tuple[str, int]:
 
 def _host(host: str, to: object) -> str:
     if not host or any(c.isspace() or c in "/@?#\0" for c in host):
-        raise ConfigError(f"{to!r}: {host!r} is no host name or address; {EXPECTED}")
+        raise ConfigError(f"{to!r}: {host!r} is not a host name or address; {EXPECTED}")
     return host
 
 
 def _port(port: object, to: object) -> int:
-    """Return a port given as int or as decimal text, which is how configuration files have it."""
+    """Return the port, given as int or, in configuration files, as decimal text."""
     if isinstance(port, str) and as_number(port) >= 0:
         port = as_number(port)
     if isinstance(port, bool) or not isinstance(port, int) or not 1 <= port <= 65535:
@@ -190,12 +192,12 @@ def _port(port: object, to: object) -> int:
 
 
 def _options(scheme: str, query: str, to: object) -> dict[str, Any]:
-    """Return what stands behind ``?`` as arguments of Address."""
+    """Parse the query of a URL into arguments of ``Address``."""
     given = read_query(query)
     for name in given:
         if name not in OPTIONS[scheme]:
-            takers = [f"{other}://" for other in OPTIONS if name in OPTIONS[other]]
-            hint = f"; {name} is for {', '.join(takers)}" if takers else ""
+            schemes = [f"{other}://" for other in OPTIONS if name in OPTIONS[other]]
+            hint = f"; {name} is for {', '.join(schemes)}" if schemes else ""
             raise ConfigError(
                 f"{to!r}: unknown option {name!r}; {scheme} takes: "
                 f"{', '.join(OPTIONS[scheme])}{hint}"
@@ -228,6 +230,7 @@ def _datagram(text: str) -> int:
     return as_number(text)
 
 
-#: What reads the options of the address itself, and the fields that are called otherwise.
+#: Parsers of the options of the address itself, and the ``Address`` field of an option where the
+#: names differ.
 _READERS = {"family": _family, "framing": _framing, "datagram": _datagram}
 _FIELDS = {"framing": "framed"}

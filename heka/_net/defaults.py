@@ -1,32 +1,34 @@
-"""Numbers and addresses that hold where nobody says otherwise."""
+"""Default ports, sizes and times."""
 
-#: Where hekad and Hindsight listen, for UDP and TCP alike.
+#: Port on which hekad and Hindsight listen, over UDP and TCP.
 DEFAULT_PORT = 5565
 
-#: Where ``heka.log`` sends, unless ``$HEKA_TO`` or ``heka.configure(to=...)`` says otherwise.
+#: Destination of ``heka.log`` unless ``$HEKA_TO`` or ``heka.configure(to=...)`` sets another one.
 DEFAULT_TO = f"udp://localhost:{DEFAULT_PORT}"
 
-#: Names the destination from outside the program.
+#: Environment variable that sets the default destination.
 TO_VARIABLE = "HEKA_TO"
 
-#: Bytes of a datagram; a default hekad cuts longer ones and glues the next one on.
+#: Largest datagram in bytes. hekad with its default configuration truncates longer ones and joins
+#: the next datagram to what is left.
 DATAGRAM_SIZE = 8192
 
-#: Bytes that UDP over IPv4 can carry: 65,535 less the IP and UDP headers.
+#: Largest UDP payload over IPv4 in bytes: 65,535 less the IP and UDP headers.
 DATAGRAM_MAX = 65_507
 
-#: Seconds before a destination that failed is tried again: the first wait, and the longest.
+#: Back-off in seconds after a destination failed: the first wait and the longest.
 BACKOFF_FIRST = 0.1
 BACKOFF_MAX = 30.0
 
-#: Seconds that closing waits for a peer to say that it has read everything, over TLS.
+#: Seconds that closing a TLS connection waits for the peer to close it too.
 CLOSE_TIMEOUT = 1.0
 
-#: Bytes of frames that a queue holds.
+#: Capacity of a queue in bytes of frames.
 CAPACITY = 8 * 1024 * 1024
 
-#: Bytes that a queue packs frames together up to: a datagram that fits any Ethernet uncut.
+#: Bytes up to which a queue packs several frames into one datagram: fits an Ethernet frame without
+#: IP fragmentation.
 QUEUED_DATAGRAM_SIZE = 1400
 
-#: Seconds of the longest wait between two tries of a queue to connect.
+#: Longest back-off in seconds between two attempts of a queue to connect.
 QUEUED_BACKOFF_MAX = 0.9

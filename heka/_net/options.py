@@ -1,6 +1,6 @@
-"""What can stand behind the ``?`` of a destination: how it is encrypted, how it is queued.
+"""Query options of a destination URL: TLS and the queue.
 
-Knows the notation and nothing else: no file is read, no queue made.
+Parses and checks text only: reads no file and makes no queue.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ __all__ = [
     "write_query",
 ]
 
-#: What can become of a frame that finds its queue full.
+#: Overflow policies: what happens to a frame when its queue is full.
 OVERFLOWS: Final = ("drop_new", "drop_old", "block", "raise")
 _UNITS: Final = {"": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 _SIZE: Final = re.compile(r"([0-9]{1,19}) ?([A-Za-z]*)")
 
 
 def as_number(text: str) -> int:
-    """Return what decimal *text* says, -1 when it is none; int() refuses long ones as well."""
+    """Return the number in *text*, or -1 unless *text* is 1 to 9 decimal digits."""
     return int(text) if text.isascii() and text.isdecimal() and len(text) <= 9 else -1
 
 
@@ -49,7 +49,8 @@ def as_size(given: object, name: str) -> int:
     """Return a number of bytes, given as int or as text: ``'8 MiB'``, ``'8MiB'``, ``'8388608'``.
 
     Raises:
-        ConfigError: It is none; *name* says of what.
+        ConfigError: *given* is not a size from 1 to ``sys.maxsize``; *name* is the option that the
+            text names.
     """
     size = 0
     if isinstance(given, str):
@@ -67,7 +68,7 @@ def as_size(given: object, name: str) -> int:
 
 
 def _seconds(given: object, name: str, *, positive: bool = False) -> float:
-    """Return a number of seconds, given as one or as text."""
+    """Return seconds as a float, given as a number or as text."""
     seconds = math.nan
     if isinstance(given, (int, float, str)) and not isinstance(given, bool):
         with contextlib.suppress(ValueError, OverflowError):
@@ -91,25 +92,26 @@ def _path_or_none(given: object, name: str) -> str | None:
     return None if given is None else _path(given, name)
 
 
-def _word(given: object, name: str, words: tuple[str, ...]) -> str:
-    if not isinstance(given, str) or given not in words:
-        known = f"{', '.join(map(repr, words[:-1]))} or {words[-1]!r}"
-        raise ConfigError(f"{name} must be {known}, got {given!r}")
+def _choice(given: object, name: str, choices: tuple[str, ...]) -> str:
+    """Return *given*, which must be one of *choices*."""
+    if not isinstance(given, str) or given not in choices:
+        expected = f"{', '.join(map(repr, choices[:-1]))} or {choices[-1]!r}"
+        raise ConfigError(f"{name} must be {expected}, got {given!r}")
     return given
 
 
-def _switch(given: object, name: str) -> bool:
-    """Return a bool; in text, 1 is True and 0 is False."""
-    return given if isinstance(given, bool) else _word(given, name, ("1", "0")) == "1"
+def _boolean(given: object, name: str) -> bool:
+    """Return a bool; the text ``1`` is True and ``0`` is False."""
+    return given if isinstance(given, bool) else _choice(given, name, ("1", "0")) == "1"
 
 
 def _server_name(given: object, name: str) -> str | None:
-    """Return a host name or an address as a certificate has it."""
+    """Return *given*, a host name or an address as it appears in a certificate."""
     if given is None:
         return None
     if not isinstance(given, str) or not given.strip(".") or any(c in "/@?#,[]\0 " for c in given):
         raise ConfigError(
-            f"{name}: expected a host name or an address, as the server's certificate has it, "
+            f"{name}: expected a host name or an address, as in the server's certificate, "
             f"got {given!r}"
         )
     return given
@@ -117,15 +119,15 @@ def _server_name(given: object, name: str) -> str | None:
 
 @dataclass(frozen=True)
 class TlsOptions:
-    """How a ``tls://`` destination is encrypted, and whom it trusts.
+    """TLS options of a ``tls://`` destination.
 
     Attributes:
-        ca: A file of PEM certificates to trust instead of the system's.
-        cert: A file with the client's certificate and what leads up to its CA, in PEM.
-        key: A file with the client's private key; None: it is in ``cert`` too.
+        ca: PEM file of the CA certificates to trust, instead of the system's.
+        cert: PEM file with the client's certificate chain.
+        key: PEM file with the client's private key; None: the key is in the file ``cert``.
         minimum: The oldest version of TLS, ``'1.2'`` or ``'1.3'``; ``min`` in a URL.
-        name: The name that the server's certificate has to be for; None: that of the host.
-        verify: False takes any certificate from anybody: for tests, as nothing is secret then.
+        name: Name that the server's certificate must have; None: the host name of the URL.
+        verify: False accepts every certificate. For tests only: the server is not authenticated.
     """
 
     ca: str | None = None
@@ -139,29 +141,30 @@ class TlsOptions:
         """Check every value.
 
         Raises:
-            ConfigError: Names the option, what it takes and what came.
+            ConfigError: A value is wrong; the text names the option, the value, and what it takes.
         """
         _convert(self, _TLS)
         if self.key is not None and self.cert is None:
-            raise ConfigError("key: a private key is of no use without its certificate, cert=FILE")
+            raise ConfigError("key: a private key needs its certificate; give cert=FILE too")
 
 
 @dataclass(frozen=True)
 class QueueOptions:
-    """How a destination is queued: what ``heka.streams.QueuedStream`` takes.
+    """Queue options of a destination, as ``heka.streams.QueuedStream`` takes them.
 
     Attributes:
-        capacity: Bytes of waiting frames that the queue holds.
-        overflow: One of OVERFLOWS: what becomes of a frame that finds it full.
-        block_timeout: Seconds that ``'block'`` waits for room.
-        linger: Seconds that a frame waits for others to be sent along with.
-        spool: The directory of a queue on disk; None: in memory.
-        sync: Seconds between two fsync of the spool; None: the system writes when it likes.
-        datagram_size: Bytes that frames are packed together up to, over UDP and unix datagrams.
-        backoff_max: Seconds of the longest wait between two tries to connect.
-        connect_timeout: Seconds that resolving and connecting may take.
-        write_timeout: Seconds that a peer may take nothing.
-        refresh: Seconds after which the name is resolved anew.
+        capacity: Bytes of frames that the queue holds.
+        overflow: One of OVERFLOWS: what happens to a frame when the queue is full.
+        block_timeout: Seconds that a call waits for room when ``overflow`` is ``'block'``.
+        linger: Seconds that a frame waits for more frames to be sent together with it.
+        spool: Directory of a queue on disk; None: the queue is in memory.
+        sync: Seconds between two calls of fsync on the spool; None: the system decides when it
+            writes to the disk.
+        datagram_size: Bytes up to which frames are packed into one UDP or unix datagram.
+        backoff_max: Longest wait in seconds between two attempts to connect.
+        connect_timeout: Seconds that resolving and connecting may take together.
+        write_timeout: Seconds without progress after which a connection is closed.
+        refresh: Seconds after which the host name is resolved again.
     """
 
     capacity: int = CAPACITY
@@ -180,11 +183,11 @@ class QueueOptions:
         """Check every value; sizes and seconds may be given as text.
 
         Raises:
-            ConfigError: Names the option, what it takes and what came.
+            ConfigError: A value is wrong; the text names the option, the value, and what it takes.
         """
         _convert(self, _QUEUE)
         if self.sync is not None and self.spool is None:
-            raise ConfigError("sync: only a queue on disk can be synced; give spool=DIRECTORY")
+            raise ConfigError("sync: needs a queue on disk; give spool=DIRECTORY too")
 
 
 def _datagram_size(given: object, name: str) -> int:
@@ -200,19 +203,19 @@ def _positive(given: object, name: str) -> float:
 
 _Converter = Callable[[object, str], Any]
 
-#: The options of TLS by their names in a URL: the field of TlsOptions, and what reads a value.
+#: TLS options by their name in a URL: the field of TlsOptions, and the converter of its value.
 _TLS: Final[dict[str, tuple[str, _Converter]]] = {
     "ca": ("ca", _path_or_none),
     "cert": ("cert", _path_or_none),
     "key": ("key", _path_or_none),
-    "min": ("minimum", lambda given, name: _word(given, name, ("1.2", "1.3"))),
+    "min": ("minimum", lambda given, name: _choice(given, name, ("1.2", "1.3"))),
     "name": ("name", _server_name),
-    "verify": ("verify", _switch),
+    "verify": ("verify", _boolean),
 }
-#: The same of QueueOptions.
+#: The same for QueueOptions.
 _QUEUE: Final[dict[str, tuple[str, _Converter]]] = {
     "capacity": ("capacity", as_size),
-    "overflow": ("overflow", lambda given, name: _word(given, name, OVERFLOWS)),
+    "overflow": ("overflow", lambda given, name: _choice(given, name, OVERFLOWS)),
     "block_timeout": ("block_timeout", _seconds),
     "linger": ("linger", _seconds),
     "spool": ("spool", _path_or_none),
@@ -224,28 +227,28 @@ _QUEUE: Final[dict[str, tuple[str, _Converter]]] = {
     "refresh": ("refresh", _positive),
 }
 TLS_NAMES: Final = tuple(_TLS)
-#: Without datagram_size, which says nothing of a stream of bytes.
+#: Without datagram_size, which byte streams do not take.
 QUEUE_NAMES: Final = ("queue", *(name for name in _QUEUE if name != "datagram_size"))
 
 
 def _convert(options: TlsOptions | QueueOptions, table: dict[str, tuple[str, _Converter]]) -> None:
-    """Replace each value of *options* by what its converter makes of it."""
+    """Replace each value of *options* by the result of its converter."""
     for name, (field, convert) in table.items():
         object.__setattr__(options, field, convert(getattr(options, field), name))
 
 
 def read_query(query: str) -> dict[str, str]:
-    """Return ``a=1&b=2`` as a dict; ``+`` is a plus sign, since the values are mostly paths."""
+    """Return ``a=1&b=2`` as a dict; ``+`` stays a plus sign, because most values are paths."""
     pairs = (part.partition("=") for part in query.split("&") if part)
-    return {_plain(name): _plain(value) for name, _, value in pairs}
+    return {_unquote(name): _unquote(value) for name, _, value in pairs}
 
 
-def _plain(text: str) -> str:
+def _unquote(text: str) -> str:
     return unquote(text, errors="surrogateescape")
 
 
 def write_query(options: dict[str, str]) -> str:
-    """Return *options* as they stand in a URL, ``?`` first; nothing when there are none."""
+    """Return *options* as the query of a URL, with its ``?``; ``""`` without options."""
     parts = (
         f"{name}={quote(value, safe='/:@,~', errors='surrogateescape')}"
         for name, value in options.items()
@@ -254,34 +257,34 @@ def write_query(options: dict[str, str]) -> str:
 
 
 def read_tls(given: dict[str, str]) -> TlsOptions:
-    """Return what the options of a URL, *given*, say about TLS; ConfigError where that is wrong."""
+    """Return the TLS options in *given*, the query of a URL; ConfigError for a wrong value."""
     named = {_TLS[name][0]: value for name, value in given.items() if name in _TLS}
-    return TlsOptions(**named)  # type: ignore[arg-type]  # text, which it converts
+    return TlsOptions(**named)  # type: ignore[arg-type]  # text, converted in __post_init__
 
 
 def read_queue(given: dict[str, str]) -> QueueOptions | None:
-    """Return what the options of a URL, *given*, say about a queue; None when there is to be none.
+    """Return the queue options in *given*, the query of a URL; None when it has no queue.
 
     Raises:
-        ConfigError: A value is wrong, or is for a queue that nobody has asked for.
+        ConfigError: A value is wrong, or there are queue options but no ``queue=1``.
     """
     named = {_QUEUE[name][0]: value for name, value in given.items() if name in _QUEUE}
-    asked = _switch(given["queue"], "queue") if "queue" in given else "spool" in named
-    if asked:
-        return QueueOptions(**named)  # type: ignore[arg-type]  # text, which it converts
+    wanted = _boolean(given["queue"], "queue") if "queue" in given else "spool" in named
+    if wanted:
+        return QueueOptions(**named)  # type: ignore[arg-type]  # text, converted in __post_init__
     if named:
         names = ", ".join(named)
-        raise ConfigError(f"{names}: of use to a queue only; add queue=1, or leave it out")
+        raise ConfigError(f"{names}: only a queue takes this; add queue=1, or remove it")
     return None
 
 
 def tls_texts(options: TlsOptions) -> dict[str, str]:
-    """Return what ``read_tls`` makes *options* of, without defaults."""
+    """Return *options* as ``read_tls`` reads them, without default values."""
     return _texts(options, _TLS)
 
 
 def queue_texts(options: QueueOptions) -> dict[str, str]:
-    """Return what ``read_queue`` makes *options* of, without defaults."""
+    """Return *options* as ``read_queue`` reads them, without default values."""
     texts = _texts(options, _QUEUE)
     return texts if options.spool is not None else {"queue": "1", **texts}
 
@@ -299,7 +302,7 @@ def _texts(
 
 
 def _size_text(size: int) -> str:
-    """Return ``8MiB`` rather than ``8388608``."""
+    """Return *size* in the largest unit that divides it: ``8MiB`` for ``8388608``."""
     unit = next(unit for unit in reversed(_UNITS) if size % _UNITS[unit] == 0)
     return f"{size // _UNITS[unit]}{unit}"
 

@@ -1,7 +1,7 @@
-"""Host names to socket addresses, off the caller's thread and within a deadline.
+"""Resolve host names to socket addresses within a deadline, in a thread of their own.
 
-``getaddrinfo`` cannot be told to hurry: it runs in a daemon thread of its own, and a caller whose
-time is up goes on without its answer. Addresses, and localhost, never reach the name service.
+``getaddrinfo`` takes no timeout. It runs in a daemon thread, and a caller whose deadline has passed
+returns without the result. Numeric addresses and localhost are resolved without the name service.
 """
 
 from __future__ import annotations
@@ -16,145 +16,148 @@ from typing import Any
 
 from heka._runtime.greenlets import in_real_thread
 
-#: What connects: address family and the sockaddr of that family.
+#: What a socket connects to: an address family, and a sockaddr of that family.
 Endpoint = tuple[int, Any]
-_Question = tuple[str, int, int]
+_Query = tuple[str, int, int]
 
 _FAMILIES = {0: socket.AF_UNSPEC, 4: socket.AF_INET, 6: socket.AF_INET6}
-#: Seconds that an answer waits for somebody to ask again. Without it, a name service slower than
-#: everybody's timeout would be asked for ever and never be heard.
-_KEPT = 300.0
-#: Names that are asked for at the same time: each that hangs costs a thread.
+#: Seconds that a result is kept for the next caller. Otherwise a name service that is slower than
+#: every caller's timeout would be asked again and again, and its answers never used.
+_RESULT_TTL = 300.0
+#: Lookups that run at the same time, each in a thread of its own.
 _LOOKUPS_MAX = 64
 
 
 class ResolutionError(OSError):
-    """A name that did not resolve in time, or at all."""
+    """A host name could not be resolved, or not before the deadline."""
 
 
 class _Lookup:
-    """One call of getaddrinfo, shared by all who wait for the same name."""
+    """One call of ``getaddrinfo``, shared by all callers that wait for the same name."""
 
-    def __init__(self, question: _Question) -> None:
-        self._question = question
+    def __init__(self, query: _Query) -> None:
+        self._query = query
         self._done = threading.Event()
         self._answer: list[Endpoint] = []
         self._problem = ""
         self._finished = 0.0
 
     def start(self) -> None:
-        """Ask in a new thread; RuntimeError without one."""
-        if sys.is_finalizing():  # it would never run, and start() waits until it does
+        """Run in a new thread; RuntimeError when no thread can be started."""
+        if sys.is_finalizing():  # the thread would never run, and start() waits until it does
             raise RuntimeError("the interpreter is closing")
-        name = f"heka-resolve-{self._question[0]}"
+        name = f"heka-resolve-{self._query[0]}"
         threading.Thread(target=self._run, name=name, daemon=True).start()
 
     def _run(self) -> None:
         try:
-            self._answer = _ask(*self._question, 0)
-        except Exception as error:  # UnicodeError where there is no IDNA form
-            self._problem = f"{self._question[0]!r} does not resolve: {error}"
+            self._answer = _getaddrinfo(*self._query, 0)
+        except Exception as error:  # UnicodeError: the name has no IDNA form
+            self._problem = f"{self._query[0]!r} does not resolve: {error}"
         finally:
             self._finished = time.monotonic()
             self._done.set()
 
     def is_done(self) -> bool:
-        """Say whether the answer is there."""
+        """Return whether the lookup has ended."""
         return self._done.is_set()
 
-    def is_of_use(self) -> bool:
-        """Say whether one who asks now may have the answer: it is to come, or good and recent."""
+    def is_reusable(self) -> bool:
+        """Return whether a new caller may use this lookup: it is running, or succeeded recently."""
         if not self._done.is_set():
             return True
-        return not self._problem and time.monotonic() < self._finished + _KEPT
+        return not self._problem and time.monotonic() < self._finished + _RESULT_TTL
 
     def wait(self, deadline: float) -> list[Endpoint]:
+        """Return the result; ResolutionError when it failed, or has not ended at *deadline*."""
         left = max(0.0, deadline - time.monotonic())
         if not self._done.wait(min(left, threading.TIMEOUT_MAX)):
-            raise ResolutionError(f"{self._question[0]!r} did not resolve in time")
+            raise ResolutionError(f"{self._query[0]!r} did not resolve in time")
         with _lock:
-            if _lookups.get(self._question) is self:
-                del _lookups[self._question]
+            if _lookups.get(self._query) is self:
+                del _lookups[self._query]
         if self._problem:
             raise ResolutionError(self._problem)
         return self._answer
 
 
-# Reentrant: a signal handler, or a finalizer, may log while its thread is in here.
+# Reentrant: a signal handler or a finalizer may log while its thread holds the lock.
 _lock = threading.RLock()
-_lookups: dict[_Question, _Lookup] = {}
+_lookups: dict[_Query, _Lookup] = {}
 
 
-def _forget_parent() -> None:
-    """Drop what only the parent process's threads could have finished."""
+def _reset_after_fork() -> None:
+    """Forget, in a child process, the lookups that run in threads of its parent."""
     global _lock
     _lock = threading.RLock()
     _lookups.clear()
 
 
-os.register_at_fork(after_in_child=_forget_parent)
+os.register_at_fork(after_in_child=_reset_after_fork)
 
 
 def _numeric(host: str, port: int) -> Endpoint | None:
-    """Return the endpoint of an address; None for a name, and for the rarer notations."""
+    """Return the endpoint of a numeric address; None for a name or an unusual notation."""
     for family, rest in ((socket.AF_INET, ()), (socket.AF_INET6, (0, 0))):
         try:
             socket.inet_pton(family, host)
-        except (OSError, ValueError):  # ValueError: what has no bytes, or a NUL
+        except (OSError, ValueError):  # ValueError: not encodable, or contains NUL
             continue
         return family, (host, port, *rest)
     return None
 
 
-def _ask(host: str, port: int, family: int, flags: int) -> list[Endpoint]:
-    # As bytes: a str loads the IDNA codec, whatever is in it, and a fork meanwhile would leave the
-    # lock of that import locked for ever in the child.
+def _getaddrinfo(host: str, port: int, family: int, flags: int) -> list[Endpoint]:
+    # As bytes: for a str, getaddrinfo imports the IDNA codec. A fork during that import would leave
+    # the import lock locked for ever in the child.
     name = host.encode("ascii" if host.isascii() else "idna")
-    ask = _socket.getaddrinfo if in_real_thread() else socket.getaddrinfo
-    infos = ask(name, port, _FAMILIES[family], socket.SOCK_STREAM, 0, flags)
+    getaddrinfo = _socket.getaddrinfo if in_real_thread() else socket.getaddrinfo
+    infos = getaddrinfo(name, port, _FAMILIES[family], socket.SOCK_STREAM, 0, flags)
     return list(dict.fromkeys((info[0], info[4]) for info in infos))
 
 
-def _find_lookup(question: _Question) -> _Lookup:
-    """Return the lookup that runs for *question*, or start one."""
+def _find_lookup(query: _Query) -> _Lookup:
+    """Return the reusable lookup for *query*, or start one."""
     with _lock:
-        lookup = _lookups.get(question)
-        if lookup is not None and lookup.is_of_use():
+        lookup = _lookups.get(query)
+        if lookup is not None and lookup.is_reusable():
             return lookup
         if len(_lookups) >= _LOOKUPS_MAX:
             for old in [old for old, its in _lookups.items() if its.is_done()]:
                 del _lookups[old]
         if len(_lookups) >= _LOOKUPS_MAX:
             raise ResolutionError(
-                f"{question[0]!r} is not asked for: {_LOOKUPS_MAX} names are waiting for an answer"
+                f"{query[0]!r} was not looked up: {_LOOKUPS_MAX} other lookups are still running"
             )
-        lookup = _lookups[question] = _Lookup(question)
+        lookup = _lookups[query] = _Lookup(query)
         try:
             lookup.start()
         except BaseException:
-            _lookups.pop(question, None)
+            _lookups.pop(query, None)
             raise
         return lookup
 
 
 def resolve(host: str, port: int, family: int, deadline: float) -> list[Endpoint]:
-    """Return where to connect to for *host* and *port*, in the order of the name service.
+    """Return the endpoints of *host* and *port*, in the order of the name service.
 
     Args:
         host: Name or address.
         port: 1 to 65535.
         family: 4, 6, or 0 for both.
-        deadline: ``time.monotonic()`` after which nobody waits for the answer.
+        deadline: When to give up, in seconds of ``time.monotonic()``.
 
     Raises:
-        ResolutionError: No answer, or not in time; a thread may go on waiting for one, and what it
-            hears is kept for who asks next.
+        ResolutionError: The lookup failed, or has not ended at *deadline*. It may then go on in its
+            thread, and the next caller gets its result.
     """
-    end = _numeric(host, port)  # getaddrinfo wants a descriptor even for an address
-    if end is not None:
-        if end[0] == _FAMILIES[family] or not family:
-            return [end]
-        raise ResolutionError(f"{host!r} is no IPv{family} address, which ?family={family} wants")
+    endpoint = _numeric(host, port)  # getaddrinfo opens a descriptor even for an address
+    if endpoint is not None:
+        if endpoint[0] == _FAMILIES[family] or not family:
+            return [endpoint]
+        raise ResolutionError(
+            f"{host!r} is not an IPv{family} address, but the destination says family={family}"
+        )
     name = host.lower().removesuffix(".")
     if name == "localhost" or name.endswith(".localhost"):  # RFC 6761, 6.3
         loopback: list[Endpoint] = [
@@ -163,20 +166,20 @@ def resolve(host: str, port: int, family: int, deadline: float) -> list[Endpoint
         ]
         return [end for end in loopback if family in (0, 4 if end[0] == socket.AF_INET else 6)]
     try:
-        return _ask(host, port, family, socket.AI_NUMERICHOST)
+        return _getaddrinfo(host, port, family, socket.AI_NUMERICHOST)
     except OSError:
-        pass  # a name, not an address in one of the rarer notations
+        pass  # a name, not an address in an unusual notation
     except UnicodeError as error:
-        raise ResolutionError(f"{host!r} is no host name: {error}") from None
-    if in_real_thread():  # one that nobody waits for, and whose locks are not those of threads
+        raise ResolutionError(f"{host!r} is not a valid host name: {error}") from None
+    if in_real_thread():  # may block: no caller waits for it. _Lookup uses locks of greenlets.
         try:
-            return _ask(host, port, family, 0)
+            return _getaddrinfo(host, port, family, 0)
         except OSError as error:
             raise ResolutionError(f"{host!r} does not resolve: {error}") from None
     try:
         lookup = _find_lookup((host, port, family))
-    except RuntimeError as error:  # no threads left, or none in this interpreter
+    except RuntimeError as error:  # no more threads, or none allowed in this interpreter
         raise ResolutionError(
-            f"{host!r} cannot be resolved: {error}; its address would need no thread"
+            f"{host!r} cannot be resolved: {error}; give an IP address, which needs no thread"
         ) from None
     return lookup.wait(deadline)

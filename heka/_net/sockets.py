@@ -1,7 +1,7 @@
-"""Sockets that connect, and take whole frames, within a deadline.
+"""Connect sockets and send whole frames, within a deadline.
 
-Knows sockets and nothing else: no messages, no policy. Everything here raises OSError.
-A deadline bounds waiting; what needs no waiting is done even when there is no time left.
+Knows sockets only: no messages, no policy. Every failure is an OSError.
+A deadline limits waiting: what can be done at once is done even after the deadline.
 """
 
 from __future__ import annotations
@@ -21,29 +21,29 @@ from heka._net.resolver import Endpoint, resolve
 from heka._runtime.greenlets import in_real_thread
 from heka._runtime.waiting import is_ready, pause
 
-#: The kernel has no room now; wait, and try again.
+#: Error numbers of a full send buffer: wait, then try again.
 WOULD_BLOCK = frozenset({errno.EAGAIN, errno.EWOULDBLOCK, errno.ENOBUFS})
-#: Seconds between two tries where the kernel has no event to wait for.
+#: Seconds between two attempts where the kernel offers no event to wait for.
 PAUSE = 0.01
-#: Seconds of one wait, so that the numbers of no system are too small.
+#: Longest single wait in seconds: no system call overflows with it.
 _WAIT_MAX = 3600.0
-#: Seconds that the end of the process waits for all the peers that are told of it.
+#: Seconds that the exit of the process waits for all peers together to close their connections.
 EXIT_TIMEOUT = 1.0
 
 
 class NothingSentError(TimeoutError):
-    """The peer took not a byte of the frame in time: the connection is as good as before."""
+    """No byte of the frame was sent before the deadline; the connection stays usable."""
 
 
 def is_passing(failure: BaseException) -> bool:
-    """Say whether the connection is as good as before *failure*: it is no fault of the peer's."""
+    """Return whether the connection stays usable after *failure*: nothing was sent."""
     return isinstance(failure, NothingSentError) or (
         isinstance(failure, OSError) and failure.errno == errno.EMSGSIZE
     )
 
 
 def remaining(deadline: float) -> float:
-    """Return the seconds until *deadline*; TimeoutError when there are none."""
+    """Return the seconds until *deadline*; TimeoutError when it has passed."""
     left = deadline - time.monotonic()
     if left <= 0:
         raise TimeoutError(errno.ETIMEDOUT, "no time left")
@@ -51,19 +51,19 @@ def remaining(deadline: float) -> float:
 
 
 def share_of(deadline: float, parts: int) -> float:
-    """Return the deadline of the first of *parts* things that have to be done by *deadline*."""
+    """Return the deadline of the first of *parts* steps that share the time until *deadline*."""
     now = time.monotonic()
     return now + max(0.0, deadline - now) / parts
 
 
 def wait_writable(descriptor: int, deadline: float) -> None:
-    """Return once it takes bytes, or has an error to tell; TimeoutError at the deadline."""
+    """Wait until *descriptor* is writable or has an error; TimeoutError at *deadline*."""
     if not _wait(descriptor, True, deadline):
-        raise TimeoutError(errno.ETIMEDOUT, "the peer takes nothing")
+        raise TimeoutError(errno.ETIMEDOUT, "the peer does not read")
 
 
 def wait_readable(descriptor: int, deadline: float) -> None:
-    """Return once it has bytes, its end or an error to tell; TimeoutError at the deadline."""
+    """Wait until *descriptor* is readable or has an error; TimeoutError at *deadline*."""
     if not _wait(descriptor, False, deadline):
         raise TimeoutError(errno.ETIMEDOUT, "the peer sends nothing")
 
@@ -83,9 +83,9 @@ def send_all(
     """Send ``frame[start:]`` on a socket, without blocking in the kernel.
 
     Raises:
-        NothingSentError: The time is over, and the peer has nothing of the frame.
-        OSError: Nothing, or only a part, went out; of a stream the peer then has half a frame, so
-            the connection has to be closed.
+        NothingSentError: The deadline passed before the first byte of the frame was sent.
+        OSError: Sending failed. On a stream, part of the frame may have been sent: the caller must
+            close the connection.
     """
     refused = False
     at = start
@@ -95,13 +95,13 @@ def send_all(
             at += sock.send(view[at:], socket.MSG_DONTWAIT | getattr(socket, "MSG_NOSIGNAL", 0))
         except OSError as error:
             if error.errno == errno.ECONNREFUSED and datagram and not refused:
-                refused = True  # the answer to an earlier datagram: this one is not sent yet
+                refused = True  # reports an earlier datagram: this one was not sent
                 continue
             if error.errno not in WOULD_BLOCK:
                 raise
             try:
                 wait_writable(sock.fileno(), deadline)
-                if error.errno == errno.ENOBUFS:  # no event tells when the interface has room
+                if error.errno == errno.ENOBUFS:  # no event reports room in the queue
                     pause(min(PAUSE, remaining(deadline)))
             except TimeoutError as late:
                 if at == 0:
@@ -109,12 +109,12 @@ def send_all(
                 raise
 
 
-#: Device and inode, which tell one open file from another.
+#: Device and inode: identify an open file.
 Identity = tuple[int, int]
 
 
 def identity_of(descriptor: int) -> Identity | None:
-    """Return what is open as *descriptor* now; None when nothing is."""
+    """Return the identity of what *descriptor* refers to now; None when it is closed."""
     try:
         status = os.fstat(descriptor)
     except OSError:
@@ -122,8 +122,8 @@ def identity_of(descriptor: int) -> Identity | None:
     return status.st_dev, status.st_ino
 
 
-def shut(sock: socket.socket, identity: Identity | None) -> None:
-    """Close *sock*, unless its number is another's by now: some programs close every descriptor."""
+def close_or_detach(sock: socket.socket, identity: Identity | None) -> None:
+    """Close *sock*, unless its descriptor number is another file by now: leave that one open."""
     if identity_of(sock.fileno()) == identity:
         sock.close()
     else:
@@ -133,12 +133,12 @@ def shut(sock: socket.socket, identity: Identity | None) -> None:
 class SocketTransport:
     """UDP, TCP, unix stream or unix datagram; connected, non-blocking.
 
-    A name is resolved when it connects and not before it connects again: that keeps the name
-    service out of the logging path. Of several hosts the first one that takes the connection has
-    it, beginning with the first each time.
+    The name is resolved each time it connects, and only then: no write waits for the name service.
+    Of several hosts the first one that accepts the connection is used; each time, the first host is
+    tried first.
 
     Attributes:
-        peer: Which host is connected, or was the last time; 0 is the first.
+        peer: Index of the host that is, or was last, connected; 0 is the first.
     """
 
     def __init__(self, address: Address, send_buffer: int = 0) -> None:
@@ -146,7 +146,7 @@ class SocketTransport:
 
         Args:
             address: Where to connect to.
-            send_buffer: Bytes that the kernel may keep unacknowledged; 0 leaves that to the kernel.
+            send_buffer: SO_SNDBUF in bytes; 0 keeps the kernel's default.
         """
         self.peer = 0
         self._address = address
@@ -160,7 +160,7 @@ class SocketTransport:
         return self._socket
 
     def is_open(self) -> bool:
-        """Say whether a connected socket is there."""
+        """Return whether the socket is connected."""
         return self._socket is not None
 
     def fileno(self) -> int | None:
@@ -170,13 +170,13 @@ class SocketTransport:
     def open(self, deadline: float) -> None:
         """Resolve and connect.
 
-        Each host gets its share of the time that is left, and each endpoint of its name a share of
-        that, so that one which hangs does not keep the next from being tried.
+        Every host gets an equal share of the time that is left, and every endpoint of a host an
+        equal share of that: an endpoint that does not answer cannot use up the time of the next.
 
         Raises:
             ResolutionError: The name does not resolve.
-            OSError: No endpoint took the connection; the error is that of the one which got
-                farthest, of the last one among equals. With several hosts it tells of each.
+            OSError: No endpoint accepted the connection. The error is a TLS error if there was
+                one, else the last one. With several hosts its text names the failure of each.
         """
         self.close()
         hosts = self._address.hosts
@@ -189,7 +189,7 @@ class SocketTransport:
             else:
                 self.peer = index
                 return
-        raise _tell_all(hosts, failures, self._telling(failures))
+        raise _combined_error(hosts, failures, self._best_error(failures))
 
     def _open_host(self, host: str, port: int, deadline: float) -> None:
         endpoints = self._endpoints(host, port, deadline)
@@ -199,7 +199,7 @@ class SocketTransport:
             try:
                 sock = self._connect(family, sockaddr, end)
                 try:
-                    self._begin(sock, host, end)
+                    self._set_up(sock, host, end)
                 except BaseException:
                     sock.close()
                     raise
@@ -209,13 +209,13 @@ class SocketTransport:
                 self._socket = sock
                 self._identity = identity_of(sock.fileno())
                 return
-        raise self._telling(failures)
+        raise self._best_error(failures)
 
-    def _begin(self, sock: socket.socket, host: str, deadline: float) -> None:
-        """Do by *deadline* what is due on a new connection; OSError: it is of no use."""
+    def _set_up(self, sock: socket.socket, host: str, deadline: float) -> None:
+        """Set up a new connection by *deadline*; OSError when it cannot be used."""
 
-    def _telling(self, failures: list[OSError]) -> OSError:
-        """Return which of *failures* says most about why there is no connection."""
+    def _best_error(self, failures: list[OSError]) -> OSError:
+        """Return the one of *failures* that best explains why there is no connection."""
         return failures[-1]
 
     def _endpoints(self, host: str, port: int, deadline: float) -> list[Endpoint]:
@@ -225,7 +225,7 @@ class SocketTransport:
             return [(socket.AF_UNIX, "\0" + path[1:] if path.startswith("@") else path)]
         endpoints = resolve(host, port, address.family, deadline)
         if address.scheme == "udp":
-            # A datagram cannot notice that nobody listens on ::1; IPv4 first (the sort is stable).
+            # UDP does not notice when nothing listens on ::1: IPv4 first (the sort is stable).
             endpoints = sorted(endpoints, key=lambda end: end[0] != socket.AF_INET)
         return endpoints
 
@@ -237,7 +237,7 @@ class SocketTransport:
             if family != socket.AF_UNIX and kind == socket.SOCK_STREAM:
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            if self._send_buffer:  # before it connects: the window is announced then
+            if self._send_buffer:  # before connecting, which announces the window
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self._send_buffer)
             if hasattr(socket, "SO_NOSIGPIPE"):
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_NOSIGPIPE, 1)
@@ -250,8 +250,9 @@ class SocketTransport:
                 code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
             tcp = kind == socket.SOCK_STREAM and family != socket.AF_UNIX
             if code == 0 and tcp and sock.getsockname() == sock.getpeername():
-                # Nobody listens, and the kernel has chosen the peer's port for this end: TCP
-                # connects a socket to itself. It would swallow all, and keep the port taken.
+                # Nothing listens, and the kernel has chosen the peer's port as this socket's own:
+                # TCP then connects the socket to itself (simultaneous open). It would read what it
+                # writes, and keep the port in use.
                 code = errno.ECONNREFUSED
             if code != 0:
                 raise OSError(code, os.strerror(code))
@@ -264,54 +265,54 @@ class SocketTransport:
         """Send ``frame[start:]``.
 
         Raises:
-            NothingSentError: The peer has nothing of the frame.
-            OSError: A stream has to be closed.
+            NothingSentError: No byte of the frame was sent.
+            OSError: Sending failed; a stream must be closed.
         """
         if self._socket is None:
             raise OSError(errno.ENOTCONN, "not connected")
         send_all(self._socket, frame, deadline, datagram=self._address.is_datagram, start=start)
 
     def finish(self, deadline: float) -> None:
-        """Close the socket, if there is one; the kernel goes on sending what it has."""
+        """Close the socket, if there is one; the kernel still sends what is in its buffer."""
         self.close()
 
     def close(self) -> None:
         """Close the socket, if there is one."""
         sock, self._socket = self._socket, None
         if sock is not None:
-            shut(sock, self._identity)
+            close_or_detach(sock, self._identity)
 
 
 def _new_socket(family: int, kind: int) -> socket.socket:
-    """Return a new socket; in a real thread among greenlets, one that knows nothing of those."""
+    """Return a new socket; in a real OS thread of a patched program, an unpatched one."""
     make = _socket.socket if in_real_thread() else socket.socket
-    return make(family, kind)  # type: ignore[return-value]  # what is used of it both have
+    return make(family, kind)  # type: ignore[return-value]  # both have the methods used here
 
 
-def _tell_all(
-    hosts: tuple[tuple[str, int], ...], failures: list[OSError], telling: OSError
+def _combined_error(
+    hosts: tuple[tuple[str, int], ...], failures: list[OSError], chosen: OSError
 ) -> OSError:
-    """Return *telling*, one of *failures*, with the text of all; each is of one host."""
+    """Return *chosen*, one of *failures*, with a text that names the failure of each host."""
     if len(hosts) == 1:
-        return telling
+        return chosen
     text = "; ".join(
         f"{host}:{port}: {failure.strerror or failure}"
         for (host, port), failure in zip(hosts, failures, strict=True)
     )
-    if telling.errno is None:
-        return type(telling)(text)
-    telling.strerror = text
-    return telling
+    if chosen.errno is None:
+        return type(chosen)(text)
+    chosen.strerror = text
+    return chosen
 
 
-#: Transports whose peers are told when the process ends.
+#: Transports to finish when the process exits.
 _to_finish: weakref.WeakSet[SocketTransport] = weakref.WeakSet()
-#: Child processes of multiprocessing, which run no atexit handlers, whose finalizer is set.
+#: Processes made by multiprocessing that have a finalizer: they run no atexit handlers.
 _finalized: set[int] = set()
 
 
 def finish_at_exit(transport: SocketTransport) -> None:
-    """Have ``transport.finish()`` called at the end of the process, should it still be open."""
+    """Call ``transport.finish()`` when the process exits, if the transport exists then."""
     _to_finish.add(transport)
     util: Any = sys.modules.get("multiprocessing.util")
     process: Any = sys.modules.get("multiprocessing.process")
@@ -319,7 +320,7 @@ def finish_at_exit(transport: SocketTransport) -> None:
         return
     if process.parent_process() is not None:
         _finalized.add(os.getpid())
-        util.Finalize(None, _finish_all, exitpriority=-200)  # after queues, which have -100
+        util.Finalize(None, _finish_all, exitpriority=-200)  # after the queues, which have -100
 
 
 def _finish_all() -> None:
@@ -329,5 +330,6 @@ def _finish_all() -> None:
         transport.finish(share_of(deadline, len(transports) - index))
 
 
-# Registered by a low module, and so done late: after queues have sent what they hold.
+# atexit handlers run in reverse order of registration. Queues import this module and register
+# later, so they have sent their frames before this runs.
 atexit.register(_finish_all)

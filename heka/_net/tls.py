@@ -1,8 +1,8 @@
-"""TLS: a socket whose bytes are encrypted before they come to the kernel.
+"""TLS over TCP: frames are encrypted in memory, then sent on a plain socket.
 
-Encryption stands apart from sending (``ssl.MemoryBIO``): what a batch became in ciphertext is
-known, nothing waits inside of OpenSSL, and no descriptor is there that the hot path could write
-plain text on.
+Encryption uses ``ssl.MemoryBIO`` and is separate from sending. So the size of the ciphertext of a
+batch is known, OpenSSL never waits for the network, and ``fileno()`` can be None: the C path has no
+descriptor on which it could write plain text.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from heka._net.options import TlsOptions
 from heka._net.sockets import (
     NothingSentError,
     SocketTransport,
+    close_or_detach,
     finish_at_exit,
     identity_of,
     send_all,
     share_of,
-    shut,
     wait_readable,
     wait_writable,
 )
@@ -36,34 +36,34 @@ from heka.exceptions import ConfigError
 __all__ = ["TlsTransport"]
 
 _CHUNK: Final = 65536  # bytes read at once
-_READS_LEAST: Final = 16  # its end may stand behind what it has sent before
-#: Seconds that a server of TLS 1.3 has to refuse a client, or four times as long as it needed to
-#: agree on keys.
-_WORD_LEAST: Final = 0.1
-_WORD_MOST: Final = 0.5
+_READS_MIN: Final = 16  # the end of a connection may come after other records
+#: Limits in seconds of the wait for a TLS 1.3 server to refuse the client; in between it is four
+#: times the duration of the handshake.
+_REFUSAL_WAIT_MIN: Final = 0.1
+_REFUSAL_WAIT_MAX: Final = 0.5
 
-#: Sessions of parent processes, never freed: that takes a lock which another thread may have held
-#: when the process forked.
-_of_parents: list[_Session] = []
+#: Sessions inherited from parent processes. They are never freed: freeing one takes a lock, which
+#: another thread may have held when the process forked.
+_inherited: list[_Session] = []
 
 
 class TlsTransport(SocketTransport):
-    """TLS over TCP: verified, at least 1.2, ended so that the peer knows it has everything.
+    """TLS 1.2 or later over TCP; verifies the peer and ends the session with close_notify.
 
-    One thread at a time. A child process only closes its copy of the descriptor: a word on its
-    parent's connection would end, or spoil, that.
+    For one thread at a time. A child process only closes its copy of the descriptor: any record
+    that it sent would end or corrupt the session of its parent.
     """
 
     def __init__(self, address: Address, send_buffer: int = 0) -> None:
         """Load the certificates of *address*; nothing is opened yet.
 
         Raises:
-            ConfigError: One of them is not there, or not what it should be.
+            ConfigError: A file is missing, or does not hold what it should.
         """
         super().__init__(address, send_buffer)
         self._options = address.tls or TlsOptions()
         self._session: _Session | None = None
-        self._refusal: OSError | None = None
+        self._late_refusal: OSError | None = None
         self._in_use = False
         try:
             check(self._options)
@@ -71,47 +71,47 @@ class TlsTransport(SocketTransport):
             raise ConfigError(f"{str(address)!r}: {error}") from None
 
     def fileno(self) -> int | None:
-        """Return None: every frame has to come through ``send``."""
+        """Return None: every frame must go through ``send``, which encrypts it."""
         return None
 
     def is_open(self) -> bool:
-        """Say whether a session is there that the peer has not ended."""
+        """Return whether there is a session that the peer has not ended."""
         if self._session is None or self._socket is None:
             return False
         if identity_of(self._socket.fileno()) != self._identity:
-            self.close()  # a program that closes every descriptor; what is read there is another's
+            self.close()  # the program closed it, and the number is another file now
             return False
         try:
-            self.feed()
-        except ssl.SSLError as refusal:  # of TLS 1.3: after the handshake, for a certificate
+            self.read_pending()
+        except ssl.SSLError as refusal:  # TLS 1.3: after the handshake
             self.close()
-            self._refusal = refusal
+            self._late_refusal = refusal
         except OSError:
             self.close()
         return self._session is not None
 
     def open(self, deadline: float) -> None:
-        """Resolve, connect, and agree on keys.
+        """Resolve, connect and do the TLS handshake.
 
         Raises:
-            ssl.SSLCertVerificationError: The server is not who it should be.
-            ssl.SSLError: Another fault of TLS; its text says what helps. One that ``is_open`` came
-                across is raised here, once.
-            OSError: As SocketTransport has it.
+            ssl.SSLCertVerificationError: The server's certificate is not accepted.
+            ssl.SSLError: TLS failed otherwise; the text names the remedy. Also raised, once, when
+                the server refused the client after the last ``open`` had returned.
+            OSError: As ``SocketTransport.open``.
         """
-        refusal, self._refusal = self._refusal, None
+        refusal, self._late_refusal = self._late_refusal, None
         if refusal is not None:
             raise refusal
         super().open(deadline)
         finish_at_exit(self)
 
-    def _begin(self, sock: socket.socket, host: str, deadline: float) -> None:
+    def _set_up(self, sock: socket.socket, host: str, deadline: float) -> None:
         session = _Session(self._options, host)
-        session.shake_hands(sock, deadline)
+        session.handshake(sock, deadline)
         self._session = session
 
-    def _telling(self, failures: list[OSError]) -> OSError:
-        """Prefer what TLS says: a name's second address may just not be listened on."""
+    def _best_error(self, failures: list[OSError]) -> OSError:
+        """Return a TLS error if there is one: it means that a server answered."""
         return next((one for one in failures if isinstance(one, ssl.SSLError)), failures[-1])
 
     # ---- sending ----------------------------------------------------------------------------
@@ -120,8 +120,8 @@ class TlsTransport(SocketTransport):
         """Encrypt and send ``frame[start:]``.
 
         Raises:
-            NothingSentError: There was no room for a byte; nothing was encrypted.
-            OSError: The connection has to be closed.
+            NothingSentError: The send buffer stayed full; nothing was encrypted.
+            OSError: Sending failed; the connection must be closed.
         """
         session, sock = self._connection()
         with self._using():
@@ -132,32 +132,33 @@ class TlsTransport(SocketTransport):
             data = session.encrypt(frame[start:])
             try:
                 send_all(sock, data, deadline, datagram=False)
-            except NothingSentError as late:  # but the session has counted the record
+            except NothingSentError as late:  # the session has already counted the record
                 raise TimeoutError(*late.args) from None
 
     def encrypt(self, data: bytes) -> bytes:
-        """Return the ciphertext of *data*, behind what the session itself has to say.
+        """Return the ciphertext of *data*, after any pending records of the session itself.
 
-        It has to be sent whole, before that of the next call: records are counted.
+        The caller must send all of it, and before the result of the next call: TLS numbers records.
         """
         with self._using():
             return self._connection()[0].encrypt(data)
 
-    def feed(self, deadline: float = 0.0) -> None:
-        """Read what the peer has sent so far: tickets, new keys, its end. Nothing is waited for.
+    def read_pending(self, deadline: float = 0.0) -> None:
+        """Read, without waiting, what the peer has sent: session tickets, key updates, its end.
 
         Args:
-            deadline: When to leave a peer that sends and sends, after a few reads.
+            deadline: When to stop reading from a peer that never stops sending; at least
+                ``_READS_MIN`` reads are done.
 
         Raises:
-            ssl.SSLError: The peer has sent an alert; the text says what helps.
-            OSError: The peer has gone.
+            ssl.SSLError: The peer has sent an alert; the text names the remedy.
+            OSError: The peer has closed the connection, or it failed.
         """
         session, sock = self._connection()
         with self._using(), contextlib.suppress(BlockingIOError):
             for reads in itertools.count(1):
-                session.take_in(sock.recv(_CHUNK))
-                if reads >= _READS_LEAST and time.monotonic() >= deadline:
+                session.receive(sock.recv(_CHUNK))
+                if reads >= _READS_MIN and time.monotonic() >= deadline:
                     return
 
     def _connection(self) -> tuple[_Session, socket.socket]:
@@ -168,28 +169,28 @@ class TlsTransport(SocketTransport):
 
     @contextlib.contextmanager
     def _using(self) -> Iterator[None]:
-        """Keep the end of the process, which may come in another thread, from the session."""
+        """Keep ``finish``, called by another thread at exit, away from a session that is in use."""
         before, self._in_use = self._in_use, True
         try:
             yield
         finally:
             self._in_use = before
 
-    # ---- the end ----------------------------------------------------------------------------
+    # ---- closing ----------------------------------------------------------------------------
 
     def finish(self, deadline: float) -> None:
-        """End the session, and wait until the peer has ended it too; then close.
+        """End the session, wait until the peer has ended it too, then close the socket.
 
-        With bytes of the peer's unread, closing would be a reset, which takes away what is still on
-        its way to the peer.
+        Closing a socket with unread bytes resets the connection, and a reset discards frames that
+        the peer has not read yet. So everything that the peer has sent is read first.
         """
         session, sock, identity = self._session, self._socket, self._identity
         if self._in_use:
-            return  # by a thread that outlives the interpreter
-        if session is None or sock is None or session.is_of_parent:
+            return  # in use by a daemon thread
+        if session is None or sock is None or session.is_inherited:
             self.close()
             return
-        self._session = self._socket = None  # who sends now connects anew
+        self._session = self._socket = None  # the next send opens a new connection
         with contextlib.suppress(OSError):
             send_all(sock, session.end(), deadline, datagram=False)
             sock.shutdown(socket.SHUT_WR)
@@ -197,24 +198,24 @@ class TlsTransport(SocketTransport):
                 wait_readable(sock.fileno(), deadline)
                 if not sock.recv(_CHUNK):
                     break
-        shut(sock, identity)
+        close_or_detach(sock, identity)
 
     def close(self) -> None:
-        """Close the socket, if there is one, without a word to the peer."""
+        """Close the socket, if there is one, without ending the session."""
         session, self._session = self._session, None
-        if session is not None and session.is_of_parent:
-            _of_parents.append(session)
+        if session is not None and session.is_inherited:
+            _inherited.append(session)
         super().close()
 
 
 class _Session:
-    """One connection's state in OpenSSL, which reads and writes memory."""
+    """The TLS state of one connection; reads and writes memory, not the socket."""
 
     def __init__(self, options: TlsOptions, host: str) -> None:
-        """Begin with the server that has *host* for its name, unless *options* have another.
+        """Start a session with *host*, or with the server name in *options*.
 
         Raises:
-            OSError: The files that *options* name are of no use any more, or the name is none.
+            OSError: A file in *options* cannot be used any more, or the server name is not valid.
         """
         self._pid = os.getpid()
         self._name = (options.name or host).partition("%")[0].removesuffix(".")
@@ -223,31 +224,31 @@ class _Session:
         try:
             context = context_for(options)
             self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=self._name)
-        except (ConfigError, ValueError) as error:  # ValueError: no name that TLS can say
+        except (ConfigError, ValueError) as error:  # ValueError: not a valid server name
             raise ssl.SSLError(errno.EINVAL, str(error)) from None
 
     @property
-    def is_of_parent(self) -> bool:
-        """Say whether the process has forked since."""
+    def is_inherited(self) -> bool:
+        """Return whether a parent process made this session."""
         return self._pid != os.getpid()
 
-    def shake_hands(self, sock: socket.socket, deadline: float) -> None:
-        """Agree on keys by *deadline*; OSError when that fails, and the peer was told.
+    def handshake(self, sock: socket.socket, deadline: float) -> None:
+        """Do the handshake by *deadline*; OSError when it fails, after an alert to the peer.
 
-        In TLS 1.3 the server looks at the client's certificate when the client is done already. Its
-        first word after that, tickets as a rule, is waited for a little: else the first messages
-        would go to one that refuses them.
+        In TLS 1.3 the server checks the client's certificate after the client's handshake has
+        ended. So the first record of the server, usually a session ticket, is waited for briefly:
+        otherwise the first messages would go to a server that refuses the client.
         """
         begun = time.monotonic()
-        self._agree(sock, deadline)
+        self._exchange(sock, deadline)
         if self._tls.version() == "TLSv1.3":
             now = time.monotonic()
-            patience = min(_WORD_MOST, max(_WORD_LEAST, 4 * (now - begun)))
+            wait = min(_REFUSAL_WAIT_MAX, max(_REFUSAL_WAIT_MIN, 4 * (now - begun)))
             with contextlib.suppress(TimeoutError, BlockingIOError):
-                wait_readable(sock.fileno(), min(now + patience, share_of(deadline, 4)))
-                self.take_in(sock.recv(_CHUNK))
+                wait_readable(sock.fileno(), min(now + wait, share_of(deadline, 4)))
+                self.receive(sock.recv(_CHUNK))
 
-    def _agree(self, sock: socket.socket, deadline: float) -> None:
+    def _exchange(self, sock: socket.socket, deadline: float) -> None:
         while True:
             try:
                 self._tls.do_handshake()
@@ -258,7 +259,7 @@ class _Session:
             except ssl.SSLEOFError:
                 raise ConnectionResetError(
                     errno.ECONNRESET,
-                    "the peer ended the connection before TLS was agreed on; does it speak TLS?",
+                    "the peer closed the connection during the TLS handshake; does it speak TLS?",
                 ) from None
             except ssl.SSLError as error:
                 with contextlib.suppress(OSError):
@@ -268,7 +269,7 @@ class _Session:
                 wait_readable(sock.fileno(), deadline)
             except TimeoutError:
                 raise TimeoutError(
-                    errno.ETIMEDOUT, "TLS was not agreed on in time; does the peer speak TLS?"
+                    errno.ETIMEDOUT, "the TLS handshake timed out; does the peer speak TLS?"
                 ) from None
             data = sock.recv(_CHUNK)
             if data:
@@ -277,17 +278,17 @@ class _Session:
                 self._incoming.write_eof()
 
     def encrypt(self, data: bytes) -> bytes:
-        """Return the ciphertext of *data*, behind what the session itself has to say."""
+        """Return the ciphertext of *data*, after any pending records of the session itself."""
         if data:
-            self._tls.write(data)  # all of it: there is always room in memory
+            self._tls.write(data)  # takes all of it: the BIO is memory
         return self._outgoing.read()
 
-    def take_in(self, data: bytes) -> None:
-        """Let the session have what came from the peer; ``b""`` is the end of it.
+    def receive(self, data: bytes) -> None:
+        """Process *data* read from the socket; ``b""`` is the end of the connection.
 
         Raises:
-            ssl.SSLError: An alert.
-            OSError: The peer has ended the session.
+            ssl.SSLError: The peer has sent an alert.
+            OSError: The peer has ended the session or the connection.
         """
         if data:
             self._incoming.write(data)
@@ -295,7 +296,7 @@ class _Session:
             self._incoming.write_eof()
         try:
             while self._tls.read(_CHUNK):
-                pass  # no receiver of Heka frames answers
+                pass  # the Heka protocol has no replies: discarded
         except ssl.SSLWantReadError:
             return
         except ssl.SSLEOFError:
@@ -309,7 +310,7 @@ class _Session:
         raise BrokenPipeError(errno.EPIPE, "the peer has ended the TLS session")
 
     def end(self) -> bytes:
-        """Return what tells the peer that it has everything."""
-        with contextlib.suppress(ssl.SSLError):  # it would wait for the peer's answer
+        """Return the close_notify alert, which tells the peer that nothing more comes."""
+        with contextlib.suppress(ssl.SSLError):  # the peer's close_notify has not come
             self._tls.unwrap()
         return self._outgoing.read()

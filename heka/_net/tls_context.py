@@ -1,6 +1,6 @@
-"""What TLS trusts and shows: contexts made of the files that a URL names, and remedies.
+"""SSL contexts for the TLS options of a URL, and TLS errors with their remedies.
 
-Knows files and the ssl module; no sockets.
+Reads certificate files; knows no sockets.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __all__ = ["check", "context_for", "with_remedy"]
 
 _VERSIONS: Final = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 
-#: Which files are there now, so that a certificate that was renewed is noticed.
+#: Identities of the files that a context was loaded from: a renewed certificate changes them.
 _Stamp = tuple[tuple[int, int, int] | None, ...]
 
 
@@ -28,37 +28,38 @@ class _Loaded:
 
 
 _contexts: dict[TlsOptions, _Loaded] = {}
-#: Contexts of parent processes. One of their locks may have been held by another thread when the
-#: process forked, and freeing a context takes it.
-_of_parents: list[dict[TlsOptions, _Loaded]] = []
+#: Contexts inherited from parent processes. They are never freed: freeing one takes a lock, which
+#: another thread may have held when the process forked.
+_inherited: list[dict[TlsOptions, _Loaded]] = []
 
 
-def _leave_to_parent() -> None:
-    """Make contexts anew in a child process, once they are needed."""
+def _reset_after_fork() -> None:
+    """Have a child process make its own contexts, when it needs them."""
     global _contexts
-    _of_parents.append(_contexts)
+    _inherited.append(_contexts)
     _contexts = {}
 
 
-os.register_at_fork(after_in_child=_leave_to_parent)
+os.register_at_fork(after_in_child=_reset_after_fork)
 
 
 def check(options: TlsOptions) -> None:
-    """Load what *options* name, unless that was done, here or in a parent process.
+    """Load the files in *options*, unless this process or a parent has loaded them before.
 
     Raises:
-        ConfigError: A file is not there, or not what it should be.
+        ConfigError: A file is missing, or does not hold what it should.
     """
-    if not any(options in contexts for contexts in (_contexts, *_of_parents)):
+    if not any(options in contexts for contexts in (_contexts, *_inherited)):
         context_for(options)
 
 
 def context_for(options: TlsOptions) -> ssl.SSLContext:
-    """Return the context of *options*, made once, and again after a file of it was replaced.
+    """Return the context for *options*; it is made again after one of its files was replaced.
+
+    When the new files cannot be used, the context made before is returned.
 
     Raises:
-        ConfigError: It cannot be made. One that was made before is kept, should its new files be of
-            no use.
+        ConfigError: There is no context yet, and the files cannot be used.
     """
     stamp = _stamp(options)
     loaded = _contexts.get(options)
@@ -86,9 +87,9 @@ def _identity(path: str | None) -> tuple[int, int, int] | None:
 
 
 def _make(options: TlsOptions) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # which verifies, and checks the name
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # verifies the certificate and the host name
     minimum = _VERSIONS[options.minimum]
-    if context.minimum_version < minimum:  # else the system's policy is stricter
+    if context.minimum_version < minimum:  # keep a stricter policy of the system
         context.minimum_version = minimum
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
     context.hostname_checks_common_name = False
@@ -110,9 +111,9 @@ def _load_ca(context: ssl.SSLContext, path: str) -> None:
         context.load_verify_locations(path)
     except (OSError, ValueError) as error:
         raise ConfigError(
-            f"ca={path}: expected certificates in PEM, of the CAs to trust; {_reason(error)}"
+            f"ca={path}: expected the certificates of the CAs to trust, in PEM; {_reason(error)}"
         ) from None
-    # What the file names is trusted, whether or not its own issuer is in there too.
+    # Every certificate in the file is trusted, even without the certificate of its issuer.
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
 
 
@@ -121,7 +122,7 @@ def _load_cert(context: ssl.SSLContext, cert: str, key: str | None) -> None:
     if key is not None:
         _try_reading(key, "key")
 
-    def refuse() -> str:  # instead of asking on the terminal, and waiting there
+    def refuse() -> str:  # instead of a prompt on the terminal
         raise ConfigError(
             f"key={key or cert}: the private key is encrypted; expected one without a passphrase, "
             "in a file that only this program's user can read"
@@ -134,37 +135,37 @@ def _load_cert(context: ssl.SSLContext, cert: str, key: str | None) -> None:
     except (OSError, ValueError) as error:
         files = f"cert={cert}, key={key}" if key is not None else f"cert={cert}"
         raise ConfigError(
-            f"{files}: expected the client's certificate in PEM and its private key, which is in "
-            f"the same file where key= is not given; {_reason(error)}"
+            f"{files}: expected the client's certificate in PEM and its private key, in the same "
+            f"file unless key= names another one; {_reason(error)}"
         ) from None
 
 
 def _try_reading(path: str, name: str) -> None:
-    """Say what ssl does not: which file it was."""
+    """Raise a ConfigError that names the file if it cannot be read; ssl does not name it."""
     try:
         with open(path, "rb"):
             pass
     except OSError as error:
         raise ConfigError(
-            f"{name}={path}: {error.strerror}; expected a file in PEM that can be read"
+            f"{name}={path}: {error.strerror}; expected a readable PEM file"
         ) from None
 
 
 def _reason(error: Exception) -> str:
-    """Return what OpenSSL says, without the place in CPython's source."""
+    """Return OpenSSL's reason, without the line number in CPython's source."""
     return getattr(error, "reason", None) or getattr(error, "strerror", None) or str(error)
 
 
-#: Beginnings of OpenSSL's reasons, and what helps; the first that fits counts.
+#: Prefixes of OpenSSL's reasons, and the remedy; the first match is used.
 _REMEDIES: Final = (
     (
         ("TLSV13_ALERT_CERTIFICATE_REQUIRED",),
-        "the server demands a client certificate: give cert=FILE and key=FILE",
+        "the server requires a client certificate: give cert=FILE and key=FILE",
     ),
     (
         ("SSLV3_ALERT_HANDSHAKE_FAILURE",),
-        "client and server have nothing in common, or the server demands a client certificate "
-        "(cert=FILE and key=FILE)",
+        "client and server share no cipher, or the server requires a client certificate: give "
+        "cert=FILE and key=FILE",
     ),
     (
         (
@@ -174,40 +175,41 @@ _REMEDIES: Final = (
             "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE",
             "TLSV1_ALERT_ACCESS_DENIED",
         ),
-        "the server refuses the client's certificate: look at cert= and at the CAs it trusts",
+        "the server refuses the client's certificate: check cert=, and the CAs that the server "
+        "trusts",
     ),
     (
         ("TLSV1_ALERT_PROTOCOL_VERSION", "UNSUPPORTED_PROTOCOL", "NO_PROTOCOLS_AVAILABLE"),
-        "client and server have no version of TLS in common: look at min=, and at the server",
+        "client and server share no version of TLS: check min=, and the server",
     ),
     (
         ("TLSV1_UNRECOGNIZED_NAME",),
-        "the server does not know the name that it was asked for: give name=SERVERNAME",
+        "the server does not know the requested server name: give name=SERVERNAME",
     ),
     (
         ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH", "HTTP", "UNEXPECTED_M"),
-        "no TLS is spoken there: is it the port for tcp://?",
+        "the peer does not speak TLS: is it the port for tcp://?",
     ),
 )
-#: Codes of X509_verify_cert: expired, not valid yet, another name, another address.
+#: Error codes of X509_verify_cert: expired, not yet valid, other host name, other address.
 _EXPIRED, _NOT_YET, _OTHER_NAME, _OTHER_ADDRESS = 10, 9, 62, 64
 
 
 def with_remedy(error: ssl.SSLError, name: str) -> ssl.SSLError:
-    """Return an error of the same type whose text says what helps.
+    """Return an error of the same type whose text also names the remedy.
 
     Args:
-        error: As OpenSSL has it.
-        name: What the server's certificate has to be for.
+        error: As raised by ssl.
+        name: The server name that the certificate must have.
     """
     text = f"{_reason(error)}; {remedy}" if (remedy := _remedy(error)) else _reason(error)
     if isinstance(error, ssl.SSLCertVerificationError):
         text = f"{error.verify_message}; {_certificate_remedy(error, name)}"
-    told = type(error)(error.errno, text)
+    result = type(error)(error.errno, text)
     for attribute in ("library", "reason", "verify_code", "verify_message"):
         if hasattr(error, attribute):
-            setattr(told, attribute, getattr(error, attribute))
-    return told
+            setattr(result, attribute, getattr(error, attribute))
+    return result
 
 
 def _remedy(error: ssl.SSLError) -> str:
@@ -217,12 +219,12 @@ def _remedy(error: ssl.SSLError) -> str:
 
 def _certificate_remedy(error: ssl.SSLCertVerificationError, name: str) -> str:
     if error.verify_code == _EXPIRED:
-        return "the server needs a new one, or this machine's clock is wrong"
+        return "the server needs a new certificate, or this machine's clock is wrong"
     if error.verify_code == _NOT_YET:
         return "the server's clock, or this machine's, is wrong"
     if error.verify_code in (_OTHER_NAME, _OTHER_ADDRESS):
         return (
-            f"the server's certificate is not for {name!r} (its subjectAltName counts): connect by "
-            "a name that it has, or say which with name=SERVERNAME"
+            f"the server's certificate has no subjectAltName {name!r}: connect by a name that it "
+            "has, or give it with name=SERVERNAME"
         )
-    return "if the server is the right one, say which CA it is from with ca=FILE"
+    return "if this is the right server, give the certificate of its CA with ca=FILE"

@@ -1,7 +1,7 @@
-"""Ways to the kernel: sockets and files that take whole frames within a deadline.
+"""Transports: sockets and files that whole frames are written to, within a deadline.
 
-Knows sockets and files and nothing else: no messages, no policy. Everything here raises OSError.
-A deadline bounds waiting; what needs no waiting is done even when there is no time left.
+Knows sockets and files only: no messages, no policy. Every failure is an OSError.
+A deadline limits waiting: what can be done at once is done even after the deadline.
 """
 
 from __future__ import annotations
@@ -43,63 +43,62 @@ __all__ = [
 
 
 class Transport(Protocol):
-    """What a destination needs of a way to the kernel.
+    """What a destination writes frames to.
 
-    ``fileno()`` is the descriptor that the hot path may send on, or None where each write has to
-    come through ``send``.
+    ``fileno()`` is the descriptor that the C path may send on, or None: every frame must go through
+    ``send``.
     """
 
     def is_open(self) -> bool:
-        """Say whether ``send`` would find something to send on."""
+        """Return whether ``send`` may be called without ``open``."""
 
     def open(self, deadline: float) -> None:
-        """Connect, or open; OSError when that is not done by *deadline*."""
+        """Connect the socket or open the file; OSError when that fails or *deadline* passes."""
 
     def send(self, frame: bytes, deadline: float, start: int = 0) -> None:
-        """Give ``frame[start:]`` to the kernel; OSError when not all of it is by *deadline*."""
+        """Write ``frame[start:]``; OSError when not all of it is written by *deadline*."""
 
     def finish(self, deadline: float) -> None:
-        """Close what is open in good order, so that the peer gets all; no OSError."""
+        """Close in order, so that the peer gets all that was sent; raises no OSError."""
 
     def close(self) -> None:
-        """Close what is open, if anything is, at once and whatever the peer has got."""
+        """Close at once, if open; the peer may lose what it has not read."""
 
     def fileno(self) -> int | None:
-        """Return the descriptor to send on, or None."""
+        """Return the descriptor that C may send on, or None."""
 
 
 def make(address: Address) -> Transport:
-    """Return the transport for *address*, closed.
+    """Return a transport for *address*, not yet open.
 
     Raises:
-        ConfigError: A file that it names for TLS is not there, or no such file.
+        ConfigError: A TLS file of *address* is missing, or does not hold what it should.
     """
     return FileTransport(address.path) if address.scheme == "file" else make_socket(address)
 
 
 def make_socket(address: Address, send_buffer: int = 0) -> SocketTransport:
-    """Return the transport for *address*, which is no file, closed.
+    """Return a socket transport for *address*, which is not a ``file``; not yet open.
 
     Args:
         address: Where to connect to.
-        send_buffer: Bytes of the kernel's buffer, where that can be said; 0 leaves it to the
-            kernel.
+        send_buffer: SO_SNDBUF in bytes; 0 keeps the kernel's default.
 
     Raises:
         ConfigError: As ``make``.
     """
     if address.scheme == "tls":
-        from heka._net.tls import TlsTransport  # ssl takes a while to import
+        from heka._net.tls import TlsTransport  # importing ssl is slow
 
         return TlsTransport(address, send_buffer)
     return SocketTransport(address, send_buffer)
 
 
 class FileTransport:
-    """A file that frames are appended to, each with one write.
+    """A file to which frames are appended, each with one write.
 
-    ``O_APPEND`` keeps the frames of several processes apart. The path is looked at before each
-    write, so that a file which was moved away (logrotate) is opened anew.
+    ``O_APPEND`` keeps the frames of several processes apart. ``is_open`` compares the path with the
+    open file, so that a file which was moved away (logrotate) is opened again.
     """
 
     def __init__(self, path: str) -> None:
@@ -110,7 +109,7 @@ class FileTransport:
         self._is_fifo = False
 
     def is_open(self) -> bool:
-        """Say whether the file that the path names now is open."""
+        """Return whether the open file is the one at the path now."""
         if self._fd is None:
             return False
         try:
@@ -121,18 +120,20 @@ class FileTransport:
         return named == self._identity and identity_of(self._fd) == named
 
     def fileno(self) -> int | None:
-        """Return None: a file is written through ``send``, which lets other threads run."""
+        """Return None: a file is written by ``send``, which releases the GIL."""
         return None
 
     def open(self, deadline: float) -> None:
-        """Open the file for appending, made with mode 0644 less the umask where it is missing."""
+        """Open the file for appending; create it with mode 0644 less the umask if it is missing."""
         self.close()
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY
-        fd = os.open(self._path, flags | os.O_NONBLOCK, 0o644)  # a FIFO without reader: ENXIO
+        fd = os.open(self._path, flags | os.O_NONBLOCK, 0o644)  # a FIFO without a reader: ENXIO
         try:
             status = os.fstat(fd)
             if stat.S_ISDIR(status.st_mode) or stat.S_ISBLK(status.st_mode):
-                raise OSError(errno.EINVAL, "this is no file", self._path)
+                raise OSError(
+                    errno.EINVAL, "not a regular file, FIFO or character device", self._path
+                )
         except BaseException:
             os.close(fd)
             raise
@@ -141,11 +142,12 @@ class FileTransport:
         self._fd = fd
 
     def send(self, frame: bytes, deadline: float, start: int = 0) -> None:
-        """Append ``frame[start:]``; an OSError leaves what the disk still took.
+        """Append ``frame[start:]``; after an OSError the file may hold part of the frame.
 
         Raises:
-            NothingSentError: A FIFO was full until the deadline, and has nothing of the frame.
-            OSError: As the kernel has it.
+            NothingSentError: A FIFO stayed full until the deadline; no byte of the frame was
+                written.
+            OSError: Writing failed.
         """
         if self._fd is None:
             raise OSError(errno.EBADF, "not open")
@@ -155,7 +157,7 @@ class FileTransport:
             while at < len(frame):
                 try:
                     at += os.write(self._fd, view[at:])
-                except BlockingIOError:  # a FIFO that is full
+                except BlockingIOError:  # the FIFO is full
                     if at == 0:
                         self._wait_to_begin(deadline)
                     else:
@@ -166,12 +168,12 @@ class FileTransport:
             raise OSError(errno.EBADF, "not open")
         try:
             wait_writable(self._fd, deadline)
-            pause(min(PAUSE / 10, remaining(deadline)))  # there is room, maybe not enough
+            pause(min(PAUSE / 10, remaining(deadline)))  # there may be too little room
         except TimeoutError as late:
             raise NothingSentError(*late.args) from None
 
     def finish(self, deadline: float) -> None:
-        """Close the file, if it is open: all is written."""
+        """Close the file, if it is open: all frames are written."""
         self.close()
 
     def close(self) -> None:
@@ -183,10 +185,9 @@ class FileTransport:
 
 @contextlib.contextmanager
 def _without_sigpipe() -> Iterator[None]:
-    """Let a FIFO that lost its reader raise EPIPE and nothing else.
+    """Within the block, writing to a FIFO without a reader raises EPIPE but no SIGPIPE.
 
-    Only sockets can be written without the signal, which ends a program that has set it to its
-    default.
+    SIGPIPE ends a program that has not ignored it. Only sockets have a flag against it.
     """
     if signal.getsignal(signal.SIGPIPE) == signal.SIG_IGN or not hasattr(signal, "sigtimedwait"):
         yield

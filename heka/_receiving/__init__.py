@@ -1,1 +1,1 @@
-"""Receiving: sockets in, messages out, an account of the rest."""
+"""Receive messages from sockets, and count what is refused and discarded."""

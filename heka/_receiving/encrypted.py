@@ -1,6 +1,6 @@
-"""TLS for the receiver: what a server shows and demands, and sockets that decrypt as they are read.
+"""TLS for the receiver: the server context, and sockets that do the handshake while they are read.
 
-Its errors are ConfigErrors that name the file and the remedy.
+Every error is a ConfigError that names the file and the remedy.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ __all__ = ["server_context"]
 
 
 class _Decrypting(ssl.SSLSocket):
-    """A non-blocking connection that is agreed on, and ended, while it is read."""
+    """A non-blocking connection that does its handshake, and ends its session, in ``recv_into``."""
 
     def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> int:
-        """Read as a plain socket does: BlockingIOError when there is nothing yet."""
+        """Read as a plain socket does: BlockingIOError when there is no data yet."""
         try:
             size = super().recv_into(buffer, nbytes, flags)
-        except (ssl.SSLWantReadError, ssl.SSLWantWriteError) as nothing_yet:
-            raise BlockingIOError(*nothing_yet.args) from None
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError) as error:
+            raise BlockingIOError(*error.args) from None
         if not size:
-            with contextlib.suppress(OSError, ValueError):  # the peer may have gone already
+            with contextlib.suppress(OSError, ValueError):  # the peer may have closed already
                 self.unwrap()
         return size
 
@@ -36,16 +36,17 @@ def server_context(
     *,
     names: tuple[str, str, str] = ("cert", "key", "client_ca"),
 ) -> ssl.SSLContext:
-    """Return what connections are wrapped with.
+    """Return the SSLContext for accepted connections.
 
     Args:
-        cert: A PEM file with the server's certificate and what leads up to its CA.
-        key: A PEM file with its private key; None: it is in *cert* too.
-        client_ca: Clients have to show a certificate of a CA in this PEM file; None: anybody may.
-        names: What the caller's user knows the three files by, for the error texts.
+        cert: PEM file with the server's certificate chain.
+        key: PEM file with its private key; None: the key is in the file *cert*.
+        client_ca: PEM file of CAs; clients must show a certificate of one of them. None: clients
+            need no certificate.
+        names: What error texts call the three files, for instance command-line options.
 
     Raises:
-        ConfigError: One of them is not there, or not what it should be.
+        ConfigError: A file is missing, or does not hold what it should.
     """
     cert_name, key_name, client_ca_name = names
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -54,8 +55,10 @@ def server_context(
         context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
 
-    def refuse() -> str:  # instead of asking for it
-        raise ConfigError(f"{key or cert}: the private key has a passphrase; give one without")
+    def refuse() -> str:  # instead of a prompt on the terminal
+        raise ConfigError(
+            f"{key or cert}: the private key is encrypted; give one without a passphrase"
+        )
 
     for name, path in zip(names, (cert, key, client_ca), strict=True):
         try:
@@ -67,7 +70,7 @@ def server_context(
         context.load_cert_chain(cert, key, refuse)
     except (OSError, ValueError) as exc:
         raise ConfigError(
-            f"{cert_name} {cert}: expected a certificate in PEM, with its private key there or in "
+            f"{cert_name} {cert}: expected a certificate in PEM, and its private key there or in "
             f"{key_name} FILE; {_reason(exc)}"
         ) from exc
     if client_ca is not None:

@@ -1,7 +1,7 @@
-"""Where a receiver listens: addresses as people write them, and the sockets bound to them.
+"""Addresses on which a receiver listens, and the sockets bound to them.
 
-Knows sockets, no messages. What the system refuses is the OSError that it gave; an address that
-cannot be meant is a ConfigError that names it.
+Knows no messages. Raises the OSError of a failed system call, and ConfigError for an address that
+cannot be used.
 """
 
 from __future__ import annotations
@@ -20,16 +20,21 @@ from heka.exceptions import ConfigError
 
 LOOPBACK: Final = "127.0.0.1"
 _BACKLOG: Final = 128  # connections the kernel keeps waiting; Linux's SOMAXCONN before 5.4
-_RECEIVE_BUFFER: Final = 4 * 1024 * 1024  # bytes asked for a UDP socket; the kernel may give less
+_RECEIVE_BUFFER: Final = (
+    4 * 1024 * 1024
+)  # bytes requested for a UDP socket; the kernel may give less
 _ADDRESS: Final = re.compile(
     r"(?:\[(?P<v6>[^\[\]]*)\]|(?P<host>[^:\[\]]*))(?::(?P<port>[0-9]{1,5}))?"
 )
 
 
 def parse_address(text: str) -> tuple[str, int]:
-    """``HOST:PORT`` as ``(host, port)``; without a host loopback, without a port 5565.
+    """Return ``HOST:PORT`` as ``(host, port)``; the defaults are 127.0.0.1 and 5565.
 
-    IPv6 addresses stand in brackets, ``[::1]:5565``. Raises ValueError that says what was expected.
+    IPv6 addresses need brackets, ``[::1]:5565``.
+
+    Raises:
+        ValueError: *text* is not such an address; the text says what was expected.
     """
     match = _ADDRESS.fullmatch(text)
     port = int(match["port"] or DEFAULT_PORT) if match else 0
@@ -41,7 +46,7 @@ def parse_address(text: str) -> tuple[str, int]:
 
 
 def listen_udp(host: str, port: int) -> socket.socket:
-    """A bound UDP socket; port 0 takes a free one. Raises ConfigError or OSError."""
+    """Return a bound UDP socket; port 0 takes a free one. Raises ConfigError or OSError."""
     sock = _bind_inet("udp", socket.SOCK_DGRAM, host, port)
     with contextlib.suppress(OSError):
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
@@ -49,15 +54,18 @@ def listen_udp(host: str, port: int) -> socket.socket:
 
 
 def listen_tcp(host: str, port: int) -> socket.socket:
-    """A listening TCP socket; port 0 takes a free one. Raises ConfigError or OSError."""
+    """Return a listening TCP socket; port 0 takes a free one. Raises ConfigError or OSError."""
     return _bind_inet("tcp", socket.SOCK_STREAM, host, port)
 
 
 def listen_unix(path: str) -> socket.socket:
-    """A listening unix stream socket at *path*; one that a dead receiver left behind is replaced.
+    """Return a listening unix stream socket at *path*; replaces one on which nothing listens.
 
-    Whoever may write to the path may log to it; the umask decides, as for any new file.
-    Raises ConfigError where a file that is no socket has the name, else OSError.
+    Users who may write to the path may log to it; the umask sets its mode, as for any new file.
+
+    Raises:
+        ConfigError: There is a file at *path* that is not a socket.
+        OSError: A program listens there, or a system call failed.
     """
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
@@ -71,7 +79,7 @@ def listen_unix(path: str) -> socket.socket:
 
 
 def name_of(sock: socket.socket) -> str:
-    """The socket's own address for people: ``udp 127.0.0.1:5565``, ``unix /run/heka.sock``."""
+    """Return the socket's own address as text: ``udp 127.0.0.1:5565``, ``unix /run/heka.sock``."""
     if sock.family == socket.AF_UNIX:
         return f"unix {os.fsdecode(sock.getsockname())}"
     transport = "udp" if sock.type == socket.SOCK_DGRAM else "tcp"
@@ -79,13 +87,13 @@ def name_of(sock: socket.socket) -> str:
 
 
 def format_address(address: tuple[str, int] | tuple[str, int, int, int]) -> str:
-    """``127.0.0.1:5565`` or ``[::1]:5565``."""
+    """Return *address* as text: ``127.0.0.1:5565`` or ``[::1]:5565``."""
     host, port = address[:2]
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def is_local(sock: socket.socket) -> bool:
-    """Whether only programs of this machine can reach the socket."""
+    """Return whether only programs on this machine can reach the socket."""
     if sock.family == socket.AF_UNIX:
         return True
     host = str(sock.getsockname()[0]).partition("%")[0]
@@ -99,16 +107,16 @@ def _bind_inet(transport: str, kind: socket.SocketKind, host: str, port: int) ->
         reason = getattr(exc, "strerror", None) or exc
         raise ConfigError(
             f"cannot listen on {transport} {format_address((host, port))}: the host name does not "
-            f"resolve ({reason}); give an address of this machine, {LOOPBACK} for instance"
+            f"resolve ({reason}); give an address of this machine, for instance {LOOPBACK}"
         ) from exc
-    # IPv4 first: it is what `localhost` means to most clients.
+    # IPv4 first: most clients connect to localhost over IPv4.
     family, _, proto, _, address = min(found, key=lambda entry: entry[0] != socket.AF_INET)
     sock = socket.socket(family, kind, proto)
     try:
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         if kind == socket.SOCK_STREAM:
-            # Only past the remains of closed connections; a live listener still keeps its port.
+            # Ignores connections in TIME_WAIT only; the port of a live listener is still refused.
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind(address)
         if kind == socket.SOCK_STREAM:
@@ -120,12 +128,12 @@ def _bind_inet(transport: str, kind: socket.SocketKind, host: str, port: int) ->
 
 
 def _remove_stale(path: str) -> None:
-    """Unlink *path* if it is a socket nobody listens on; OSError EADDRINUSE if someone does."""
+    """Unlink *path* if it is a socket on which nothing listens; EADDRINUSE if a program does."""
     try:
         if not stat.S_ISSOCK(os.stat(path).st_mode):
             raise ConfigError(
-                f"cannot listen on unix {path!r}: a file that is no socket is there; "
-                "remove it, or choose another path"
+                f"cannot listen on unix {path!r}: the file there is not a socket; remove it, or "
+                "choose another path"
             )
     except FileNotFoundError:
         return
@@ -137,5 +145,5 @@ def _remove_stale(path: str) -> None:
             os.unlink(path)
             return
         except OSError:
-            pass  # busy, or of another type: somebody's
+            pass  # its queue is full, or it is of another type: in use
     raise OSError(errno.EADDRINUSE, "in use")

@@ -1,7 +1,7 @@
-"""The receiver: sockets in, messages out, everything else accounted for.
+"""The receiver: reads messages from sockets, and counts what it refuses and discards.
 
-One thread, one selector, no socket ever blocks. Each TCP or unix connection has a StreamReader of
-its own; a datagram is whole by nature, so each gets a fresh one. Knows no text and no terminal.
+One thread, one selector, non-blocking sockets. Each TCP or unix connection has its own
+StreamReader; each datagram is complete and gets a new one. Writes no text, knows no terminal.
 
     receiver = Receiver(signers={("ops", 1): b"key"})
     receiver.add(endpoint.listen_udp("127.0.0.1", 5565))
@@ -10,9 +10,9 @@ its own; a datagram is whole by nature, so each gets a fresh one. Knows no text 
             ...                                     Received or Rejected
     last = receiver.close()
 
-What a peer sends is never trusted: at most ``max_connections`` are open, the rest wait in the
-kernel; a connection holds at most one incomplete frame of ``max_message_size``; a peer that
-vanishes, resets or sends garbage costs its own connection and nothing else.
+Input is not trusted. At most ``max_connections`` are open, further ones wait in the kernel's listen
+queue. A connection buffers at most one incomplete frame of ``max_message_size``. A peer that
+disappears, resets or sends garbage affects its own connection only.
 """
 
 from __future__ import annotations
@@ -37,23 +37,23 @@ from heka.message import MESSAGE_MAX, Message
 if TYPE_CHECKING:
     from ssl import SSLContext
 
-MESSAGE_LIMIT: Final = 16 * 1024 * 1024  # bytes; StreamReader takes a longer length for garbage
+MESSAGE_LIMIT: Final = 16 * 1024 * 1024  # bytes; the largest limit that StreamReader takes
 MAX_CONNECTIONS: Final = 256
-_PENDING_LIMIT: Final = 256 * 1024 * 1024  # bytes in incomplete frames, over all connections
+_PENDING_LIMIT: Final = 256 * 1024 * 1024  # bytes of incomplete frames, over all connections
 _CHUNK: Final = 256 * 1024  # bytes read at once; a datagram has at most 65,535
-_DATAGRAMS: Final = 64  # per turn and socket, so that a flood on one cannot starve another
-_ACCEPTS: Final = 32  # likewise
-_ACCEPT_PAUSE: Final = 0.5  # seconds without accepting after the system ran out of descriptors
-_RECORD_SEPARATOR: Final = 0x1E  # first byte of a frame; no protobuf message starts with it
+_DATAGRAMS: Final = 64  # read per turn and socket: one busy socket cannot starve others
+_ACCEPTS: Final = 32  # connections accepted per turn and socket, for the same reason
+_ACCEPT_PAUSE: Final = 0.5  # seconds without accepting after descriptors ran out
+_RECORD_SEPARATOR: Final = 0x1E  # first byte of a frame; no protobuf Message starts with it
 _EXHAUSTED: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
 @dataclass(frozen=True)
 class Received:
-    """A message that arrived whole and, where signatures are checked, passed."""
+    """A complete message; its signature, if checked, is valid."""
 
     message: Message
-    signer: str | None  # None: unsigned, or not checked
+    signer: str | None  # None: unsigned, or signatures are not checked
     signer_version: int | None
     origin: str  # "udp 127.0.0.1:41234"
     size: int  # bytes of the encoded message
@@ -61,10 +61,10 @@ class Received:
 
 @dataclass(frozen=True)
 class Rejected:
-    """What one read brought that was no acceptable message."""
+    """The frames that one read refused, and the bytes that it discarded."""
 
     refused: Counter[str]  # reason -> frames
-    discarded_bytes: int  # belonged to no frame
+    discarded_bytes: int  # bytes outside of any frame
     origin: str
 
 
@@ -72,14 +72,14 @@ Event = Received | Rejected
 
 
 class Receiver:
-    """Listens on any number of sockets; see the module for how it is driven.
+    """Receives on any number of sockets; the module docstring shows the loop.
 
     Args:
         max_message_size: Bytes, 1 to 16 MiB; longer messages are refused as ``oversize``.
-        signers: ``{(name, version): key}``; None: signatures are not looked at.
-        require_signature: Refuse what is unsigned.
-        max_connections: Open at once; lowered where their incomplete frames could take over
-            256 MiB together.
+        signers: ``{(name, version): key}``; None: signatures are not checked.
+        require_signature: Refuse unsigned messages.
+        max_connections: Connections open at once; lowered so that their incomplete frames take at
+            most 256 MiB together.
     """
 
     def __init__(
@@ -99,21 +99,25 @@ class Receiver:
         self._selector = selectors.DefaultSelector()
         self._listeners: list[_Listener | _Datagrams] = []
         self._connections: set[_Connection] = set()
-        self._accept_after: float | None = None  # not accepting; monotonic seconds
-        self._paths: dict[str, tuple[int, int]] = {}  # unix sockets of ours: device and inode
+        self._accept_after: float | None = None  # monotonic time until which accepting is paused
+        self._paths: dict[str, tuple[int, int]] = {}  # of our unix sockets: device and inode
         self._buffer = memoryview(bytearray(_CHUNK))
         self._wake_in, self._wake_out = socket.socketpair()
         for end in (self._wake_in, self._wake_out):
             end.setblocking(False)
         self._selector.register(self._wake_in, selectors.EVENT_READ, None)
 
-    # ---- what a command calls --------------------------------------------------------------------
+    # ---- public methods --------------------------------------------------------------------------
 
     def add(self, sock: socket.socket, context: SSLContext | None = None) -> str:
-        """Receive from *sock*: bound, listening if of a stream, ours to close.
+        """Receive from *sock*, and close it in ``close``.
 
-        With a *context*, of heka._receiving.encrypted, over TLS. Returns its name, as
-        ``udp 127.0.0.1:5565``.
+        Args:
+            sock: A bound datagram socket or a listening stream socket.
+            context: Of ``heka._receiving.encrypted``: receive over TLS.
+
+        Returns:
+            Its address as text, ``udp 127.0.0.1:5565``.
         """
         sock.setblocking(False)
         name = endpoint.name_of(sock)
@@ -133,13 +137,14 @@ class Receiver:
         return name
 
     def poll(self, timeout: float | None = None) -> list[Event]:
-        """Wait until something arrives, at most *timeout* seconds (None: for ever).
+        """Wait at most *timeout* seconds (None: no limit) until data arrives.
 
-        Returns what arrived, in the order of each peer; an empty list after ``wake``, a time-out,
-        or a part of a frame.
+        Returns:
+            What arrived, in the order in which each peer sent it; an empty list after ``wake``, a
+            timeout, or when only part of a frame came.
         """
         events: list[Event] = []
-        for key, _ in self._selector.select(self._patience(timeout)):
+        for key, _ in self._selector.select(self._select_timeout(timeout)):
             source = key.data
             if isinstance(source, _Connection):
                 self._read_stream(source, events)
@@ -153,12 +158,12 @@ class Receiver:
         return events
 
     def wake(self) -> None:
-        """End the present or the next ``poll``; may be called from a signal handler."""
+        """End the current ``poll``, or the next one; may be called from a signal handler."""
         with contextlib.suppress(OSError):
             self._wake_out.send(b"\0")
 
     def close(self) -> list[Event]:
-        """Close every socket. Returns what that brought to light: incomplete frames, discarded."""
+        """Close every socket; returns a Rejected for each incomplete frame, which is discarded."""
         events: list[Event] = []
         for connection in list(self._connections):
             self._drop(connection, events)
@@ -179,7 +184,7 @@ class Receiver:
     # ---- streams ---------------------------------------------------------------------------------
 
     def _accept(self, listener: _Listener) -> None:
-        if self._accept_after is not None:  # paused since select returned
+        if self._accept_after is not None:  # paused after select returned
             return
         for _ in range(_ACCEPTS):
             if len(self._connections) >= self.max_connections:
@@ -194,14 +199,14 @@ class Receiver:
                     self._pause_accepting(_ACCEPT_PAUSE)
                 return
             sock.setblocking(False)
-            with contextlib.suppress(OSError):  # ends connections whose host is gone
+            with contextlib.suppress(OSError):  # closes connections whose host has disappeared
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             if listener.context is not None:
-                try:  # to be agreed on as it is read
+                try:  # the handshake is done by recv_into
                     sock = listener.context.wrap_socket(
                         sock, server_side=True, do_handshake_on_connect=False
                     )
-                except OSError:  # gone again
+                except OSError:  # closed by the peer already
                     sock.close()
                     continue
             connection = _Connection(sock, listener.origin(peer), self._new_reader())
@@ -213,7 +218,7 @@ class Receiver:
             size = connection.sock.recv_into(self._buffer)
         except BlockingIOError:
             return
-        except OSError:  # reset, timed out, unreachable: the peer is gone either way
+        except OSError:  # reset, timed out or unreachable: the connection has ended
             size = 0
         if size == 0:
             self._drop(connection, events)
@@ -225,12 +230,12 @@ class Receiver:
         connection.sock.close()
         self._connections.discard(connection)
         connection.account.reader.close()
-        self._settle(connection.account, events)
+        self._update_tally(connection.account, events)
         if self._accept_after is not None:
             self._resume_accepting()
 
     def _pause_accepting(self, seconds: float) -> None:
-        """Leave new connections to the kernel's queue for a while."""
+        """Leave new connections in the kernel's listen queue for *seconds*."""
         self._accept_after = time.monotonic() + seconds
         for source in self._listeners:
             if isinstance(source, _Listener):
@@ -242,8 +247,8 @@ class Receiver:
             if isinstance(source, _Listener):
                 self._selector.register(source.sock, selectors.EVENT_READ, source)
 
-    def _patience(self, timeout: float | None) -> float | None:
-        """How long select may wait so that a pause in accepting ends in time."""
+    def _select_timeout(self, timeout: float | None) -> float | None:
+        """Return the timeout for select: at most until a pause in accepting ends."""
         if self._accept_after is None or self._accept_after == float("inf"):
             return timeout
         left = self._accept_after - time.monotonic()
@@ -258,7 +263,7 @@ class Receiver:
         for _ in range(_DATAGRAMS):
             try:
                 size, peer = source.sock.recvfrom_into(self._buffer)
-            except OSError:  # nothing left, or an error of an earlier datagram: not ours to mend
+            except OSError:  # no more data, or an error of an earlier datagram
                 return
             data = self._buffer[:size]
             origin = f"udp {endpoint.format_address(peer)}"
@@ -267,7 +272,7 @@ class Receiver:
                 self._feed(account, data, events, last=True)
 
     def _read_bare(self, data: memoryview, origin: str, events: list[Event]) -> bool:
-        """Take *data* as one Message without a frame, as ``?framing=none`` sends it, or say no."""
+        """Read *data* as one Message without a frame (``?framing=none``); False: it is none."""
         size = len(data)
         try:
             message = Message.decode(bytes(data))
@@ -291,7 +296,7 @@ class Receiver:
             events.append(Rejected(Counter({reason: 1}), 0, origin))
         return True
 
-    # ---- both ------------------------------------------------------------------------------------
+    # ---- streams and datagrams -------------------------------------------------------------------
 
     def _new_reader(self) -> StreamReader:
         return StreamReader(
@@ -317,10 +322,10 @@ class Receiver:
             )
         if last:
             account.reader.close()
-        self._settle(account, events)
+        self._update_tally(account, events)
 
-    def _settle(self, account: _Account, events: list[Event]) -> None:
-        """Carry what the reader counted since the last time over to the tally."""
+    def _update_tally(self, account: _Account, events: list[Event]) -> None:
+        """Add what the reader has counted since the last call to the tally."""
         reader, seen = account.reader, account.seen
         refused = Counter(reader.refused) - seen.refused
         discarded = reader.discarded_bytes - seen.discarded_bytes
@@ -337,7 +342,7 @@ class Receiver:
 
 
 class _Account:
-    """A reader, and how much of its counting the tally has already."""
+    """A reader, and the part of its counts that the tally includes already."""
 
     __slots__ = ("origin", "reader", "seen")
 
@@ -348,7 +353,7 @@ class _Account:
 
 
 class _Connection:
-    """A peer on a stream."""
+    """An accepted connection."""
 
     __slots__ = ("account", "sock")
 
@@ -358,7 +363,7 @@ class _Connection:
 
 
 class _Listener:
-    """A socket that connections come from."""
+    """A listening stream socket."""
 
     __slots__ = ("context", "name", "sock")
 
@@ -368,7 +373,7 @@ class _Listener:
         self.context = context
 
     def origin(self, peer: object) -> str:
-        """A connection's name; those of a unix socket have none of their own."""
+        """Return the peer's address as text; that of the socket itself for a unix socket."""
         if isinstance(peer, tuple):
             transport = "tcp" if self.context is None else "tls"
             return f"{transport} {endpoint.format_address(peer)}"
@@ -376,7 +381,7 @@ class _Listener:
 
 
 class _Datagrams:
-    """A socket that datagrams come from."""
+    """A bound datagram socket."""
 
     __slots__ = ("sock",)
 

@@ -1,6 +1,6 @@
-"""The account of what a receiver got: messages, bytes, and what it refused and why.
+"""Counters of a receiver: messages, bytes, and refused frames by reason.
 
-Once the receiver is closed, ``received_bytes`` is the sum of the three other kinds of bytes.
+Once the receiver is closed, ``received_bytes`` is the sum of the three other byte counters.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Tally:
-    """Counts; bytes include framing."""
+    """Counters; bytes include the framing."""
 
     messages: int = 0
     received_bytes: int = 0
     delivered_bytes: int = 0
     refused: Counter[str] = field(default_factory=Counter)  # reason -> frames
     refused_bytes: int = 0
-    discarded_bytes: int = 0  # belonged to no frame
+    discarded_bytes: int = 0  # bytes outside of any frame

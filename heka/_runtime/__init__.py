@@ -1,1 +1,1 @@
-"""What every layer needs of the process: forks, waiting, accounts, words on stderr, greenlets."""
+"""Process support for every layer: forks, waiting, counters, stderr reports, greenlets."""

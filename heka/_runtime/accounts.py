@@ -1,7 +1,7 @@
-"""What became of the frames that a destination was given.
+"""Counters of what happened to the frames that a destination was given.
 
-Counts and nothing else. ``offered + recovered = sent + sum(dropped) + queued``, read at one moment;
-what sends without a queue has nothing recovered, and nothing queued.
+``offered + recovered = sent + sum(dropped) + queued`` at every moment. Without a queue,
+``recovered`` and ``queued`` are 0.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from heka._runtime.forks import start_anew_in_child
+from heka._runtime.forks import register_fork_reset
 
 __all__ = ["NUMBERS", "Account", "total"]
 
-#: What every account has beside ``dropped``, in frames but for ``bytes`` (of the frames in
-#: ``sent``), ``retries`` (tries to connect that failed) and ``reconnects`` (connections after the
-#: first); ``high_water`` is the most that were ever ``queued``.
+#: The counters of every account beside ``dropped``. They count frames, except ``bytes`` (of the
+#: frames in ``sent``), ``retries`` (failed attempts to connect) and ``reconnects`` (connections
+#: after the first). ``high_water`` is the largest value of ``queued``.
 NUMBERS = (
     *("offered", "recovered", "sent", "resent", "queued"),
     *("bytes", "high_water", "retries", "reconnects"),
@@ -25,22 +25,22 @@ NUMBERS = (
 
 
 class Account:
-    """Counters of one process: a child begins at zero. Safe across threads."""
+    """Counters of one process; a child process starts at zero. Safe across threads."""
 
     def __init__(self) -> None:
-        self.start_anew()
-        start_anew_in_child(self)
+        self.reset_after_fork()
+        register_fork_reset(self)
 
-    def start_anew(self) -> None:
-        """Forget everything."""
-        # Reentrant: a signal handler, or a finalizer, may log while its thread counts.
+    def reset_after_fork(self) -> None:
+        """Set every counter to zero."""
+        # Reentrant: a signal handler or a finalizer may log while its thread holds the lock.
         self._lock = threading.RLock()
         self._sent = 0
         self._bytes = 0
         self._dropped: Counter[str] = Counter()
 
     def count(self, outcome: int | str) -> bool:
-        """Count one frame: the size of one that was sent, or the reason of a drop. True: sent."""
+        """Count one frame: its size in bytes if sent, or the drop reason. True: sent."""
         with self._lock:
             if isinstance(outcome, str):
                 self._dropped[outcome] += 1
@@ -50,7 +50,7 @@ class Account:
             return True
 
     def counts(self) -> dict[str, Any]:
-        """Return ``offered``, ``sent``, ``bytes`` of those, and ``dropped`` as {reason: count}."""
+        """Return ``offered``, ``sent``, ``bytes`` of the sent, ``dropped`` as {reason: count}."""
         with self._lock:
             dropped = dict(self._dropped)
             sent, size = self._sent, self._bytes
@@ -63,7 +63,7 @@ class Account:
 
 
 def total(accounts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the sum of *accounts*: each of NUMBERS, 0 where none has it, and of ``dropped``."""
+    """Return the sum of *accounts*: each of NUMBERS, 0 if no account has it, and ``dropped``."""
     sums: dict[str, Any] = dict.fromkeys(NUMBERS, 0)
     dropped: Counter[str] = Counter()
     for account in accounts:

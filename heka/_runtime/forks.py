@@ -1,7 +1,7 @@
-"""Objects that begin anew in a child process.
+"""Reset registered objects in a child process after a fork.
 
-Knows that processes fork and nothing else. A lock that another thread held while its process forked
-is held for ever in the child, and a generator of random numbers repeats what the parent draws.
+A lock that another thread held during the fork stays locked for ever in the child, and a random
+number generator repeats the numbers of the parent.
 """
 
 from __future__ import annotations
@@ -10,27 +10,27 @@ import os
 import weakref
 from typing import Protocol
 
-__all__ = ["StartsAnew", "start_anew_in_child"]
+__all__ = ["ForkResettable", "register_fork_reset"]
 
 
-class StartsAnew(Protocol):
-    """What a child process calls on each object that asked for it."""
+class ForkResettable(Protocol):
+    """An object that is reset in every child process."""
 
-    def start_anew(self) -> None:
-        """Replace what must not be shared with the parent; no other thread is there yet."""
-
-
-_known: weakref.WeakSet[StartsAnew] = weakref.WeakSet()
+    def reset_after_fork(self) -> None:
+        """Replace all state that must not be shared with the parent. No other thread runs yet."""
 
 
-def start_anew_in_child(thing: StartsAnew) -> None:
-    """Have ``thing.start_anew()`` called in each child process, for as long as *thing* lives."""
+_known: weakref.WeakSet[ForkResettable] = weakref.WeakSet()
+
+
+def register_fork_reset(thing: ForkResettable) -> None:
+    """Call ``thing.reset_after_fork()`` in each child process while *thing* exists."""
     _known.add(thing)
 
 
-def _start_anew() -> None:
+def _reset_all() -> None:
     for thing in list(_known):
-        thing.start_anew()
+        thing.reset_after_fork()
 
 
-os.register_at_fork(after_in_child=_start_anew)
+os.register_at_fork(after_in_child=_reset_all)

@@ -1,7 +1,8 @@
-"""What gevent and eventlet have put other things in the place of, as it was before.
+"""The unpatched originals of functions that gevent or eventlet has patched, and real OS threads.
 
-A thread that is a real one among greenlets must touch nothing of theirs: the first thing that it
-waits for would make a loop of its own, and the locks of imports are theirs too.
+A real OS thread in a patched program must not call patched functions: the first one that waits
+would start an event loop of its own in that thread. Import locks are patched too, so such a thread
+must not import.
 """
 
 from __future__ import annotations
@@ -17,13 +18,13 @@ from typing import Any
 
 __all__ = ["in_real_thread", "is_patched", "poll", "start_thread"]
 
-#: Native numbers of real threads in a program of greenlets, and what their ``select.poll`` was.
+#: Native ids of the real OS threads in a patched program, and the unpatched ``select.poll``.
 _real: dict[int, Callable[[], Any]] = {}
 os.register_at_fork(after_in_child=_real.clear)
 
 
 def is_patched() -> bool:
-    """Say whether new threads are greenlets in this process."""
+    """Return whether new threads of this process are greenlets."""
     return not isinstance(_thread.start_new_thread, types.BuiltinFunctionType)
 
 
@@ -31,7 +32,7 @@ def original(module: str, name: str) -> Any:
     """Return *name* of *module* as it was before it was patched.
 
     Raises:
-        RuntimeError: Somebody has replaced it whom we do not know.
+        RuntimeError: A library other than gevent and eventlet has replaced it.
     """
     monkey: Any = sys.modules.get("gevent.monkey")
     if monkey is not None and monkey.is_module_patched(module):
@@ -43,10 +44,10 @@ def original(module: str, name: str) -> Any:
 
 
 def start_thread(body: Callable[[], None]) -> None:
-    """Run *body* in a real thread, in a program where threads are greenlets.
+    """Run *body* in a real OS thread, in a program where threads are greenlets.
 
     Raises:
-        RuntimeError: There is none to be had.
+        RuntimeError: The original functions are not known, or no thread can be started.
     """
     make_poll = original("select", "poll")
 
@@ -62,12 +63,12 @@ def start_thread(body: Callable[[], None]) -> None:
 
 
 def in_real_thread() -> bool:
-    """Say whether this is a thread that ``start_thread`` has made."""
+    """Return whether the current thread was started by ``start_thread``."""
     return bool(_real) and threading.get_native_id() in _real
 
 
 def poll() -> Any | None:
-    """Return a new ``select.poll()``, one of this thread's kind; None where there is none."""
+    """Return a new ``select.poll()``, unpatched in a real OS thread; None if it does not exist."""
     make = _real.get(threading.get_native_id()) if _real else None
     make = make or getattr(select, "poll", None)
     return None if make is None else make()

@@ -1,6 +1,6 @@
-"""What heka says of its own troubles: one line on stderr now and then.
+"""Report heka's own problems on stderr, rate-limited.
 
-Never through ``logging``: a handler that logs about itself is a loop.
+Never uses ``logging``: a handler that reports its failures through logging would call itself.
 """
 
 from __future__ import annotations
@@ -12,45 +12,45 @@ from typing import TextIO
 
 from heka._runtime.waiting import is_ready
 
-#: Seconds between two lines about the same thing.
+#: Seconds between two lines of one reporter.
 INTERVAL = 60.0
-#: Characters of a line; a pipe that polls as writable takes as many without blocking.
+#: Longest line in characters: a pipe that polls as writable takes this much without blocking.
 LINE_MAX = 1000
 
 
 class Reporter:
-    """Says a thing at most once in each INTERVAL, and how often it was not said."""
+    """Reports at most one line per INTERVAL, with the number of lines left out before it."""
 
     def __init__(self) -> None:
-        """Start silent; the first report is said."""
+        """Start with nothing reported: the first report is written."""
         self._next = 0.0
-        self._silent = 0
+        self._suppressed = 0
 
     def report(self, text: str) -> None:
-        """Write ``heka: text`` to stderr, unless that was done lately. Never raises, nor blocks."""
+        """Write ``heka: text`` to stderr; within INTERVAL only count it. Never raises or blocks."""
         now = time.monotonic()
         if now < self._next:
-            self._silent += 1
+            self._suppressed += 1
             return
-        more = f" ({self._silent} more like this)" if self._silent else ""
+        more = f" ({self._suppressed} more like this)" if self._suppressed else ""
         self._next = now + INTERVAL
-        self._silent = 0
-        # stderr may be None, closed, full or somebody's object: none of that is our caller's fault.
+        self._suppressed = 0
+        # stderr may be None, closed, full or replaced: no reason to fail in the caller.
         with contextlib.suppress(Exception):
-            if sys.stderr is not None and _takes_bytes(sys.stderr):
+            if sys.stderr is not None and _is_writable(sys.stderr):
                 sys.stderr.write(f"heka: {_printable(text)[:LINE_MAX]}{more}\n")
 
 
-def _takes_bytes(stream: TextIO) -> bool:
-    """Say whether writing to *stream* returns at once: nobody may be reading the pipe it is."""
+def _is_writable(stream: TextIO) -> bool:
+    """Return whether a write to *stream* returns at once; a full pipe would block."""
     try:
         descriptor = stream.fileno()
     except Exception:
-        return True  # an object in stderr's place, without a descriptor
-    # An error counts: writing then fails, and at once.
+        return True  # stderr was replaced by an object without a descriptor
+    # Also True when the descriptor has an error: the write then fails at once.
     return is_ready(descriptor, write=True, timeout=0.0)
 
 
 def _printable(text: str) -> str:
-    """Escape what a terminal would obey; paths and names may hold anything."""
+    """Escape control characters: paths and names may hold any."""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)

@@ -1,7 +1,7 @@
-"""Waiting until a descriptor can be read or written, at most for a while.
+"""Wait until a descriptor is readable or writable, with a timeout.
 
-Knows descriptors and nothing else. ``select.poll`` takes any descriptor, but eventlet removes it
-from programs that it patches, where ``select.select`` lets other greenlets run.
+``select.poll`` takes every descriptor number, but eventlet removes it from a patched program; there
+``select.select`` is used, which lets other greenlets run.
 """
 
 from __future__ import annotations
@@ -13,16 +13,18 @@ from heka._runtime.greenlets import in_real_thread, poll
 
 __all__ = ["is_ready", "pause"]
 
-#: Milliseconds of one poll(), which counts them in an int.
+#: Longest timeout of poll() in milliseconds: a C int.
 _POLL_MAX = 2**31 - 1
-_POLLIN = 1  # where there is no poll, select has no name for it either
+_POLLIN = 1  # select.POLLIN does not exist where select.poll does not
 _POLLOUT = 4
 
 
 def is_ready(descriptor: int, *, write: bool, timeout: float) -> bool:
-    """Wait for at most *timeout* seconds until *descriptor* has room, or bytes to read.
+    """Wait at most *timeout* seconds until *descriptor* is readable or, with *write*, writable.
 
-    True: it has, or an error to tell, which the next call on it raises.
+    Returns:
+        True when it is, or when it has an error, which the next call on it raises; False after the
+        timeout.
     """
     poller = poll()
     if poller is None:
@@ -33,7 +35,7 @@ def is_ready(descriptor: int, *, write: bool, timeout: float) -> bool:
 
 
 def pause(seconds: float) -> None:
-    """Sleep; other greenlets go on, and a real thread among them sleeps for itself."""
+    """Sleep; in a patched program, greenlets let others run and a real OS thread just sleeps."""
     poller = poll() if in_real_thread() else None
     if poller is None:
         time.sleep(seconds)

@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 
 from heka._core import Client, Message, Sink
 from heka._runtime.accounts import total
-from heka._runtime.forks import start_anew_in_child
+from heka._runtime.forks import register_fork_reset
 from heka._runtime.reporter import Reporter
 from heka.client.timer import NO_TIMER, Timer
 from heka.encoders import ProtobufEncoder
@@ -105,7 +105,7 @@ class HekaClient(Client):
         self._stream: Any = None
         self._is_called = False
         self.setup(stream, encoder, hmc, logger, severity, disabled_timers, filters)
-        start_anew_in_child(self)
+        register_fork_reset(self)
 
     def setup(
         self,
@@ -191,7 +191,7 @@ class HekaClient(Client):
         """The name of this host."""
         return socket.gethostname()
 
-    def start_anew(self) -> None:
+    def reset_after_fork(self) -> None:
         """Count from zero, in a child process; streams with an account do so themselves."""
         if self._is_called and self._stream is not None:
             self.sink = self._sink_for(self._stream)

@@ -360,10 +360,10 @@ def field(kind, *values, unit=""):
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        pytest.param("{", "no JSON", id="no-json"),
-        pytest.param(b"\xff", "no JSON", id="no-utf-8"),
-        pytest.param("[" * 100_000, "no JSON", id="too-deep"),
-        pytest.param("[]", "no JSON object", id="no-object"),
+        pytest.param("{", "not JSON", id="no-json"),
+        pytest.param(b"\xff", "not JSON", id="no-utf-8"),
+        pytest.param("[" * 100_000, "not JSON", id="too-deep"),
+        pytest.param("[]", "not a JSON object", id="no-object"),
         pytest.param("{}", "found none", id="empty"),
         pytest.param(changed(type=5), "type: expected text, got 5", id="type"),
         pytest.param(changed(severity="6"), "severity: expected an integer, got '6'", id="text"),

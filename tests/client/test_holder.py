@@ -102,7 +102,7 @@ def test_default_client_by_none(clients):
 
 @pytest.mark.parametrize("name", [5, b"app", ("app",)])
 def test_name_is_text(clients, name):
-    with pytest.raises(TypeError, match="expected the name of a client, got"):
+    with pytest.raises(TypeError, match="expected the name of a client as str, got"):
         get_client(name)
 
 

@@ -121,7 +121,7 @@ def test_what_is_no_dotted_name_is_a_value_error(name):
 
 @pytest.mark.parametrize("name", [".minidom", ":Node"])
 def test_relative_name_needs_a_package(name):
-    with pytest.raises(ValueError, match="there is no package to start from"):
+    with pytest.raises(ValueError, match="there is no package; give an absolute name"):
         DottedNameResolver().resolve(name)
 
 

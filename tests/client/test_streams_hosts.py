@@ -97,7 +97,7 @@ def test_an_ip_v6_host_is_sent_to(keep):
         pytest.param(None, 1, "host: expected one host or a sequence", id="host-none"),
         pytest.param(b"a", 1, "host: expected one host or a sequence", id="host-bytes"),
         pytest.param([7], 1, "host: expected a name or an address, got 7", id="host-int"),
-        pytest.param("", 1, "'' is no host name or address", id="host-empty"),
+        pytest.param("", 1, "'' is not a host name or address", id="host-empty"),
         pytest.param("a:5565", 1, "address without a port, got 'a:5565'", id="host-with-port"),
         pytest.param("udp://a", 1, "without a port, got 'udp://a'", id="host-is-url"),
     ],

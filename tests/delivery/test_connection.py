@@ -321,7 +321,7 @@ def test_a_peer_that_has_nothing_of_the_frame_keeps_its_connection(peer, connect
     before = connection.socket
     connection.timeout = 0.05
 
-    with pytest.raises(TimeoutError, match="the peer takes nothing"):
+    with pytest.raises(TimeoutError, match="the peer does not read"):
         send_for_ever(connection, PAYLOAD, [])
 
     assert connection.socket is before

@@ -236,7 +236,7 @@ def test_an_empty_environment_variable_says_nothing():
         pytest.param("tls://h:7?ca=/no", "ca=/no: No such file or directory", id="tls"),
         pytest.param("h:port", "the port must be from 1 to 65535, got 'port'", id="port"),
         pytest.param("udp://h?datagram=" + "9" * 5000, "datagram must be from", id="huge-number"),
-        pytest.param("udp://\udcff h", r"is no host name", id="no-utf-8"),
+        pytest.param("udp://\udcff h", r"is not a host name", id="no-utf-8"),
     ],
 )
 def test_a_wrong_environment_variable_drops_counts_and_is_said(to, says):

@@ -326,4 +326,4 @@ def test_where_no_thread_is_allowed_a_name_does_not_resolve():
 
     (line,) = done.err.splitlines()
     assert "(unresolved): 'one.test' cannot be resolved: " in line
-    assert "; its address would need no thread; " in line
+    assert "; give an IP address, which needs no thread; " in line

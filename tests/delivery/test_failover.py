@@ -264,5 +264,5 @@ def test_what_tls_says_is_not_hidden_by_a_host_that_is_dead(serve, stream, capsy
 
     assert to.stats()["dropped"] == {"tls": 1}
     err = capsys.readouterr().err
-    assert "expired; the server needs a new one" in err
+    assert "expired; the server needs a new certificate" in err
     assert "Connection refused" in err

@@ -337,7 +337,7 @@ def test_a_block_device_is_no_file(path, monkeypatch, capfd):
 
     assert descriptors() == before
     assert account(f"file://{path}")["dropped"] == {"error": 1}
-    assert "this is no file" in capfd.readouterr().err
+    assert "not a regular file, FIFO or character device" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize("threads", [1, 8])

@@ -401,7 +401,7 @@ def test_ciphertext_can_be_sent_by_another(transport):
 
     ciphertext = made.encrypt(data)
     send_all(made.connected, ciphertext, time.monotonic() + PATIENCE, datagram=False)
-    made.feed(time.monotonic() + 1)
+    made.read_pending(time.monotonic() + 1)
     made.finish(time.monotonic() + PATIENCE)
 
     session = server.ended()
@@ -424,7 +424,7 @@ def test_feed_says_that_the_peer_has_gone(transport):
 
     def feed():
         try:
-            made.feed()
+            made.read_pending()
         except OSError as error:
             return error
         return None
@@ -437,7 +437,7 @@ def test_what_is_closed_takes_nothing(transport):
     made, _ = transport
     made.close()
 
-    for use in (lambda: made.send(b"x", 0), lambda: made.encrypt(b"x"), made.feed):
+    for use in (lambda: made.send(b"x", 0), lambda: made.encrypt(b"x"), made.read_pending):
         with pytest.raises(OSError, match="not connected"):
             use()
     made.finish(0)

@@ -42,14 +42,24 @@ def test_a_server_is_trusted(serve, stream, certificates, name, options):
 @pytest.mark.parametrize(
     ("name", "versions", "options", "says"),
     [
-        pytest.param("server", None, {"ca": None}, "which CA it is from with ca=FILE", id="no-ca"),
-        pytest.param("server", None, {"ca": "other-ca.pem"}, "with ca=FILE", id="another-ca"),
-        pytest.param("expired", None, {}, "expired; the server needs a new one", id="expired"),
         pytest.param(
-            "elsewhere", None, {}, "is not for '127.0.0.1' .* name=SERVERNAME", id="another-address"
+            "server", None, {"ca": None}, "give the certificate of its CA with ca=FILE", id="no-ca"
         ),
-        pytest.param("server", None, {"name": "x.test"}, "not for 'x.test'", id="another-name"),
-        pytest.param("server", TLS12, {"min": "1.3"}, "no version of TLS in common", id="old"),
+        pytest.param("server", None, {"ca": "other-ca.pem"}, "with ca=FILE", id="another-ca"),
+        pytest.param(
+            "expired", None, {}, "expired; the server needs a new certificate", id="expired"
+        ),
+        pytest.param(
+            "elsewhere",
+            None,
+            {},
+            "has no subjectAltName '127.0.0.1'.* name=SERVERNAME",
+            id="another-address",
+        ),
+        pytest.param(
+            "server", None, {"name": "x.test"}, "has no subjectAltName 'x.test'", id="another-name"
+        ),
+        pytest.param("server", TLS12, {"min": "1.3"}, "share no version of TLS", id="old"),
     ],
 )
 def test_another_server_is_refused(
@@ -89,8 +99,8 @@ def test_a_client_without_certificate_hears_that_it_needs_one(
     serve, stream, capsys, monkeypatch, versions
 ):
     """In TLS 1.3 the server says so after the client is done; no message is sent before."""
-    monkeypatch.setattr("heka._net.tls._WORD_LEAST", PATIENCE)  # a machine may be busy
-    monkeypatch.setattr("heka._net.tls._WORD_MOST", PATIENCE)
+    monkeypatch.setattr("heka._net.tls._REFUSAL_WAIT_MIN", PATIENCE)  # a machine may be busy
+    monkeypatch.setattr("heka._net.tls._REFUSAL_WAIT_MAX", PATIENCE)
     server = serve(demand=True, versions=versions)
     to = stream(server.url(), timeout=PATIENCE)
 
@@ -104,7 +114,7 @@ def test_a_client_without_certificate_hears_that_it_needs_one(
 def test_a_refusal_that_comes_late_is_heard_with_the_next_message(
     serve, stream, capsys, monkeypatch
 ):
-    monkeypatch.setattr("heka._net.tls._WORD_MOST", 0.0)
+    monkeypatch.setattr("heka._net.tls._REFUSAL_WAIT_MAX", 0.0)
     server = serve(demand=True, versions=TLS13)
     to = stream(server.url())
 
@@ -133,10 +143,16 @@ def test_a_server_that_says_nothing_of_itself_is_used_all_the_same(serve, stream
     ("options", "says"),
     [
         pytest.param({"ca": "none.pem"}, "ca=.*none.pem: No such file or directory", id="no-ca"),
-        pytest.param({"ca": "."}, "ca=.*: Is a directory; expected a file", id="directory"),
-        pytest.param({"ca": "empty.pem"}, "ca=.*empty.pem: expected certificates in PEM", id="ca"),
+        pytest.param(
+            {"ca": "."}, "ca=.*: Is a directory; expected a readable PEM file", id="directory"
+        ),
+        pytest.param(
+            {"ca": "empty.pem"},
+            "ca=.*empty.pem: expected the certificates of the CAs to trust, in PEM",
+            id="ca",
+        ),
         pytest.param({"cert": "none.pem"}, "cert=.*none.pem: No such file", id="no-cert"),
-        pytest.param({"cert": "client.pem"}, "its private key, which is in the same", id="no-key"),
+        pytest.param({"cert": "client.pem"}, "its private key, in the same file", id="no-key"),
         pytest.param(
             {"cert": "client.pem", "key": "none.key"}, "key=.*none.key: No such file", id="no-key"
         ),
@@ -187,7 +203,7 @@ def test_a_server_that_speaks_no_tls_is_told_apart(peer, stream, certificates, c
 
     answer.result()
     assert to.stats()["dropped"] == {"tls": 1}
-    assert "no TLS is spoken there: is it the port for tcp://?" in capsys.readouterr().err
+    assert "the peer does not speak TLS: is it the port for tcp://?" in capsys.readouterr().err
 
 
 def test_a_server_that_says_nothing_takes_no_longer_than_the_timeout(peer, stream, capsys):
@@ -198,7 +214,7 @@ def test_a_server_that_says_nothing_takes_no_longer_than_the_timeout(peer, strea
         assert not to.write(FRAME)
 
     assert to.stats()["dropped"] == {"timeout": 1}
-    assert "not agreed on in time; does the peer speak TLS?" in capsys.readouterr().err
+    assert "the TLS handshake timed out; does the peer speak TLS?" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("how", ["close", "reset"])

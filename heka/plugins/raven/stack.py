@@ -9,7 +9,7 @@ import contextlib
 import sys
 import threading
 
-from heka._runtime.forks import start_anew_in_child
+from heka._runtime.forks import register_fork_reset
 
 #: Calls that building and sending an event may need, one in the other.
 MORE = 150
@@ -19,10 +19,10 @@ class _Room:
     """Raises the limit while at least one thread wants that."""
 
     def __init__(self) -> None:
-        self.start_anew()
-        start_anew_in_child(self)
+        self.reset_after_fork()
+        register_fork_reset(self)
 
-    def start_anew(self) -> None:
+    def reset_after_fork(self) -> None:
         """Begin without users; in a child process those of the parent are not there."""
         self._lock = threading.Lock()
         self._users = 0

@@ -88,7 +88,9 @@ def test_path_that_is_not_there(tmp_path, action):
     result = run(action[0], missing, *action[1:])
 
     assert result.returncode == 1
-    assert result.stderr == f"python -m heka spool: there is no directory '{missing}'\n"
+    assert result.stderr == (
+        f"python -m heka spool: there is no directory '{missing}'; expected the path of a spool\n"
+    )
     assert not missing.exists()
 
 
