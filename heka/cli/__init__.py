@@ -1,13 +1,13 @@
-"""The command line: one parser, one table of commands, one place that ends a run.
+"""The command line: the parser, the table of commands, and the exit codes.
 
-A command is a module of heka.cli.commands with ``SUMMARY``, ``add_arguments`` and ``run``; adding
-one means writing the module and naming it in ``COMMANDS``. What commands share:
+A command is a module of ``heka.cli.commands`` with ``SUMMARY``, ``add_arguments`` and ``run``. To
+add one, write the module and add it to ``COMMANDS``. Modules that commands share:
 
-    keys          signing keys from the caller     show.terminal   colour, output, signals
-    errors        the errors that end a command    show.account    a receiver's counts in words
+    keys          signing keys of the caller       show.terminal   colour, output, signals
+    errors        the errors that end a command    show.account    a receiver's counters as text
     show.render   a message -> a block of text     show.jsonlines  a message -> a JSON line
-    show.printer  both, as messages arrive         show.escape     foreign text -> harmless text
-    show.values   values of fields as text         show.meter      a run's rate while it goes on
+    show.printer  both, as messages arrive         show.escape     escapes text from outside
+    show.values   values of fields as text         show.meter      live display of a run's rate
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import Final, Protocol, TypedDict
 import heka
 from heka.cli.commands import bench, demo, listen, sentry, spool
 from heka.cli.errors import CommandError
-from heka.cli.show.terminal import abandon_stdout
+from heka.cli.show.terminal import discard_stdout
 
 EXIT_FAILED: Final = 1
 EXIT_USAGE: Final = 2
@@ -30,21 +30,21 @@ EXIT_INTERRUPTED: Final = 130  # 128 + SIGINT, as shells count
 
 
 class Command(Protocol):
-    """What a command module offers."""
+    """The interface of a command module."""
 
     @property
     def SUMMARY(self) -> str:
-        """One line for the list of commands."""
+        """One line for the list of commands, without a capital and a full stop."""
 
     def add_arguments(self, parser: argparse.ArgumentParser, /) -> None:
-        """Declare the command's options on *parser*."""
+        """Add the command's arguments to *parser*."""
 
     def run(self, args: argparse.Namespace, /) -> int:
-        """Do it; returns the exit code, or raises ``CommandError`` with one sentence."""
+        """Run the command; return the exit code, or raise ``CommandError`` with one sentence."""
 
 
 class _Described(TypedDict):
-    """Arguments of a parser."""
+    """Arguments of a command's parser."""
 
     description: str
     formatter_class: type[argparse.RawDescriptionHelpFormatter]
@@ -60,15 +60,16 @@ COMMANDS: Final[dict[str, Command]] = {
 
 
 def program() -> str:
-    """How this run was started: ``heka``, or ``python -m heka``."""
+    """Return how this run was started: ``heka`` or ``python -m heka``."""
     return "heka" if os.path.basename(sys.argv[0]) == "heka" else "python -m heka"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command that *argv* names (``sys.argv`` without it) and return its exit code.
+    """Run the command in *argv* (default: ``sys.argv[1:]``) and return its exit code.
 
-    0: done. 1: failed, with one sentence on stderr. 2: called wrongly (argparse exits by itself).
-    A reader of standard output that goes away, as ``head`` does, ends any command quietly with 0.
+    0: success. 1: failure, with one sentence on stderr. 2: wrong usage (argparse exits by itself).
+    When the reader of standard output closes it, as ``head`` does, every command ends with 0 and
+    writes no error.
     """
     parser = build_parser()
     args = parser.parse_args(argv)
@@ -79,14 +80,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def mb(argv: Sequence[str] | None = None) -> int:
-    """Run ``bench`` under the name that it has had since metlog."""
+    """Run ``bench`` under its name in metlog."""
     parser = argparse.ArgumentParser(prog="mb", **_described(bench))
     bench.add_arguments(parser)
     return _execute(bench, parser.parse_args(argv), parser.prog)
 
 
 def _execute(command: Command, args: argparse.Namespace, name: str) -> int:
-    """Run *command*; what ends it becomes an exit code, and a sentence that *name* begins."""
+    """Run *command* and return its exit code; *name* starts its error line on stderr."""
     try:
         code = command.run(args)
         sys.stdout.flush()
@@ -95,18 +96,18 @@ def _execute(command: Command, args: argparse.Namespace, name: str) -> int:
         print(f"{name}: {exc}", file=sys.stderr)
         return EXIT_FAILED
     except BrokenPipeError:
-        abandon_stdout()
+        discard_stdout()
         return 0
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The parser of every command."""
+    """Return the parser with every command."""
     parser = argparse.ArgumentParser(
         prog=program(),
-        description="Structured messages over sockets: see them arrive.",
-        epilog=f"'{program()} COMMAND --help' explains a command.",
+        description="Receive, show and send Heka messages.",
+        epilog=f"Run '{program()} COMMAND --help' for the options of a command.",
     )
     parser.add_argument("--version", action="version", version=version())
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
@@ -118,7 +119,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _described(command: Command) -> _Described:
-    """How the parser of *command* explains it."""
+    """Return the parser arguments that describe *command*."""
     return {
         "description": command.SUMMARY[0].upper() + command.SUMMARY[1:] + ".",
         "formatter_class": argparse.RawDescriptionHelpFormatter,
@@ -126,6 +127,6 @@ def _described(command: Command) -> _Described:
 
 
 def version() -> str:
-    """``heka-py 2.0.0 (CPython 3.12.1)``."""
+    """Return the version as text: ``heka-py 2.0.0 (CPython 3.12.1)``."""
     python = f"{platform.python_implementation()} {platform.python_version()}"
     return f"heka-py {heka.__version__} ({python})"

@@ -1,4 +1,4 @@
-"""The one exception that a command ends with, and errors of the layers below as its sentences."""
+"""The error that ends a command, and errors of lower layers translated into it."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from heka.exceptions import ConfigError
 
 
 class CommandError(Exception):
-    """A command cannot go on; the text is one sentence for its user, with the remedy."""
+    """A command cannot continue; the text is one sentence for its user, with the remedy."""
 
 
 @contextlib.contextmanager
 def listening(transport: str, address: str) -> Iterator[None]:
-    """Around opening a socket of *transport* at *address*: its errors become CommandErrors."""
+    """Turn errors of the block, which opens a socket at *address*, into CommandErrors."""
     try:
         yield
     except ConfigError as exc:
@@ -30,7 +30,7 @@ def listening(transport: str, address: str) -> Iterator[None]:
 def _remedy(transport: str, exc: OSError) -> str:
     if exc.errno == errno.EADDRINUSE:
         if transport == "unix":
-            return "a program listens there; stop it, or choose another path"
+            return "another program listens there; stop it, or choose another path"
         return (
             "the port is in use, perhaps by another receiver; stop that one, or choose another "
             f"port with --{transport} :PORT (port 0 takes a free one)"

@@ -1,6 +1,6 @@
-"""Signing keys as a caller hands them over: on the command line, or in a file.
+"""Read signing keys from the command line and from key files.
 
-A key never appears in an error: what is wrong is told by signer name, or by line number.
+No error text contains a key: it names the signer or the line number.
 """
 
 from __future__ import annotations
@@ -19,9 +19,12 @@ _FORM: Final = "expected NAME:VERSION:KEY"
 
 
 def parse_key(line: bytes) -> tuple[tuple[str, int], bytes]:
-    """``NAME:VERSION:KEY`` as ``((name, version), key)``.
+    """Return ``NAME:VERSION:KEY`` as ``((name, version), key)``.
 
-    The key is every byte after the second colon. Raises ValueError that does not show the key.
+    The key is every byte after the second colon.
+
+    Raises:
+        ValueError: *line* has another form; the text does not contain the key.
     """
     name, colon, rest = line.partition(b":")
     version, second, key = rest.partition(b":")
@@ -32,18 +35,21 @@ def parse_key(line: bytes) -> tuple[tuple[str, int], bytes]:
     if not key:
         raise ValueError(f"{_FORM}, the key is empty")
     if not (version.isdigit() and len(version) <= 10 and int(version) <= VERSION_MAX):
-        raise ValueError(f"{_FORM}, the version is no number of 0 to {VERSION_MAX}")
+        raise ValueError(f"{_FORM}, the version is not a number from 0 to {VERSION_MAX}")
     try:
         return (name.decode(), int(version)), key
     except UnicodeDecodeError:
-        raise ValueError(f"{_FORM}, the name is no UTF-8") from None
+        raise ValueError(f"{_FORM}, the name is not UTF-8") from None
 
 
 def read_key_file(path: str) -> tuple[Keys, str | None]:
-    """The keys in *path*, and a warning when other users may read them.
+    """Return the keys in the file *path*, and a warning if other users may read the file.
 
-    One ``NAME:VERSION:KEY`` a line, the key as raw bytes to the end of the line; empty lines and
-    lines that start with ``#`` are skipped. Raises CommandError with the line's number.
+    Each line is ``NAME:VERSION:KEY``; the key is the raw bytes up to the end of the line. Empty
+    lines and lines that start with ``#`` are skipped.
+
+    Raises:
+        CommandError: The file cannot be read, or a line is wrong; the text names the line number.
     """
     try:
         with open(path, "rb") as file:
@@ -60,17 +66,20 @@ def read_key_file(path: str) -> tuple[Keys, str | None]:
             except ValueError as exc:
                 raise CommandError(f"key file {path!r}, line {number}: {exc}") from None
     if not keys:
-        raise CommandError(f"key file {path!r}: no key in it; {_FORM} on a line")
-    warning = f"other users may read the keys in {path!r}: chmod 600 it" if shared else None
+        raise CommandError(f"key file {path!r}: contains no key; {_FORM} on a line")
+    warning = (
+        f"other users may read the keys in {path!r}; run 'chmod 600' on it" if shared else None
+    )
     return keys, warning
 
 
 def collect_keys(
     arguments: Iterable[tuple[tuple[str, int], bytes]], files: Iterable[str]
 ) -> tuple[Keys, list[str]]:
-    """Every key of the command line and of the files, and the warnings.
+    """Return the keys of the command line and of the files, and the warnings.
 
-    Raises CommandError when a name and version have two keys, or a file is not to be used.
+    Raises:
+        CommandError: A name and version have two keys, or a file cannot be used.
     """
     keys: Keys = {}
     warnings: list[str] = []

@@ -30,7 +30,7 @@ def test_a_key_file_that_others_read_is_pointed_out(start, tmp_path):
     path.chmod(0o644)
     listen = start("listen", "--udp", ":0", "--key-file", str(path))
 
-    listen.wait_for(lambda out, err: "chmod 600 it" in err)
+    listen.wait_for(lambda out, err: "run 'chmod 600' on it" in err)
 
     assert "secret" not in listen.err
 
@@ -41,10 +41,12 @@ def test_a_key_file_that_others_read_is_pointed_out(start, tmp_path):
         pytest.param("ops:1", "found 1 of its 2 colons", id="no-key"),
         pytest.param(":1:secret", "the name is empty", id="no-name"),
         pytest.param("ops:1:", "the key is empty", id="empty-key"),
-        pytest.param("ops:one:secret", "no number of 0 to 4294967295", id="version-in-words"),
-        pytest.param("ops:4294967296:secret", "no number of 0 to 4294967295", id="version-too-big"),
+        pytest.param("ops:one:secret", "not a number from 0 to 4294967295", id="version-in-words"),
+        pytest.param(
+            "ops:4294967296:secret", "not a number from 0 to 4294967295", id="version-too-big"
+        ),
         pytest.param("ops:1:a\nops:1:b", "two keys for 'ops' version 1", id="twice"),
-        pytest.param("# nothing", "no key in it", id="empty"),
+        pytest.param("# nothing", "contains no key", id="empty"),
     ],
 )
 def test_a_bad_key_file_ends_with_its_line_and_without_its_key(start, tmp_path, line, complaint):
@@ -132,7 +134,7 @@ def test_a_port_alone_is_loopback(start):
 def test_an_open_address_is_pointed_out(start):
     listen = start("listen", "--udp", "0.0.0.0:0")
 
-    listen.wait_for(lambda out, err: "whoever can reach udp 0.0.0.0:" in err)
+    listen.wait_for(lambda out, err: "every host that can reach udp 0.0.0.0:" in err)
 
 
 def test_unix_socket_is_made_and_removed(start, tmp_path):
@@ -150,7 +152,7 @@ def test_unix_socket_is_made_and_removed(start, tmp_path):
     second = start("listen", "--unix", "heka.sock")
 
     assert second.ended() == 1
-    assert "a program listens there" in second.err
+    assert "another program listens there" in second.err
     assert listen.stop() == 0
     assert "unix heka.sock" in listen.out
     assert not path.exists()
@@ -161,7 +163,7 @@ def test_a_file_in_the_place_of_a_unix_socket_is_left_alone(start, tmp_path):
     listen = start("listen", "--unix", "data")
 
     assert listen.ended() == 1
-    assert "a file that is no socket is there" in listen.err
+    assert "the file there is not a socket; remove it" in listen.err
     assert (tmp_path / "data").read_text() == "precious"
 
 

@@ -91,10 +91,8 @@ def test_who_speaks_no_tls_keeps_nobody_else_from_being_heard(listen, certificat
 @pytest.mark.parametrize(
     ("args", "says"),
     [
-        pytest.param(
-            ["--tls", ":0"], "--tls needs a certificate to show; give --cert", id="no-cert"
-        ),
-        pytest.param(["--cert", "server.pem"], "--cert is for --tls; give --tls too", id="no-tls"),
+        pytest.param(["--tls", ":0"], "--tls needs a certificate; give --cert", id="no-cert"),
+        pytest.param(["--cert", "server.pem"], "--cert needs --tls; give --tls too", id="no-tls"),
         pytest.param(
             ["--tls", ":0", "--cert", "none.pem"],
             "none.pem: No such file or directory",
@@ -105,7 +103,7 @@ def test_who_speaks_no_tls_keeps_nobody_else_from_being_heard(listen, certificat
         ),
         pytest.param(
             ["--tls", ":0", "--cert", "client.pem", "--cert-key", "secret.key"],
-            "the private key has a passphrase; give one without",
+            "the private key is encrypted; give one without a passphrase",
             id="passphrase",
         ),
         pytest.param(
@@ -128,7 +126,7 @@ def test_what_is_wrong_is_said_in_one_sentence(start, certificates, args, says):
 def test_strangers_are_warned_of_where_no_certificate_is_demanded(listen, certificates):
     """Whoever can reach it can have messages shown, unless certificates are demanded."""
     anybody, _ = listen(tls="0.0.0.0:0")
-    anybody.wait_for(lambda out, err: "note: whoever can reach" in err)
+    anybody.wait_for(lambda out, err: "note: every host that can reach" in err)
 
     known, _ = listen("--client-ca", str(certificates.path("ca.pem")), tls="0.0.0.0:0")
     known.stop()

@@ -251,7 +251,7 @@ def test_a_file_in_the_way_of_a_unix_socket_is_a_config_error(tmp_path):
     path = tmp_path / "file"
     path.write_text("kept")
 
-    with pytest.raises(heka.ConfigError, match="a file that is no socket is there"):
+    with pytest.raises(heka.ConfigError, match="the file there is not a socket"):
         endpoint.listen_unix(str(path))
     assert path.read_text() == "kept"
 

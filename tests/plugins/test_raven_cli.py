@@ -61,7 +61,7 @@ def test_message_of_another_type_is_found_when_asked_for():
         pytest.param(b'{"type": "sentry"\n', "JSON", id="json"),
         pytest.param(b'{"type": "sentry", "payload": "x"}\n', "", id="message"),
         pytest.param(b"{\n  nonsense", "JSON", id="many-lines"),
-        pytest.param(b"\x1e\x02\x08\x05\x1f", "no message", id="frame"),
+        pytest.param(b"\x1e\x02\x08\x05\x1f", "not part of a message", id="frame"),
     ],
 )
 def test_what_is_no_event_is_told(data, problem):
@@ -145,7 +145,7 @@ def test_show_reads_standard_input(tmp_path):
     done = run("show", data=as_frames(client) + b"garbage")
 
     assert b"ValueError: evil \\x1b[31m text\n" in done.stdout
-    assert b"7 bytes of the stream were no message" in done.stderr
+    assert b"7 bytes of the stream are not part of a message" in done.stderr
     assert done.returncode == 1
 
 

@@ -208,7 +208,7 @@ def test_forward_over_https(profile, secure, files):
     body = secure.got[-1][2]
     sent = json.loads(body.split(b"\n")[2] if profile == "sentry7" else body)
     assert sent == golden(profile)
-    assert b"asks for a pause of 1 s" in done.stderr
+    assert b"asks to wait 1 s" in done.stderr
     assert done.stderr.endswith(b"heka sentry: 1 event sent, 0 lost, 0 unreadable\n")
     assert done.returncode == 0
 
@@ -256,5 +256,5 @@ def test_file_of_no_certificates(content, said, tmp_path, capsys):
     assert cli.main(["sentry", "forward", *arguments, str(GOLDEN / "raven3.blob")]) == 1
 
     err = capsys.readouterr().err
-    assert f"cannot take certificates from '{path}': " in err
+    assert f"cannot read CA certificates from '{path}': " in err
     assert said in err.lower() or said in err

@@ -1,1 +1,1 @@
-"""The commands: one module, or package, for each; ``COMMANDS`` of heka.cli lists them."""
+"""The commands: one module or package each; ``heka.cli.COMMANDS`` lists them."""

@@ -1,4 +1,4 @@
-"""``python -m heka bench``, also ``mb``: how many messages a second go out."""
+"""``python -m heka bench``, also ``mb``: measure how many messages per second are sent."""
 
 from __future__ import annotations
 
@@ -17,53 +17,60 @@ from heka.cli.show.escape import counted
 from heka.cli.show.meter import Meter, Reading, meter_for, per_second, size
 from heka.cli.show.terminal import prepare_stdout, stop_signals, style_for
 
-SUMMARY: Final = "send messages as fast as they go, and say how fast that is"
+SUMMARY: Final = "send messages as fast as possible, and print the rate"
 
 _EPILOG: Final = """\
 what is sent:
-  Messages of type MBTEST to HOST over UDP, by a client as a program would use it. --raw leaves the
-  client out: one frame, made beforehand, in datagrams. --hekacfg takes the client that the section
-  [heka] of an INI file describes, with its stream, its filters and its signature.
+  Messages of type MBTEST, sent to HOST over UDP by an ordinary HekaClient.
+  --raw uses no client: it sends one frame, made beforehand, again and again.
+  --hekacfg uses the client that section [heka] of an INI file configures, with
+  its stream, filters and signer.
 
 what is counted:
-  What the kernel took. UDP tells nobody what got lost on the way: compare with the receiver's own
-  account, of 'python -m heka listen' for instance.
+  Messages that the kernel accepted. UDP does not report losses on the way:
+  compare the count with that of the receiver, for instance of
+  'python -m heka listen'.
 
 examples:
   python -m heka bench localhost 5565 --duration 5
   python -m heka bench 192.0.2.7 5565 --rate 20000
   python -m heka bench --hekacfg app.ini
 
-Without --duration, Ctrl-C ends the run. Exit codes: 0 when messages went out, 1 when none did.
+Without --duration, Ctrl-C ends the run.
+Exit codes: 0 when messages were sent, 1 when none was sent.
 """
-_BATCH_MAX: Final = 1024  # messages between two looks at the clock
+_BATCH_MAX: Final = 1024  # most messages between two reads of the clock
 _BATCH_TIME: Final = 0.002  # seconds that a batch should take
-_NAP: Final = 0.05  # seconds; a signal is heeded at least as often
+_SLEEP_MAX: Final = 0.05  # seconds; a signal is noticed within this time
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options of ``bench``."""
+    """Add the arguments of ``bench``."""
     parser.epilog = _EPILOG
-    parser.set_defaults(misused=parser.error)
-    parser.add_argument("host", metavar="HOST", nargs="?", help="name or address of the receiver")
+    parser.set_defaults(usage_error=parser.error)
+    parser.add_argument(
+        "host", metavar="HOST", nargs="?", help="host name or address of the receiver"
+    )
     parser.add_argument("port", metavar="PORT", nargs="?", type=_port, help="its UDP port")
     how = parser.add_mutually_exclusive_group()
-    how.add_argument(
-        "--hekacfg", metavar="INI", help="send by the client that this file describes instead"
-    )
-    how.add_argument("--raw", action="store_true", help="send one frame without a client")
+    how.add_argument("--hekacfg", metavar="INI", help="use the client that this file configures")
+    how.add_argument("--raw", action="store_true", help="send one frame, without a client")
     parser.add_argument(
-        "--rate", metavar="N", type=_positive, help="messages a second (default: all that go)"
+        "--rate", metavar="N", type=_positive, help="messages per second (default: no limit)"
     )
     parser.add_argument(
-        "--duration", metavar="S", type=_positive, help="end after S seconds (default: Ctrl-C)"
+        "--duration",
+        metavar="S",
+        type=_positive,
+        help="stop after S seconds (default: run until Ctrl-C)",
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Send until the time is over, Ctrl-C or SIGTERM; 0 when anything went out.
+    """Send until the duration is over or a signal comes; return 0 when messages were sent.
 
-    Raises CommandError when there is nowhere to send to, or nothing was taken.
+    Raises:
+        CommandError: The receiver or the configuration cannot be used, or nothing was sent.
     """
     out = prepare_stdout()
     err_style = style_for(sys.stderr)
@@ -86,13 +93,13 @@ def run(args: argparse.Namespace) -> int:
         load.close()
     if account.sent == 0 and not account.dropped:
         raise CommandError(
-            f"nothing went out to {load.name}: its filters hold back what bench sends, messages of "
-            f"type {TYPE}; leave them out for the run"
+            f"no message was sent to {load.name}: its filters drop what bench sends, messages of "
+            f"type {TYPE}; remove them for the benchmark"
         )
     if account.sent == 0:
         raise CommandError(
-            f"nothing went out to {load.name}{reasons(account.dropped)}; start a receiver there, "
-            "'python -m heka listen' for instance"
+            f"no message was sent to {load.name}{reasons(account.dropped)}; start a receiver "
+            "there, for instance 'python -m heka listen'"
         )
     style = style_for(out)
     for text, colour in _summary(account, elapsed, busy, args.rate):
@@ -101,14 +108,14 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _open(args: argparse.Namespace, note: Callable[[str], None]) -> Load:
-    """What the arguments ask for."""
+    """Return the load that the arguments ask for."""
     if args.hekacfg is not None:
         load, warnings = load_from(args.hekacfg)
         if args.host is not None:
-            warnings.append(f"messages go where {args.hekacfg} says, not to {args.host}")
+            warnings.append(f"HOST and PORT are ignored: messages go where {args.hekacfg} says")
     else:
         if args.port is None:
-            args.misused("HOST and PORT are required without --hekacfg")  # ends with 2
+            args.usage_error("HOST and PORT are required without --hekacfg")  # exits with 2
         load, warnings = load_to(args.host, args.port, raw=args.raw)
     for warning in warnings:
         note(warning)
@@ -122,7 +129,7 @@ def _drive(
     rate: float | None,
     duration: float | None,
 ) -> tuple[float, float]:
-    """Send until *duration* is over or it is *stopped*; seconds in all, and seconds in the load."""
+    """Send until *duration* is over or *stopped*; return elapsed seconds, and those in the load."""
     offered = 0
     batch = 1
     busy = 0.0
@@ -138,13 +145,13 @@ def _drive(
             meter.read(Reading(began, account.sent, lost, account.bytes, duration))
         count = batch
         if rate is not None:
-            # One at once, the n-th after n/rate seconds: never ahead of time.
-            owed = int(began * rate) + 1 - offered
-            if owed <= 0:
+            # The first message at once, the n-th after n/rate seconds: never earlier.
+            due = int(began * rate) + 1 - offered
+            if due <= 0:
                 next_in = offered / rate - began
-                time.sleep(max(min(next_in, end - began, _NAP), 0.0))
+                time.sleep(max(min(next_in, end - began, _SLEEP_MAX), 0.0))
                 continue
-            count = min(count, owed)
+            count = min(count, due)
         load.send(count)
         offered += count
         took = time.perf_counter() - start - began
@@ -159,29 +166,31 @@ def _drive(
 def _summary(
     account: Account, elapsed: float, busy: float, rate: float | None
 ) -> list[tuple[str, str]]:
-    """The last words, each line with its colour."""
+    """Return the lines of the summary, each with its colour."""
     lost = account.dropped.total()
     a_second = account.sent / elapsed
     lines = [
         (
             f"{counted(account.sent, 'message')} in {elapsed:,.1f} s: "
-            f"{per_second(a_second)} a second, {size(account.bytes / elapsed)}/s, "
+            f"{per_second(a_second)} per second, {size(account.bytes / elapsed)}/s, "
             f"{busy / (account.sent + lost) * 1e6:,.1f} us each",
             "strong",
         ),
         (f"{lost:,} not sent{reasons(account.dropped)}", "bad" if lost else "dim"),
     ]
     if account.dropped["refused"]:
-        lines.append(("refused: nobody listens there; 'python -m heka listen' would", "warn"))
+        lines.append(("refused: nothing listens there; start 'python -m heka listen'", "warn"))
     if rate is not None and account.sent + lost < 0.95 * rate * elapsed - 1:
-        lines.append((f"{per_second(rate)} a second were asked for", "warn"))
+        lines.append(
+            (f"the requested rate of {per_second(rate)} per second was not reached", "warn")
+        )
     return lines
 
 
 def _port(text: str) -> int:
     port = int(text) if text.isascii() and text.isdecimal() else 0
     if not 1 <= port <= 65_535:
-        raise argparse.ArgumentTypeError(f"expected a port of 1 to 65535, got {text!r}")
+        raise argparse.ArgumentTypeError(f"expected a port from 1 to 65535, got {text!r}")
     return port
 
 

@@ -1,7 +1,7 @@
-"""``python -m heka demo``: a receiver, another process that logs to it, and what arrives.
+"""``python -m heka demo``: start a receiver and a process that logs to it, and show what arrives.
 
-Takes no port and no file that could be somebody else's, ends by itself within seconds, and checks
-what it shows: its exit code says whether every message arrived as it was sent.
+Uses free ports and no files, ends within seconds, and checks what it shows: the exit code is 0 when
+every message arrived as it was sent.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from heka._receiving import endpoint
 from heka._receiving.receiver import Event, Received, Receiver
 from heka.cli.commands.demo_messages import KEY, SAMPLES, SIGNER, SIGNER_VERSION, Sample
 from heka.cli.errors import listening
-from heka.cli.show.account import spoken, summary
+from heka.cli.show.account import reason_text, summary
 from heka.cli.show.escape import visible
 from heka.cli.show.printer import Printer
 from heka.cli.show.terminal import prepare_stdout, style_for
 
-SUMMARY: Final = "send messages from one process to another and show them arrive"
+SUMMARY: Final = "send messages from one process to another, and show them"
 
-_PATIENCE: Final = 15.0  # seconds for everything; a cold start of Python is the most of it
-_GRACE: Final = 0.5  # seconds after the sender's end in which the kernel must hand over the rest
-_TURN: Final = 0.1  # seconds between two looks at the sender
+_TIMEOUT: Final = 15.0  # seconds for the demo; most of it is for starting Python
+_DRAIN_TIME: Final = 0.5  # seconds to receive what is in the kernel after the sender has ended
+_POLL_TIME: Final = 0.1  # seconds between two checks of the sender
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the demo; 0 when everything arrived as sent, else 1 and what was wrong."""
+    """Run the demo; return 0 when everything arrived as sent, else print why and return 1."""
     out = prepare_stdout()
     style = style_for(out)
     receiver = Receiver(signers={(SIGNER, SIGNER_VERSION): KEY})
@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
     received: list[Received] = []
 
     def show(events: list[Event]) -> None:
-        # Two transports have no common order but the senders' clock.
+        # The timestamps are the only order across two transports.
         messages = [event for event in events if isinstance(event, Received)]
         messages.sort(key=lambda event: event.message.timestamp)
         received.extend(messages)
@@ -97,7 +97,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _start_sender(ports: list[str]) -> subprocess.Popen[str]:
-    """Start the other process with this very package, installed or not."""
+    """Start the sending process with this package, installed or not."""
     root = str(Path(heka.__file__).resolve().parent.parent)
     path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
     return subprocess.Popen(
@@ -107,7 +107,7 @@ def _start_sender(ports: list[str]) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
         errors="backslashreplace",
-        cwd=root,  # -m looks there first, and the caller's directory may hold another heka
+        cwd=root,  # -m looks here first: the caller's directory may have another heka
         env={**os.environ, "PYTHONPATH": path},
     )
 
@@ -115,20 +115,20 @@ def _start_sender(ports: list[str]) -> subprocess.Popen[str]:
 def _drive(
     receiver: Receiver, sender: subprocess.Popen[str], show: Callable[[list[Event]], None]
 ) -> str | None:
-    """Show what arrives until all is there, or cannot come any more; what the sender died of."""
-    deadline = time.monotonic() + _PATIENCE
+    """Show what arrives until all is there or time is up; return the sender's error, if any."""
+    deadline = time.monotonic() + _TIMEOUT
     ended = False
     while time.monotonic() < deadline:
-        show(receiver.poll(_TURN))
+        show(receiver.poll(_POLL_TIME))
         if receiver.tally.messages + receiver.tally.refused.total() >= len(SAMPLES):
             break
         if not ended and sender.poll() is not None:
             ended = True
-            deadline = min(deadline, time.monotonic() + _GRACE)
+            deadline = min(deadline, time.monotonic() + _DRAIN_TIME)
     try:
-        code = sender.wait(max(deadline - time.monotonic(), _GRACE))
+        code = sender.wait(max(deadline - time.monotonic(), _DRAIN_TIME))
     except subprocess.TimeoutExpired:
-        return f"the sending process did not end within {_PATIENCE:.0f} seconds"
+        return f"the sending process did not end within {_TIMEOUT:.0f} seconds"
     if code == 0 or sender.stderr is None:
         return None
     last = sender.stderr.read().strip().rpartition("\n")[2]
@@ -136,7 +136,7 @@ def _drive(
 
 
 def _differences(received: list[Received], receiver: Receiver) -> list[str]:
-    """A sentence for each message that did not fare as its sample says."""
+    """Return a sentence for each message that was not received as its sample says."""
     problems = []
     refused = receiver.tally.refused.copy()
     by_type = {event.message.type: event for event in received}
@@ -144,21 +144,21 @@ def _differences(received: list[Received], receiver: Receiver) -> list[str]:
         event = by_type.get(sample.type)
         if sample.refused is not None:
             if event is not None:
-                problems.append(f"{sample.type} was delivered, and should have been refused")
+                problems.append(f"{sample.type} was delivered, but should have been refused")
             elif not refused[sample.refused]:
-                problems.append(f"{sample.type} was not refused as {spoken(sample.refused)}")
+                problems.append(f"{sample.type} was not refused as {reason_text(sample.refused)}")
             refused[sample.refused] -= 1
         elif event is None:
             problems.append(f"{sample.type} did not arrive")
         else:
             problems += (
-                f"{sample.type} arrived with another {part}" for part in _altered(sample, event)
+                f"{sample.type} arrived with a different {part}" for part in _altered(sample, event)
             )
     return problems
 
 
 def _altered(sample: Sample, event: Received) -> list[str]:
-    """Which parts of a message are not as they were sent."""
+    """Return the names of the parts of a message that differ from what was sent."""
     sent, got = sample.message(), event.message
     signer = None if sample.key is None else SIGNER
     return [

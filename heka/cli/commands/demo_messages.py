@@ -1,6 +1,6 @@
-"""What the demo sends: each message explains itself, and says what must become of it.
+"""The messages of the demo: what each contains, and whether it must be refused.
 
-Shared by the process that sends and the one that receives, so that the demo can check itself.
+Shared by the sending and the receiving process, so that the demo can check the result.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ SIGNER_VERSION: Final = 1
 KEY: Final = b"the key of this demo"
 
 _TRACEBACK: Final = """\
-Several lines stay several lines, and cannot pass for messages of their own:
+A payload of several lines stays one message:
 Traceback (most recent call last):
   File "shop.py", line 12, in checkout
     card.charge(amount)
@@ -33,15 +33,15 @@ class Sample:
     payload: str
     fields: dict[str, Any] = field(default_factory=dict)
     transport: str = "udp"
-    key: bytes | None = None  # signed with it
-    refused: str | None = None  # the reason that the receiver must give
+    key: bytes | None = None  # signs the message
+    refused: str | None = None  # the reason for which the receiver must refuse it
 
     def message(self) -> heka.Message:
-        """The message as it is sent, and as it must arrive."""
+        """Return the message as it is sent and as it must arrive."""
         return heka.Message(self.type, LOGGER, self.severity, self.fields, self.payload)
 
     def signer(self) -> heka.SignerConfig | None:
-        """What signs it; None: nothing."""
+        """Return its signer; None: it is not signed."""
         if self.key is None:
             return None
         return heka.SignerConfig(SIGNER, SIGNER_VERSION, self.key, "sha1")

@@ -1,7 +1,7 @@
-"""The other process of the demo: ``python -m heka.cli.commands.demo_sender UDP_PORT TCP_PORT``.
+"""The sending process of the demo: ``python -m heka.cli.commands.demo_sender UDP_PORT TCP_PORT``.
 
 An ordinary program that logs: unsigned messages through ``heka.log``, signed ones through a
-``HekaConnection``. Exits with 1 and a sentence when a message was not taken.
+``HekaConnection``. Exits with 1 and a sentence when a message was not sent.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from heka.cli.commands.demo_messages import LOGGER, SAMPLES, Sample
 
 
 def send(sample: Sample, ports: dict[str, int]) -> bool:
-    """Send one message to the loopback port of its transport; False: it was not taken."""
+    """Send one message to the loopback port of its transport; False: it was not sent."""
     to = f"{sample.transport}://127.0.0.1:{ports[sample.transport]}"
     signer = sample.signer()
     if signer is None:
@@ -35,7 +35,7 @@ def main(argv: list[str]) -> int:
     ports = {"udp": int(argv[0]), "tcp": int(argv[1])}
     for sample in SAMPLES:
         if not send(sample, ports):
-            print(f"{sample.type} was not taken: {heka.stats()}", file=sys.stderr)
+            print(f"{sample.type} was not sent: {heka.stats()}", file=sys.stderr)
             return 1
     return 0
 

@@ -1,4 +1,4 @@
-"""``python -m heka listen``: show every message that arrives, until told to stop."""
+"""``python -m heka listen``: receive messages and show them, until Ctrl-C or SIGTERM."""
 
 from __future__ import annotations
 
@@ -14,44 +14,47 @@ from heka.cli.errors import CommandError, listening
 from heka.cli.keys import Keys, collect_keys, parse_key
 from heka.cli.show.account import summary
 from heka.cli.show.printer import Printer
-from heka.cli.show.terminal import abandon_stdout, prepare_stdout, stop_signals, style_for
+from heka.cli.show.terminal import discard_stdout, prepare_stdout, stop_signals, style_for
 from heka.message import MESSAGE_MAX
 
 if TYPE_CHECKING:
     from ssl import SSLContext
 
-SUMMARY: Final = "show the messages that arrive, until Ctrl-C"
+SUMMARY: Final = "receive messages and show them, until Ctrl-C"
 
 _DEFAULT: Final = f":{heka.DEFAULT_PORT}"
 _EPILOG: Final = f"""\
 addresses:
-  :PORT is loopback only; 0.0.0.0:PORT and [::]:PORT are every interface. Port 0 takes a free one.
-  Without --udp, --tcp, --tls and --unix: both --udp {_DEFAULT} and --tcp {_DEFAULT}.
+  :PORT listens on loopback only, 0.0.0.0:PORT and [::]:PORT on every interface.
+  Port 0 takes a free port.
+  Without --udp, --tcp, --tls and --unix: --udp {_DEFAULT} and --tcp {_DEFAULT}.
 
 encryption:
-  --tls needs --cert, and --cert-key where the private key is in a file of its own. With --client-ca
-  only clients are heard that show a certificate of one of its CAs.
+  --tls needs --cert, and --cert-key if the private key is in another file.
+  With --client-ca, clients must show a certificate of one of these CAs.
 
 signatures:
-  With a key, signed messages are verified and refused when they do not match; unsigned ones are
-  shown as such, or refused with --require-signature. Without a key nothing is verified.
-  Every user of this machine can read the command line of a program: prefer --key-file.
-  A key file has one NAME:VERSION:KEY a line; lines that start with # are comments.
+  With a key, signed messages are verified, and refused if the signature is
+  wrong. Unsigned messages are shown as unsigned, or refused with
+  --require-signature. Without a key, nothing is verified.
+  Every user of this machine can read command lines: prefer --key-file.
+  A key file has one NAME:VERSION:KEY per line; # starts a comment line.
 
 examples:
   python -m heka listen
   python -m heka listen --tcp 0.0.0.0:5565 --key-file keys --require-signature
-  python -m heka listen --tls 0.0.0.0:5565 --cert server.pem --cert-key server.key
+  python -m heka listen --tls :5565 --cert server.pem --cert-key server.key
   python -m heka listen --json | jq -r 'select(.severity <= 3) | .payload'
 
-A summary ends the run: messages, bytes, what was refused and why, bytes that were no message.
+At the end, a summary is printed: messages, bytes, refused frames by reason,
+and discarded bytes, which are not part of any frame.
 """
 
 _T = TypeVar("_T")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options of ``listen``."""
+    """Add the arguments of ``listen``."""
     parser.epilog = _EPILOG
     address = _argument(endpoint.parse_address)
     for name in ("udp", "tcp", "tls"):
@@ -62,18 +65,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             nargs="?",
             const=address(_DEFAULT),
             type=address,
-            help=f"receive over {name.upper()} ({_DEFAULT} without a value); repeatable",
+            help=f"receive over {name.upper()} (without a value: {_DEFAULT}); repeatable",
         )
     parser.add_argument(
         "--unix",
         metavar="PATH",
         action="append",
-        help="receive over a unix stream socket made at PATH; repeatable",
+        help="receive over a unix stream socket at PATH; repeatable",
     )
     for option, what in (
-        ("--cert", "the certificate that --tls shows, in PEM"),
-        ("--cert-key", "its private key in PEM, where it is not in the same file"),
-        ("--client-ca", "demand a certificate of one of these CAs of whoever connects over --tls"),
+        ("--cert", "certificate of the server for --tls, in PEM"),
+        ("--cert-key", "its private key in PEM, if it is not in the same file"),
+        ("--client-ca", "require clients of --tls to show a certificate of one of these CAs"),
     ):
         parser.add_argument(option, metavar="FILE", help=what)
     parser.add_argument(
@@ -89,13 +92,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         type=_argument(lambda text: parse_key(text.encode("utf-8", "surrogateescape"))),
-        help="a key on the command line, where other users can see it; repeatable",
+        help="verify signatures with this key, which other users can see; repeatable",
     )
     parser.add_argument(
         "--require-signature", action="store_true", help="refuse unsigned messages; needs a key"
     )
     parser.add_argument(
-        "--json", action="store_true", help="one JSON object a line, nothing shortened"
+        "--json", action="store_true", help="print one JSON object per line, with nothing shortened"
     )
     parser.add_argument(
         "--max-message",
@@ -107,9 +110,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Listen until Ctrl-C or SIGTERM; 0 then.
+    """Listen until Ctrl-C or SIGTERM, then return 0.
 
-    Raises CommandError when a socket or a key is not to be had.
+    Raises:
+        CommandError: A socket cannot be opened, or a key or certificate cannot be used.
     """
     keys, warnings = collect_keys(args.key, args.key_file)
     if args.require_signature and not keys:
@@ -143,13 +147,13 @@ def run(args: argparse.Namespace) -> int:
             while not stopped():
                 printer.show(receiver.poll())
             printer.show(receiver.close())
-    except BrokenPipeError:  # `| head` has what it wanted
-        abandon_stdout()
+    except BrokenPipeError:  # the reader has closed standard output, as `| head` does
+        discard_stdout()
         return 0
     finally:
         receiver.close()
     if sys.stderr.isatty():
-        say("")  # the terminal has written ^C
+        say("")  # the terminal has printed ^C
     say(summary(receiver.tally), "strong")
     return 0
 
@@ -157,14 +161,14 @@ def run(args: argparse.Namespace) -> int:
 def _open(
     receiver: Receiver, args: argparse.Namespace, keys: Keys, say: Callable[[str], None]
 ) -> list[str]:
-    """Open the sockets that *args* ask for, all or none, and name them; returns warnings."""
+    """Open the sockets that *args* name, all or none, and print them; return warnings."""
     udp, tcp, tls, unix = args.udp or [], args.tcp or [], args.tls or [], args.unix or []
     if not (udp or tcp or tls or unix):
         udp = tcp = [endpoint.parse_address(_DEFAULT)]
     context = _context(args)
     names = []
     warnings = []
-    for transport, open_, places, how in (
+    for transport, open_, places, tls_context in (
         ("udp", endpoint.listen_udp, udp, None),
         ("tcp", endpoint.listen_tcp, tcp, None),
         ("tcp", endpoint.listen_tcp, tls, context),
@@ -172,12 +176,14 @@ def _open(
         for host, port in places:
             with listening(transport, endpoint.format_address((host, port))):
                 sock = open_(host, port)
-            names.append(receiver.add(sock, how))
-            proven = args.require_signature or (how is not None and args.client_ca is not None)
-            if not (endpoint.is_local(sock) or proven):
+            names.append(receiver.add(sock, tls_context))
+            authenticated = args.require_signature or (
+                tls_context is not None and args.client_ca is not None
+            )
+            if not (endpoint.is_local(sock) or authenticated):
                 warnings.append(
-                    f"whoever can reach {names[-1]} can have messages shown here; "
-                    "--require-signature refuses strangers"
+                    f"every host that can reach {names[-1]} can send messages; "
+                    "--require-signature refuses unsigned ones"
                 )
     for path in unix:
         with listening("unix", repr(path)):
@@ -189,15 +195,15 @@ def _open(
 
 
 def _context(args: argparse.Namespace) -> SSLContext | None:
-    """What --tls encrypts with; None without it."""
+    """Return the TLS context for --tls; None without --tls."""
     if not args.tls:
         for option in ("cert", "cert_key", "client_ca"):
             if getattr(args, option) is not None:
-                raise CommandError(f"--{option.replace('_', '-')} is for --tls; give --tls too")
+                raise CommandError(f"--{option.replace('_', '-')} needs --tls; give --tls too")
         return None
     if args.cert is None:
-        raise CommandError("--tls needs a certificate to show; give --cert FILE")
-    from heka._receiving.encrypted import server_context  # ssl takes a while to import
+        raise CommandError("--tls needs a certificate; give --cert FILE")
+    from heka._receiving.encrypted import server_context  # importing ssl is slow
 
     try:
         return server_context(
@@ -216,7 +222,7 @@ def _message_size(text: str) -> int:
 
 
 def _argument(convert: Callable[[str], _T]) -> Callable[[str], _T]:
-    """*convert* for argparse, which shows the text of this one exception only."""
+    """Return *convert* for argparse, which shows the text of an ArgumentTypeError only."""
 
     def converted(text: str) -> _T:
         try:

@@ -1,6 +1,6 @@
-"""What ``bench`` sends: the same message again and again, by a client or without one.
+"""The loads of ``bench``: send the same message repeatedly, with a client or without one.
 
-A load counts what became of its messages; how fast it is asked for them is not its business.
+A load sends and counts; ``bench`` controls the rate.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from heka.client import HekaClient
 from heka.config import client_from_stream_config
 from heka.streams import UdpStream
 
-TYPE: Final = "MBTEST"  # of the message, and its payload: what receivers' old configurations expect
+TYPE: Final = "MBTEST"  # type and payload of the message, as configurations of old receivers expect
 LOGGER: Final = "mb"
 _SECTION: Final = "heka"  # of the INI file
-_ANSWER: Final = 100  # ms that a host is given to say that nobody listens
+_REFUSAL_WAIT: Final = 100  # ms to wait for an ICMP error that the port is closed
 
 
 @dataclass
 class Account:
-    """What became of the messages so far."""
+    """What happened to the messages so far."""
 
-    sent: int = 0  # taken by the kernel
-    bytes: int = 0  # of those
+    sent: int = 0  # accepted by the kernel
+    bytes: int = 0  # of the sent messages
     dropped: Counter[str] = field(default_factory=Counter)  # reason -> messages
 
 
@@ -41,20 +41,20 @@ class Load(Protocol):
 
     @property
     def name(self) -> str:
-        """Where to, for people."""
+        """The destination as text."""
 
     def send(self, count: int) -> None:
         """Send *count* messages."""
 
     def account(self) -> Account:
-        """What became of them."""
+        """Return what happened to them."""
 
     def close(self) -> None:
-        """Let go of the network."""
+        """Close the client or the socket."""
 
 
 class ClientLoad:
-    """An ordinary ``client.heka`` call for each message."""
+    """Calls ``client.heka`` for each message."""
 
     def __init__(self, client: HekaClient, name: str) -> None:
         self.name = name
@@ -67,7 +67,7 @@ class ClientLoad:
             call(TYPE, payload=TYPE)
 
     def account(self) -> Account:
-        """What the client counted."""
+        """Return what the client counted."""
         stats = self._client.stats()
         return Account(stats["sent"], stats["bytes"], Counter(stats["dropped"]))
 
@@ -77,12 +77,12 @@ class ClientLoad:
 
 
 def load_to(host: str, port: int, *, raw: bool) -> tuple[Load, list[str]]:
-    """What sends to *host* over UDP, with a client or without, and warnings."""
+    """Return the load that sends to *host* over UDP, and warnings."""
     name = f"udp {format_address((host, port))}"
     sock = _connect(host, port, name)
     notes = []
     if _is_refused(sock):
-        notes.append(f"nobody listens on {name} at present; 'python -m heka listen' would")
+        notes.append(f"nothing listens on {name} now; start 'python -m heka listen'")
     if raw:
         return RawLoad(sock, name), notes
     sock.close()
@@ -90,7 +90,7 @@ def load_to(host: str, port: int, *, raw: bool) -> tuple[Load, list[str]]:
 
 
 def load_from(path: str) -> tuple[Load, list[str]]:
-    """The client that section ``[heka]`` of the INI file at *path* describes, and its warnings."""
+    """Return the client that section ``[heka]`` of the INI file *path* configures, and warnings."""
     try:
         with open(path, encoding="utf-8") as file, warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
@@ -103,7 +103,7 @@ def load_from(path: str) -> tuple[Load, list[str]]:
 
 
 class RawLoad:
-    """One frame made beforehand, in datagrams: what the network itself can do."""
+    """Sends one frame, made beforehand, in datagrams: the limit of the network itself."""
 
     def __init__(self, connected: socket.socket, name: str) -> None:
         self.name = name
@@ -127,7 +127,7 @@ class RawLoad:
         account.bytes += sent * len(frame)
 
     def account(self) -> Account:
-        """What became of them."""
+        """Return what happened to them."""
         return self._account
 
     def close(self) -> None:
@@ -136,14 +136,14 @@ class RawLoad:
 
 
 def _connect(host: str, port: int, name: str) -> socket.socket:
-    """A UDP socket connected to the first address that takes one, IPv4 before IPv6."""
+    """Return a UDP socket connected to the first address that works, IPv4 before IPv6."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
     except (OSError, UnicodeError) as exc:
         reason = getattr(exc, "strerror", None) or exc
         raise CommandError(
             f"cannot send to {name}: the host name does not resolve ({reason}); "
-            "give a name that this machine can look up, or an address"
+            "give a name that this machine can resolve, or an address"
         ) from exc
     failure: OSError | None = None
     for family, kind, proto, _, address in sorted(found, key=lambda f: f[0] != socket.AF_INET):
@@ -161,21 +161,21 @@ def _connect(host: str, port: int, name: str) -> socket.socket:
         return sock
     raise CommandError(
         f"cannot send to {name}: {failure.strerror if failure else 'no address'}; "
-        "check the address, and the route to it"
+        "check the address and the route to it"
     ) from failure
 
 
 def _is_refused(sock: socket.socket) -> bool:
-    """Say whether the host says that nobody listens there: an empty datagram asks it.
+    """Return whether the host reports, after an empty datagram, that the port is closed.
 
-    Without an answer somebody may listen. A client would hear of it only now and then, and it sends
-    again what was refused.
+    Without a report, something may listen there. A client cannot tell reliably: it gets the error
+    of an earlier datagram, and sends the refused one again.
     """
     poller = select.poll()
     poller.register(sock, select.POLLIN)
     try:
         sock.send(b"")
-        return bool(poller.poll(_ANSWER)) and bool(
+        return bool(poller.poll(_REFUSAL_WAIT)) and bool(
             sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         )
     except OSError:

@@ -1,4 +1,4 @@
-"""``python -m heka spool``: what lies in a spool, and sending what nobody sends any more."""
+"""``python -m heka spool``: inspect queues on disk, and send what ended processes have left."""
 
 from __future__ import annotations
 
@@ -21,12 +21,13 @@ from heka.cli.show.values import local_time
 from heka.exceptions import ConfigError
 from heka.streams.queued import QueuedStream
 
-SUMMARY: Final = "queues on disk: look what is in them, send what a process has left"
+SUMMARY: Final = "inspect queues on disk, and send what ended processes have left"
 
 _EPILOG: Final = """\
-A spool holds one directory for each process that logs through it (stream option spool=PATH), and
-in it files of plain Heka frames. The next process with that spool sends what an earlier one has
-left; 'replay' does so without one. Directories that a process holds are never touched.
+A spool has one directory for each process that logs through it (stream option
+spool=PATH), with files of plain Heka frames. The next process that uses the
+spool sends what an ended process has left; 'replay' does the same without such
+a process. Directories that a running process uses are never changed.
 
 examples:
   python -m heka spool inspect /var/spool/heka
@@ -34,38 +35,42 @@ examples:
 """
 _POLL: Final = 0.05  # seconds
 _CLOSE: Final = 2.0  # seconds that closing the stream may take
-_CAPACITY_LEAST: Final = 8 * 1024 * 1024
+_CAPACITY_MIN: Final = 8 * 1024 * 1024
 _COLUMNS: Final = ("directory", "held by", "files", "frames", "sent", "waiting", "bytes", "oldest")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the two actions and their options."""
+    """Add the two actions and their options."""
     parser.epilog = _EPILOG
     actions = parser.add_subparsers(dest="action", metavar="ACTION", title="actions", required=True)
-    inspect = actions.add_parser("inspect", help="print what each directory holds")
-    replay = actions.add_parser("replay", help="send what lies in directories that nobody holds")
+    inspect = actions.add_parser("inspect", help="print the contents of each directory")
+    replay = actions.add_parser(
+        "replay", help="send the frames in directories that no process uses"
+    )
     for action in (inspect, replay):
-        action.add_argument("path", metavar="PATH", help="the spool")
+        action.add_argument("path", metavar="PATH", help="directory of the spool")
     replay.add_argument(
-        "--to", metavar="URL", required=True, help="where to, as in tcp://host:5565"
+        "--to", metavar="URL", required=True, help="destination, for instance tcp://host:5565"
     )
     replay.add_argument(
-        "--all", action="store_true", help="also frames that were sent, as far as they are there"
+        "--all",
+        action="store_true",
+        help="also send frames that were sent before and are still in the files",
     )
-    replay.add_argument("--keep", action="store_true", help="leave the files as they are")
+    replay.add_argument("--keep", action="store_true", help="do not change or remove the files")
     replay.add_argument(
         "--timeout",
         type=float,
         default=30.0,
         metavar="SECONDS",
-        help="give up when nothing could be sent for so long (default 30)",
+        help="give up after this time without progress (default 30)",
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do what ``args.action`` says."""
+    """Run ``args.action``, and return the exit code."""
     if not os.path.isdir(args.path):
-        raise CommandError(f"there is no directory {args.path!r}")
+        raise CommandError(f"there is no directory {args.path!r}; expected the path of a spool")
     try:
         if args.action == "inspect":
             return _inspect(args.path)
@@ -96,7 +101,7 @@ def _inspect(path: str) -> int:
         f"{counted(waiting, 'frame')} waiting in {counted(len(rows), 'directory', 'directories')}"
     )
     if corrupt:
-        print(style.paint("bad", f"{counted(corrupt, 'piece')} of the files no frames"))
+        print(style.paint("bad", f"{counted(corrupt, 'corrupt part')} in the files"))
     return 0
 
 
@@ -115,7 +120,7 @@ def _row(part: Part) -> tuple[str, ...]:
 
 
 def _print_table(rows: Sequence[Sequence[str]], style: Style) -> None:
-    """Print *rows*, the first one the heading; numbers to the right."""
+    """Print *rows*, with the heading first; numbers are right-aligned."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for index, row in enumerate(rows):
         cells = [
@@ -133,7 +138,7 @@ def _replay(args: argparse.Namespace) -> int:
     if not args.keep and not args.all:
         return _drain(args.path, args.to, args.timeout)
     with (
-        _held(args.path) as directories,
+        _locked(args.path) as directories,
         tempfile.TemporaryDirectory(prefix="heka-spool-") as place,
     ):
         for directory in directories:
@@ -148,8 +153,8 @@ def _replay(args: argparse.Namespace) -> int:
 
 
 @contextlib.contextmanager
-def _held(path: str) -> Iterator[list[str]]:
-    """Hold every directory that nobody holds, for the block."""
+def _locked(path: str) -> Iterator[list[str]]:
+    """Lock every directory that no process uses, for the block."""
     spool = Spool(path, "replay")
     try:
         yield spool.adopt()
@@ -158,9 +163,9 @@ def _held(path: str) -> Iterator[list[str]]:
 
 
 def _drain(path: str, url: str, timeout: float) -> int:
-    """Have a queue adopt what lies in *path*, and wait until all is sent, or nothing goes on."""
+    """Send what is in *path* with a queue; wait until all is sent or *timeout* has passed."""
     size = sum(size_of(entry.path) for entry in os.scandir(path) if entry.is_dir())
-    stream = QueuedStream(url, capacity=max(_CAPACITY_LEAST, size), spool=path)
+    stream = QueuedStream(url, capacity=max(_CAPACITY_MIN, size), spool=path)
     try:
         found = stream.stats()["recovered"]
         last = left = -1
@@ -180,13 +185,13 @@ def _drain(path: str, url: str, timeout: float) -> int:
 
 
 def _show(done: int, found: int) -> None:
-    """Show on a terminal how far it is."""
+    """Show the progress if stderr is a terminal."""
     if sys.stderr.isatty():
         print(f"\r{done:,} of {counted(found, 'frame')}", end="", file=sys.stderr, flush=True)
 
 
 def _report(stats: dict[str, int | dict[str, int]], url: str) -> int:
-    """Say what became of the frames; the exit code."""
+    """Print what happened to the frames, and return the exit code."""
     if sys.stderr.isatty():
         print("\r", end="", file=sys.stderr)
     sent, queued, dropped = stats["sent"], stats["queued"], stats["dropped"]
@@ -196,5 +201,7 @@ def _report(stats: dict[str, int | dict[str, int]], url: str) -> int:
     lost = ", ".join(f"{count} {reason}" for reason, count in sorted(dropped.items()) if count)
     print(f"{counted(sent, 'frame')} sent to {url}" + (f"; dropped: {lost}" if lost else ""))
     if queued:
-        raise CommandError(f"{counted(queued, 'frame')} left: {url} takes nothing; try again later")
+        raise CommandError(
+            f"{counted(queued, 'frame')} not sent: {url} does not accept them; try again later"
+        )
     return 1 if lost else 0

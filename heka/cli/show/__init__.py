@@ -1,1 +1,1 @@
-"""What the commands write: messages and accounts as text, on terminals and elsewhere."""
+"""Output of the commands: messages and counters as text."""

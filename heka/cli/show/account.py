@@ -1,4 +1,4 @@
-"""A receiver's account in words: the summary of a run, and the reasons of refusals."""
+"""A receiver's counters as text: the summary of a run, and the reasons of refusals."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from heka.cli.show.escape import counted
 
 
 def summary(tally: Tally) -> str:
-    """One line: ``12 messages, 3,456 bytes, 2 refused (bad digest), 17 bytes discarded``."""
+    """Return one line: ``12 messages, 3,456 bytes, 2 refused (bad digest), 17 bytes discarded``."""
     return ", ".join(
         (
             counted(tally.messages, "message"),
@@ -21,8 +21,8 @@ def summary(tally: Tally) -> str:
 
 
 def reasons(refused: Counter[str]) -> str:
-    """`` (bad digest 2, oversize 1)``, most frequent first; no number where it is the only one."""
-    counts = [(spoken(reason), count) for reason, count in refused.most_common() if count]
+    """Return `` (bad digest 2, oversize 1)``, most frequent first; one alone has no number."""
+    counts = [(reason_text(reason), count) for reason, count in refused.most_common() if count]
     if not counts:
         return ""
     if len(counts) == 1:
@@ -30,6 +30,6 @@ def reasons(refused: Counter[str]) -> str:
     return f" ({', '.join(f'{reason} {count:,}' for reason, count in counts)})"
 
 
-def spoken(reason: str) -> str:
-    """A reason as people say it: ``bad_digest`` is ``bad digest``."""
+def reason_text(reason: str) -> str:
+    """Return *reason* as text: ``bad digest`` for ``bad_digest``."""
     return reason.replace("_", " ")

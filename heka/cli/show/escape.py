@@ -1,10 +1,10 @@
-r"""Text from outside made harmless and visible.
+r"""Escape text from outside, so that a terminal shows it and does not interpret it.
 
-Knows characters and nothing else: no messages, no terminals. What comes out of ``visible`` holds no
-character that moves a cursor, ends a line, changes the direction of writing or shows nothing:
+Knows characters only: no messages, no terminals. The result of ``visible`` contains no character
+that moves the cursor, ends a line, changes the writing direction or is invisible. Escapes:
 
-    \n \r \t           the three that everyone knows
-    \x1b \xff          one byte on the wire: a control character, or a byte that is no UTF-8
+    \n \r \t           newline, carriage return, tab
+    \x1b \xff          one byte: a control character, or a byte that is not UTF-8
     \u202e \U000e0041  one code point: invisible, unassigned, a bidirectional control, C1
 """
 
@@ -21,21 +21,21 @@ _SHORT: Final = {"\n": r"\n", "\r": r"\r", "\t": r"\t", '"': r"\"", "\\": r"\\"}
 
 
 def visible(text: str, *, quoted: bool = False, mark: Callable[[str], str] = str) -> str:
-    r"""Return *text* with everything that is not plainly visible escaped.
+    r"""Return *text* with every character escaped that is not visible.
 
     Args:
         text: Any string, lone surrogates included.
-        quoted: Escape ``"`` and ``\`` too, so that the result between quotes has one reading.
-        mark: Applied to each run of escapes, to colour it for instance.
+        quoted: Escape ``"`` and ``\`` too, so that the result in quotes is unambiguous.
+        mark: Applied to each run of escapes, for instance to colour it.
 
-    Without *quoted* a backslash stays as it is, so ``\n`` in the result may have been two
-    characters; *mark* tells them apart, and a payload full of backslashes stays readable.
+    Without *quoted* a backslash is not escaped, so ``\n`` in the result may stand for two
+    characters of *text*. *mark* shows which it is, and text with many backslashes stays readable.
     """
     if text.isprintable() and not (quoted and ("\\" in text or '"' in text)):
         return text
 
     def is_plain(char: str) -> bool:
-        # isprintable refuses every space but U+0020; the wide ones are ordinary in CJK text.
+        # isprintable is False for every space but U+0020; wide spaces are common in CJK text.
         shown = char.isprintable() or unicodedata.category(char) == "Zs"
         return shown and not (quoted and char in '"\\')
 
@@ -51,27 +51,27 @@ def _escaped(char: str) -> str:
         return _SHORT[char]
     if code < 0x80:
         return f"\\x{code:02x}"
-    if 0xDC80 <= code <= 0xDCFF:  # a byte that surrogateescape carried through
+    if 0xDC80 <= code <= 0xDCFF:  # a byte that surrogateescape has decoded
         return f"\\x{code - 0xDC00:02x}"
     return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
 
 
 def shortened(text: str, limit: int) -> str:
-    """At most *limit* characters of *text*; what was cut is said, as ``... +1,200 characters``.
+    """Return at most *limit* characters of *text*, and how many more: ``... +1,200 characters``.
 
-    For text that was made visible or will be; the mark itself is not counted.
+    The count that is appended is not part of *limit*.
     """
     cut = len(text) - limit
     return text if cut <= 0 else f"{text[:limit]}{ELLIPSIS} +{counted(cut, 'character')}"
 
 
 def counted(number: int, noun: str, plural: str | None = None) -> str:
-    """``1 byte``, ``2,048 bytes``."""
+    """Return *number* with its noun: ``1 byte``, ``2,048 bytes``."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
 def display_width(text: str) -> int:
-    """How many terminal columns visible *text* takes: wide characters two, combining ones none."""
+    """Return the terminal columns of *text*: 2 for a wide character, 0 for a combining one."""
     if text.isascii():
         return len(text)
     return sum(

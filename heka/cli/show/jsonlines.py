@@ -1,4 +1,4 @@
-"""A received message as one line of JSON: heka.jsonlines, and where the message comes from."""
+"""A received message as one line of JSON: that of ``heka.jsonlines``, with signer and origin."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def json_line(
     checked: bool = False,
     origin: str = "",
 ) -> str:
-    """*message* as one line, its newline included; *checked*: signatures were looked at."""
+    """Return *message* as one line with its newline; *checked*: signatures were verified."""
     record = {
         **record_of(message),
         "signature_checked": checked,

@@ -1,8 +1,8 @@
-"""A run while it goes on: the rate now, the totals, how much of the time is over.
+"""Live display of a run: current rate, totals and progress.
 
-On a terminal, drawn by rich where that is installed, else as one line that is written over; into a
-pipe or a file, a line a second. Nothing here runs beside the run: a thread that draws would take
-the interpreter from the code that is measured.
+On a terminal it is drawn by rich if that is installed, else as one line that is overwritten. In a
+pipe or a file it is one line per second. It uses no thread: a thread that draws would take the GIL
+from the code that is measured.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ from heka.cli.show.terminal import Style, style_for
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
-_REDRAW: Final = 0.2  # seconds between two looks at a terminal
+_REDRAW: Final = 0.2  # seconds between two updates of a terminal
 _LINE: Final = 1.0  # seconds between two lines of a log
-_WINDOW: Final = 1.0  # seconds over which the rate of now is taken
+_WINDOW: Final = 1.0  # seconds over which the current rate is measured
 _BARS: Final = " \u2581\u2582\u2583\u2584\u2585\u2586\u2587\u2588"
 _ASCII_BARS: Final = " .:-=+*#@"
-_HISTORY: Final = 40  # rates that are drawn as bars
+_HISTORY: Final = 40  # number of rates drawn as bars
 
 
 @dataclass(frozen=True)
 class Reading:
-    """A run at one moment.
+    """The counters of a run at one moment.
 
     Attributes:
-        elapsed: Seconds since it began.
-        sent: Messages that were taken.
-        lost: Messages that were not.
-        bytes: Bytes of those that were taken.
-        duration: Seconds after which the run ends by itself, if it does.
+        elapsed: Seconds since the start.
+        sent: Messages sent.
+        lost: Messages not sent.
+        bytes: Bytes sent.
+        duration: Seconds after which the run ends; None: no limit.
     """
 
     elapsed: float
@@ -49,18 +49,18 @@ class Reading:
 
 
 class Display(Protocol):
-    """What shows readings."""
+    """Shows readings."""
 
     @property
     def pause(self) -> float:
-        """Seconds between two readings that it wants."""
+        """Seconds between two readings."""
 
     def show(self, now: Reading, rate: float, volume: float) -> None:
-        """Show *now*; *rate* in messages and *volume* in bytes, both a second and of late."""
+        """Show *now*, with the current *rate* in messages/s and *volume* in bytes/s."""
 
 
 class Meter:
-    """Takes readings, works out the rate of the last second, and has it shown when it is time."""
+    """Computes the rate of the last second from readings, and has the display show it."""
 
     def __init__(self, display: Display) -> None:
         self._display = display
@@ -68,11 +68,11 @@ class Meter:
         self._past: deque[Reading] = deque([Reading(0.0, 0, 0, 0)])
 
     def due(self, elapsed: float) -> bool:
-        """Whether the display is to be renewed."""
+        """Return whether it is time for the next reading."""
         return elapsed >= self._next
 
     def read(self, now: Reading) -> None:
-        """Show *now*."""
+        """Take the reading *now* and show it."""
         past = self._past
         past.append(now)
         while len(past) > 2 and now.elapsed - past[1].elapsed >= _WINDOW:
@@ -87,7 +87,7 @@ class Meter:
 
 @contextlib.contextmanager
 def meter_for(stream: TextIO) -> Iterator[Meter]:
-    """A meter that shows on *stream* what it can show; the terminal is left as it was."""
+    """Yield a meter with the best display for *stream*; the display is removed at the end."""
     style = style_for(stream)
     if not stream.isatty() or os.environ.get("TERM") == "dumb":
         yield Meter(LineDisplay(stream))
@@ -109,7 +109,7 @@ def meter_for(stream: TextIO) -> Iterator[Meter]:
 
 
 class LineDisplay:
-    """A line a second, for logs."""
+    """One line per second, for pipes and files."""
 
     pause = _LINE
 
@@ -117,13 +117,13 @@ class LineDisplay:
         self._stream = stream
 
     def show(self, now: Reading, rate: float, volume: float) -> None:
-        """Write a line."""
+        """Write one line."""
         self._stream.write(f"{now.elapsed:7.1f} s  {summary(now, rate, volume)}\n")
         self._stream.flush()
 
 
 class StatusDisplay:
-    """One line of a terminal, written over."""
+    """One line on a terminal, overwritten at each update."""
 
     pause = _REDRAW
 
@@ -132,14 +132,14 @@ class StatusDisplay:
         self._width = 0
 
     def show(self, now: Reading, rate: float, volume: float) -> None:
-        """Write over what was there before."""
-        # The last column stays free: a terminal that is full goes to the next line.
+        """Overwrite the line."""
+        # The last column stays empty: after it, a terminal moves to the next line.
         room = (self._style.columns() or 80) - 1
         text = f"{progress(now)}  {summary(now, rate, volume)}"[:room]
         self._put(text)
 
     def clear(self) -> None:
-        """Leave an empty line for what comes next."""
+        """Erase the line."""
         self._put("")
         self._stream.write("\r")
         self._stream.flush()
@@ -152,26 +152,26 @@ class StatusDisplay:
 
 
 def summary(now: Reading, rate: float, volume: float) -> str:
-    """``81,234 messages/s  6.5 MB/s  162,468 sent  0 not sent``."""
+    """Return ``81,234 messages/s  6.5 MB/s  162,468 sent  0 not sent``."""
     return (
         f"{per_second(rate)} messages/s  {size(volume)}/s  {now.sent:,} sent  {now.lost:,} not sent"
     )
 
 
 def progress(now: Reading) -> str:
-    """``3 of 10 s``, or ``3 s`` of a run without an end."""
+    """Return ``3 of 10 s``, or ``3 s`` for a run without a duration."""
     if now.duration is None:
         return f"{int(now.elapsed)} s"
     return f"{int(min(now.elapsed, now.duration))} of {now.duration:g} s"
 
 
 def per_second(rate: float) -> str:
-    """A rate with the digits that mean something: ``0.5``, ``12.5``, ``81,234``."""
+    """Return *rate* with three digits, or as an integer from 100 on: ``12.5``, ``81,234``."""
     return f"{rate:,.0f}" if rate >= 100 else f"{rate:.3g}"
 
 
 def size(number: float) -> str:
-    """Bytes with a prefix that leaves few digits: ``68 B``, ``34.2 kB``, ``19.0 MB``."""
+    """Return bytes with a decimal prefix: ``68 B``, ``34.2 kB``, ``19.0 MB``."""
     for prefix in ("", "k", "M"):
         if number < 1000:
             return f"{number:.0f} B" if not prefix else f"{number:.1f} {prefix}B"
@@ -180,7 +180,7 @@ def size(number: float) -> str:
 
 
 def bars(rates: deque[float], marks: str) -> str:
-    """A bar for each of *rates*, the highest as high as a line."""
+    """Return one bar character for each of *rates*, scaled to the highest."""
     top = max(rates, default=0.0)
     if top <= 0:
         return marks[0] * len(rates)
@@ -192,7 +192,7 @@ def bars(rates: deque[float], marks: str) -> str:
 
 @contextlib.contextmanager
 def rich_display(stream: TextIO, style: Style) -> Iterator[Display]:
-    """A display drawn by rich, which is gone when the block ends."""
+    """Yield a display drawn by rich; it is erased when the block ends."""
     from rich.console import Console
     from rich.live import Live
 
@@ -208,7 +208,7 @@ class _Update(Protocol):
 
 
 class _RichDisplay:
-    """Three lines: how far, how fast with the rates of late as bars, how much."""
+    """Three lines: progress, current rate with the last rates as bars, totals."""
 
     pause = _REDRAW
 
@@ -218,24 +218,24 @@ class _RichDisplay:
         self._rates: deque[float] = deque(maxlen=_HISTORY)
 
     def show(self, now: Reading, rate: float, volume: float) -> None:
-        """Draw anew."""
+        """Draw all three lines."""
         from rich.console import Group
         from rich.progress_bar import ProgressBar
         from rich.table import Table
         from rich.text import Text
 
         self._rates.append(rate)
-        how_far = Table.grid(padding=(0, 2))
+        progress_row = Table.grid(padding=(0, 2))
         label = Text(progress(now), style="dim")
         if now.duration is None:
-            how_far.add_row(label)
+            progress_row.add_row(label)
         else:
             bar = ProgressBar(total=now.duration, completed=now.elapsed, width=_HISTORY)
-            how_far.add_row(bar, label)
-        how_fast = Text.assemble(
+            progress_row.add_row(bar, label)
+        rate_row = Text.assemble(
             (per_second(rate), "bold green"), f" messages/s  {size(volume)}/s  "
         )
-        how_fast.append(bars(self._rates, self._marks), style="cyan")
-        how_much = Text(f"{counted(now.sent, 'message')} sent, ")
-        how_much.append(f"{now.lost:,} not sent", style="bold red" if now.lost else "dim")
-        self._update(Group(how_far, how_fast, how_much), refresh=True)
+        rate_row.append(bars(self._rates, self._marks), style="cyan")
+        totals_row = Text(f"{counted(now.sent, 'message')} sent, ")
+        totals_row.append(f"{now.lost:,} not sent", style="bold red" if now.lost else "dim")
+        self._update(Group(progress_row, rate_row, totals_row), refresh=True)

@@ -1,4 +1,4 @@
-"""What a receiver got, written for whoever watches: messages to stdout, the rest to stderr."""
+"""Print what a receiver got: messages to stdout, notices of the rest to stderr."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _NOTICE_PAUSE: Final = 1.0  # seconds between two notices, so that a flood stays
 
 
 class Printer:
-    """Writes each event as it comes.
+    """Writes events as they arrive.
 
     Args:
-        out: Messages go here, as blocks or, with *as_json*, as JSON lines.
-        err: Notices of refused frames and discarded bytes go here, at most one a second; what
-            was left out is in the next one.
-        checked: Whether signatures were looked at.
+        out: For messages, as blocks of text or, with *as_json*, as JSON lines.
+        err: For notices of refused frames and discarded bytes, at most one per second; a notice
+            includes what was not reported since the last one.
+        checked: Whether signatures were verified.
     """
 
     def __init__(
@@ -41,13 +41,13 @@ class Printer:
         self._err, self._err_style = err, err_style
         self._checked = checked
         self._as_json = as_json
-        self._refused: Counter[str] = Counter()  # not yet told
+        self._refused: Counter[str] = Counter()  # not yet reported
         self._discarded = 0
-        self._untold = 0  # events that these two stand for
-        self._told_at = float("-inf")
+        self._unreported = 0  # events in these two counters
+        self._reported_at = float("-inf")
 
     def show(self, events: Iterable[Event]) -> None:
-        """Write *events*, and flush. BrokenPipeError when nobody reads any more."""
+        """Write *events* and flush; BrokenPipeError when the reader has closed the pipe."""
         text: list[str] = []
         for event in events:
             if isinstance(event, Received):
@@ -81,16 +81,16 @@ class Printer:
     def _reject(self, event: Rejected) -> None:
         self._refused += event.refused
         self._discarded += event.discarded_bytes
-        self._untold += 1
+        self._unreported += 1
         now = time.monotonic()
-        if now - self._told_at < _NOTICE_PAUSE:
+        if now - self._reported_at < _NOTICE_PAUSE:
             return
-        self._told_at = now
+        self._reported_at = now
         self._out.flush()
         self._err.write(self._rejection(event.origin))
         self._err.flush()
         self._refused.clear()
-        self._discarded = self._untold = 0
+        self._discarded = self._unreported = 0
 
     def _rejection(self, origin: str) -> str:
         parts = []
@@ -98,7 +98,7 @@ class Printer:
             frames = counted(self._refused.total(), "frame")
             parts.append(f"refused {frames}{reasons(self._refused)}")
         if self._discarded:
-            parts.append(f"discarded {counted(self._discarded, 'byte')} that belong to no frame")
-        source = visible(origin) if self._untold == 1 else f"several, last {visible(origin)}"
+            parts.append(f"discarded {counted(self._discarded, 'byte')} outside of any frame")
+        source = visible(origin) if self._unreported == 1 else f"several, last {visible(origin)}"
         line = f"{', '.join(parts)} from {source}"
         return f"{self._err_style.paint('bad', line)}\n"

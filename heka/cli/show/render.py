@@ -1,4 +1,4 @@
-"""A message as a block of text for people.
+"""A message as a block of text.
 
     2026-03-01T14:02:11.123+01:00  ERROR      checkout.failed
       signed by ops v1 · tcp 127.0.0.1:40112 · logger shop · host web-3 · pid 4211
@@ -8,10 +8,10 @@
       amount  = 12.5 EUR          double
       items   = "hat", "gloves"   string[2]
 
-A block cannot be forged from inside: whatever a message brings is escaped (``escape``), each line
-of a payload starts with a bar, values stand in quotes, and in the second line everything that the
-receiver itself knows precedes everything that the message claims. On a terminal long lines are
-broken here, so that their rest is indented too. Knows no sockets.
+A message cannot imitate another block: its text is escaped (``escape``), each line of a payload
+starts with a bar, values are in quotes, and in the second line what the receiver itself knows comes
+before what the message claims. On a terminal, long lines are wrapped here, so that their
+continuation is indented too. Knows no sockets.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ from heka.cli.show import values
 from heka.cli.show.escape import ELLIPSIS, counted, display_width, shortened, visible
 from heka.cli.show.terminal import PLAIN, Style, fold
 
-# What is shown at most, so that no message fills the screen; --json shows everything.
+# Limits of what is shown, so that no message fills the screen; --json shows everything.
 PAYLOAD_CHARACTERS: Final = 4_000
 PAYLOAD_LINES: Final = 30
 FIELDS: Final = 60
 VALUES: Final = 12  # of one field
-VALUE_CHARACTERS: Final = 240  # of one string, in one field together
+VALUE_CHARACTERS: Final = 240  # of one string, and of all values of one field
 NAME_CHARACTERS: Final = 100  # of a type, logger, host, signer, field name, unit
 
 _SEVERITY_COLUMNS: Final = max(map(len, values.SEVERITIES))
-_NAME_COLUMNS: Final = 24  # names longer than this do not push the others to the right
-_VALUE_COLUMNS: Final = 44  # likewise
+_NAME_COLUMNS: Final = 24  # longer names do not widen the column
+_VALUE_COLUMNS: Final = 44  # longer values do not widen the column
 _SEVERITY_STYLES: Final = (
     "fatal",
     "fatal",
@@ -59,33 +59,34 @@ def render(
     origin: str = "",
     style: Style = PLAIN,
 ) -> str:
-    """The block of *message*, every line of it ended, no empty line around it.
+    """Return *message* as a block of lines, each with its newline, without empty lines around it.
 
     Args:
-        message: A message that was decoded: its fields are ``heka.Field`` objects.
-        signer: Who signed it, verified; None: nobody, or nobody looked.
+        message: A decoded message: its fields are ``heka.Field`` objects.
+        signer: Name of the verified signer; None: unsigned or not verified.
         signer_version: The version of the signer's key.
-        checked: Whether signatures were looked at; without it none is claimed to be absent.
-        origin: Where it came from, in the receiver's own words.
+        checked: Whether signatures were verified; if not, the block says "not verified" and never
+            "unsigned".
+        origin: Where the message came from, as the receiver names it.
         style: Colours and glyphs; plain by default.
     """
     bar = f"{_INDENT}{style.paint('dim', style.bar)} "
     lines = [(_headline(message, style), _INDENT * 2)]
-    second = _circumstances(message, signer, signer_version, checked, origin, style)
+    second = _origin_line(message, signer, signer_version, checked, origin, style)
     lines.append((_INDENT + second, _INDENT * 2))
     lines += ((bar + line, bar) for line in _payload(message.payload, style))
     lines += ((_INDENT + line, _INDENT * 3) for line in _fields(message.fields, style))
     columns = style.columns()
-    settled = ((style.settle(line).rstrip(" "), style.settle(lead)) for line, lead in lines)
+    encoded = ((style.encodable(line).rstrip(" "), style.encodable(lead)) for line, lead in lines)
     return "".join(
-        f"{line if columns is None else fold(line, columns, lead)}\n" for line, lead in settled
+        f"{line if columns is None else fold(line, columns, lead)}\n" for line, lead in encoded
     )
 
 
 def _headline(message: heka.Message, style: Style) -> str:
     severity = message.severity
     colour = _SEVERITY_STYLES[severity] if 0 <= severity < len(_SEVERITY_STYLES) else "warn"
-    kind = _word(message.type, style)
+    kind = _short_text(message.type, style)
     return "  ".join(
         (
             style.paint("dim", values.local_time(message.timestamp)),
@@ -95,7 +96,7 @@ def _headline(message: heka.Message, style: Style) -> str:
     )
 
 
-def _circumstances(
+def _origin_line(
     message: heka.Message,
     signer: str | None,
     signer_version: int | None,
@@ -104,7 +105,7 @@ def _circumstances(
     style: Style,
 ) -> str:
     if signer is not None:
-        verdict = style.paint("good", f"signed by {_word(signer, PLAIN)} v{signer_version}")
+        verdict = style.paint("good", f"signed by {_short_text(signer, PLAIN)} v{signer_version}")
     else:
         verdict = style.paint("dim", "unsigned" if checked else "not verified")
     parts = [verdict]
@@ -116,7 +117,7 @@ def _circumstances(
         ("pid", str(message.pid) if message.pid else ""),
     ):
         if value:
-            parts.append(f"{style.paint('dim', label)} {_word(value, style)}")
+            parts.append(f"{style.paint('dim', label)} {_short_text(value, style)}")
     return style.paint("dim", f" {style.dot} ").join(parts)
 
 
@@ -126,7 +127,7 @@ def _payload(payload: str, style: Style) -> Iterator[str]:
     lines = payload[:PAYLOAD_CHARACTERS].split("\n")
     shown = lines[:PAYLOAD_LINES]
     left = len(payload) - sum(map(len, shown)) - (len(shown) - 1)
-    if left == 1 and payload.endswith("\n"):  # most end in one; it says nothing
+    if left == 1 and payload.endswith("\n"):  # most payloads end with a newline: not shown
         left = 0
     if shown[-1] == "" and len(shown) > 1 and not left:
         shown.pop()
@@ -159,7 +160,7 @@ def _fields(fields: Mapping[str, heka.Field], style: Style) -> Iterator[str]:
 
 
 def _name(name: str, style: Style) -> str:
-    """A field's name; in quotes when it could be taken for more than a name."""
+    """Return a field's name, in quotes when it has other characters than ordinary names."""
     if _PLAIN_NAME.fullmatch(name):
         return shortened(name, NAME_CHARACTERS)
     return f'"{_text(shortened(name, NAME_CHARACTERS), style, quoted=True)}"'
@@ -171,18 +172,18 @@ def _type(field: heka.Field) -> str:
 
 
 def _value_list(field: heka.Field, style: Style) -> tuple[str, int]:
-    """The values and the unit, dressed, and how many columns they take."""
+    """Return the styled values and unit, and their width in columns."""
     found = values.values_of(field)
     plain: list[str] = []
-    dressed: list[str] = []
-    taken = 0
+    styled: list[str] = []
+    length = 0
     for value in found[:VALUES]:
-        if plain and taken > VALUE_CHARACTERS:
+        if plain and length > VALUE_CHARACTERS:
             break
         plain.append(_value(value, PLAIN))
-        dressed.append(_value(value, style))
-        taken += len(plain[-1])
-    text, width = ", ".join(dressed), display_width(", ".join(plain))
+        styled.append(_value(value, style))
+        length += len(plain[-1])
+    text, width = ", ".join(styled), display_width(", ".join(plain))
     if not found:
         text = style.paint("dim", "(no value)")
         width = len("(no value)")
@@ -191,7 +192,7 @@ def _value_list(field: heka.Field, style: Style) -> tuple[str, int]:
         text += style.paint("dim", more)
         width += len(more)
     if field.representation:
-        unit = _word(field.representation, PLAIN)
+        unit = _short_text(field.representation, PLAIN)
         text += " " + style.paint("unit", unit)
         width += 1 + display_width(unit)
     return text, width
@@ -214,7 +215,7 @@ def _value(value: values.Value, style: Style) -> str:
     return repr(value)
 
 
-def _word(text: str, style: Style) -> str:
+def _short_text(text: str, style: Style) -> str:
     return _text(shortened(text, NAME_CHARACTERS), style)
 
 

@@ -1,4 +1,4 @@
-"""The terminal: colour or none, glyphs, where a line is full, and what ends a command.
+"""The terminal: colours, glyphs, line width, and the signals that end a command.
 
 Knows standard streams and signals, no messages and no sockets.
 """
@@ -16,7 +16,7 @@ from typing import Final, TextIO
 
 from heka.cli.show.escape import ELLIPSIS, display_width
 
-# SGR codes of the 16 colours that every theme redefines to taste; no background is touched.
+# SGR codes of the 16 basic colours, which themes define; the background stays unchanged.
 _CODES: Final[Mapping[str, str]] = {
     "strong": "1",
     "dim": "2",
@@ -29,8 +29,8 @@ _CODES: Final[Mapping[str, str]] = {
     "info": "34",
     "unit": "36",
 }
-_FEWEST_COLUMNS: Final = 20  # narrower terminals break lines by themselves
-_USUAL_COLUMNS: Final = 80  # where a terminal does not know
+_MIN_COLUMNS: Final = 20  # on narrower terminals, the terminal itself wraps lines
+_DEFAULT_COLUMNS: Final = 80  # when the terminal does not report its width
 _SGR: Final = re.compile(r"(\x1b\[[0-9;]*m)")
 _RESET: Final = "\x1b[0m"
 _GLYPHS: Final = {"dot": "\N{MIDDLE DOT}", "bar": "\N{BOX DRAWINGS LIGHT VERTICAL}"}
@@ -38,13 +38,13 @@ _ASCII_GLYPHS: Final = {"dot": "-", "bar": "|"}
 
 
 class Style:
-    """How text is dressed.
+    """How text is coloured, encoded and wrapped.
 
     Args:
-        colour: Whether ``paint`` paints.
-        ascii_only: ASCII in the place of everything else.
-        measure: Tells the columns of a line, each time anew since terminals are resized; None:
-            lines have no end.
+        colour: Whether ``paint`` adds colours.
+        ascii_only: Write ASCII only, and escape everything else.
+        measure: Returns the columns of a line; called for each message, because terminals are
+            resized. None: lines are not wrapped.
     """
 
     def __init__(
@@ -62,34 +62,35 @@ class Style:
         self._ascii_only = ascii_only
 
     def paint(self, name: str, text: str) -> str:
-        """*text* in the colour *name*, painted parts of it kept; unchanged without colour."""
+        """Return *text* in the colour *name*; parts that have a colour already keep it."""
         if not self.colour or not text:
             return text
         start = f"\x1b[{_CODES[name]}m"
         return f"{start}{text.replace(_RESET, _RESET + start)}{_RESET}"
 
-    def settle(self, text: str) -> str:
-        """*text* in the characters of this style: in ASCII, what is none is escaped."""
+    def encodable(self, text: str) -> str:
+        """Return *text*; with ``ascii_only``, other characters are escaped."""
         if not self._ascii_only:
             return text
         text = text.replace(ELLIPSIS, "...")
         return text.encode("ascii", "backslashreplace").decode("ascii")
 
     def columns(self) -> int | None:
-        """The columns of a line now, at least 20; None: lines have no end."""
-        return None if self._measure is None else max(self._measure(), _FEWEST_COLUMNS)
+        """Return the columns of a line now, at least 20; None: lines are not wrapped."""
+        return None if self._measure is None else max(self._measure(), _MIN_COLUMNS)
 
 
 def fold(line: str, columns: int, lead: str) -> str:
-    """Break painted *line* where it is full; what follows a break is led by *lead*.
+    """Wrap coloured *line* at *columns*; every continuation line starts with *lead*.
 
-    A terminal breaks a long line by itself, but goes on in its first column, where padding of the
-    right length would let a message begin a line of its own. *lead* must be shorter than a line.
+    A terminal would wrap the line itself, but continue in the first column. With padding of the
+    right length, a message could then imitate the start of another message. *lead* must be shorter
+    than a line.
     """
     if len(line) <= columns and line.isascii():
         return line
     out: list[str] = []
-    colours = ""  # in force at this place
+    colours = ""  # active at this position
     left = columns
     for part in _SGR.split(line):
         if part.startswith("\x1b"):
@@ -97,7 +98,7 @@ def fold(line: str, columns: int, lead: str) -> str:
             out.append(part)
             continue
         for char in part:
-            # A combining mark takes no column, but here it counts: some terminals give it one.
+            # A combining mark counts as one column here: some terminals give it one.
             width = max(display_width(char), 1)
             if width > left:
                 out.append(f"{_RESET if colours else ''}\n{lead}{colours}")
@@ -111,11 +112,11 @@ PLAIN: Final = Style()
 
 
 def style_for(stream: TextIO, environ: Mapping[str, str] | None = None) -> Style:
-    """The style that *stream* can show.
+    """Return the style that *stream* can show.
 
-    ``NO_COLOR`` (any value) forbids colour; else ``FORCE_COLOR`` (any value) wants it, in a pipe
-    too; else a terminal gets it, unless ``TERM`` is ``dumb``. Empty variables count as unset.
-    Source: no-color.org, force-color.org; the order is that of CPython's own tracebacks.
+    ``NO_COLOR`` (any value) disables colour. Else ``FORCE_COLOR`` (any value) enables it, in a pipe
+    too. Else a terminal gets colour unless ``TERM`` is ``dumb``. An empty variable counts as unset.
+    Source: no-color.org, force-color.org; the order is that of CPython's tracebacks.
     """
     env = os.environ if environ is None else environ
     if env.get("NO_COLOR"):
@@ -133,9 +134,9 @@ def style_for(stream: TextIO, environ: Mapping[str, str] | None = None) -> Style
 
 def _columns_of(stream: TextIO) -> int:
     try:
-        return os.get_terminal_size(stream.fileno()).columns or _USUAL_COLUMNS
-    except OSError:  # it has gone
-        return _USUAL_COLUMNS
+        return os.get_terminal_size(stream.fileno()).columns or _DEFAULT_COLUMNS
+    except OSError:  # the terminal was closed
+        return _DEFAULT_COLUMNS
 
 
 def _can_show(stream: TextIO, text: str) -> bool:
@@ -147,15 +148,15 @@ def _can_show(stream: TextIO, text: str) -> bool:
 
 
 def prepare_stdout() -> TextIO:
-    """Standard output that never fails for a character it has not: it is escaped instead."""
+    """Return standard output, set to escape characters that its encoding does not have."""
     reconfigure = getattr(sys.stdout, "reconfigure", None)
     if reconfigure is not None:
         reconfigure(errors="backslashreplace")
     return sys.stdout
 
 
-def abandon_stdout() -> None:
-    """Standard output has no reader any more: let what is still buffered go nowhere, quietly."""
+def discard_stdout() -> None:
+    """Discard what is still buffered for standard output, whose reader has closed it."""
     with contextlib.suppress(OSError, ValueError):
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, sys.stdout.fileno())
@@ -164,11 +165,11 @@ def abandon_stdout() -> None:
 
 @contextlib.contextmanager
 def stop_signals(wake: Callable[[], object]) -> Iterator[Callable[[], bool]]:
-    """Within the block, Ctrl-C and SIGTERM ask to stop; yields a function that says whether.
+    """Yield a function that returns whether SIGINT (Ctrl-C) or SIGTERM has come in the block.
 
-    *wake* is called from the signal handler to end a wait. The first signal also puts the old
-    handlers back, so a second one ends a program that does not get to its end. A signal that was
-    ignored from the start (``nohup``, a background job) stays ignored. Main thread only.
+    The signal handler calls *wake*, which must end a wait. The first signal also restores the
+    previous handlers, so that a second signal ends a program that hangs. A signal that was ignored
+    before (``nohup``, a background job) stays ignored. For the main thread only.
     """
     stopped = False
     previous: dict[int, Callable[[int, FrameType | None], object] | int | None] = {}

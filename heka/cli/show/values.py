@@ -1,4 +1,4 @@
-"""What a field holds, and when a message was made: the plain facts that every output shows.
+"""Values, types, severities and times of messages as text.
 
 Knows messages; no text layout, no sockets.
 """
@@ -36,31 +36,31 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 def severity_name(severity: int) -> str:
-    """``ERROR``; ``SEVERITY 42`` outside the eight of syslog, which the wire permits."""
+    """Return ``ERROR``; ``SEVERITY 42`` for a number above 7, which the wire permits."""
     known = 0 <= severity < len(SEVERITIES)
     return SEVERITIES[severity] if known else f"SEVERITY {severity}"
 
 
 def type_name(field: heka.Field) -> str:
-    """``integer``; ``type 9`` for a number that the protocol does not define."""
+    """Return ``integer``; ``type 9`` for a number that the protocol does not define."""
     if field.value_type is None:
         return "unknown"
     return _TYPES.get(field.value_type, f"type {field.value_type}")
 
 
 def values_of(field: heka.Field) -> Sequence[Value]:
-    """The field's values; empty for a field that came without any."""
+    """Return the values of *field*; empty for a field that was received without any."""
     return list(field)
 
 
 def local_time(timestamp: int) -> str:
-    """``2026-03-01T14:02:11.123+01:00`` of ns since the epoch, in the machine's own zone."""
+    """Return ns since the epoch as ``2026-03-01T14:02:11.123+01:00``, in local time."""
     moment = _moment(timestamp)
-    with contextlib.suppress(OverflowError, OSError):  # a year the C library has no zone for
+    with contextlib.suppress(OverflowError, OSError):  # a year that the C library does not support
         moment = moment.astimezone()
     return moment.isoformat(timespec="milliseconds")
 
 
 def _moment(timestamp: int) -> datetime:
-    # Integer arithmetic: a float of seconds has no room for the microseconds of this century.
+    # Integer arithmetic: a float of seconds since the epoch cannot hold microseconds exactly.
     return _EPOCH + timedelta(microseconds=timestamp // 1000)

@@ -1,4 +1,4 @@
-"""``heka sentry``: events of the raven plugin, found, shown and posted."""
+"""``heka sentry``: read events of the raven plugin, and show or post them."""
 
 from heka.cli.commands.sentry.command import SUMMARY, add_arguments, run
 

@@ -1,4 +1,4 @@
-"""``python -m heka sentry``: events of the raven plugin, shown or handed on to a Sentry."""
+"""``python -m heka sentry``: show events of the raven plugin, or post them to a Sentry server."""
 
 from __future__ import annotations
 
@@ -17,13 +17,15 @@ from heka.cli.show.terminal import prepare_stdout, style_for
 from heka.exceptions import ConfigError
 from heka.plugins.raven.dsn import DSN
 
-SUMMARY: Final = "exceptions of the raven plugin: show them, or post them to a Sentry"
+SUMMARY: Final = "show exceptions of the raven plugin, or post them to Sentry"
 
 _EPILOG: Final = """\
 input:
-  FILE, or standard input: a stream of frames as Heka gets it (a file of FileStream), JSON lines as
-  'python -m heka listen --json' prints them, payloads or events, one a line. An event is taken as
-  soon as it is there.
+  FILE, or standard input, in one of these formats:
+  - a stream of frames, for instance a file written by FileStream
+  - JSON lines, as 'python -m heka listen --json' prints them
+  - one payload of a message, or one event as JSON, per line
+  Each event is processed as soon as it has been read.
 
 examples:
   python -m heka listen --json | python -m heka sentry show
@@ -33,42 +35,50 @@ examples:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the two actions and their options."""
+    """Add the two actions and their options."""
     parser.epilog = _EPILOG
     actions = parser.add_subparsers(dest="action", metavar="ACTION", title="actions", required=True)
-    show = actions.add_parser("show", help="print each as a traceback with variables")
-    forward = actions.add_parser("forward", help="post each to a Sentry endpoint")
+    show = actions.add_parser("show", help="print each event as a traceback with variables")
+    forward = actions.add_parser("forward", help="post each event to a Sentry server")
     for action in (show, forward):
         action.add_argument("file", metavar="FILE", nargs="?", default="-", help="default: stdin")
         action.add_argument(
-            "--type", default="sentry", help="type of the messages (default sentry)"
+            "--type", default="sentry", help="read messages of this type only (default sentry)"
         )
     forward.add_argument(
         "--dsn",
         metavar="URL",
-        help="http(s)://key@host/project; other users see a command line: prefer $SENTRY_DSN",
+        help="http(s)://key@host/project; other users can read command lines: prefer $SENTRY_DSN",
     )
     forward.add_argument(
         "--api",
         choices=("auto", "store", "envelope"),
         default="auto",
-        help="auto (default): envelopes for events in today's format, store for older ones",
+        help="auto (default): envelope for events in the current format, store for older ones",
     )
     forward.add_argument(
         "--ca",
         metavar="FILE",
-        help="certificates (PEM) of whom to trust over https; default: whom the system trusts",
+        help="PEM file of the CAs to trust over https (default: those of the system)",
     )
     forward.add_argument(
-        "--timeout", metavar="SECONDS", type=_positive(float), default=10.0, help="default 10"
+        "--timeout",
+        metavar="SECONDS",
+        type=_positive(float),
+        default=10.0,
+        help="limit of one attempt (default 10)",
     )
     forward.add_argument(
-        "--attempts", metavar="N", type=_positive(int), default=5, help="for one event (default 5)"
+        "--attempts",
+        metavar="N",
+        type=_positive(int),
+        default=5,
+        help="attempts for each event (default 5)",
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Show or forward; 0 when all of it went well, 1 when something was no event or was lost."""
+    """Show or post the events; return 1 when input was not an event, or an event was lost."""
     with _opened(args.file) as stream:
         return _show(stream, args) if args.action == "show" else _forward(stream, args)
 
@@ -90,7 +100,7 @@ def _show(stream: BinaryIO, args: argparse.Namespace) -> int:
 
 
 def _forward(stream: BinaryIO, args: argparse.Namespace) -> int:
-    from heka.cli.commands.sentry.post import Endpoint  # http and TLS take a while to import
+    from heka.cli.commands.sentry.post import Endpoint  # importing http and ssl is slow
 
     dsn = _dsn(args.dsn or os.environ.get("SENTRY_DSN"))
     given = {"api": args.api, "timeout": args.timeout, "attempts": args.attempts}
@@ -98,7 +108,7 @@ def _forward(stream: BinaryIO, args: argparse.Namespace) -> int:
         endpoint = Endpoint(dsn, ca=args.ca, say=_say, **given)
     except OSError as error:
         why = error.strerror or str(error)
-        raise CommandError(f"cannot take certificates from {args.ca!r}: {why}") from None
+        raise CommandError(f"cannot read CA certificates from {args.ca!r}: {why}") from None
     sent = lost = bad = 0
     try:
         for found in read_events(stream, args.type):
@@ -118,7 +128,7 @@ def _forward(stream: BinaryIO, args: argparse.Namespace) -> int:
 
 def _dsn(text: str | None) -> DSN:
     if not text:
-        raise CommandError("expected where to post: give --dsn URL, or set SENTRY_DSN")
+        raise CommandError("expected a DSN to post to: give --dsn URL, or set SENTRY_DSN")
     try:
         dsn = DSN.parse(text)
     except ConfigError as error:
@@ -152,7 +162,7 @@ def _positive(kind: Callable[[str], float]) -> Callable[[str], float]:
         except ValueError:
             number = 0
         if not 0 < number < float("inf"):
-            raise argparse.ArgumentTypeError(f"expected more than 0, got {text!r}")
+            raise argparse.ArgumentTypeError(f"expected a number above 0, got {text!r}")
         return number
 
     return convert

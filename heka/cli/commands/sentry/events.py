@@ -1,6 +1,6 @@
-"""Events of the raven plugin out of what people have: frames, JSON lines, blobs, events as JSON.
+"""Read events of the raven plugin from frames, JSON lines, payloads, or events as JSON.
 
-Knows bytes that come in pieces, as from a pipe; what is no event is told and passed over.
+Reads in pieces, so that a pipe works. Input that is not an event is reported and skipped.
 """
 
 from __future__ import annotations
@@ -16,28 +16,28 @@ from heka.jsonlines import message_of
 from heka.plugins.raven.blob import decode
 
 _CHUNK: Final = 65_536
-_FRAME: Final = b"\x1e"  # begins every frame
-#: Bytes of the longest line: a blob that a message can hold, as JSON, has less.
+_FRAME: Final = b"\x1e"  # first byte of every frame
+#: Longest line in bytes: the largest event that fits a message is shorter as JSON.
 _LONGEST: Final = 64 << 20
-#: One of these is in every event.
+#: Every event has at least one of these keys.
 _KEYS: Final = ("exception", "sentry.interfaces.Exception", "event_id")
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One event, or what is wrong with what should have been one."""
+    """One event, or why input could not be read as one."""
 
     event: dict[str, Any] | None
     problem: str = ""
 
 
 def read_events(stream: BinaryIO, type: str) -> Iterator[Found]:
-    """Yield the events in *stream*, as soon as they are there.
+    """Yield the events in *stream* as soon as they have been read.
 
     Args:
-        stream: Frames, as streams to Heka have them, or lines: messages of ``listen --json``,
-            payloads, events. A single event may have several lines.
-        type: Of the messages that have events; others are passed over.
+        stream: Frames of the Heka stream format, or lines: messages of ``listen --json``, payloads,
+            events. A file with one event may have several lines.
+        type: The type of messages that contain events; others are skipped.
     """
     data = _read(stream)
     if data.startswith(_FRAME):
@@ -47,7 +47,7 @@ def read_events(stream: BinaryIO, type: str) -> Iterator[Found]:
 
 
 def _read(stream: BinaryIO) -> bytes:
-    """Return what is there, waiting for the first byte only; b"" at the end."""
+    """Return what can be read without waiting, at least one byte; b"" at the end."""
     read: Any = getattr(stream, "read1", stream.read)
     return bytes(read(_CHUNK))
 
@@ -63,14 +63,14 @@ def _from_frames(data: bytes, stream: BinaryIO, type: str) -> Iterator[Found]:
     reader.close()
     lost = reader.discarded_bytes + reader.refused_bytes
     if lost:
-        yield Found(None, f"{lost:,} bytes of the stream were no message")
+        yield Found(None, f"{lost:,} bytes of the stream are not part of a message")
 
 
 def _from_lines(data: bytes, stream: BinaryIO, type: str) -> Iterator[Found]:
     rest = b""
     while data:
         *lines, rest = (rest + data).split(b"\n")
-        if lines and lines[0].strip() in (b"{", b"["):  # an event that was made readable
+        if lines and lines[0].strip() in (b"{", b"["):  # one event, indented over several lines
             yield _of_line(b"\n".join([*lines, rest]) + _all(stream), type) or Found(None)
             return
         for line in lines:

@@ -1,6 +1,6 @@
-"""Events to a Sentry endpoint over HTTP: the store and envelope APIs, retries, rate limits.
+"""Post events to a Sentry server over HTTP: store and envelope APIs, retries, rate limits.
 
-Knows one project and one event at a time; what becomes of an event is told by ``post``.
+One project, one event at a time; ``post`` returns what happened to it.
 """
 
 from __future__ import annotations
@@ -19,29 +19,30 @@ from urllib.parse import urlsplit
 import heka
 from heka.plugins.raven.dsn import DSN
 
-#: Categories of the limits that concern exceptions.
+#: Categories of rate limits that apply to exceptions.
 _CATEGORIES: Final = {"", "error", "default"}
 _LONGEST_WAIT: Final = 3600.0
 _FIRST_PAUSE: Final = 0.5
 _LONGEST_PAUSE: Final = 30.0
-_USUAL_LIMIT: Final = 60.0  # seconds, where a server does not say
+_DEFAULT_LIMIT: Final = 60.0  # seconds, if the server does not say
 _TOO_MANY: Final = 429
 _UNAVAILABLE: Final = 503
-#: Half the time of gzip's own level, for a few bytes in a hundred.
+#: gzip level: half the time of the default level, for a few percent more bytes.
 _LEVEL: Final = 4
 
 
 class Endpoint:
-    """Where the events of one project go.
+    """Posts the events of one project.
 
     Args:
-        dsn: Of the project; its scheme is http or https.
-        api: ``store``, ``envelope``, or ``auto``: what is in today's format goes as an envelope.
-        timeout: Seconds of one attempt.
-        attempts: For one event.
-        ca: A file of certificates in PEM: whom to trust, instead of whom the system does.
-        sleep: Waits for so many seconds.
-        say: Is told why something has to be tried again, or waited for.
+        dsn: DSN of the project; its scheme is http or https.
+        api: ``store``, ``envelope``, or ``auto``: ``envelope`` for events in the current format,
+            ``store`` for older ones.
+        timeout: Limit of one attempt in seconds.
+        attempts: Attempts for each event.
+        ca: PEM file of the CAs to trust, instead of the system's.
+        sleep: Called with the seconds to wait.
+        say: Called with the reason for each retry and each wait.
 
     Raises:
         OSError: *ca* cannot be read, or holds no certificate (``ssl.SSLError``).
@@ -74,9 +75,10 @@ class Endpoint:
         self._auth = "Sentry " + ", ".join(f"{name}={value}" for name, value in keys)
 
     def post(self, event: dict[str, Any]) -> str:
-        """Send *event*; '' when the server has it, else why it has not.
+        """Post *event*; return '' when the server has accepted it, else the reason of the failure.
 
-        A refusal is final; a server that is not there or in trouble is asked again.
+        An answer below 500 is final, except 429. After any other answer, or when the request
+        fails, the event is posted again.
         """
         why = ""
         pause = _FIRST_PAUSE
@@ -88,12 +90,12 @@ class Endpoint:
             self._wait()
             try:
                 status, reason, headers = self._request(event)
-            except ssl.SSLCertVerificationError as error:  # nor will it be another next time
+            except ssl.SSLCertVerificationError as error:  # a retry would fail in the same way
                 return f"{self._dsn.host} is not trusted: {error.verify_message}"
             except (OSError, http.client.HTTPException, ssl.SSLError) as error:
                 why = f"{self._dsn.host}: {type(error).__name__}: {error}"
                 continue
-            self._obey(status, headers)
+            self._note_limit(status, headers)
             if 200 <= status < 300:
                 return ""
             why = f"{self._dsn.host} answered {status} {reason}"
@@ -105,7 +107,7 @@ class Endpoint:
         return why
 
     def _request(self, event: dict[str, Any]) -> tuple[int, str, http.client.HTTPMessage]:
-        path, kind, body = self._written(event)
+        path, kind, body = self._encoded(event)
         connection: http.client.HTTPConnection
         given: dict[str, Any] = {"timeout": self._timeout}
         if self._tls is None:
@@ -128,8 +130,8 @@ class Endpoint:
         finally:
             connection.close()
 
-    def _written(self, event: dict[str, Any]) -> tuple[str, str, bytes]:
-        """Return API, content type and body."""
+    def _encoded(self, event: dict[str, Any]) -> tuple[str, str, bytes]:
+        """Return the API, the content type and the body for *event*."""
         data = json.dumps(event, separators=(",", ":")).encode("ascii")
         api = self._api
         if api == "auto":
@@ -144,8 +146,8 @@ class Endpoint:
 
     # ---- limits -----------------------------------------------------------------------------
 
-    def _obey(self, status: int, headers: http.client.HTTPMessage) -> None:
-        """Note until when nothing may be sent."""
+    def _note_limit(self, status: int, headers: http.client.HTTPMessage) -> None:
+        """Record how long the server forbids further requests."""
         seconds = _limit(headers.get("X-Sentry-Rate-Limits"))
         if seconds is None:
             after = headers.get("Retry-After")
@@ -158,13 +160,13 @@ class Endpoint:
     def _wait(self) -> None:
         left = self._not_before - time.monotonic()
         if left > 0:
-            self._say(f"{self._dsn.host} asks for a pause of {left:.0f} s")
+            self._say(f"{self._dsn.host} asks to wait {left:.0f} s")
             self._sleep(left)
             self._not_before = 0.0
 
 
 def _limit(header: str | None) -> float | None:
-    """Return the seconds that ``60:error;default:organization, ...`` asks exceptions to wait."""
+    """Return the wait in seconds for exceptions, from ``60:error;default:organization, ...``."""
     if header is None:
         return None
     found = []
@@ -186,7 +188,7 @@ def _after(header: str | None) -> float:
         moment = email.utils.parsedate_to_datetime(header or "")
         return max(0.0, moment.timestamp() - time.time())
     except (TypeError, ValueError):
-        return _USUAL_LIMIT
+        return _DEFAULT_LIMIT
 
 
 def _number(text: str) -> float | None:

@@ -1,7 +1,7 @@
-"""An event of any profile as a traceback, with the variables of each frame.
+"""Format an event of any profile as a traceback, with the variables of each frame.
 
-Events come from outside: whatever they hold in the place of what belongs there is shown as it is,
-made visible.
+Events come from outside: values of unexpected types are shown as text, with control characters
+escaped.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ _BETWEEN: Final = {
     "__context__": "During handling of the above exception, another exception occurred:",
 }
 _OTHER: Final = "The above exception is a part of one of the following:"
-#: Characters of one variable, or line.
-_LONGEST: Final = 400
-#: Of containers in containers; an event that is ours has six.
-_DEEPEST: Final = 12
+#: Longest variable or line in characters.
+_MAX_CHARACTERS: Final = 400
+#: Deepest nesting of containers that is shown; our own events have six levels.
+_MAX_DEPTH: Final = 12
 
 
 def render_event(event: dict[str, Any], style: Style) -> str:
-    """Return *event* as lines, the last of them ended too."""
+    """Return *event* as lines, each with its newline."""
     lines = [*_head(event, style), *_exceptions(event, style), *_extra(event, style)]
-    return "".join(f"{style.settle(line)}\n" for line in lines)
+    return "".join(f"{style.encodable(line)}\n" for line in lines)
 
 
 def _head(event: dict[str, Any], style: Style) -> Iterator[str]:
@@ -42,7 +42,7 @@ def _head(event: dict[str, Any], style: Style) -> Iterator[str]:
 
 
 def _exceptions(event: dict[str, Any], style: Style) -> Iterator[str]:
-    """Yield the traceback of each exception, the one that was raised last."""
+    """Yield the traceback of each exception; the one that was raised last comes last."""
     values = event.get("exception")
     values = values.get("values") if isinstance(values, dict) else values
     if not isinstance(values, list):
@@ -77,7 +77,9 @@ def _title(one: dict[str, Any]) -> str:
 def _frame(frame: dict[str, Any], style: Style) -> Iterator[str]:
     path = frame.get("abs_path") or frame.get("filename") or "?"
     if not frame.get("lineno") and str(frame.get("function")).startswith("<"):
-        yield style.paint("dim", f"  {_text(frame['function'])}")  # frames that were left out
+        yield style.paint(
+            "dim", f"  {_text(frame['function'])}"
+        )  # stands for frames that were left out
         return
     yield (
         f'  File "{_text(path)}", line {_text(frame.get("lineno", "?"))}, '
@@ -103,20 +105,20 @@ def _extra(event: dict[str, Any], style: Style) -> Iterator[str]:
 
 
 def _value(value: Any) -> str:
-    return _text(_written(value, _DEEPEST))
+    return _text(_formatted(value, _MAX_DEPTH))
 
 
-def _written(value: Any, depth: int) -> str:
-    """Return a value; texts have quotes of their own where the profile gave them some."""
+def _formatted(value: Any, depth: int) -> str:
+    """Return *value* as text, with quotes only where the event has them."""
     if isinstance(value, (dict, list)) and not depth:
         return "..."
     if isinstance(value, dict):
-        pairs = [f"{name}: {_written(inner, depth - 1)}" for name, inner in value.items()]
+        pairs = [f"{name}: {_formatted(inner, depth - 1)}" for name, inner in value.items()]
         return f"{{{', '.join(pairs)}}}"
     if isinstance(value, list):
-        return f"[{', '.join([_written(inner, depth - 1) for inner in value])}]"
+        return f"[{', '.join([_formatted(inner, depth - 1) for inner in value])}]"
     return str(value)
 
 
 def _text(value: Any) -> str:
-    return visible(shortened(str(value), _LONGEST))
+    return visible(shortened(str(value), _MAX_CHARACTERS))
