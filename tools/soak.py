@@ -1,12 +1,13 @@
-"""Queues over servers that die, hang, slow down and return at random; nothing may be lost.
+"""Soak test: queues over servers that die, hang, slow down and return at random; nothing is lost.
 
     soak.py [--seconds 600] [--seed N] [--keep FOLDER]
 
-Programs write numbered messages into queues in memory and on disk, over TCP, TLS and unix sockets;
-one is killed and started again over its spool, one forks. Receivers write down each byte that they
-get, and end exactly (tests/delivery/faults/server.py). In the end the account of each queue is held
-against what came. The exit status is 1 if an account does not balance, if a message that was taken
-in is lost without being counted, or came twice without being counted as sent again.
+Programs write numbered messages into queues in memory and on disk, over TCP, TLS and unix sockets.
+One program is killed and restarted with the same spool, one forks. Receivers record every byte, and
+stop without losing an acknowledged one (tests/delivery/faults/server.py). At the end, the counters
+of each queue are compared with what was received. The exit status is 1 if the counters of a queue
+do not balance, if an accepted message is lost and not counted as dropped, or if a message was
+received twice and not counted as resent.
 """
 
 from __future__ import annotations
@@ -30,29 +31,29 @@ from delivery.faults.peers import Serial, Server, certificates
 from soak_producer import PROGRESS
 
 PRODUCER = Path(__file__).with_name("soak_producer.py")
-#: Bytes that may be under way when a process is killed: its successor sends them again, uncounted.
+#: Bytes that may be in flight when a process is killed: its successor resends them, uncounted.
 WINDOW = 112 * 1024
 #: Bytes of the smallest frame that a producer writes.
-LEAST = 80
+MIN_FRAME = 80
 OPTIONS = {"linger": 0.02, "backoff_max": 0.5, "connect_timeout": 2.0, "write_timeout": 2.0}
 NAMES = ("offered", "recovered", "sent", "resent", "queued", "retries", "reconnects")
 
 
 class Producer:
-    """A program that writes, started again when it was killed."""
+    """A process that writes messages; it is restarted after it was killed."""
 
     def __init__(self, plan: dict[str, Any]) -> None:
         self.plan = plan
         self.name: str = plan["name"]
         self._folder = Path(plan["folder"])
         self.stats: dict[str, Any] = {}
-        self.past: list[dict[str, Any]] = []  # of processes that were killed: what they said last
+        self.past: list[dict[str, Any]] = []  # last reported counters of killed processes
         self.problems: list[str] = []
         self.kills = 0
         self.start()
 
     def start(self) -> None:
-        """Run it, in a new process."""
+        """Start the process."""
         self.final: dict[str, Any] | None = None
         self.process = subprocess.Popen(
             [sys.executable, str(PRODUCER), json.dumps(self.plan)],
@@ -66,15 +67,15 @@ class Producer:
     def _listen(self) -> None:
         assert self.process.stdout is not None
         for line in self.process.stdout:
-            said = json.loads(line)
-            if "error" in said:
-                self.problems.append(f"{said['name']}: {said['error']}")
-            self.stats = said.get("stats", self.stats)
-            if "flushed" in said:
-                self.final = said
+            reported = json.loads(line)
+            if "error" in reported:
+                self.problems.append(f"{reported['name']}: {reported['error']}")
+            self.stats = reported.get("stats", self.stats)
+            if "flushed" in reported:
+                self.final = reported
 
     def kill(self) -> None:
-        """End it as it stands, and start another over its spool."""
+        """Kill the process, and start another one with the same spool."""
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
         self._listener.join()
@@ -83,30 +84,30 @@ class Producer:
         self.start()
 
     def finish(self) -> None:
-        """Let it come to its end."""
+        """Let the process stop writing, flush and exit."""
         assert self.process.stdin is not None
         self.process.stdin.close()
         if self.process.wait(120) != 0:
             self.problems.append(f"{self.name}: ended with {self.process.returncode}")
         self._listener.join()
         if self.final is None:
-            self.problems.append(f"{self.name}: no account at the end")
+            self.problems.append(f"{self.name}: reported no counters at the end")
 
     def sources(self) -> list[str]:
-        """Its threads and children."""
+        """Return the names of its threads and child processes."""
         paths = self._folder.glob(f"{self.name}.*.progress")
         return sorted(path.name.removesuffix(".progress") for path in paths)
 
     def accepted(self) -> tuple[set[Serial], set[Serial], set[Serial]]:
-        """What was taken in, what was refused, and what nobody knows of, as it was killed then."""
-        taken: set[Serial] = set()
+        """Return accepted and refused messages, and those whose result a kill has left unknown."""
+        accepted: set[Serial] = set()
         refused: set[Serial] = set()
         unknown: set[Serial] = set()
         for source in self.sources():
-            taken |= {(source, number) for number in range(self._tried(source))}
+            accepted |= {(source, number) for number in range(self._tried(source))}
             refused |= {(source, number) for number in self._numbers(f"{source}.refused")}
             unknown |= {(source, number) for number in self._numbers(f"{source}.unknown")}
-        return taken - refused - unknown, refused, unknown
+        return accepted - refused - unknown, refused, unknown
 
     def _tried(self, source: str) -> int:
         tried: int = PROGRESS.unpack((self._folder / f"{source}.progress").read_bytes())[0]
@@ -117,38 +118,39 @@ class Producer:
         return [int(line) for line in path.read_text().split()] if path.exists() else []
 
     def children(self) -> list[dict[str, Any]]:
-        """The accounts of the children that it forked."""
+        """Return the counters of its forked children."""
         paths = self._folder.glob(f"{self.name}.*.account")
         return [json.loads(path.read_text()) for path in paths]
 
 
-class Trouble:
-    """What happens to the servers and programs, from one seed."""
+class FaultInjector:
+    """Injects faults into servers and programs, at random from one seed."""
 
     def __init__(self, seed: int, servers: list[Server], producers: list[Producer]) -> None:
-        self._chance = random.Random(seed)
+        self._random = random.Random(seed)
         self._servers = servers
-        self._mortal = [one for one in producers if one.plan.get("mortal")]
-        self.happened: Counter[str] = Counter()
-        self._until: dict[int, tuple[float, Any]] = {}  # server: when its trouble ends, and how
+        self._killable = [one for one in producers if one.plan.get("killable")]
+        self.counts: Counter[str] = Counter()
+        #: Server: when its fault ends, and what ends it.
+        self._until: dict[int, tuple[float, Any]] = {}
 
     def step(self) -> None:
-        """End what is over, begin something new."""
+        """End the faults that are due, and start a new one."""
         now = time.monotonic()
         for index, (until, end) in list(self._until.items()):
             if now >= until:
                 del self._until[index]
                 end()
-        what = self._chance.choice(("fin", "rst", "hang", "slow", "cut", "kill", "calm"))
-        index = self._chance.randrange(len(self._servers))
-        length = self._chance.choice((0.0, 0.1, 0.5, 1.0, 3.0))
-        if what == "kill" and self._mortal:
-            self._chance.choice(self._mortal).kill()
+        what = self._random.choice(("fin", "rst", "hang", "slow", "cut", "kill", "calm"))
+        index = self._random.randrange(len(self._servers))
+        length = self._random.choice((0.0, 0.1, 0.5, 1.0, 3.0))
+        if what == "kill" and self._killable:
+            self._random.choice(self._killable).kill()
         elif what == "calm" or index in self._until:
             return
         else:
             self._until[index] = (now + length, self._begin(self._servers[index], what))
-        self.happened[what] += 1
+        self.counts[what] += 1
 
     def _begin(self, server: Server, what: str) -> Any:
         if what == "hang":
@@ -162,11 +164,11 @@ class Trouble:
         if what == "slow":
             server.start(pause=0.005, chunk=4096)
         else:
-            server.start(cut=200_000, how=self._chance.choice(("fin", "rst")))
+            server.start(cut=200_000, how=self._random.choice(("fin", "rst")))
         return lambda: None
 
     def end(self) -> None:
-        """All is well again."""
+        """End all faults and restart all servers."""
         for _, end in self._until.values():
             end()
         for server in self._servers:
@@ -174,8 +176,8 @@ class Trouble:
             server.start(pause=0, chunk=65536, cut=None, how="fin")
 
 
-def fleet(folder: Path) -> tuple[list[Server], list[Producer]]:
-    """The servers, and the programs that write to them."""
+def start_all(folder: Path) -> tuple[list[Server], list[Producer]]:
+    """Start the servers, and the programs that write to them."""
     pki = certificates(folder / "pki")
     tls = {"cert": pki["server.pem"], "key": pki["server.key"]}
     a, b, c = (Server(folder / name) for name in ("a", "b", "c"))
@@ -201,13 +203,13 @@ def fleet(folder: Path) -> tuple[list[Server], list[Producer]]:
         plan(
             *("killed", c.url, 2, 80, 800),
             options={**block, "spool": str(folder / "killed")},
-            mortal=True,
+            killable=True,
         ),
     ]
 
 
-def judge(producer: Producer, came: Counter[Serial]) -> tuple[list[Any], list[str]]:
-    """One line of the table, and what is wrong with it."""
+def check_producer(producer: Producer, received: Counter[Serial]) -> tuple[list[Any], list[str]]:
+    """Return one row of the table, and the problems found."""
     problems = list(producer.problems)
     stats = (producer.final or {}).get("stats") or producer.stats
     try:
@@ -215,82 +217,89 @@ def judge(producer: Producer, came: Counter[Serial]) -> tuple[list[Any], list[st
     except (AssertionError, KeyError) as failure:
         problems.append(f"{producer.name}: {failure}")
         return [producer.name], problems
-    taken, refused, unknown = producer.accepted()
-    mine = {serial: n for serial, n in came.items() if serial[0].startswith(producer.name + ".")}
+    accepted, refused, unknown = producer.accepted()
+    own = {serial: n for serial, n in received.items() if serial[0].startswith(producer.name + ".")}
     accounts = [stats, *producer.children()]
     resent = sum(one.get("resent", 0) for one in [*accounts, *producer.past])
-    lost = len(taken - mine.keys())
-    strange = mine.keys() - taken - unknown
-    twice = sum(mine.values()) - len(mine)
+    lost = len(accepted - own.keys())
+    unexpected = own.keys() - accepted - unknown
+    duplicates = sum(own.values()) - len(own)
     dropped = sum(sum(one["dropped"].values()) for one in accounts) - len(refused)
-    explained = resent + producer.kills * (WINDOW // LEAST)
+    explained = resent + producer.kills * (WINDOW // MIN_FRAME)
     if stats["queued"]:
-        problems.append(f"{producer.name}: {stats['queued']} are queued still")
+        problems.append(f"{producer.name}: {stats['queued']} are still queued")
     if lost and (producer.kills or lost > max(0, dropped)):
         problems.append(f"{producer.name}: {lost} are lost, {dropped} counted as dropped")
     if not producer.kills and lost != dropped:
-        problems.append(f"{producer.name}: {dropped} counted as dropped after they were taken in")
-    if strange:
-        problems.append(f"{producer.name}: came, but was never taken in: {sorted(strange)[:5]}")
-    if twice > explained:
-        problems.append(f"{producer.name}: {twice} came again, {explained} are explained")
+        problems.append(f"{producer.name}: {dropped} counted as dropped after they were accepted")
+    if unexpected:
+        problems.append(f"{producer.name}: received, but never accepted: {sorted(unexpected)[:5]}")
+    if duplicates > explained:
+        problems.append(
+            f"{producer.name}: {duplicates} received twice, {explained} expected at most"
+        )
     row = [producer.name, *(stats[name] for name in NAMES), sum(stats["dropped"].values())]
-    return [*row, len(taken), len(mine), twice, lost, producer.kills], problems
+    return [*row, len(accepted), len(own), duplicates, lost, producer.kills], problems
 
 
 def show(rows: list[list[Any]]) -> None:
-    """The table, right-aligned."""
-    heads = [*NAMES, "dropped", "taken", "came", "twice", "lost", "kills"]
+    """Print the table, right-aligned."""
+    heads = [*NAMES, "dropped", "accepted", "received", "duplicates", "lost", "kills"]
     table = [["queue", *heads], *rows]
     for row in table:
         print(f"{row[0]:<10}" + "".join(f"{cell:>11}" for cell in row[1:]))
 
 
 def main() -> int:
-    """Run for the time that was asked for; 1 if anything is wrong."""
+    """Run for ``--seconds``; return 1 if there are problems."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=600.0)
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 32))
-    parser.add_argument("--keep", type=Path, help="folder for everything that is written")
+    parser.add_argument(
+        "--keep", type=Path, help="keep all files in this folder (default: a temporary one)"
+    )
     args = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="heka-soak-") as temporary:
         return soak(args.seconds, args.seed, args.keep or Path(temporary))
 
 
 def soak(seconds: float, seed: int, folder: Path) -> int:
-    """Make the fleet, make trouble, make the account."""
+    """Start everything, inject faults for *seconds*, and check the result."""
     print(f"soak of {seconds:.0f} s, --seed {seed}, in {folder}", flush=True)
-    servers, producers = fleet(folder)
-    trouble = Trouble(seed, servers, producers)
-    began = said = time.monotonic()
+    servers, producers = start_all(folder)
+    faults = FaultInjector(seed, servers, producers)
+    began = reported = time.monotonic()
     while (now := time.monotonic()) - began < seconds:
         time.sleep(0.3)
-        trouble.step()
-        if now - said >= 5:
-            said = now
+        faults.step()
+        if now - reported >= 5:
+            reported = now
             total = {name: sum(p.stats.get(name, 0) for p in producers) for name in NAMES}
-            came = sum(server.received.serials().total() for server in servers)
+            received = sum(server.received.serials().total() for server in servers)
             print(
-                f"{now - began:6.0f} s: came {came}, "
+                f"{now - began:6.0f} s: received {received}, "
                 + ", ".join(f"{name} {count}" for name, count in total.items())
-                + f"; {dict(trouble.happened)}",
+                + f"; {dict(faults.counts)}",
                 flush=True,
             )
             for producer in producers:
                 if producer.process.poll() is not None or producer.problems:
-                    print(f"{producer.name}: {producer.problems or 'it has ended'}", flush=True)
+                    print(f"{producer.name}: {producer.problems or 'has ended'}", flush=True)
                     seconds = 0
-    trouble.end()
+    faults.end()
     for producer in producers:
         producer.finish()
     for server in servers:
         server.stop()
-    came = sum((server.received.serials() for server in servers), Counter[Serial]())
-    verdicts = [judge(producer, came) for producer in producers]
-    show([row for row, _ in verdicts])
-    problems = [problem for _, found in verdicts for problem in found]
-    print(f"what happened: {dict(trouble.happened)}")
-    print("\n".join(problems) or "every account balances, and nothing is lost or doubled uncounted")
+    received = sum((server.received.serials() for server in servers), Counter[Serial]())
+    results = [check_producer(producer, received) for producer in producers]
+    show([row for row, _ in results])
+    problems = [problem for _, found in results for problem in found]
+    print(f"faults: {dict(faults.counts)}")
+    print(
+        "\n".join(problems)
+        or "no problems: all counters balance, nothing is lost or doubled uncounted"
+    )
     for server in servers:
         server.close()
     return int(bool(problems))

@@ -1,12 +1,12 @@
-"""One program of the soak: writes numbered messages into one queue, from several threads.
+"""A program of the soak test: writes numbered messages into one queue from several threads.
 
     soak_producer.py PLAN
 
-PLAN is JSON: ``name``, ``url``, ``options`` of QueuedStream, ``threads``, ``rate`` in messages a
-second and thread, ``size`` in bytes, ``forks`` whether it forks children that log too, ``folder``.
-It runs until its standard input ends, then flushes and closes. Each second, and at the end, it says
-a line of JSON. It can be killed at any moment: what each thread has tried and done stands in a
-mapped file of its own, what was refused in another.
+PLAN is JSON: ``name``, ``url``, ``options`` of QueuedStream, ``threads``, ``rate`` in messages per
+second and thread, ``size`` in bytes, ``folder``, ``forks`` (whether it forks children that log).
+It runs until its standard input ends, then flushes and closes. Every second, and at the end, it
+prints a line of JSON. It may be killed at any moment: each thread records in a mapped file which
+messages it has tried and finished, and in another file which were refused.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from delivery.faults.peers import frame
 
 from heka.streams import QueuedStream
 
-#: Of one thread: messages tried, messages done; in that order around each write.
+#: Progress of one thread: messages tried, set before a write; messages finished, set after it.
 PROGRESS = struct.Struct("=QQ")
 
 
 class Source:
-    """One thread's messages, numbered on from where an earlier process has ended."""
+    """The messages of one thread; numbers continue where an earlier process has ended."""
 
     def __init__(self, folder: Path, name: str) -> None:
         self.name = name
@@ -43,7 +43,7 @@ class Source:
             self._map = mmap.mmap(file.fileno(), PROGRESS.size)
         tried, done = PROGRESS.unpack(self._map)
         self._number: int = tried
-        if tried != done:  # killed in the middle of a write: it may have been taken in, or not
+        if tried != done:  # killed during a write: the message may have been accepted or not
             with open(folder / f"{name}.unknown", "a") as file:
                 file.write(f"{done}\n")
         self._refused = os.open(
@@ -51,7 +51,7 @@ class Source:
         )
 
     def write(self, stream: QueuedStream, size: int) -> bool:
-        """Write the next message; how that went is on record before the next one is tried."""
+        """Write the next message, and record the result before the next one is tried."""
         number = self._number
         self._number += 1
         self._map[:8] = struct.pack("=Q", self._number)
@@ -62,18 +62,18 @@ class Source:
         return accepted
 
 
-def produce(stream: QueuedStream, source: Source, plan: dict[str, Any], over: Any) -> None:
-    """Write in bursts, at the rate of the plan on average."""
-    chance = random.Random(plan["name"] + source.name)
-    while not over.is_set():
-        burst = chance.choice((1, 5, 20, 100))
+def produce(stream: QueuedStream, source: Source, plan: dict[str, Any], stopping: Any) -> None:
+    """Write in bursts, on average at the rate of the plan."""
+    rng = random.Random(plan["name"] + source.name)
+    while not stopping.is_set():
+        burst = rng.choice((1, 5, 20, 100))
         for _ in range(burst):
-            source.write(stream, chance.randrange(plan["size"]))
-        over.wait(burst / plan["rate"])
+            source.write(stream, rng.randrange(plan["size"]))
+        stopping.wait(burst / plan["rate"])
 
 
-def have_child(stream: QueuedStream, folder: Path, name: str) -> threading.Thread | None:
-    """Fork a child that logs into the same stream; a thread that ends with it."""
+def fork_child(stream: QueuedStream, folder: Path, name: str) -> threading.Thread | None:
+    """Fork a child that logs into the same stream; return a thread that waits for it."""
     pid = os.fork()
     if pid:
         waiter = threading.Thread(target=wait_for, args=(pid, name))
@@ -82,30 +82,30 @@ def have_child(stream: QueuedStream, folder: Path, name: str) -> threading.Threa
     status = 1
     try:
         check(stream.stats())
-        assert stream.stats()["offered"] == 0, "a child has its parent's account"
+        assert stream.stats()["offered"] == 0, "the child inherited the counters of its parent"
         source = Source(folder, name)
         for _ in range(20):
             source.write(stream, 100)
         if not stream.flush(60):
-            raise RuntimeError(f"the child's messages did not leave: {stream.stats()}")
+            raise RuntimeError(f"the child's messages were not sent: {stream.stats()}")
         with open(folder / f"{name}.account", "w") as file:
             json.dump(stream.stats(), file)
         status = 0
     except BaseException as failure:
-        say(name, error=repr(failure))
+        report(name, error=repr(failure))
     finally:
         os._exit(status)
 
 
 def wait_for(pid: int, name: str) -> None:
-    """Say so if the child ends badly."""
+    """Wait for the child, and report if it fails."""
     status = os.waitpid(pid, 0)[1]
     if status:
-        say(name, error=f"ended with {os.waitstatus_to_exitcode(status)}")
+        report(name, error=f"ended with {os.waitstatus_to_exitcode(status)}")
 
 
-def say(name: str, **facts: Any) -> None:
-    """One line, in one piece, whoever else speaks."""
+def report(name: str, **facts: Any) -> None:
+    """Print one line of JSON with a single write."""
     os.write(1, (json.dumps({"name": name, **facts}) + "\n").encode())
 
 
@@ -114,45 +114,47 @@ def main() -> None:
     plan = json.loads(sys.argv[1])
     folder, name = Path(plan["folder"]), plan["name"]
     stream = QueuedStream(plan["url"], **plan["options"])
-    over = threading.Event()
+    stopping = threading.Event()
     threads = [
-        threading.Thread(target=produce, args=(stream, Source(folder, f"{name}.{n}"), plan, over))
+        threading.Thread(
+            target=produce, args=(stream, Source(folder, f"{name}.{n}"), plan, stopping)
+        )
         for n in range(plan["threads"])
     ]
     for thread in threads:
         thread.start()
 
-    def leash() -> None:
+    def watch_stdin() -> None:
         sys.stdin.buffer.read()
-        over.set()
+        stopping.set()
 
-    threading.Thread(target=leash, daemon=True).start()
+    threading.Thread(target=watch_stdin, daemon=True).start()
     before = stream.stats()
     said = 0.0
     children: list[Any] = []
     try:
-        while not over.wait(0.05):
+        while not stopping.wait(0.05):
             now = stream.stats()
             check(now, name)
             check_growth(before, now)
             before = now
             if time.monotonic() - said > 1:
                 said = time.monotonic()
-                say(name, stats=now)
+                report(name, stats=now)
                 if plan.get("forks"):
-                    children.append(have_child(stream, folder, f"{name}.child{len(children)}"))
+                    children.append(fork_child(stream, folder, f"{name}.child{len(children)}"))
         for thread in (*threads, *children):
             thread.join()
         began = time.monotonic()
         flushed = stream.flush(60)
         stats = stream.stats()
         check(stats, name)
-        say(name, stats=stats, flushed=flushed, took=time.monotonic() - began)
+        report(name, stats=stats, flushed=flushed, took=time.monotonic() - began)
         stream.close(5)
         check(stream.stats(), name)
     except BaseException as failure:
-        say(name, error=repr(failure))
-        over.set()
+        report(name, error=repr(failure))
+        stopping.set()
         raise
 
 
