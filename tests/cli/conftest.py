@@ -1,4 +1,4 @@
-"""Fixtures of the command line's tests."""
+"""Fixtures of the command line tests."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cli.support import Watched
 
 @pytest.fixture(autouse=True)
 def heed_interrupts() -> Iterator[None]:
-    """A shell starts background jobs deaf to SIGINT, and their children would be deaf too."""
+    """Restore SIGINT: a shell starts background jobs with it ignored, and children inherit that."""
     previous = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, previous)
@@ -21,7 +21,7 @@ def heed_interrupts() -> Iterator[None]:
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Callable[..., Watched]]:
-    """Starts ``python -m heka ARGS``; whatever still runs at the end of the test is ended."""
+    """Start ``python -m heka ARGS``; processes that still run after the test are killed."""
     running: list[Watched] = []
 
     def starter(*args: str, **kwargs: Any) -> Watched:

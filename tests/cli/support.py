@@ -1,4 +1,4 @@
-"""What the tests of the command line share: a process that is watched, and hand-made wire bytes."""
+"""Helpers of the command line tests: a running command, and hand-made wire bytes."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ SGR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def environment(**changes: str) -> dict[str, str]:
-    """This process's environment with the heka under test first, and no wish about colour."""
+    """Return the environment for commands: the heka under test, and no colour variables."""
     env = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "FORCE_COLOR")}
     path = os.pathsep.join(filter(None, (ROOT, env.get("PYTHONPATH"))))
     return {**env, "PYTHONPATH": path, "PYTHONUTF8": "1", **changes}
 
 
 class Watched:
-    """``python -m heka ARGS`` in a process of its own, its output read as it comes."""
+    """``python -m heka ARGS`` in another process; its output is read as it arrives."""
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class Watched:
             return self._text["err"]
 
     def wait_for(self, condition: Callable[[str, str], object]) -> None:
-        """Wait until ``condition(out, err)``; fails with both when the time is up."""
+        """Wait until ``condition(out, err)`` is true; after a timeout, fail with both texts."""
         with self._news:
             done = self._news.wait_for(
                 lambda: condition(self._text["out"], self._text["err"]), PATIENCE
@@ -76,7 +76,7 @@ class Watched:
             assert done, f"did not come; stdout: {self._text['out']!r}, err: {self._text['err']!r}"
 
     def listening(self, count: int = 1) -> list[tuple[str, int]]:
-        """The addresses of the ``listening on udp|tcp`` lines, once *count* are there."""
+        """Return the addresses of the ``listening on udp|tcp`` lines once there are *count*."""
         self.wait_for(lambda out, err: err.count("listening on ") >= count and err.endswith("\n"))
         found = re.findall(
             r"listening on (?:udp|tcp) \[?([^\]\s]+?)\]?:(\d+)\n", SGR.sub("", self.err)
@@ -84,19 +84,19 @@ class Watched:
         return [(host, int(port)) for host, port in found]
 
     def stop(self, number: signal.Signals = signal.SIGINT) -> int:
-        """Send a signal, wait for the end and for the last of the output; the exit code."""
+        """Send a signal, wait for the exit and all output; return the exit code."""
         self.process.send_signal(number)
         return self.ended()
 
     def ended(self) -> int:
-        """Wait for the end and for the last of the output; the exit code."""
+        """Wait for the exit and all output; return the exit code."""
         code = self.process.wait(PATIENCE)
         for reader in self._readers:
             reader.join(PATIENCE)
         return code
 
     def kill(self) -> None:
-        """End it whatever it does, and let go of its pipes."""
+        """Kill it, and close its pipes."""
         self.process.kill()
         self.ended()
         for stream in (self.process.stdout, self.process.stderr):
@@ -109,18 +109,18 @@ class Watched:
                 with self._news:
                     self._text[name] += chunk.decode("utf-8", "backslashreplace")
                     self._news.notify_all()
-        except (OSError, ValueError):  # a test closed it
+        except (OSError, ValueError):  # closed by a test
             return
 
 
-# ---- messages of the usual kind ---------------------------------------------------------------
+# ---- ordinary messages ------------------------------------------------------------------------
 
 LOCAL = ("--udp", ":0", "--tcp", ":0")
 KEY = "correct horse"
 
 
 def pack(type: str, signer: heka.SignerConfig | None = None, **kwargs: Any) -> bytes:
-    """A frame of severity INFO from the logger ``test``."""
+    """Return a frame with severity INFO and logger ``test``."""
     return heka.pack(type, "test", 6, signer=signer, **kwargs)
 
 
@@ -133,21 +133,21 @@ def send_udp(address: tuple[str, int], *datagrams: bytes) -> None:
 
 
 def send_tcp(address: tuple[str, int], data: bytes) -> None:
-    """Send *data* over a connection of its own."""
+    """Send *data* over a new connection."""
     with socket.create_connection(address, PATIENCE) as sock:
         sock.sendall(data)
 
 
 def signer(name: str = "ops", version: int = 1, key: str | bytes = KEY) -> heka.SignerConfig:
-    """Signs with SHA1, and with the right key unless told otherwise."""
+    """Return a signer with SHA1, by default with the right key."""
     return heka.SignerConfig(name, version, key, "sha1")
 
 
-# ---- messages byte by byte, for what no encoder would write ------------------------------------
+# ---- messages by hand, which no encoder would write --------------------------------------------
 
 
 def varint(number: int) -> bytes:
-    """The protobuf form of a number; negative ones in ten bytes."""
+    """Return *number* as a varint; a negative one has ten bytes."""
     number &= (1 << 64) - 1
     out = bytearray()
     while number > 0x7F:
@@ -162,7 +162,7 @@ def block(tag: int, data: bytes) -> bytes:
 
 
 def wire_field(name: bytes, value_type: int, values: bytes, unit: bytes = b"") -> bytes:
-    """A Field of a Message; *values* with their tags, ``block(4, b"text")`` for instance."""
+    """Return a Field of a Message; *values* have their tags, for instance ``block(4, b"text")``."""
     inner = block(1, name) + b"\x10" + varint(value_type) + block(3, unit) + values
     return block(10, inner)
 
@@ -178,7 +178,7 @@ def wire_message(
     timestamp: int = 1_700_000_000_123_456_789,
     fields: Iterable[bytes] = (),
 ) -> bytes:
-    """A Message with any bytes where text belongs."""
+    """Return a Message with arbitrary bytes as text."""
     return b"".join(
         (
             block(1, bytes(range(16))),

@@ -1,4 +1,4 @@
-"""``python -m heka bench``: what it sends arrives, what it says is true, and how it ends."""
+"""``python -m heka bench``: messages arrive, the summary is right, and errors are reported."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from heka import cli
 
 
 def sent(out: str) -> int:
-    """The number of messages in the summary."""
+    """Return the number of messages in the summary."""
     return int(re.match(r"([\d,]+) messages? in ", out)[1].replace(",", ""))
 
 
 def receiver(start, *args: str):
-    """A ``listen --json`` and the port that it took."""
+    """Start ``listen --json``; return it and its port."""
     listen = start("listen", "--json", *(args or ("--udp", ":0")))
     return listen, str(listen.listening()[0][1])
 
 
 def received(listen, count: int) -> list[dict]:
-    """Stop *listen* once *count* messages are there; what it printed."""
+    """Stop *listen* once *count* messages have arrived; return what it printed."""
     listen.wait_for(lambda out, err: out.count("\n") >= count)
     assert listen.stop() == 0
     return [json.loads(line) for line in listen.out.splitlines()]
@@ -62,7 +62,7 @@ def test_a_client_makes_each_message_and_raw_sends_the_same(start):
 
 
 def test_bytes_are_those_of_the_frames(start):
-    """What the summary calls bytes a second is what the receiver counts."""
+    """The bytes in the summary are the bytes that the receiver counts."""
     listen, port = receiver(start)
     bench = start("bench", "127.0.0.1", port, "--rate", "50", "--duration", "1", "--raw")
 
@@ -86,7 +86,7 @@ def test_a_rate_is_never_exceeded(start, rate):
     assert 1 <= sent(bench.out) <= rate * (elapsed + 0.05) + 1
 
 
-def test_a_rate_that_is_not_reached_is_said(start):
+def test_a_rate_that_is_not_reached_is_reported(start):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sink:
         sink.bind(("127.0.0.1", 0))
         port = str(sink.getsockname()[1])
@@ -103,7 +103,7 @@ def test_a_signal_ends_it_with_the_summary(start, number, options):
         sink.bind(("127.0.0.1", 0))
         sink.settimeout(PATIENCE)
         bench = start("bench", "127.0.0.1", str(sink.getsockname()[1]), *options)
-        while not sink.recv(65536):  # what asks whether anybody listens is empty
+        while not sink.recv(65536):  # the datagram that checks the port is empty
             pass
 
         assert bench.stop(number) == 0
@@ -126,8 +126,8 @@ def test_into_a_pipe_it_writes_a_line_a_second(start):
     assert "\x1b" not in bench.err
 
 
-def test_the_file_says_where_and_how(start, tmp_path):
-    """TCP, signed, another logger; only the type is the bench's."""
+def test_the_file_configures_the_client(start, tmp_path):
+    """TCP, a signer and a logger from the file; only the type is that of bench."""
     listen, port = receiver(start, "--tcp", ":0", "--key", f"ops:1:{KEY}", "--require-signature")
     (tmp_path / "app.ini").write_text(
         f"[heka]\nlogger = shop\nstream_class = heka.streams.TcpStream\nstream_host = 127.0.0.1\n"
@@ -143,7 +143,7 @@ def test_the_file_says_where_and_how(start, tmp_path):
     assert {(m["type"], m["logger"], m["signer"]) for m in messages} == {("MBTEST", "shop", "ops")}
 
 
-def test_host_and_port_beside_a_file_are_said_to_be_unused(start, tmp_path):
+def test_host_and_port_beside_a_file_are_reported_as_ignored(start, tmp_path):
     (tmp_path / "app.ini").write_text("[heka]\nstream_class = heka.streams.DebugCaptureStream\n")
 
     bench = start("bench", "h", "1", "--hekacfg", "app.ini", "--rate", "10", "--duration", "0.1")
@@ -192,9 +192,9 @@ def test_a_missing_file_is_named(start):
     assert "cannot read the configuration 'nowhere.ini': No such file" in bench.err
 
 
-def test_nothing_taken_is_exit_code_1_with_the_remedy(start, tmp_path):
+def test_nothing_sent_is_exit_code_1_with_the_remedy(start, tmp_path):
     with socket.socket() as closed:
-        closed.bind(("127.0.0.1", 0))  # and nobody listens
+        closed.bind(("127.0.0.1", 0))  # and nothing listens
         (tmp_path / "app.ini").write_text(
             "[heka]\nstream_class = heka.streams.TcpStream\nstream_host = 127.0.0.1\n"
             f"stream_port = {closed.getsockname()[1]}\n"
@@ -208,7 +208,7 @@ def test_nothing_taken_is_exit_code_1_with_the_remedy(start, tmp_path):
     assert bench.out == ""
 
 
-def test_filters_that_hold_everything_back_are_named(start, tmp_path):
+def test_filters_that_drop_everything_are_reported(start, tmp_path):
     (tmp_path / "app.ini").write_text(
         "[heka]\nstream_class = heka.streams.DebugCaptureStream\n\n[heka_filter_types]\n"
         "provider = heka.filters.type_whitelist_provider\ntypes = timer\n"
@@ -220,7 +220,7 @@ def test_filters_that_hold_everything_back_are_named(start, tmp_path):
     assert "no message was sent to app.ini: its filters drop" in bench.err
 
 
-def test_a_port_that_nobody_listens_on_is_said(start):
+def test_a_closed_port_is_reported(start):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as closed:
         closed.bind(("127.0.0.1", 0))
         port = str(closed.getsockname()[1])
@@ -233,8 +233,8 @@ def test_a_port_that_nobody_listens_on_is_said(start):
 
 
 @pytest.mark.parametrize("options", [[], ["--raw"]], ids=["client", "raw"])
-def test_that_nobody_listens_is_noted_at_the_start(start, options):
-    """A client cannot tell: what is refused it sends again, and the kernel takes that."""
+def test_a_closed_port_is_noted_at_the_start(start, options):
+    """A client does not notice: it sends refused datagrams again, and the kernel accepts them."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.bind(("127.0.0.1", 0))
         port = str(sock.getsockname()[1])
@@ -298,8 +298,8 @@ def test_mb_names_itself_in_errors(capsys):
     assert capsys.readouterr().out.startswith("usage: mb ")
 
 
-def test_output_that_nobody_reads_ends_it_quietly(start):
-    """As ``bench ... | true`` does."""
+def test_a_closed_output_pipe_ends_it_without_an_error(start):
+    """As with ``bench ... | true``."""
     reading, writing = os.pipe()
     os.close(reading)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sink:

@@ -1,4 +1,4 @@
-"""The live display of ``bench``: by rich, or without it, and the terminal as it was before."""
+"""The live display of ``bench``, with rich and without; the terminal is left clean."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from heka.cli.show.meter import LineDisplay, Meter, Reading
 
 
 class Terminal:
-    """A pseudo-terminal of 24 lines, read as it comes."""
+    """A pseudo-terminal of 24 lines; its output is read as it arrives."""
 
     def __init__(self, columns: int) -> None:
         self._ours, self.theirs = os.openpty()
@@ -38,11 +38,11 @@ class Terminal:
 
     @property
     def text(self) -> str:
-        """Everything that was written so far."""
+        """Return everything written so far."""
         return b"".join(self._chunks).decode()
 
     def wait_for(self, pattern: str) -> None:
-        """Wait until *pattern* is in what was written, colours aside."""
+        """Wait until *pattern* matches the text written, without colours."""
         with self._news:
             there = self._news.wait_for(
                 lambda: re.search(pattern, SGR.sub("", self.text)), PATIENCE
@@ -73,7 +73,7 @@ def terminal() -> Iterator[Terminal]:
 
 @pytest.fixture
 def run(terminal, tmp_path):
-    """Runs ``bench ARGS`` to a socket of the test, with a terminal as its standard error."""
+    """Run ``bench ARGS`` with a terminal as standard error, sending to a socket of the test."""
     with contextlib.ExitStack() as stack:
         sink = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
         sink.bind(("127.0.0.1", 0))
@@ -102,7 +102,7 @@ def run(terminal, tmp_path):
 
 
 def without_rich(tmp_path: Path) -> dict[str, str]:
-    """An environment in which rich is not installed."""
+    """Return an environment in which rich cannot be imported."""
     hidden = tmp_path / "hidden"
     hidden.mkdir()
     (hidden / "rich.py").write_text("raise ImportError('not installed')\n")
@@ -110,7 +110,7 @@ def without_rich(tmp_path: Path) -> dict[str, str]:
 
 
 def ended(process: subprocess.Popen[str], number: signal.Signals | None = None) -> str:
-    """Wait for the end, after a signal if there is one; standard output."""
+    """Send a signal if given, wait for the exit, and return standard output."""
     if number is not None:
         process.send_signal(number)
     out, _ = process.communicate(timeout=PATIENCE)
@@ -127,7 +127,7 @@ def test_rich_draws_rate_total_and_time(run, terminal):
 
     assert "━" in terminal.text
     assert terminal.text.count("\x1b[?25l") == terminal.text.count("\x1b[?25h") == 1
-    assert terminal.text.rstrip().endswith("\x1b[2K")  # what was drawn is gone
+    assert terminal.text.rstrip().endswith("\x1b[2K")  # the display was erased
     assert re.match(r"\d+ messages? in ", out)
 
 
@@ -150,7 +150,7 @@ def test_rich_without_colour(run, terminal):
     assert not re.search(r"\x1b\[[\d;]*3\dm", terminal.text)
 
 
-def test_without_rich_one_line_is_written_over(run, terminal, tmp_path):
+def test_without_rich_one_line_is_overwritten(run, terminal, tmp_path):
     process = run("--duration", "60", **without_rich(tmp_path))
 
     terminal.wait_for(r"\r\d of 60 s  [\d.]+ messages/s  [\d.]+ kB/s  \d+ sent  0 not sent *\r")
@@ -212,7 +212,7 @@ def test_the_rate_is_that_of_the_last_second():
     ("rate", "text"),
     [(0, "0"), (0.5, "0.5"), (12.34, "12.3"), (99.96, "100"), (100, "100"), (81234.6, "81,235")],
 )
-def test_a_rate_has_the_digits_that_mean_something(rate, text):
+def test_a_rate_has_its_significant_digits(rate, text):
     assert meter.per_second(rate) == text
 
 

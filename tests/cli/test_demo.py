@@ -50,7 +50,7 @@ def test_demo_in_colour_says_the_same(start):
 
 
 def test_demo_finds_its_own_package_from_anywhere(start, tmp_path):
-    """A heka in the caller's directory is not what the other process imports."""
+    """The sending process does not import a heka from the caller's directory."""
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "heka.py").write_text("raise SystemExit('the wrong heka')\n")
     code = (

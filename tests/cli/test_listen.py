@@ -1,4 +1,4 @@
-"""``python -m heka listen`` as its user meets it: real processes, real sockets."""
+"""``python -m heka listen``, run as a process with real sockets."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_output_in_a_pipe_has_no_escape_sequences(start):
     ],
 )
 def test_colour_on_a_terminal(start, changes, coloured):
-    """The severity is coloured exactly where the terminal and the environment want it."""
+    """Colours appear exactly when the terminal and the environment allow them."""
     master, slave = os.openpty()
     env = environment(**{"TERM": "xterm-256color", **changes})
     try:
@@ -91,7 +91,7 @@ def test_colour_on_a_terminal(start, changes, coloured):
 
 
 def test_a_terminal_is_measured_each_time(start):
-    """A line that the terminal would break is broken here, with a bar, after a resize too."""
+    """Long lines are wrapped with a bar, also after the terminal was resized."""
     master, slave = os.openpty()
     try:
         listen = start("listen", "--udp", ":0", stdout=slave, env=environment(TERM="xterm"))
@@ -128,7 +128,7 @@ def test_summary_accounts_for_every_byte(start, number):
 
     stream = b"garbage" + good + bad + bad + stranger + unsigned
     with socket.create_connection(tcp, PATIENCE) as sock:
-        sock.sendall(stream + good[:20])  # the end is missing: nobody's message
+        sock.sendall(stream + good[:20])  # an incomplete frame: not a message
         listen.wait_for(lambda out, err: "unsigned" in out)
         assert listen.stop(number) == 0
 
@@ -143,7 +143,7 @@ def test_summary_accounts_for_every_byte(start, number):
 
 
 def test_an_ignored_interrupt_stays_ignored(start):
-    """As ``nohup`` and background jobs want it; SIGTERM still ends it."""
+    """As with ``nohup`` and background jobs; SIGTERM still ends it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     listen = start("listen", "--udp", ":0")
     (udp,) = listen.listening()
@@ -156,7 +156,7 @@ def test_an_ignored_interrupt_stays_ignored(start):
     assert "1 message," in listen.err
 
 
-def test_refusals_are_told_when_they_happen(start):
+def test_refusals_are_reported_when_they_happen(start):
     listen = start("listen", "--udp", ":0", "--key", f"ops:1:{KEY}", "--require-signature")
 
     send_udp(listen.listening()[0], pack("unsigned"))
@@ -186,7 +186,7 @@ def test_ipv6(start):
 
 
 def test_json_holds_everything(start):
-    """One object a line, values exact: 64-bit integers, bytes, NaN, bytes that are no UTF-8."""
+    """One object per line, exact values: 64-bit integers, bytes, NaN, bytes that are not UTF-8."""
     listen = start("listen", "--udp", ":0", "--json", "--key", f"ops:1:{KEY}")
     (udp,) = listen.listening()
     fields = {
@@ -249,7 +249,7 @@ def test_jq_reads_it(start):
     assert answer.stdout == "for.jq\n12\n"
 
 
-def test_a_reader_that_goes_away_ends_it_quietly(start):
+def test_a_closed_output_pipe_ends_it_without_an_error(start):
     read_end, write_end = os.pipe()
     try:
         listen = start("listen", "--udp", ":0", stdout=write_end)
@@ -328,7 +328,7 @@ def test_a_hundred_connections_come_and_go(start):
     for number, peer in enumerate(peers):
         if number % 2:
             peer.sendall(half)
-        if number % 3 == 0:  # close sends a reset instead of an orderly end
+        if number % 3 == 0:  # close() resets the connection
             peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         peer.close()
     send_tcp(tcp, pack("after.all"))
@@ -340,7 +340,7 @@ def test_a_hundred_connections_come_and_go(start):
 
 
 def test_a_slow_peer_and_a_torn_frame(start):
-    """A frame that comes byte by byte is one message; nobody else waits for it."""
+    """A frame that arrives byte by byte is one message; other peers do not wait for it."""
     listen = start("listen", "--tcp", ":0")
     (tcp,) = listen.listening()
     data = pack("slow")
@@ -370,7 +370,7 @@ def test_what_heka_log_sends_is_shown(start):
 
 
 def test_a_latin_terminal_gets_ascii_glyphs(start):
-    """No character that standard output has not can end the receiver."""
+    """A character that standard output cannot encode does not end the receiver."""
     env = environment(PYTHONUTF8="0", PYTHONIOENCODING="ascii", PYTHONCOERCECLOCALE="0")
     listen = start("listen", "--udp", ":0", env=env)
 

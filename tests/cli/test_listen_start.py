@@ -1,4 +1,4 @@
-"""How ``listen`` starts, or says in one sentence why not: addresses, keys, wrong usage."""
+"""How ``listen`` starts, or reports in one sentence why not: addresses, keys, wrong usage."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from cli.support import pack, send_udp, signer
 
 
-def test_keys_come_from_a_file_and_leave_no_trace(start, tmp_path):
+def test_keys_come_from_a_file_and_are_never_printed(start, tmp_path):
     """Comments and empty lines are skipped, a key may hold colons and any byte."""
     path = tmp_path / "keys"
     path.write_bytes(b"# for tests\n\nops:1:wrong\nops:2:a:b\xff \r\n")
@@ -24,7 +24,7 @@ def test_keys_come_from_a_file_and_leave_no_trace(start, tmp_path):
     assert "note:" not in listen.err
 
 
-def test_a_key_file_that_others_read_is_pointed_out(start, tmp_path):
+def test_a_key_file_that_others_may_read_is_noted(start, tmp_path):
     path = tmp_path / "keys"
     path.write_text("ops:1:secret\n")
     path.chmod(0o644)
@@ -98,7 +98,7 @@ def test_a_port_in_use_is_one_sentence_with_the_remedy(start, transport):
         pytest.param(["--tcp", "192.0.2.1:0"], "no such address", id="not-ours"),
     ],
 )
-def test_an_address_that_cannot_be_had_is_one_sentence(start, args, complaint):
+def test_an_unavailable_address_is_one_sentence(start, args, complaint):
     listen = start("listen", *args)
 
     assert listen.ended() == 1
@@ -131,14 +131,14 @@ def test_a_port_alone_is_loopback(start):
     assert [host for host, _ in listen.listening(2)] == ["127.0.0.1", "127.0.0.1"]
 
 
-def test_an_open_address_is_pointed_out(start):
+def test_a_public_address_is_noted(start):
     listen = start("listen", "--udp", "0.0.0.0:0")
 
     listen.wait_for(lambda out, err: "every host that can reach udp 0.0.0.0:" in err)
 
 
 def test_unix_socket_is_made_and_removed(start, tmp_path):
-    """One that a killed receiver left behind is replaced, one in use is not."""
+    """A socket left by a killed receiver is replaced, one in use is not."""
     path = tmp_path / "heka.sock"
     with socket.socket(socket.AF_UNIX) as left_behind:
         left_behind.bind(str(path))
@@ -167,8 +167,8 @@ def test_a_file_in_the_place_of_a_unix_socket_is_left_alone(start, tmp_path):
     assert (tmp_path / "data").read_text() == "precious"
 
 
-def test_a_second_receiver_on_the_default_port_is_told(start, tmp_path: Path):
-    """Without flags both transports of 127.0.0.1:5565 are opened, or neither."""
+def test_a_second_receiver_on_the_default_port_is_refused(start, tmp_path: Path):
+    """Without options, UDP and TCP on 127.0.0.1:5565 are both opened, or neither."""
     first = start("listen")
     first.wait_for(lambda out, err: err.endswith("\n"))
     if "in use" in first.err:

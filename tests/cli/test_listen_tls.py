@@ -1,4 +1,4 @@
-"""``listen --tls``: what it shows, whom it hears, and what is wrong with its files."""
+"""``listen --tls``: messages, client certificates, and errors in its files."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def certificates(tmp_path_factory):
 
 @pytest.fixture
 def listen(start, certificates):
-    """Starts ``listen --tls`` with the server's certificate; its process and its port."""
+    """Start ``listen --tls`` with the server's certificate; return the process and its port."""
 
     def starter(*args, tls=":0"):
         files = ("--cert", "server.pem", "--cert-key", "server.key")
@@ -54,7 +54,7 @@ def test_shows_what_arrives_over_tls(listen, certificates):
     assert "0 refused, 0 bytes discarded" in process.err
 
 
-def test_a_message_is_said_to_have_come_over_tls(listen, certificates):
+def test_the_origin_of_a_message_is_tls(listen, certificates):
     process, port = listen()
 
     send(certificates, port, "t")
@@ -63,10 +63,10 @@ def test_a_message_is_said_to_have_come_over_tls(listen, certificates):
     assert re.search(r"· tls 127\.0\.0\.1:\d+ ·", process.out)
 
 
-def test_only_clients_with_a_certificate_are_heard_where_it_is_demanded(listen, certificates):
+def test_with_client_ca_only_clients_with_a_certificate_are_accepted(listen, certificates):
     process, port = listen("--client-ca", str(certificates.path("ca.pem")), "--json")
 
-    with contextlib.suppress(OSError):  # of TLS 1.3 it is known only later
+    with contextlib.suppress(OSError):  # in TLS 1.3 the refusal comes later
         send(certificates, port, "without")
     send(certificates, port, "with", cert="client.pem", key="client.key")
     process.wait_for(lambda out, err: '"with"' in out)
@@ -77,7 +77,7 @@ def test_only_clients_with_a_certificate_are_heard_where_it_is_demanded(listen, 
 
 
 @pytest.mark.parametrize("data", [b"", b"\x16\x03", b"GET / HTTP/1.0\r\n\r\n"])
-def test_who_speaks_no_tls_keeps_nobody_else_from_being_heard(listen, certificates, data):
+def test_a_client_without_tls_does_not_delay_others(listen, certificates, data):
     process, port = listen("--json")
 
     with socket.create_connection(("127.0.0.1", port), PATIENCE) as stranger:
@@ -113,7 +113,7 @@ def test_who_speaks_no_tls_keeps_nobody_else_from_being_heard(listen, certificat
         ),
     ],
 )
-def test_what_is_wrong_is_said_in_one_sentence(start, certificates, args, says):
+def test_an_error_is_one_sentence(start, certificates, args, says):
     args = [str(certificates.path(arg)) if "." in arg else arg for arg in args]
 
     process = start("listen", *args)
@@ -123,8 +123,8 @@ def test_what_is_wrong_is_said_in_one_sentence(start, certificates, args, says):
     assert process.err.count("\n") == 1
 
 
-def test_strangers_are_warned_of_where_no_certificate_is_demanded(listen, certificates):
-    """Whoever can reach it can have messages shown, unless certificates are demanded."""
+def test_a_public_address_is_noted_without_client_ca(listen, certificates):
+    """Every host that can reach it can send messages, unless client certificates are required."""
     anybody, _ = listen(tls="0.0.0.0:0")
     anybody.wait_for(lambda out, err: "note: every host that can reach" in err)
 

@@ -44,7 +44,7 @@ def test_help_recommends_a_key_file(start):
 
 
 def test_importing_the_command_line_starts_nothing():
-    """No sockets, no signal handlers, and nothing outside the standard library."""
+    """It opens no socket, sets no signal handler, and imports only the standard library."""
     code = (
         "import sys, heka.cli\n"
         "print(sorted({m.partition('.')[0] for m in sys.modules} - set(sys.stdlib_module_names)\n"

@@ -1,4 +1,4 @@
-"""The receiver by itself: one process, real sockets, limits and peers that misbehave."""
+"""The receiver in the test process: real sockets, limits, and faulty peers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from heka._receiving.receiver import Received, Receiver, Rejected
 
 @pytest.fixture
 def make():
-    """Makes receivers that are closed at the end of the test."""
+    """Make receivers; they are closed after the test."""
     made = []
 
     def maker(**kwargs):
@@ -42,7 +42,7 @@ def connect(address):
 
 
 def gather(receiver, count):
-    """Poll until *count* events are there."""
+    """Poll until *count* events have arrived; return them."""
     events = []
     deadline = time.monotonic() + 20
     while len(events) < count and time.monotonic() < deadline:
@@ -61,7 +61,7 @@ def account_is_balanced(tally):
 
 
 def test_more_connections_than_allowed_wait_for_a_place(make):
-    """Nothing is lost: the kernel holds the rest until a connection ends."""
+    """Nothing is lost: further connections wait in the kernel until one ends."""
     receiver = make(max_connections=2)
     address = listen(receiver)
     with connect(address) as first, connect(address) as second, connect(address) as third:
@@ -90,7 +90,7 @@ def test_running_out_of_descriptors_is_survived(make):
     with connect(address) as peer:
         peer.sendall(heka.pack("patient"))
         spare = os.dup(0)
-        os.close(spare)  # the lowest free number: no further descriptor fits
+        os.close(spare)  # the lowest free number: no more descriptors
         resource.setrlimit(resource.RLIMIT_NOFILE, (spare, hard))
         try:
             assert receiver.poll(5) == []
@@ -179,8 +179,8 @@ def test_bare_datagrams_follow_the_rules_of_unsigned_frames(make, checked):
     assert account_is_balanced(receiver.tally)
 
 
-def test_a_torn_datagram_does_not_reach_into_the_next(make):
-    """A stream would join the two halves; datagrams have nothing to do with each other."""
+def test_an_incomplete_datagram_does_not_affect_the_next(make):
+    """A stream would join the two parts; datagrams are independent."""
     receiver = make()
     address = listen(receiver, endpoint.listen_udp)
     data = heka.pack("halves")
@@ -195,7 +195,7 @@ def test_a_torn_datagram_does_not_reach_into_the_next(make):
 
 def test_wake_ends_a_wait_and_may_come_first(make):
     receiver = make()
-    for _ in range(100_000):  # more than the socket pair holds
+    for _ in range(100_000):  # more than the buffer of the socket pair
         receiver.wake()
 
     started = time.monotonic()
@@ -229,7 +229,7 @@ def test_bad_addresses_say_what_was_expected(text):
         endpoint.parse_address(text)
 
 
-# ---- what cannot be opened: no option names, no words for terminals ------------------------------
+# ---- errors of opening: without option names of the command line ---------------------------------
 
 
 def test_a_port_in_use_is_the_system_s_error():

@@ -1,4 +1,4 @@
-"""Messages as text: what is shown, and that nothing a message holds can leave its place."""
+"""Messages as text: what is shown, and that no message can imitate another."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from heka.cli.show import escape, render
 from heka.cli.show.jsonlines import json_line
 from heka.cli.show.terminal import Style, fold
 
-HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}  # Unicode categories that show nothing
+HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}  # Unicode categories without a visible glyph
 
 some_bytes = st.one_of(
     st.binary(max_size=40),
@@ -70,7 +70,7 @@ def assert_harmless(text):
 
 @given(some_messages, st.text(max_size=20), st.booleans())
 def test_no_message_brings_a_control_character(message, signer, checked):
-    """Nothing but line ends and what shows; each line begins as only the renderer begins one."""
+    """Only newlines and visible characters; each line starts as the renderer starts it."""
     text = render.render(
         message, signer=signer or None, signer_version=1, checked=checked, origin="udp 1.2.3.4:5"
     )
@@ -85,7 +85,7 @@ def test_no_message_brings_a_control_character(message, signer, checked):
 
 @given(some_messages, st.text(min_size=1, max_size=20))
 def test_colours_change_nothing_but_colour(message, signer):
-    """Without our own colour sequences the coloured text is the plain one."""
+    """The coloured text without colour sequences equals the plain text."""
     coloured = render.render(message, signer=signer, signer_version=2, style=Style(colour=True))
 
     assert SGR.sub("", coloured) == render.render(message, signer=signer, signer_version=2)
@@ -96,7 +96,7 @@ def test_colours_change_nothing_but_colour(message, signer):
 
 @given(some_messages, st.integers(20, 90), st.booleans(), st.booleans())
 def test_no_line_is_wider_than_the_terminal(message, columns, colour, ascii_only):
-    """Else the terminal would break it and let its rest begin in the first column."""
+    """Otherwise the terminal would wrap it, and continue in the first column."""
     style = Style(colour=colour, ascii_only=ascii_only, measure=lambda: columns)
     text = SGR.sub("", render.render(message, checked=True, origin="udp 1.2.3.4:5", style=style))
 
@@ -117,7 +117,7 @@ def test_a_padded_payload_cannot_begin_a_line():
 
 
 def test_a_fold_keeps_its_colours_to_itself():
-    """The lead is not painted in the colour of what is broken, which goes on after it."""
+    """The lead has no colour; the wrapped text keeps its colour after it."""
     line = "ab\x1b[35mcdef\x1b[0mgh"
 
     assert fold(line, 4, "> ") == "ab\x1b[35mcd\x1b[0m\n> \x1b[35mef\x1b[0m\n> gh"
@@ -140,7 +140,7 @@ def test_json_is_ascii_and_exact(message):
 
 @given(st.text())
 def test_quoted_text_has_one_reading(text):
-    """Between quotes an escape cannot be mistaken for what it escapes: nothing collides."""
+    """In quotes, escaped text is unambiguous: different texts never look the same."""
     shown = escape.visible(text, quoted=True)
 
     assert_harmless(shown)
@@ -183,18 +183,18 @@ def test_visible(text, shown):
 
 
 def message(**kwargs):
-    """A message as a receiver has it, at a known time."""
+    """Return a decoded message with a fixed time."""
     made = heka.Message(timestamp_ns=1_700_000_000_123_456_789, hostname="web-3", pid=7, **kwargs)
     return heka.Message.decode(made.encode())
 
 
 def body(**kwargs):
-    """The lines below the first two."""
+    """Return the lines after the first two."""
     return render.render(message(**kwargs)).splitlines()[2:]
 
 
 def test_the_whole_block(monkeypatch):
-    """The picture in the module's first lines, in full."""
+    """The example in the module docstring, in full."""
     monkeypatch.setenv("TZ", "Etc/GMT-1")
     time.tzset()
     try:
@@ -280,7 +280,7 @@ def test_a_name_that_could_be_more_than_a_name_is_quoted(name, shown):
 
 
 def test_columns_are_aligned_by_width_not_by_characters():
-    """Wide characters take two columns; very long names and values do not push the others away."""
+    """Wide characters take two columns; very long names and values do not widen the columns."""
     lines = body(fields={"a": "\u65e5\u672c", "bb": "xyz", "c" * 60: "z" * 60})
 
     assert lines[:2] == ['  a  = "\u65e5\u672c"  string', '  bb = "xyz"   string']
@@ -325,7 +325,7 @@ def test_what_is_absent_is_left_out():
 
 
 def test_a_logger_cannot_claim_a_signature():
-    """What the receiver knows stands before anything that the message says of itself."""
+    """What the receiver knows comes before what the message claims."""
     hostile = message(logger="x · signed by ops v1 · tcp 10.0.0.1:1")
     second = render.render(hostile, checked=True, origin="udp 9.9.9.9:9").splitlines()[1]
 

@@ -1,4 +1,4 @@
-"""Fixtures of the delivery tests: peers that are closed, and names that a shim answers for."""
+"""Fixtures of the delivery tests: peers, and shims that replace functions of the C library."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from delivery.tls_support import Certificates, TlsServer
 import heka
 from heka.streams import UrlStream
 
-#: getaddrinfo that says each name in $SHIM_LOG, and answers for those under .test: as soon as the
-#: file $SHIM_GATE is there, with $SHIM_ADDRESS or 127.0.0.1; that there is none with $SHIM_ABSENT.
+#: getaddrinfo that writes each name to $SHIM_LOG, and resolves names under .test: it waits for the
+#: file $SHIM_GATE, then returns $SHIM_ADDRESS or 127.0.0.1, or no address with $SHIM_ABSENT.
 NAME_SERVICE = """
 #include <fcntl.h>
 #include <netdb.h>
@@ -60,7 +60,7 @@ getaddrinfo(const char *name, const char *service, const struct addrinfo *hints,
 }
 """
 
-#: Sockets of the size that $SHIM_SNDBUF says, so that a datagram can be too large for the kernel.
+#: Sockets with a send buffer of $SHIM_SNDBUF bytes: a datagram can be too large for the kernel.
 SMALL_SOCKETS = """
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -77,7 +77,7 @@ socket(int domain, int type, int protocol)
 """
 
 
-#: send() that takes 20 ms, so that whoever is let in meanwhile comes in for certain.
+#: send() that takes 20 ms, so that another thread certainly runs meanwhile.
 SLOW_SEND = """
 #include <sys/socket.h>
 #include <unistd.h>
@@ -95,31 +95,31 @@ send(int fd, const void *data, size_t size, int flags)
 
 @pytest.fixture(scope="session")
 def name_service(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A library that answers for the names under .test."""
+    """A shim that resolves names under .test."""
     return compile_shim(NAME_SERVICE, tmp_path_factory.mktemp("names"))
 
 
 @pytest.fixture(scope="session")
 def small_sockets(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A library that gives every socket a small buffer."""
+    """A shim that gives every socket a small send buffer."""
     return compile_shim(SMALL_SOCKETS, tmp_path_factory.mktemp("sockets"))
 
 
 @pytest.fixture(scope="session")
 def slow_send(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A library whose send() takes its time."""
+    """A shim with a slow send()."""
     return compile_shim(SLOW_SEND, tmp_path_factory.mktemp("send"))
 
 
 @pytest.fixture(scope="session")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
-    """Certificates of a CA and of another, made once."""
+    """Certificates of two CAs, made once."""
     return Certificates(tmp_path_factory.mktemp("certificates"))
 
 
 @pytest.fixture
 def serve(certificates: Certificates) -> Iterator[Callable[..., TlsServer]]:
-    """Makes servers that speak TLS: ``serve("server", ...)``; they are closed with the test."""
+    """Make TLS servers: ``serve("server", ...)``; they are closed after the test."""
     made: list[TlsServer] = []
 
     def make(*args: Any, **kwargs: Any) -> TlsServer:
@@ -133,7 +133,7 @@ def serve(certificates: Certificates) -> Iterator[Callable[..., TlsServer]]:
 
 @pytest.fixture
 def stream() -> Iterator[Callable[..., UrlStream]]:
-    """Makes streams from URLs; they are closed with the test."""
+    """Make streams from URLs; they are closed after the test."""
     made: list[UrlStream] = []
 
     def make(url: Any, **kwargs: Any) -> UrlStream:
@@ -147,7 +147,7 @@ def stream() -> Iterator[Callable[..., UrlStream]]:
 
 @pytest.fixture(autouse=True)
 def as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """No destination but the test's own."""
+    """Close every destination before and after the test."""
     monkeypatch.delenv("HEKA_TO", raising=False)
     heka.configure(to=None)
     yield
@@ -156,7 +156,7 @@ def as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def peer() -> Iterator[Callable[..., Any]]:
-    """Makes peers: ``peer(Listener, ...)``; they are closed with the test."""
+    """Make peers: ``peer(Listener, ...)``; they are closed after the test."""
     made: list[Datagrams | Listener | Connection] = []
 
     def make(kind: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:

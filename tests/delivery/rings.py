@@ -1,4 +1,4 @@
-"""Rings for tests: numbered frames, the account that has to be right, and sockets to pump into."""
+"""Rings for tests: numbered frames, checks of the counters, and socket pairs."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ FRAME_MAX = 65_794
 
 
 def frame(number: int, size: int = 100) -> bytes:
-    """Return frame *number*: a ring does not look into its frames."""
+    """Return frame *number*, arbitrary bytes: a ring does not read its frames."""
     return b"%08d" % number + b"." * (size - 8)
 
 
 def frames(count: int, size: int = 100, first: int = 0) -> list[bytes]:
-    """Return as many frames, one number after the other."""
+    """Return frames with consecutive numbers."""
     return [frame(number, size) for number in range(first, first + count)]
 
 
@@ -35,7 +35,7 @@ def ring_with(
     max_frame: int = FRAME_MAX,
     window: int = 256 * 1024,
 ) -> Ring:
-    """Return a ring that somebody drains, with *some* frames in it."""
+    """Return a ring with a consumer and with *some* frames in it."""
     ring = Ring(capacity, max_frame, window)
     ring.attend()
     for one in some:
@@ -44,7 +44,7 @@ def ring_with(
 
 
 def account(ring: Ring) -> dict[str, Any]:
-    """Return the counters: every frame is in them once, and the queued ones are really there."""
+    """Return the counters, and check that they balance and that the queued frames are there."""
     stats = ring.stats()
     assert stats["offered"] + stats["recovered"] == (
         stats["sent"] + sum(stats["dropped"].values()) + stats["queued"]
@@ -54,7 +54,7 @@ def account(ring: Ring) -> dict[str, Any]:
 
 
 def rest(ring: Ring) -> list[bytes]:
-    """Take frame by frame whatever is to be taken; they are under way then."""
+    """Take all frames, one by one; they are in flight then."""
     taken = []
     while one := ring.take(1):
         taken.append(one)
@@ -70,13 +70,13 @@ def pump(
     write_timeout: float = 30.0,
     idle: float = 0.05,
 ) -> tuple[str, int, int]:
-    """Send for a while: what happened, the errno, and the bytes that the kernel took."""
+    """Run the pump once; return the outcome, the errno, and the bytes that the kernel accepted."""
     descriptor = sock if isinstance(sock, int) else sock.fileno()
     return ring.pump(descriptor, datagram, linger, write_timeout, idle)
 
 
 def receive(sock: socket.socket, size: int) -> bytes:
-    """Read exactly as many bytes of a stream."""
+    """Read exactly *size* bytes of a stream."""
     data = b""
     while len(data) < size:
         piece = sock.recv(size - len(data))
@@ -86,7 +86,7 @@ def receive(sock: socket.socket, size: int) -> bytes:
 
 
 def drain_stream(sock: socket.socket) -> bytes:
-    """Read to the end of a stream, whichever way it ends."""
+    """Read to the end of a stream, or to its reset."""
     data = b""
     while True:
         try:
@@ -98,15 +98,15 @@ def drain_stream(sock: socket.socket) -> bytes:
         data += piece
 
 
-# ---- small rings, and who drains them ----------------------------------------------------------
+# ---- small rings, and their consumers ----------------------------------------------------------
 
-#: Bytes of a queue for four frames of 1000.
+#: Capacity in bytes for four frames of 1000 bytes.
 SMALL = 4096
 FULL = frames(4, 1000)
 
 
 def full_ring(overflow: str = "drop_new", **attributes: object) -> Ring:
-    """Return a ring for four frames that has them, which nobody drains."""
+    """Return a ring that is full with four frames, and has no consumer."""
     ring = Ring(SMALL, 1000, 2000)
     for one in FULL:
         assert ring.put(one)
@@ -117,7 +117,7 @@ def full_ring(overflow: str = "drop_new", **attributes: object) -> Ring:
 
 
 class Start:
-    """Stands for what has a ring drained: counts its calls, and does what it is told to."""
+    """A start callback for a ring: counts its calls, and calls what the test gives it."""
 
     def __init__(self, *acts: BaseException | Callable[[], object]) -> None:
         self.calls = 0
@@ -135,7 +135,7 @@ class Start:
 
 
 def tcp_pair(buffer: int = 0) -> Pair:
-    """Connect over loopback; *buffer*: of the peer for reading, and of ours for writing."""
+    """Connect over TCP on loopback; *buffer*: receive buffer of the peer, send buffer of ours."""
     with socket.socket() as listener:
         if buffer:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
@@ -157,7 +157,7 @@ def unix_pair(buffer: int = 0) -> Pair:
 
 @contextlib.contextmanager
 def pairs() -> Iterator[Callable[..., Pair]]:
-    """Make pairs of connected sockets, ours and the peer's; they are closed at the end."""
+    """Make pairs of connected sockets, ours and the peer's; they are closed after the test."""
     made: list[socket.socket] = []
 
     def make(kind: Callable[..., Pair], buffer: int = 0) -> Pair:
@@ -172,7 +172,7 @@ def pairs() -> Iterator[Callable[..., Pair]]:
 
 
 def clog(ring: Ring, sock: socket.socket) -> int:
-    """Send small frames until some stay unacknowledged; return how many there were."""
+    """Send small frames until some stay unacknowledged; return the number sent."""
     count = 0
     while True:
         if not ring.outstanding(sock.fileno()):
@@ -188,7 +188,7 @@ def clog(ring: Ring, sock: socket.socket) -> int:
 def pump_until(
     ring: Ring, sock: socket.socket, *events: str, **options: Any
 ) -> tuple[str, int, int]:
-    """Pump run after run, as a drain does, until one of *events*."""
+    """Run the pump repeatedly, as a drain does, until it returns one of *events*."""
     deadline = time.monotonic() + PATIENCE
     while True:
         outcome = pump(ring, sock, **options)

@@ -1,4 +1,4 @@
-"""Real peers on loopback, real processes, and what makes the C library fail on demand."""
+"""Peers on loopback, processes, and shims that make the C library fail."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from typing import Any
 
 import heka
 
-PATIENCE = 30.0  # seconds; only ever waited for when something is broken
-SOON = 2.0  # seconds; what a bound of a few tenths may take on a busy machine
+PATIENCE = 30.0  # seconds; waited for only when a test fails
+SOON = 2.0  # seconds; upper limit for a few tenths of a second on a busy machine
 ROOT = str(Path(heka.__file__).resolve().parent.parent)
 
 
 def wait_until(condition: Callable[[], object], what: str = "it") -> None:
-    """Wait for something that has no event of its own."""
+    """Wait until a condition is true, by polling."""
     deadline = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < deadline, f"{what} did not come"
@@ -36,7 +36,7 @@ def wait_until(condition: Callable[[], object], what: str = "it") -> None:
 
 
 def account(to: str) -> dict[str, Any]:
-    """The account of one destination; every outcome is in it once."""
+    """Return the counters of one destination, and check that they balance."""
     counts: dict[str, Any] = heka.stats()["destinations"][to]
     assert counts["offered"] == counts["sent"] + sum(counts["dropped"].values())
     return counts
@@ -44,7 +44,7 @@ def account(to: str) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def within(seconds: float) -> Iterator[None]:
-    """The block takes at most *seconds*: a guard against hanging, no measurement."""
+    """Check that the block takes at most *seconds*: it must not hang."""
     start = time.monotonic()
     yield
     took = time.monotonic() - start
@@ -65,16 +65,16 @@ class Datagrams:
         return port
 
     def take(self) -> bytes:
-        """The next datagram."""
+        """Return the next datagram."""
         return self.sock.recv(65536)
 
     def message(self) -> heka.Message:
-        """The message of the next datagram."""
+        """Return the message of the next datagram."""
         (frame,) = heka.StreamReader().feed(self.take())
         return frame.message
 
     def is_empty(self) -> bool:
-        """Nothing has come that was not taken."""
+        """Return whether no datagram is waiting."""
         return not select.select([self.sock], [], [], 0)[0]
 
     def close(self) -> None:
@@ -82,14 +82,14 @@ class Datagrams:
 
 
 class Connection:
-    """One accepted connection; read by whoever wants to."""
+    """One accepted connection; any thread may read it."""
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
         self.sock.settimeout(PATIENCE)
         self.reader = heka.StreamReader()
         self.messages: list[heka.Message] = []
-        self.tail = 0  # bytes of a frame that the end of the stream cut off
+        self.tail = 0  # bytes of an incomplete frame at the end of the stream
 
     def read_some(self, size: int = 65536) -> bool:
         """Read once; False at the end of the stream."""
@@ -108,7 +108,7 @@ class Connection:
         return taken
 
     def read_to_end(self) -> list[heka.Message]:
-        """Read all there is: whole frames, and at the end, and only there, perhaps a part."""
+        """Read to the end: whole frames, and at most one incomplete frame at the end."""
         while self.read_some():
             pass
         assert self.reader.discarded_bytes == 0, "something stands between two frames"
@@ -117,7 +117,7 @@ class Connection:
         return self.messages
 
     def reset(self) -> None:
-        """Close with a RST."""
+        """Reset the connection (RST)."""
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.sock.close()
 
@@ -126,7 +126,7 @@ class Connection:
 
 
 class Listener:
-    """A listening stream socket. Nothing is accepted until the test says so."""
+    """A listening stream socket; the test accepts connections itself."""
 
     def __init__(
         self, family: int = socket.AF_INET, address: Any = None, backlog: int = 16, buffer: int = 0
@@ -156,12 +156,14 @@ class Listener:
         return connection
 
     def fill(self) -> list[socket.socket]:
-        """Fill the queue of connections, so that the kernel answers nobody more."""
+        """Fill the listen queue, so that the kernel does not answer further connections."""
         waiting = []
         while not waiting or select.select([], [waiting[-1]], [], 0.2)[1]:
             waiting.append(socket.socket(self.sock.family, socket.SOCK_STREAM))
             waiting[-1].setblocking(False)
-            if waiting[-1].connect_ex(self.sock.getsockname()) == errno.EAGAIN:  # unix says so
+            if (
+                waiting[-1].connect_ex(self.sock.getsockname()) == errno.EAGAIN
+            ):  # a unix socket reports a full queue
                 break
         return waiting
 
@@ -170,14 +172,14 @@ class Listener:
         return bool(select.select([self.sock], [], [], 0)[0])
 
     def close(self) -> None:
-        """Close, and what was accepted too."""
+        """Close the listener and its connections."""
         self.sock.close()
         for connection in self._accepted:
             connection.close()
 
 
 class Task(threading.Thread):
-    """A thread whose exception, or result, comes out of ``result()``."""
+    """A thread; ``result()`` returns its result or raises its exception."""
 
     def __init__(self, work: Callable[[], Any]) -> None:
         super().__init__(daemon=True)
@@ -201,13 +203,13 @@ class Task(threading.Thread):
 
 
 def run_threads(count: int, work: Callable[[int], Any]) -> list[Any]:
-    """Run ``work(0)`` to ``work(count - 1)`` at the same time; their results."""
+    """Run ``work(0)`` to ``work(count - 1)`` in parallel; return their results."""
     tasks = [Task(lambda i=i: work(i)) for i in range(count)]  # type: ignore[misc]
     return [task.result() for task in tasks]
 
 
 def has_ipv6() -> bool:
-    """Containers often have none."""
+    """Return whether the machine has IPv6 loopback; containers often have none."""
     try:
         with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sock:
             sock.bind(("::1", 0))
@@ -217,7 +219,7 @@ def has_ipv6() -> bool:
 
 
 def free_port(kind: int = socket.SOCK_STREAM) -> int:
-    """A port where nobody listens."""
+    """Return a port on which nothing listens."""
     with socket.socket(socket.AF_INET, kind) as sock:
         sock.bind(("127.0.0.1", 0))
         port: int = sock.getsockname()[1]
@@ -241,10 +243,10 @@ def dropped():
 
 
 def environment(preload: Path | None = None, **changes: str) -> dict[str, str]:
-    """This process's environment, with the heka under test first."""
+    """Return the environment for child processes, with the heka under test first on the path."""
     env = {k: v for k, v in os.environ.items() if k != "HEKA_TO"}
     path = os.pathsep.join(filter(None, (ROOT, env.get("PYTHONPATH"))))
-    if preload is not None:  # a sanitizer has to stay first
+    if preload is not None:  # a sanitizer must be loaded first
         changes["LD_PRELOAD"] = " ".join(filter(None, (env.get("LD_PRELOAD"), str(preload))))
     return {**env, "PYTHONPATH": path, "PYTHONUTF8": "1", **changes}
 
@@ -254,7 +256,7 @@ def command(script: str, *args: object) -> list[str]:
 
 
 class Outcome:
-    """What a process left behind."""
+    """The result of a process."""
 
     def __init__(self, done: subprocess.CompletedProcess[str]) -> None:
         self.code = done.returncode
@@ -263,7 +265,7 @@ class Outcome:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What it told, in the order of telling, later ones last."""
+        """The facts that the process has printed, in order."""
         told: dict[str, Any] = {}
         for line in self.out.splitlines():
             told.update(json.loads(line))
@@ -271,7 +273,7 @@ class Outcome:
 
 
 def run(script: str, *args: object, preload: Path | None = None, **changes: str) -> Outcome:
-    """Run *script* in a process of its own; it has to end well by itself."""
+    """Run *script* in a new process, which must exit with 0."""
     done = subprocess.run(
         command(script, *args),
         capture_output=True,
@@ -286,7 +288,7 @@ def run(script: str, *args: object, preload: Path | None = None, **changes: str)
 
 
 def compile_shim(source: str, folder: Path) -> Path:
-    """Build a library that stands before the C library (LD_PRELOAD)."""
+    """Build a shim library for LD_PRELOAD."""
     code = folder / "shim.c"
     library = folder / "shim.so"
     code.write_text("#define _GNU_SOURCE\n#include <dlfcn.h>\n" + textwrap.dedent(source))

@@ -1,4 +1,4 @@
-"""The account of what was logged, what flush() waits for, and destinations that make room."""
+"""Counters of what was logged, what flush() waits for, and eviction of destinations."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ class Stream:
 
 
 def opened(to):
-    """The destination that is open for *to*."""
+    """Return the open destination of *to*."""
     (found,) = [d for d in direct._all if d.name == to and not d.sink.closed]
     return found
 
 
 def test_every_frame_is_counted_once(peer):
-    """By eight threads, at destinations that work and that fail."""
+    """With eight threads, for destinations that work and that fail."""
     there = peer(Datagrams)
     before = heka.stats()
     works, fails = f"udp://127.0.0.1:{there.port}", f"tcp://127.0.0.1:{free_port()}"
@@ -68,7 +68,7 @@ def test_bytes_are_those_of_frames(peer):
     assert account(to)["bytes"] == sum(len(there.take()) for _ in range(3))
 
 
-def test_streams_of_one_type_share_a_line():
+def test_streams_of_one_type_share_counters():
     streams = [Stream() for _ in range(3)]
     before = heka.stats()["destinations"].get(f"{__name__}.Stream", {"sent": 0})["sent"]
 
@@ -78,7 +78,7 @@ def test_streams_of_one_type_share_a_line():
     assert heka.stats()["destinations"][f"{__name__}.Stream"]["sent"] == before + 3
 
 
-def test_what_is_refused_as_an_argument_is_in_no_account(peer):
+def test_wrong_arguments_are_not_counted(peer):
     there = peer(Listener)
     before = heka.stats()
 
@@ -91,7 +91,7 @@ def test_what_is_refused_as_an_argument_is_in_no_account(peer):
     assert not there.is_waiting(), "nothing was connected either"
 
 
-def test_a_frame_that_waits_is_in_no_account_yet(peer):
+def test_a_frame_is_counted_when_its_call_ends(peer):
     there = peer(Listener, buffer=4096)
     stop = threading.Event()
 
@@ -164,7 +164,7 @@ def test_flush_wants_seconds(timeout):
         heka.flush(timeout)
 
 
-# ---- making room ---------------------------------------------------------------------------------
+# ---- eviction ------------------------------------------------------------------------------------
 
 MANY = """
     from heka import api
@@ -201,7 +201,7 @@ def test_at_most_256_destinations_are_open_and_all_are_in_the_account(peer):
     assert len(there.accept().read_to_end()) == 1, "the oldest was closed"
 
 
-def test_one_that_made_room_is_opened_again(peer):
+def test_an_evicted_destination_is_opened_again(peer):
     there = peer(Listener)
 
     run(
@@ -224,8 +224,8 @@ def test_one_that_made_room_is_opened_again(peer):
     assert [m.type for m in there.accept().read_to_end()] == ["three", "four"]
 
 
-def test_one_that_makes_room_finishes_its_frame_first(peer, monkeypatch):
-    """And is closed by the call that had it, whose outcome is counted."""
+def test_an_evicted_destination_finishes_its_frame_first(peer, monkeypatch):
+    """The call that is using the evicted destination closes it, and its result is counted."""
     there = peer(Listener, buffer=4096)
     before = heka.stats()["offered"]
     results = []
@@ -252,8 +252,8 @@ def test_one_that_makes_room_finishes_its_frame_first(peer, monkeypatch):
     assert heka.stats()["offered"] == before + len(results)
 
 
-def test_one_that_has_made_room_already_is_no_trouble(peer):
-    """A signal handler that logs may have come between looking for the oldest and closing it."""
+def test_a_destination_may_have_been_evicted_already(peer):
+    """A signal handler that logs may evict the oldest destination before this call closes it."""
     stream = Stream()
     heka.log("t", to=stream)
     before = heka.stats()["offered"]

@@ -1,4 +1,4 @@
-"""Failover hosts, TLS and queue options of a destination: what is read, printed and refused."""
+"""Failover hosts, TLS and queue options of a destination: parsed, printed and refused."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_hosts_are_read_in_their_order(to, hosts):
         pytest.param("tcp://a:1,b:0", "the port must be from 1 to 65535, got 0", id="port"),
     ],
 )
-def test_a_wrong_host_is_said(to, says):
+def test_a_wrong_host_is_named(to, says):
     with pytest.raises(heka.ConfigError, match=says):
         parse(to)
 
@@ -80,7 +80,7 @@ def test_tls_is_read(query, options):
     assert parse(str(address)) == address
 
 
-def test_only_tls_has_it():
+def test_only_tls_has_tls_options():
     assert Address("tls", "h", 7).tls == TlsOptions()
     assert parse("tcp://h").tls is None
 
@@ -99,7 +99,7 @@ def test_only_tls_has_it():
         pytest.param("tls://h?framing=none", "tls takes: family, ca, cert, key, min", id="framing"),
     ],
 )
-def test_wrong_tls_is_said(to, says):
+def test_wrong_tls_options_are_named(to, says):
     with pytest.raises(heka.ConfigError, match=says) as caught:
         parse(to)
 
@@ -157,7 +157,7 @@ def test_queues_are_read(query, options):
         pytest.param("queue=1&spool=/s&linger=2", "linger=2&spool=/s", id="a-spool-says-it"),
     ],
 )
-def test_queues_print_shortly(query, url):
+def test_defaults_are_not_printed(query, url):
     assert str(parse(f"tcp://h:7?{query}")) == f"tcp://h:7?{url}"
 
 
@@ -182,7 +182,7 @@ def test_queues_print_shortly(query, url):
         pytest.param("queue=1&datagram_size=99999", "unknown option 'datagram_size'", id="size"),
     ],
 )
-def test_wrong_queues_are_said(query, says):
+def test_wrong_queue_options_are_named(query, says):
     with pytest.raises(heka.ConfigError, match=says):
         parse(f"tcp://h?{query}")
 
@@ -196,7 +196,7 @@ def test_a_datagram_has_a_size():
 
 
 def test_options_take_what_configurations_have():
-    """Text of numbers and sizes, paths of any kind."""
+    """Numbers and sizes as text, paths of any type."""
     options = QueueOptions(capacity="8 MiB", linger="0.5", spool=Path("/s"), datagram_size=100)
 
     assert options == QueueOptions(8 * MIB, linger=0.5, spool="/s", datagram_size=100)
@@ -220,6 +220,6 @@ def test_sizes_are_read(given, size):
         *(1 << 64, "9999999999999999999 GiB", "\u0661"),
     ],
 )
-def test_what_is_no_size_is_said(given):
+def test_a_wrong_size_is_named(given):
     with pytest.raises(heka.ConfigError, match="capacity: expected bytes, as a number"):
         as_size(given, "capacity")

@@ -1,4 +1,4 @@
-"""The notations of a destination: what each means, how it prints, what is wrong with the others."""
+"""The notations of a destination: how each is parsed and printed, and which are refused."""
 
 from __future__ import annotations
 
@@ -125,14 +125,14 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("to", "says"), WRONG)
-def test_what_is_wrong_is_said(to, says):
+def test_a_wrong_destination_is_named(to, says):
     with pytest.raises(heka.ConfigError, match=says):
         parse(to)
 
 
 @pytest.mark.parametrize(("to", "says"), WRONG)
 def test_log_raises_it(to, says):
-    """A wrong argument is a mistake of the caller's, not of the network's."""
+    """A wrong argument is an error of the caller, not of the network."""
     with pytest.raises(heka.ConfigError, match=says):
         heka.log("t", to=to)
 
@@ -160,6 +160,6 @@ def test_configure_raises_it_and_changes_nothing(to, says):
         pytest.param(Address("file", path="/\udcff\n"), id="file"),
     ],
 )
-def test_an_address_stands_for_itself(address):
+def test_an_address_is_returned_unchanged(address):
     assert parse(address) is address
     assert parse(str(address)) == address

@@ -1,4 +1,4 @@
-"""HekaConnection: connects at once or with the first send, frames, sends, and raises."""
+"""HekaConnection: when it connects, what it sends, and what it raises."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ FRAME = heka.frame(PAYLOAD)
 
 @pytest.fixture
 def connect():
-    """Makes connections, which are closed with the test."""
+    """Make connections; they are closed after the test."""
     made = []
 
     def make(*args, **kwargs):
@@ -123,7 +123,7 @@ def test_the_other_sockets_are_urls(peer, connect, path, scheme):
         pytest.param("h:1", "ann", TypeError, "SignerConfig or None, not str", id="signer"),
     ],
 )
-def test_what_is_wrong_is_said_before_anything_is_connected(address, signer, kind, says):
+def test_a_wrong_address_is_refused_before_connecting(address, signer, kind, says):
     with pytest.raises(kind, match=says):
         heka.HekaConnection(address, signer)
 
@@ -223,7 +223,7 @@ def test_a_bare_message_goes_out_as_it_is(peer, connect):
 
 @pytest.mark.parametrize("framing", ["heka", "none"])
 @pytest.mark.parametrize("payload", [5, "text", None, [1]], ids=repr)
-def test_what_is_no_bytes_is_refused(connect, framing, payload):
+def test_only_bytes_are_sent(connect, framing, payload):
     connection = connect(f"udp://127.0.0.1:9?framing={framing}")
 
     with pytest.raises(TypeError, match="bytes-like"):
@@ -243,8 +243,8 @@ def test_too_much_is_refused(connect, options, size, says):
         connect(f"udp://127.0.0.1:9{options}").send(bytes(size))
 
 
-def test_udp_that_nobody_reads_is_sent_all_the_same(connect):
-    """The refusal of an earlier datagram is not this one's."""
+def test_udp_without_a_receiver_is_sent(connect):
+    """The error of an earlier datagram is not an error of this one."""
     connection = connect(("127.0.0.1", free_port(socket.SOCK_DGRAM)))
 
     assert [connection.send(PAYLOAD) for _ in range(5)] == [len(FRAME)] * 5
@@ -276,7 +276,7 @@ def test_a_peer_that_reset_raises_and_the_next_send_connects_anew(peer, connect)
 
 
 def test_a_unix_datagram_peer_that_was_bound_anew_is_found_by_the_next_send(peer, connect, path):
-    """The kernel disconnects the socket for good."""
+    """The kernel disconnects the old socket permanently."""
     first = peer(Datagrams, socket.AF_UNIX, path)
     connection = connect(f"unixgram://{path}")
     first.close()
@@ -295,7 +295,7 @@ def send_for_ever(connection, payload, sent):
         sent.append(connection.send(payload))
 
 
-def test_half_a_frame_ends_the_connection(peer, connect):
+def test_a_partly_sent_frame_closes_the_connection(peer, connect):
     there = peer(Listener, buffer=4096)
     connection = connect(there.url)
     connection.timeout = 0.1
@@ -312,7 +312,7 @@ def test_half_a_frame_ends_the_connection(peer, connect):
 
 
 @pytest.mark.parametrize("kind", ["unix", "unixgram"])
-def test_a_peer_that_has_nothing_of_the_frame_keeps_its_connection(peer, connect, path, kind):
+def test_a_connection_is_kept_if_nothing_of_the_frame_was_sent(peer, connect, path, kind):
     if kind == "unix":
         there = peer(Listener, socket.AF_UNIX, path)
     else:
@@ -353,7 +353,7 @@ def test_a_slow_reader_gets_the_frame_in_time(peer, connect):
     assert len(reader.result()) == 100
 
 
-# ---- what stands in the socket's place -----------------------------------------------------------
+# ---- objects in place of the socket --------------------------------------------------------------
 
 
 def test_a_mock_in_its_place_is_called_with_each_frame(connect):
@@ -381,7 +381,7 @@ def test_a_mock_is_called_instead_of_the_connected_socket(peer, connect):
 
 
 class Wrapped(socket.socket):
-    """Any subclass may have a send() of its own, as TLS sockets have."""
+    """A subclass may override send(), as TLS sockets do."""
 
     def send(self, data, flags=0):
         return super().send(bytes(data[:7]), flags)
@@ -411,7 +411,7 @@ def test_a_plain_socket_in_its_place_is_sent_on(peer, connect):
     assert there.take() == FRAME
 
 
-def test_what_it_raises_is_the_callers(connect):
+def test_exceptions_of_the_mock_reach_the_caller(connect):
     connection = connect("localhost:5565", lazy=True)
     connection.socket = mock.Mock()
     connection.socket.send.side_effect = BlockingIOError

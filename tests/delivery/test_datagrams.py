@@ -1,4 +1,4 @@
-"""UDP and unix datagrams: peers that are not there, come back, are slow, or take no more bytes."""
+"""UDP and unix datagrams: peers that are absent, come back, are slow, or stop reading."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def path(tmp_path):
     return str(tmp_path / "peer")
 
 
-def test_udp_that_nobody_reads_is_sent_all_the_same(capfd):
-    """Each second send of a socket says that the datagram before found nobody: it is repeated."""
+def test_udp_without_a_receiver_is_sent(capfd):
+    """Every second send reports that the datagram before it was refused: it is sent again."""
     to = f"udp://127.0.0.1:{free_port(socket.SOCK_DGRAM)}"
 
     assert all([heka.log("t", to=to) for _ in range(20)])
@@ -40,7 +40,7 @@ def test_udp_that_nobody_reads_is_sent_all_the_same(capfd):
 
 
 def test_the_first_datagram_to_a_peer_that_came_arrives(peer):
-    """The refusal that waits in the socket is an earlier datagram's."""
+    """The pending error of the socket belongs to an earlier datagram."""
     port = free_port(socket.SOCK_DGRAM)
     assert heka.log("lost", to=("127.0.0.1", port))
     there = peer(Datagrams, address=("127.0.0.1", port))
@@ -59,7 +59,7 @@ def test_datagrams_of_eight_threads_arrive_whole(peer, path, kind):
     def work(n):
         for _ in range(20):
             assert heka.log(f"t{n}", payload="x" * 100 * n, to=to, timeout=20)
-            taken = there.message()  # whose ever it is
+            taken = there.message()  # any of them
             assert len(taken.payload) == 100 * int(taken.type[1:])
 
     run_threads(8, work)
@@ -68,9 +68,7 @@ def test_datagrams_of_eight_threads_arrive_whole(peer, path, kind):
     assert account(to)["sent"] == 160
 
 
-def test_a_datagram_that_is_too_large_for_the_kernel_is_no_failure_of_the_peer(
-    peer, path, small_sockets
-):
+def test_a_datagram_too_large_for_the_kernel_causes_no_back_off(peer, path, small_sockets):
     """It is counted as oversize, and the next small one goes out at once."""
     there = peer(Datagrams, socket.AF_UNIX, path)
 
@@ -136,7 +134,7 @@ def test_a_unix_socket_that_vanishes_and_comes_back_is_found(peer, path, stale):
 
 
 def test_a_unix_socket_that_was_bound_anew_gets_the_next_message(peer, path):
-    """A receiver that was restarted meanwhile costs nothing, not even a back-off."""
+    """A restarted receiver causes no loss and no back-off."""
     to = f"unixgram://{path}"
     there = peer(Datagrams, socket.AF_UNIX, path)
     assert heka.log("one", to=to)

@@ -29,7 +29,7 @@ PACKED = heka.pack(**CALL)
 
 
 class Sinkhole:
-    """Stands for any receiver: ``to`` reaches it, ``take()`` returns what came first."""
+    """Any kind of receiver: ``to`` is its address, ``take()`` returns the next bytes received."""
 
     def __init__(self, kind, peer, folder):
         self._path = folder / "peer"
@@ -86,7 +86,7 @@ def test_every_destination_gets_what_pack_makes(sinkhole, signer):
 
 
 def test_one_frame_follows_the_other(sinkhole):
-    """The first goes through Python, which connects; the others are C's alone, but for files."""
+    """Python connects and sends the first frame; C sends the others, except to files."""
     frames = [heka.pack(**{**CALL, "payload": str(n)}) for n in range(3)]
 
     for n in range(3):
@@ -154,7 +154,7 @@ def test_ipv6_is_reached(peer, notation):
 
 
 def test_udp_to_a_name_of_both_families_takes_ipv4(peer):
-    """It could not notice that nobody listens on ::1."""
+    """UDP does not notice that nothing listens on ::1."""
     six = peer(Datagrams, socket.AF_INET6)
     four = peer(Datagrams, socket.AF_INET, ("127.0.0.1", six.port))
 
@@ -224,7 +224,7 @@ def test_configure_comes_before_the_environment(peer):
     assert not_there.is_empty()
 
 
-def test_an_empty_environment_variable_says_nothing():
+def test_an_empty_environment_variable_counts_as_unset():
     done = run(ENVIRONMENT, "{}", HEKA_TO="")
 
     assert list(done.facts["stats"]["destinations"]) == ["udp://localhost:5565"]
@@ -239,8 +239,8 @@ def test_an_empty_environment_variable_says_nothing():
         pytest.param("udp://\udcff h", r"is not a host name", id="no-utf-8"),
     ],
 )
-def test_a_wrong_environment_variable_drops_counts_and_is_said(to, says):
-    """The program is not at fault, so nothing is raised; the report may be cut, says does not."""
+def test_a_wrong_environment_variable_is_counted_and_reported(to, says):
+    """It is no error of the caller, so nothing is raised; stderr names the variable."""
     done = run(ENVIRONMENT, "{}", HEKA_TO=to)
 
     assert done.facts["sent"] is False
@@ -255,7 +255,7 @@ def test_a_wrong_environment_variable_drops_counts_and_is_said(to, says):
 
 
 class Stream:
-    """Keeps what is written to it."""
+    """Keeps what is written."""
 
     def __init__(self, answer=None, max_frame=None):
         self.frames = []
@@ -333,7 +333,7 @@ def test_a_raw_stream_that_stops_taking_is_an_error(capfd):
 
 
 class Slotted:
-    """Has no room for a weak reference."""
+    """Does not support weak references."""
 
     __slots__ = ("frames",)
 
@@ -357,7 +357,7 @@ def test_a_stream_is_not_kept_alive(capfd):
 
 @pytest.mark.parametrize("kind", [Stream, Slotted])
 def test_a_stream_gets_its_own_messages_and_none_of_one_that_is_gone(kind):
-    """The next object is likely to stand where the last one was, and to have its id."""
+    """The next object probably has the address, and so the id, of the last one."""
     for n in range(20):
         stream = kind()
         assert heka.log(f"t{n}", to=stream)
@@ -385,7 +385,7 @@ class Failing(Stream):
         pytest.param(RecursionError("deep"), id="recursionerror"),
     ],
 )
-def test_what_write_raises_is_counted_and_said(capfd, failure):
+def test_what_write_raises_is_counted_and_reported(capfd, failure):
     stream = Failing(failure)
     before = heka.stats()["dropped"].get("error", 0)
 
@@ -397,8 +397,8 @@ def test_what_write_raises_is_counted_and_said(capfd, failure):
     assert f"Failing.write() raised {failure!r}" in line
 
 
-def test_what_is_no_exception_goes_through_write():
-    """KeyboardInterrupt and SystemExit are the program's."""
+def test_base_exceptions_of_write_reach_the_caller():
+    """KeyboardInterrupt and SystemExit reach the caller."""
     before = heka.stats()["dropped"].get("interrupted", 0)
 
     with pytest.raises(SystemExit):
@@ -433,7 +433,7 @@ def test_a_stream_states_its_largest_frame():
 
 @pytest.mark.parametrize("limit", [None, "200", -1, 0, True, 10**30], ids=repr)
 def test_a_largest_frame_that_is_no_size_is_no_limit(limit):
-    """A mock has every attribute; whatever it is, it is not the caller's argument."""
+    """A mock has every attribute, so a wrong ``max_frame`` is no error of the caller."""
     stream = Stream(max_frame=limit)
 
     assert heka.log("t", payload="x" * 1000, to=stream)

@@ -1,4 +1,4 @@
-"""The end of the program, or of an interpreter: what is logged is sent, nothing else is said."""
+"""Exit of the program or of an interpreter: logged messages are sent, stderr stays empty."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ KINDS = ["udp", "tcp", "unix", "unixgram", "file", "stream"]
 
 @pytest.fixture
 def there(peer, tmp_path):
-    """Receives over everything; ``received(kind)`` are the types that came."""
+    """A receiver for every transport; ``received(kind)`` returns the message types."""
     path = {kind: str(tmp_path / kind) for kind in KINDS}
     ends = {
         "udp": peer(Datagrams),
@@ -50,7 +50,7 @@ def there(peer, tmp_path):
     return There()
 
 
-#: log_all(): to each kind; it needs no name of this module, which may be gone by then.
+#: log_all(): logs to each kind; uses no global of this module, which may be cleared by then.
 LOG_ALL = """
     class Stream:
         def __init__(self, path, open=os.open, flags=os.O_WRONLY | os.O_CREAT, write=os.write):
@@ -126,7 +126,7 @@ DEVELOPMENT = {"PYTHONDEVMODE": "1", "PYTHONWARNINGS": "always"}
 
 @pytest.mark.parametrize("end", ENDS)
 def test_what_is_logged_at_the_end_arrives(there, end):
-    """In development mode no warning of an open socket is given either."""
+    """Development mode reports no unclosed socket either."""
     done = run(LOG_ALL + ENDS[end], *there.to, **DEVELOPMENT)
 
     said = [
@@ -139,17 +139,17 @@ def test_what_is_logged_at_the_end_arrives(there, end):
 @pytest.mark.parametrize(
     "end", ["finalizer-of-a-global", "finalizer-in-a-module", "finalizer-in-heka", "atexit"]
 )
-def test_what_is_connected_serves_until_the_very_end(there, end):
+def test_a_connected_destination_works_until_the_last_moment(there, end):
     done = run(LOG_ALL + "\n    log_all()\n" + ENDS[end], *there.to, **DEVELOPMENT)
 
     assert done.err == ""
     assert there.received() == {kind: ["logged"] * 2 for kind in KINDS}
 
 
-def test_what_comes_when_modules_are_empty_is_sent_or_dropped_without_a_word(peer, tmp_path):
-    """What is connected needs nothing but C; the rest has no time.monotonic() any more.
+def test_messages_after_module_teardown_are_sent_or_dropped_silently(peer, tmp_path):
+    """A connected destination needs C only; others need time.monotonic(), which is gone by then.
 
-    A stream without weak references keeps its module, and all that is in it, to the very end.
+    A stream without weak references keeps its module and its globals until the last moment.
     """
     there = peer(Datagrams)
 
@@ -202,8 +202,8 @@ def test_a_program_that_only_imports_heka_has_no_thread_and_no_socket():
     assert done.facts == {"threads": 1, "sockets": []}
 
 
-def test_daemon_threads_that_log_do_not_spoil_the_end(peer, tmp_path):
-    """They are stopped wherever they are: connecting, sending, waiting, asking for names."""
+def test_daemon_threads_that_log_do_not_disturb_exit(peer, tmp_path):
+    """They are stopped at any point: connecting, sending, waiting, resolving."""
     udp, tcp, full = peer(Datagrams), peer(Listener), peer(Listener, buffer=4096)
 
     for _ in range(5):
@@ -252,7 +252,7 @@ def test_a_slow_peer_keeps_the_program_no_longer_than_the_timeout(peer):
 def test_a_name_that_is_logged_to_by_the_last_finalizer_does_not_hang_the_program(
     name_service, tmp_path
 ):
-    """No thread can run any more, and Thread.start() would wait for it to."""
+    """No thread can start any more, and Thread.start() would wait for ever."""
     done = run(
         """
         class Last:
@@ -293,7 +293,7 @@ INTERPRETER = """
 
 
 def test_another_interpreter_has_destinations_of_its_own(peer):
-    """Connections, account and settings; its end closes its connections and no other's."""
+    """Its own connections, counters and settings; its end closes its own connections only."""
     there = peer(Listener)
 
     run(
@@ -315,7 +315,7 @@ def test_another_interpreter_has_destinations_of_its_own(peer):
 
 
 def test_where_no_thread_is_allowed_a_name_does_not_resolve():
-    """An isolated interpreter has no daemon threads: its addresses work, and a name is said."""
+    """An isolated interpreter has no daemon threads: addresses work, names are reported."""
     done = run(
         INTERPRETER
         + """

@@ -1,4 +1,4 @@
-"""Hosts that stand in for one another: always from the first, none keeps the next from its turn."""
+"""Failover hosts: tried in order from the first, each with its share of the time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from heka._net.transports import SocketTransport
 
 @pytest.fixture
 def hung():
-    """The address of a listener that the kernel answers for no more; close it."""
+    """Return a listener whose queue is full: connecting to it hangs."""
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     listener.listen(0)
@@ -68,7 +68,7 @@ def test_the_next_is_used_when_the_first_is_dead(peer, stream, dead_ones):
 
 
 def test_the_first_is_used_again_with_the_next_connection_after_its_return(peer, stream):
-    """And not before: a connection that works is kept."""
+    """Not earlier: a working connection is kept."""
     port = free_port()
     second = peer(Listener)
     to = stream(f"tcp://127.0.0.1:{port},{at(second)}")
@@ -88,7 +88,7 @@ def test_the_first_is_used_again_with_the_next_connection_after_its_return(peer,
     assert to.stats()["reconnects"] == 1
 
 
-def test_all_dead_is_refused_and_each_is_said(stream, capsys):
+def test_when_all_hosts_are_dead_each_is_named(stream, capsys):
     one, two = dead(), dead()
     to = stream(f"tcp://{one},{two}")
 
@@ -109,7 +109,7 @@ def test_a_connection_fails_over_too(peer):
         heka.HekaConnection(f"tcp://{dead()},{dead()}")
 
 
-def test_the_transport_says_which(peer):
+def test_the_transport_tells_which_host_is_connected(peer):
     there = peer(Listener)
     transport = SocketTransport(parse(f"tcp://{dead()},{dead()},{at(there)}"))
     assert transport.peer == 0
@@ -134,7 +134,7 @@ def test_the_kernels_buffer_can_be_capped(peer):
 # ---- time ----------------------------------------------------------------------------------------
 
 
-def test_one_that_hangs_leaves_time_for_the_next(peer, stream, hung):
+def test_a_host_that_hangs_leaves_time_for_the_next(peer, stream, hung):
     there = peer(Listener)
     to = stream(f"tcp://{hung},{at(there)}", timeout=1.0)
 
@@ -143,7 +143,7 @@ def test_one_that_hangs_leaves_time_for_the_next(peer, stream, hung):
     assert there.accept().take(1)[0].type == "t"
 
 
-def test_all_that_hang_take_no_longer_than_the_timeout(stream, hung):
+def test_hosts_that_hang_take_no_longer_than_the_timeout(stream, hung):
     to = stream(f"tcp://{hung},{hung},{hung}", timeout=0.3)
 
     with within(SOON):
@@ -164,7 +164,7 @@ def test_a_name_that_does_not_resolve_is_passed_over(peer, stream):
     assert there.accept().take(1)[0].type == "t"
 
 
-def test_names_none_of_which_resolves_are_all_said(stream, capsys):
+def test_names_none_of_which_resolves_are_all_named(stream, capsys):
     to = stream("tcp://no-such-host.invalid:1,nor-this.invalid:2", timeout=PATIENCE)
 
     assert not to.write(frame("t"))
@@ -175,7 +175,7 @@ def test_names_none_of_which_resolves_are_all_said(stream, capsys):
     assert "nor-this.invalid:2: 'nor-this.invalid' does not resolve" in err
 
 
-def test_the_last_failure_counts_when_all_differ(stream, hung):
+def test_the_reason_is_that_of_the_last_failure(stream, hung):
     to = stream(f"tcp://no-such-host.invalid:1,{dead()}", timeout=PATIENCE)
     back = SocketTransport(parse(f"tcp://{dead()},no-such-host.invalid:1"))
 
@@ -224,7 +224,7 @@ def test_names_are_asked_for_in_turn_and_only_when_needed(peer, name_service, tm
 
 @pytest.mark.parametrize("fault", ["dead", "expired", "plain", "silent"])
 def test_tls_fails_over(serve, stream, peer, fault):
-    """Also when the first takes the connection and no more comes of it."""
+    """Also when the first host accepts the connection but the handshake fails."""
     server = serve()
     plain = peer(Listener)
     if fault == "plain":
@@ -243,8 +243,8 @@ def test_tls_fails_over(serve, stream, peer, fault):
     assert server.ended().types == ["t"]
 
 
-def test_each_host_has_to_be_itself(serve, stream, capsys):
-    """A name is checked against the host that is connected, not against the first."""
+def test_each_host_needs_its_own_certificate(serve, stream, capsys):
+    """The certificate must have the name of the connected host, not of the first one."""
     first, second = serve("elsewhere"), serve()
     hosts = f"localhost:{first.port},127.0.0.1"
     to = stream(second.url().replace("127.0.0.1", hosts), timeout=PATIENCE)
@@ -256,7 +256,7 @@ def test_each_host_has_to_be_itself(serve, stream, capsys):
     assert capsys.readouterr().err == ""
 
 
-def test_what_tls_says_is_not_hidden_by_a_host_that_is_dead(serve, stream, capsys):
+def test_a_tls_error_is_not_hidden_by_a_dead_host(serve, stream, capsys):
     server = serve("expired")
     to = stream(server.url().replace("?", f",{dead()}?"), timeout=PATIENCE)
 

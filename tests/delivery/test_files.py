@@ -1,4 +1,4 @@
-"""Files: appended to, followed through rotation, full disks, FIFOs, and no descriptors left."""
+"""Files: appending, rotation, full disks, FIFOs, and exhausted descriptors."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def path(tmp_path):
 
 
 def types(path):
-    """The types of the messages in a file of whole frames."""
+    """Return the types of the messages in a file of whole frames."""
     reader = heka.StreamReader()
     frames = reader.feed(path.read_bytes())
     assert (reader.pending_bytes, reader.discarded_bytes) == (0, 0)
@@ -72,7 +72,7 @@ def test_frames_of_threads_and_processes_do_not_mix(path):
 
 @pytest.mark.parametrize("how", ["moved", "removed", "replaced"])
 def test_the_file_that_the_path_names_now_is_written(path, how):
-    """A rotation moves the file away; what still goes to the old one is read by nobody."""
+    """Rotation moves the file away, and nothing reads the old one any more."""
     to = f"file://{path}"
     assert heka.log("one", to=to)
     if how == "moved":
@@ -90,7 +90,7 @@ def test_the_file_that_the_path_names_now_is_written(path, how):
 
 
 def test_a_file_cut_to_nothing_is_appended_to(path):
-    """So does a rotation that copies and truncates."""
+    """Rotation by copytruncate does this."""
     assert heka.log("one", to=f"file://{path}")
     os.truncate(path, 0)
 
@@ -125,7 +125,7 @@ def test_a_full_disk_is_an_error(capfd):
         ),
     ],
 )
-def test_a_path_that_cannot_be_written_is_said(tmp_path, capfd, make, reason, says):
+def test_a_path_that_cannot_be_written_is_reported(tmp_path, capfd, make, reason, says):
     path = tmp_path / "folder" / "file"
     make(path)
 
@@ -145,12 +145,12 @@ def test_a_path_that_becomes_writable_is_written(tmp_path):
     assert types(path) == ["found"]
 
 
-def test_a_device_is_written_whatever_it_is():
+def test_a_character_device_is_written():
     assert heka.log("t", to="file:///dev/null") is True
 
 
 def test_a_file_larger_than_its_limit_is_an_error(path):
-    """RLIMIT_FSIZE: the kernel takes a part, then nothing; SIGXFSZ is Python's to ignore."""
+    """RLIMIT_FSIZE: the kernel writes a part, then fails; Python ignores SIGXFSZ."""
     done = run(
         """
         import resource
@@ -208,7 +208,7 @@ def test_a_fifo_without_a_reader_is_a_refusal(fifo):
     assert frame.message.type == "found"
 
 
-def test_a_fifo_that_is_full_costs_no_more_than_the_timeout(fifo):
+def test_a_full_fifo_blocks_no_longer_than_the_timeout(fifo):
     end = fifo.read_end()
     count = 0
     with within(SOON):
@@ -224,8 +224,8 @@ def test_a_fifo_that_is_full_costs_no_more_than_the_timeout(fifo):
     assert heka.StreamReader().feed(os.read(end, 65536))[0].message.type == "more"
 
 
-def test_a_fifo_that_lost_its_reader_ends_no_program(path):
-    """Where SIGPIPE has its default action, write() would end the process."""
+def test_a_fifo_that_lost_its_reader_does_not_end_the_program(path):
+    """With the default action of SIGPIPE, write() would end the process."""
     os.mkfifo(path)
 
     done = run(
@@ -327,8 +327,8 @@ def test_failures_leave_no_descriptor_open(tmp_path, monkeypatch, kind):
     assert "backoff" not in account(to)["dropped"]
 
 
-def test_a_block_device_is_no_file(path, monkeypatch, capfd):
-    """Appending would write over whatever is on it."""
+def test_a_block_device_is_refused(path, monkeypatch, capfd):
+    """Appending would overwrite its contents."""
     monkeypatch.setattr("heka._net.transports.stat.S_ISBLK", lambda mode: True)
     heka.log("warm-up", to="tcp://127.0.0.1:9")
     before = descriptors()

@@ -1,4 +1,4 @@
-"""Forks: a child has connections and an account of its own, the parent's are left alone."""
+"""Forks: a child has its own connections and counters, those of the parent stay unchanged."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from delivery.support import Datagrams, Listener, Task, free_port, run
 
 from heka._runtime.accounts import total
 
-#: child(work): forks, runs work there, and tells how it ended when it is waited for.
+#: child(work): forks, runs work in the child, and returns a function that waits for its status.
 CHILD = """
     def child(work):
         pid = os.fork()
@@ -45,7 +45,7 @@ def types(connection):
 
 
 def test_a_child_connects_for_itself(there):
-    """The parent's connection carries the parent's messages only, before and after."""
+    """The parent's connection has only messages of the parent, before and after the fork."""
     run(
         CHILD
         + """
@@ -68,7 +68,7 @@ def test_a_child_connects_for_itself(there):
     assert not there.is_waiting()
 
 
-def test_a_childs_account_begins_at_nothing(there):
+def test_counters_of_a_child_start_at_zero(there):
     done = run(
         CHILD
         + """
@@ -89,7 +89,7 @@ def test_a_childs_account_begins_at_nothing(there):
     assert (done.facts["after"], done.facts["parent"]) == (1, [1, 2])
 
 
-def test_a_child_goes_where_its_parent_was_configured_to(there):
+def test_a_child_uses_the_destination_its_parent_configured(there):
     run(
         CHILD
         + """
@@ -106,7 +106,7 @@ def test_a_child_goes_where_its_parent_was_configured_to(there):
 
 
 def test_back_off_is_not_inherited(there):
-    """The parent's failures are the parent's."""
+    """The back-off of the parent does not apply to the child."""
     done = run(
         CHILD
         + """
@@ -142,7 +142,7 @@ def test_udp_of_a_child_comes_from_a_socket_of_its_own(peer):
 
 
 def test_a_child_sends_nothing_of_a_frame_that_its_parent_has_half_written(peer):
-    """Another thread of the parent waits with it; that thread does not exist in the child."""
+    """Another thread of the parent is writing it; that thread does not exist in the child."""
     there = peer(Listener, buffer=4096)
     bell = peer(Listener)
 
@@ -187,7 +187,7 @@ def test_a_child_sends_nothing_of_a_frame_that_its_parent_has_half_written(peer)
 def test_a_fork_in_the_middle_of_its_own_call_sends_nothing_twice(
     peer, where, name_service, tmp_path
 ):
-    """A signal handler forks while its thread waits: the child comes out of its parent's call."""
+    """A signal handler forks while its thread waits: the call returns in the child too."""
     there = peer(Listener, buffer=4096, backlog=0 if where == "connect" else 16)
     waiting = there.fill() if where == "connect" else []
     bell = peer(Listener)
@@ -199,7 +199,7 @@ def test_a_fork_in_the_middle_of_its_own_call_sends_nothing_twice(
         (tmp_path / "gate").touch()
         found = []
         while len(found) < 2:
-            found += filter(None, [types(there.accept())])  # nothing comes from those that waited
+            found += filter(None, [types(there.accept())])  # the children that waited send nothing
         return sorted(found)
 
     reader = Task(read)
@@ -237,7 +237,7 @@ def test_a_fork_in_the_middle_of_its_own_call_sends_nothing_twice(
     """,
         f"tcp://there.test:{there.port}",
         bell.port,
-        4 if where == "name" else 20,  # nobody will answer what the child finds itself waiting for
+        4 if where == "name" else 20,  # the child would wait for an answer that never comes
         preload=name_service,
         SHIM_GATE=str(tmp_path / "gate") if where == "name" else str(tmp_path),
     )
@@ -299,7 +299,7 @@ def test_forks_among_busy_threads_leave_no_lock_behind(peer, name_service):
 
 
 def _read_all(listener, bell):
-    """Read what connects until *bell* rings; the types that each connection brought."""
+    """Read connections until *bell* is set; return the message types of each."""
     tasks = []
     while not bell.is_waiting() or listener.is_waiting():
         if listener.is_waiting():
@@ -328,7 +328,7 @@ def test_a_fork_in_a_thread_works_as_one_in_the_main_thread(there):
 
 
 def test_a_child_keeps_no_connection_of_its_parents_open(there, peer):
-    """The peer sees the end of the parent's stream though the child lives on."""
+    """The peer sees the end of the parent's stream although the child still runs."""
     leash = peer(Listener)
 
     run(
@@ -403,7 +403,7 @@ def test_a_program_that_is_executed_inherits_no_descriptor(there, tmp_path):
 
 
 def test_a_connection_of_a_child_is_its_own(there):
-    """HekaConnection, too."""
+    """Also for HekaConnection."""
     run(
         CHILD
         + """

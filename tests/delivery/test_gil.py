@@ -1,12 +1,12 @@
-"""A send beside a busy thread: C keeps the GIL, so nobody waits for a switch interval."""
+"""A send beside a busy thread: C keeps the GIL, so the caller waits for no switch interval."""
 
 from __future__ import annotations
 
 import pytest
 from delivery.support import Datagrams, Listener, run
 
-#: Counts the sends during which the busy thread ran. The switch interval is longer than all of it;
-#: one that was under way when it was set may still end in the middle.
+#: Counts the sends during which the busy thread ran. The switch interval is longer than the whole
+#: run; an interval that began before it was set may still end during one send.
 SCRIPT = """
     steps, stop = [0], threading.Event()
     def busy():
@@ -33,7 +33,7 @@ SCRIPT = """
 
 
 @pytest.mark.parametrize("kind", ["udp", "tcp"])
-def test_a_send_does_not_give_the_gil_away(peer, kind, slow_send):
+def test_a_send_does_not_release_the_gil(peer, kind, slow_send):
     there = peer(Datagrams if kind == "udp" else Listener)
 
     done = run(SCRIPT, f"{kind}://127.0.0.1:{there.port}", preload=slow_send)

@@ -1,4 +1,4 @@
-"""Names: asked for once, off the caller's thread, and never waited for longer than the timeout."""
+"""Name resolution: once per name, in another thread, and never beyond the timeout."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from heka._net import resolver
 
 @pytest.fixture
 def ask(name_service, tmp_path):
-    """Runs a script with a name service of the test's own; the names that were asked for."""
+    """Run a script with a shim as name service; ``names`` are the names looked up."""
 
     class Ask:
         log = tmp_path / "names"
@@ -34,8 +34,8 @@ def ask(name_service, tmp_path):
 
 
 @pytest.mark.parametrize("scheme", ["udp", "tcp"])
-def test_a_name_is_asked_for_once(ask, peer, scheme):
-    """By eight threads that begin at the same time, and by all that comes later."""
+def test_a_name_is_looked_up_once(ask, peer, scheme):
+    """Also when eight threads start at the same time, and for all later messages."""
     there = peer(Datagrams if scheme == "udp" else Listener)
 
     done = ask(
@@ -69,14 +69,14 @@ def test_a_name_is_asked_for_once(ask, peer, scheme):
         "[::ffff:7f00:1]",
     ],
 )
-def test_localhost_and_addresses_are_not_asked_for(ask, host):
+def test_localhost_and_addresses_are_not_looked_up(ask, host):
     done = ask("heka.log('t', to=sys.argv[1], timeout=20); tell(**heka.stats())", f"udp://{host}:9")
 
     assert done.facts["dropped"].get("unresolved", 0) == 0
     assert ask.names == []
 
 
-def test_a_name_that_does_not_exist_is_said_and_counted(ask):
+def test_a_name_that_does_not_exist_is_reported_and_counted(ask):
     done = ask(
         """
         start = time.monotonic()
@@ -97,8 +97,8 @@ def test_a_name_that_does_not_exist_is_said_and_counted(ask):
     assert line.endswith("messages are dropped and counted, next try in 0.1 s")
 
 
-def test_a_name_service_that_hangs_keeps_nobody_longer_than_the_timeout(ask):
-    """Nor does it keep the program from ending."""
+def test_a_name_service_that_hangs_blocks_no_longer_than_the_timeout(ask):
+    """It does not delay the exit of the program either."""
     done = ask(
         """
         start = time.monotonic()
@@ -118,7 +118,7 @@ def test_a_name_service_that_hangs_keeps_nobody_longer_than_the_timeout(ask):
     assert done.err.count("\n") == 1
 
 
-def test_no_time_at_all_does_not_wait_for_a_name(ask):
+def test_a_timeout_of_zero_does_not_wait_for_a_name(ask):
     done = ask("tell(sent=heka.log('t', to='udp://a.test:9', timeout=0), **dropped())", hangs=True)
 
     assert done.facts == {"sent": False, "unresolved": 1}
@@ -153,8 +153,8 @@ def test_a_name_that_hangs_holds_up_no_other_destination(ask, peer):
     ("kept", "questions"),
     [pytest.param(300, 1, id="kept"), pytest.param(-1, 2, id="too-old")],
 )
-def test_an_answer_that_came_too_late_is_for_who_asks_next(ask, peer, kept, questions):
-    """A name service slower than everybody's timeout would never be heard otherwise."""
+def test_a_late_answer_is_used_by_the_next_caller(ask, peer, kept, questions):
+    """Otherwise a name service slower than every timeout would never be of use."""
     there = peer(Datagrams)
 
     done = ask(
@@ -179,7 +179,7 @@ def test_an_answer_that_came_too_late_is_for_who_asks_next(ask, peer, kept, ques
     assert ask.names == ["late.test"] * questions
 
 
-def test_a_name_that_did_not_exist_is_asked_for_again(ask, peer):
+def test_a_failed_lookup_is_repeated(ask, peer):
     there = peer(Datagrams)
 
     ask(
@@ -197,7 +197,7 @@ def test_a_name_that_did_not_exist_is_asked_for_again(ask, peer):
 
 
 def test_a_peer_that_moved_is_found_at_its_new_address(ask, peer):
-    """A connection that broke is made anew to what the name means by then."""
+    """A broken connection is made again to the current address of the name."""
     done = ask(
         """
         def listen(host, port=0):
@@ -233,7 +233,7 @@ def test_a_peer_that_moved_is_found_at_its_new_address(ask, peer):
     assert ask.names == ["moves.test"] * 2
 
 
-def test_names_that_hang_cost_at_most_64_threads(ask, peer):
+def test_lookups_that_hang_use_at_most_64_threads(ask, peer):
     there = peer(Datagrams)
 
     done = ask(
@@ -253,8 +253,8 @@ def test_names_that_hang_cost_at_most_64_threads(ask, peer):
     assert there.message().type == "t"
 
 
-def test_a_child_asks_for_itself_while_its_parent_waits(ask, peer):
-    """The parent's thread that would have answered does not exist in the child."""
+def test_a_child_looks_up_a_name_while_its_parent_waits(ask, peer):
+    """The thread of the parent that resolves the name does not exist in the child."""
     there = peer(Datagrams)
 
     done = ask(
@@ -288,7 +288,7 @@ def test_a_child_asks_for_itself_while_its_parent_waits(ask, peer):
 
 
 def test_no_module_is_loaded_by_a_call(ask):
-    """A fork would leave the lock of an import that is under way locked for ever in the child."""
+    """A fork during an import would leave the import lock locked for ever in the child."""
     done = ask(
         """
         before = set(sys.modules)
@@ -316,7 +316,7 @@ def test_no_module_is_loaded_by_a_call(ask):
         pytest.param("ä" * 70, id="no-idna-form"),
     ],
 )
-def test_a_name_that_cannot_be_asked_for_does_not_resolve(capfd, host):
+def test_an_invalid_name_does_not_resolve(capfd, host):
     to = (host, 9)
 
     assert heka.log("t", to=to) is False
@@ -354,8 +354,8 @@ def test_an_address_of_the_other_family_does_not_resolve():
         pytest.param("::1%1", ("::1%1", 7, 0, 1), id="of-one-link"),
     ],
 )
-def test_the_rarer_notations_of_addresses_are_not_asked_for(monkeypatch, host, found):
-    """What getaddrinfo takes for an address without asking anybody."""
+def test_unusual_notations_of_addresses_are_not_looked_up(monkeypatch, host, found):
+    """Parsed by getaddrinfo itself."""
     monkeypatch.setattr(resolver, "_find_lookup", None)
 
     ((_, end),) = resolver.resolve(host, 7, 0, time.monotonic() + PATIENCE)
@@ -364,8 +364,8 @@ def test_the_rarer_notations_of_addresses_are_not_asked_for(monkeypatch, host, f
     assert end[0].partition("%")[0] == found[0].partition("%")[0]
 
 
-def test_resolve_answers_in_the_order_of_the_name_service(monkeypatch):
-    """TCP tries them in this order; what comes twice counts once."""
+def test_resolve_keeps_the_order_of_the_name_service(monkeypatch):
+    """TCP tries them in this order; duplicates are removed."""
     order = [("10.0.0.2", 7), ("::2", 7, 0, 0), ("10.0.0.1", 7), ("10.0.0.2", 7)]
 
     def getaddrinfo(host, port, family, kind, protocol, flags):

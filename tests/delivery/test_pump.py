@@ -1,6 +1,6 @@
-"""The loop that sends a ring's frames on a stream socket, without Python: real peers of each kind.
+"""The C loop that sends a ring's frames on a stream socket, with real peers of each kind.
 
-How a connection ends is the matter of test_pump_end.py, datagrams of test_pump_datagrams.py.
+test_pump_end.py tests the end of a connection, test_pump_datagrams.py datagrams.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from delivery.support import PATIENCE, SOON, Task, wait_until, within
 
 @pytest.fixture
 def connect() -> Iterator[Callable[..., Pair]]:
-    """Makes pairs of connected sockets, ours and the peer's; they are closed with the test."""
+    """Make pairs of connected sockets, ours and the peer's; they are closed after the test."""
     with pairs() as make:
         yield make
 
@@ -62,7 +62,7 @@ def test_frames_arrive_in_order_and_count_once_they_are_read(connect, kind):
 
 @each_kind
 def test_a_closed_ring_ends_once_all_has_arrived(connect, kind):
-    """Many batches, and frames that fill one each."""
+    """With many batches, and frames that fill a whole batch."""
     ours, theirs = connect(kind)
     some = frames(3000) + frames(8, 60_000, first=3000) + frames(100, 99, first=3008)
     ring = ring_with(some)
@@ -90,7 +90,7 @@ def test_a_frame_that_comes_meanwhile_wakes_the_loop(connect):
     ours, theirs = connect(tcp_pair)
     ring = ring_with()
     pumping = Task(lambda: pump(ring, ours, idle=PATIENCE))
-    time.sleep(0.05)  # most likely it sleeps by now; if not, this passes too
+    time.sleep(0.05)  # it probably sleeps by now; the test passes otherwise too
 
     ring.put(b"a frame")
     with within(SOON):
@@ -101,7 +101,7 @@ def test_a_frame_that_comes_meanwhile_wakes_the_loop(connect):
 
 
 def test_what_a_peer_says_is_thrown_away(connect):
-    """It is never kept from saying more, and so from reading."""
+    """Otherwise a peer that cannot send might stop reading."""
     ours, theirs = connect(unix_pair)
     talking = Task(lambda: theirs.sendall(b"hello" * 200_000))
     ring = ring_with()
@@ -171,7 +171,7 @@ def test_a_flush_ends_the_linger(connect):
 
 
 def test_what_a_unix_peer_has_not_read_is_not_sent(connect):
-    """Its kernel is ours: what it has not read is lost with it."""
+    """Both ends share one kernel: when the peer dies, what it has not read is lost."""
     ours, theirs = connect(unix_pair)
     ring = ring_with(frames(3))
 
@@ -186,7 +186,7 @@ def test_what_a_unix_peer_has_not_read_is_not_sent(connect):
 
 @each_kind
 def test_a_run_sees_what_was_acknowledged_since_the_last_one(connect, kind):
-    """Without another frame to send: a flush would wait for ever, and a close would never end."""
+    """Also without another frame to send; otherwise flush and close would never end."""
     ours, theirs = connect(kind, 4096)
     ring = ring_with()
     count = clog(ring, ours)
@@ -213,7 +213,7 @@ def test_a_closed_ring_is_not_drained_before_all_has_arrived(connect):
 
 
 def test_a_full_window_waits_for_its_peer(connect):
-    """No more is under way than the window holds; the rest waits in the queue."""
+    """At most the window is in flight; the rest waits in the queue."""
     ours, theirs = connect(unix_pair)
     some = frames(10, 500)
     ring = ring_with(some, max_frame=1000, window=2000)
@@ -233,7 +233,7 @@ def test_a_full_window_waits_for_its_peer(connect):
 
 @each_kind
 def test_a_slow_reader_gets_everything_once(connect, kind):
-    """With the smallest buffers that there are, one piece at a time."""
+    """With the smallest possible buffers, one piece at a time."""
     ours, theirs = connect(kind, 4096)
     some = frames(400, 700)
     ring = ring_with(some)
@@ -258,7 +258,7 @@ def test_a_slow_reader_gets_everything_once(connect, kind):
 
 @each_kind
 def test_a_peer_that_takes_nothing_is_given_up(connect, kind):
-    """In the middle of a write, whatever the time of the run."""
+    """During a write, however long the run may take."""
     ours, _ = connect(kind, 4096)
     ring = ring_with(frames(100, 1000))
 
@@ -273,7 +273,7 @@ def test_a_peer_that_takes_nothing_is_given_up(connect, kind):
 @pytest.mark.parametrize("idle", [PATIENCE, 0.05], ids=["one run", "many runs"])
 @pytest.mark.parametrize("window", [256 * 1024, 1500], ids=["all written", "window full"])
 def test_a_peer_that_acknowledges_nothing_is_given_up(connect, idle, window):
-    """Its time does not begin anew with each run of the loop."""
+    """The timeout does not restart with each run of the loop."""
     ours, _ = connect(unix_pair)
     ring = ring_with(frames(20), max_frame=1000, window=window)
 
@@ -287,7 +287,7 @@ def test_a_peer_that_acknowledges_nothing_is_given_up(connect, idle, window):
 
 
 def test_the_time_of_a_peer_begins_with_what_it_gets(connect):
-    """Not with the last frame before, which may be hours ago."""
+    """The timeout does not start with the last frame before, which may be hours old."""
     ours, theirs = connect(unix_pair)
     ring = ring_with(frames(1))
     pump(ring, ours)
@@ -317,7 +317,7 @@ def test_a_peer_that_takes_a_little_now_and_then_is_not_given_up(connect):
 
 
 def test_what_a_peer_acknowledges_is_progress_too(connect):
-    """All is written; it reads frame by frame, in more time than it has for one."""
+    """Everything is written; the peer reads frame by frame, longer than the timeout in total."""
     ours, theirs = connect(unix_pair)
     ring = ring_with()
     for one in frames(20):  # one write each
@@ -335,7 +335,7 @@ def test_what_a_peer_acknowledges_is_progress_too(connect):
 
 
 def test_a_socket_that_is_full_already_is_waited_for(connect):
-    """What others have written to it takes nothing of the time of the first frame."""
+    """Data that others have written does not use up the timeout of the first frame."""
     ours, theirs = connect(unix_pair, 4096)
     ours.setblocking(False)
     before = 0
@@ -352,7 +352,7 @@ def test_a_socket_that_is_full_already_is_waited_for(connect):
 
 
 def test_what_came_while_nobody_looked_counts_first(connect):
-    """Python may be away for longer than a peer has time: a callback of the program's."""
+    """A Python callback may take longer than the timeout of the peer."""
     ours, theirs = connect(unix_pair)
     ring = ring_with(frames(1))
     pump(ring, ours)
@@ -402,7 +402,7 @@ def test_a_summons_ends_the_wait_for_acknowledgement(connect):
 
 
 def test_a_summons_in_the_middle_of_a_write_gives_the_connection_up(connect):
-    """The peer may have half a frame; nothing is lost for it."""
+    """The peer may have part of a frame; the frame is sent again."""
     ours, _ = connect(unix_pair, 4096)
     some = frames(100, 1000)
     ring = ring_with(some)
@@ -421,7 +421,7 @@ def test_a_summons_in_the_middle_of_a_write_gives_the_connection_up(connect):
 
 
 def test_dropping_all_in_the_middle_of_a_write_keeps_the_account(connect):
-    """As a close that has run out of time does; producers go on meanwhile."""
+    """As close does after its timeout, while producers continue."""
     ours, _ = connect(unix_pair, 4096)
     ring = ring_with(frames(100, 1000))
     pumping = Task(lambda: pump(ring, ours, idle=PATIENCE))

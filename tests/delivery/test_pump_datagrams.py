@@ -1,4 +1,4 @@
-"""The loop that sends a ring's frames in datagrams, without Python: real peers."""
+"""The C loop that sends a ring's frames in datagrams, with real peers."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def unix_pair() -> Pair:
 
 @pytest.fixture
 def connect() -> Iterator[Callable[..., Pair]]:
-    """Makes pairs of sockets, ours and the peer's; they are closed with the test."""
+    """Make pairs of sockets, ours and the peer's; they are closed after the test."""
     made: list[socket.socket] = []
 
     def make(kind: Callable[[], Pair], buffer: int = 0) -> Pair:
@@ -50,7 +50,7 @@ each_kind = pytest.mark.parametrize("kind", [udp_pair, unix_pair], ids=["udp", "
 
 
 def datagrams(sock: socket.socket, count: int) -> list[bytes]:
-    """Receive until *count* bytes are there."""
+    """Receive datagrams until *count* bytes have arrived."""
     taken: list[bytes] = []
     while sum(map(len, taken)) < count:
         taken.append(sock.recv(70_000))
@@ -112,7 +112,7 @@ def test_linger_lets_frames_share_a_datagram(connect):
 
 
 def test_what_the_kernel_has_taken_is_sent(connect):
-    """A datagram is nobody's to acknowledge."""
+    """Datagrams have no acknowledgement."""
     ours, theirs = connect(unix_pair)
     ring = ring_with(frames(1))
     ring.close()
@@ -188,7 +188,7 @@ def test_after_a_split_frames_share_datagrams_again(connect):
 
 
 def test_a_refusal_is_the_answer_to_an_earlier_datagram(connect):
-    """The frame that hears of it was not sent, and goes to whoever listens later."""
+    """The frame whose send reports it was not sent, and is sent again later."""
     port = free_port(socket.SOCK_DGRAM)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as ours:
         ours.connect(("127.0.0.1", port))
@@ -277,7 +277,7 @@ def test_a_summons_ends_the_wait_for_room(connect):
 
 @each_kind
 def test_a_loop_that_sends_looks_up_when_its_time_is_over(connect, kind):
-    """There may always be another frame."""
+    """New frames may arrive without end."""
     ours, theirs = connect(kind)
     ring = ring_with(frames(500, 1000))
     reader = Task(lambda: [theirs.recv(2000) for _ in range(2)])

@@ -1,4 +1,4 @@
-"""How the loop that sends frames on a stream socket ends, and what becomes of the frames then."""
+"""How the C loop reports the end of a connection, and what happens to its frames."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from delivery.rings import (
 )
 from delivery.support import PATIENCE, SOON, Task, run, wait_until, within
 
-#: What the end of a connection may say, as the case may be.
+#: Outcomes that the end of a connection may have.
 LOST = (errno.ECONNRESET, errno.EPIPE)
 
 
 @pytest.fixture
 def connect() -> Iterator[Callable[..., Pair]]:
-    """Makes pairs of connected sockets, ours and the peer's; they are closed with the test."""
+    """Make pairs of connected sockets, ours and the peer's; they are closed after the test."""
     with pairs() as make:
         yield make
 
@@ -41,7 +41,7 @@ each_kind = pytest.mark.parametrize("kind", [tcp_pair, unix_pair], ids=["tcp", "
 
 
 def reset(sock: socket.socket) -> None:
-    """Close with a RST."""
+    """Reset the connection (RST)."""
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     sock.close()
 
@@ -62,7 +62,7 @@ def test_a_peer_that_closes_is_noticed_without_a_frame(connect, kind):
 
 @each_kind
 def test_no_frame_goes_to_a_peer_that_has_closed(connect, kind):
-    """The first one after the end would seem to leave."""
+    """The kernel would accept the first frame after the end."""
     ours, theirs = connect(kind)
     theirs.close()
     wait_until(lambda: ours.recv(1, socket.MSG_DONTWAIT) == b"")
@@ -76,7 +76,7 @@ def test_no_frame_goes_to_a_peer_that_has_closed(connect, kind):
 
 @each_kind
 def test_half_a_close_counts_as_the_end(connect, kind):
-    """A receiver that only stops talking does not exist; one that goes away looks like that."""
+    """A receiver has no reason to close only its sending side; a receiver that exits does so."""
     ours, theirs = connect(kind)
     theirs.shutdown(socket.SHUT_WR)
     wait_until(lambda: ours.recv(1, socket.MSG_DONTWAIT) == b"")
@@ -98,7 +98,7 @@ def test_a_reset_says_so(connect):
 
 
 def test_what_is_under_way_at_the_end_is_taken_again(connect):
-    """Frame by frame: what the peer's kernel has is sent, what is not its is sent again."""
+    """Each frame counts separately: acknowledged ones are sent, the others are sent again."""
     ours, theirs = connect(tcp_pair, 4096)
     some = frames(200, 500)
     ring = ring_with(some)
@@ -121,7 +121,7 @@ def test_what_is_under_way_at_the_end_is_taken_again(connect):
 
 
 def test_what_had_arrived_when_the_peer_closed_is_not_sent_again(connect):
-    """The loop looks now and then; what was acknowledged since the last look counts."""
+    """The loop checks periodically; what was acknowledged since the last check counts."""
     ours, theirs = connect(tcp_pair, 4096)
     ring = ring_with()
     count = clog(ring, ours)
@@ -137,7 +137,7 @@ def test_what_had_arrived_when_the_peer_closed_is_not_sent_again(connect):
 
 @pytest.mark.parametrize("read", [0, 2, 5])
 def test_what_a_unix_peer_throws_away_is_not_sent(connect, read):
-    """What it had read when it hung up may be; the rest is sent again."""
+    """What it had read before it closed may count as sent; the rest is sent again."""
     ours, theirs = connect(unix_pair)
     ring = ring_with()
     some = frames(5)
@@ -156,7 +156,7 @@ def test_what_a_unix_peer_throws_away_is_not_sent(connect, read):
 
 
 def test_a_unix_peer_that_dies_at_any_moment_has_read_what_counts(connect):
-    """The loop looks at the socket while the peer's queue is thrown away."""
+    """The loop may check the socket while the kernel discards the peer's queue."""
     some = frames(300, 300)
     for turn in range(60):
         ours, theirs = connect(unix_pair, 16_384)
@@ -191,7 +191,7 @@ def test_the_end_of_a_connection_in_the_middle_of_a_write(connect):
 
 
 def test_the_end_of_a_connection_is_no_signal():
-    """Python ignores SIGPIPE; a program that it is built into may not."""
+    """Python ignores SIGPIPE; a program that embeds it may not."""
     facts = run(
         """
     from heka._core import Ring
@@ -255,7 +255,7 @@ def test_a_descriptor_that_is_no_socket_fails_and_keeps_the_frames(tmp_path, dat
 
 @each_kind
 def test_frames_under_way_on_a_descriptor_that_somebody_closed_are_sent_again(connect, kind):
-    """Nobody can tell any more what has arrived."""
+    """It is unknown what has arrived."""
     ours, theirs = connect(kind, 4096)
     ring = ring_with()
     count = clog(ring, ours)
@@ -281,7 +281,7 @@ def test_a_socket_that_is_not_connected_fails():
 
 
 def test_outstanding_of_a_descriptor_that_is_closed_is_an_error(connect):
-    """And no promise that all has arrived."""
+    """It must not be taken as "everything has arrived"."""
     ours, theirs = connect(unix_pair)
     ring = ring_with()
     assert ring.outstanding(ours.fileno()) == 0

@@ -1,4 +1,4 @@
-"""A ring as its producers see it: what it takes in, and what the policy says without room."""
+"""The producer side of a ring: put, and the overflow policies."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from heka.exceptions import QueueFullError
 
 @pytest.fixture
 def alarm():
-    """Calls what it is given, and a signal comes in a moment, whose handler raises."""
+    """Call a function; shortly after, a signal arrives whose handler raises."""
 
     def ring_alarm(number, frame):
         raise ZeroDivisionError("from a signal's handler")
@@ -157,7 +157,7 @@ def test_the_frame_is_a_copy():
 )
 @pytest.mark.parametrize("overflow", ["drop_new", "drop_old", "block", "raise"])
 def test_a_frame_that_can_never_go_in_is_dropped_at_once(size, reason, overflow):
-    """It displaces nobody, waits for nobody, and is no reason to raise."""
+    """It drops no other frame, waits for nothing, and does not raise."""
     ring = full_ring(overflow, block_timeout=PATIENCE)
 
     with within(SOON):
@@ -264,7 +264,7 @@ def test_raise_raises_and_counts():
 
 
 class Unmakeable(Exception):
-    """Cannot be made with a text alone."""
+    """An exception that cannot be constructed from a text."""
 
     def __init__(self, first: object, second: object) -> None:
         super().__init__(first, second)
@@ -319,7 +319,7 @@ def test_block_ends_when_the_ring_is_closed():
 
 
 def test_block_does_not_wait_for_the_thread_that_waits():
-    """The thread that drains logs, in a resolver for instance; nobody else would make room."""
+    """The consumer thread may log, for instance in a resolver; only itself could make room."""
     ring = full_ring("block", block_timeout=PATIENCE)
     ring.attend()
 

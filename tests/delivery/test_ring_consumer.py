@@ -1,4 +1,4 @@
-"""A ring as the thread sees it that drains it: wait, take, acknowledge, rewind, and summons."""
+"""The consumer side of a ring: wait, take, acknowledge, rewind, and interrupts."""
 
 from __future__ import annotations
 
@@ -235,7 +235,7 @@ def test_wait_is_ended(act, event):
 
 
 def test_a_full_ring_ends_the_wait_for_more():
-    """Whoever waits for more than there is room for would wait for ever."""
+    """A wait for more than the capacity would never end."""
     ring = Ring(SMALL, 1000, 2000)
     waiting = Task(lambda: ring.wait(HUGE, PATIENCE))
 
@@ -358,7 +358,7 @@ def test_attending_is_of_the_thread_that_says_so():
 
 
 def test_eight_producers_and_a_consumer_lose_nothing():
-    """Frames of a producer stay in their order; every one is there once."""
+    """Frames of a producer keep their order; each arrives once."""
     ring = Ring(64 * 1024, 1000, 4096)
     ring.overflow, ring.block_timeout = "block", PATIENCE
     done = threading.Event()
@@ -397,7 +397,7 @@ def test_eight_producers_and_a_consumer_lose_nothing():
 
 
 def test_everybody_at_once_on_one_ring_keeps_the_account():
-    """No use that makes sense; nothing crashes, and every frame is counted once."""
+    """Not a sensible use, but nothing crashes, and every frame is counted once."""
     ring = Ring(SMALL, 1000, 2000)
     ring.start = int
 

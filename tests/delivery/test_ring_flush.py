@@ -1,4 +1,4 @@
-"""Waiting until everything that was accepted has arrived; and the ring of a child process."""
+"""flush() waits until every accepted frame has arrived; and the ring in a child process."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from heka._core import Ring
 
 @pytest.fixture
 def alarm():
-    """Calls what it is given, and a signal comes in a moment, whose handler raises."""
+    """Call a function; shortly after, a signal arrives whose handler raises."""
 
     def ring_alarm(number, frame):
         raise ZeroDivisionError("from a signal's handler")
@@ -29,14 +29,14 @@ def alarm():
 
 @pytest.fixture
 def unraisable(monkeypatch):
-    """What was told as unraisable: the exceptions."""
+    """The exceptions reported as unraisable."""
     told: list[BaseException | None] = []
     monkeypatch.setattr(sys, "unraisablehook", lambda args: told.append(args.exc_value))
     return told
 
 
 def flush(ring):
-    """Flush in another thread, and return once that knows what it waits for."""
+    """Flush in another thread; return once the flush has started to wait."""
     waits = threading.Event()
     ring.start = waits.set
     flushing = Task(lambda: ring.flush(PATIENCE))
@@ -155,7 +155,7 @@ def test_flush_is_ended_by_an_interruption_of_start(unraisable):
 
 
 def test_a_child_has_an_empty_ring_that_works():
-    """Whatever the parent's threads were at: one sleeps in wait, one in a flush."""
+    """Whatever the threads of the parent did: one sleeps in wait, one in flush."""
     facts = run(
         """
     from heka._core import Ring

@@ -1,4 +1,4 @@
-"""Whom a ring calls: who is to drain it, and what sleeps where greenlets stand for threads."""
+"""Callbacks of a ring: start, which starts a consumer, and pause, which sleeps for greenlets."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from heka.exceptions import QueueFullError
 
 @pytest.fixture
 def unraisable(monkeypatch):
-    """What was told as unraisable: the exceptions."""
+    """The exceptions reported as unraisable."""
     told: list[BaseException | None] = []
     monkeypatch.setattr(sys, "unraisablehook", lambda args: told.append(args.exc_value))
     return told
@@ -59,7 +59,7 @@ def test_start_is_not_called_for_a_frame_that_is_dropped():
 
 @pytest.mark.parametrize("overflow", ["block", "raise", "drop_old"])
 def test_a_full_ring_asks_to_be_drained(overflow):
-    """With ``block`` it is asked before the wait, which nobody would end else."""
+    """With ``block``, start is called before the wait, which would otherwise never end."""
     ring = full_ring(overflow, block_timeout=PATIENCE, full_error=QueueFullError)
     start = ring.start = Start(lambda: rest(ring), ring.acknowledge)
 
@@ -96,7 +96,7 @@ def test_an_exception_of_start_does_not_end_a_wait(unraisable):
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(3), GeneratorExit()])
 def test_an_interruption_of_start_is_the_producers(error, unraisable):
-    """It came by chance while the frame was put; the frame stays."""
+    """The interrupt came during the put by chance; the frame stays in the ring."""
     ring = Ring(SMALL, 1000)
     ring.start = Start(error)
 
@@ -161,7 +161,7 @@ def test_start_may_flush_close_and_replace_itself():
 
 
 def test_a_ring_that_start_lets_go_of_is_still_the_producers():
-    """The sink loses it, and with it the only reference, while its frame is put."""
+    """The sink drops the only reference to the ring while a frame is put."""
     sink = Sink(print)
     ring = Ring(SMALL, 1000)
 
@@ -199,7 +199,7 @@ def test_a_ring_that_is_replaced_while_a_producer_waits():
     assert sink.write(b"a frame", 0) is True
 
 
-# ---- greenlets in place of threads ---------------------------------------------------------------
+# ---- greenlets instead of threads ----------------------------------------------------------------
 
 
 def test_pause_is_called_instead_of_waiting():
@@ -221,7 +221,7 @@ def test_pause_is_called_instead_of_waiting():
 @pytest.mark.parametrize("error", [ZeroDivisionError, KeyboardInterrupt])
 @pytest.mark.parametrize("call", ["put", "flush"])
 def test_what_pause_raises_is_the_callers(error, call):
-    """As gevent's Timeout does."""
+    """For instance gevent's Timeout."""
     ring = full_ring("block", block_timeout=PATIENCE)
 
     def pause(seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""Signals in the middle of a call: its time is kept, its handler may log, Ctrl-C gets through."""
+"""Signals during a call: its timeout holds, handlers may log, and Ctrl-C ends it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from delivery.support import SOON, Datagrams, Listener, Task, account, run
 import heka
 from heka._delivery import direct
 
-#: A handler that is called all the time, and a way to wait for one call of it at least.
+#: A handler that is called repeatedly, and a way to wait for a call of it.
 NUISANCE = """
     calls = []
     signal.signal(signal.SIGALRM, lambda *args: calls.append(1))
@@ -61,7 +61,7 @@ def test_signals_do_not_make_a_slow_send_fail(peer):
 
 @pytest.mark.parametrize("what", ["send", "connect", "unix-connect"])
 def test_signals_do_not_make_a_call_longer(peer, tmp_path, what):
-    """Each wait begins with the time that is left, not with all of it."""
+    """Each wait continues with the remaining time, not with the whole timeout."""
     if what == "unix-connect":
         there = peer(Listener, 1, str(tmp_path / "peer"), backlog=0)
     else:
@@ -102,8 +102,8 @@ def test_signals_do_not_make_a_name_take_longer(name_service, tmp_path):
     assert done.facts["unresolved"] == 1
 
 
-def test_a_handler_that_logs_where_its_thread_is_waiting_drops(peer):
-    """To wait would be to wait for itself."""
+def test_a_handler_that_logs_while_its_thread_waits_drops_the_message(peer):
+    """Otherwise the thread would wait for itself."""
     there = peer(Listener, buffer=4096)
     elsewhere = peer(Datagrams)
 
@@ -144,7 +144,7 @@ INTERRUPTED = """
 
 
 def test_ctrl_c_ends_the_wait_for_a_slow_reader():
-    """And the connection, at once: its peer need not wait for the rest of half a frame."""
+    """It also closes the connection, because part of a frame was sent."""
     done = run(
         CTRL_C
         + """
@@ -218,7 +218,7 @@ def test_ctrl_c_ends_the_wait_for_a_name(name_service, tmp_path, peer):
 
 
 def test_ctrl_c_ends_the_wait_for_another_thread(peer):
-    """The other one goes on, and its frame arrives whole."""
+    """The other thread continues, and its frame arrives whole."""
     there = peer(Listener, buffer=4096)
 
     def read():
@@ -264,7 +264,7 @@ def test_ctrl_c_ends_the_wait_for_another_thread(peer):
 
 
 def _read_when_called(peer, read):
-    """Begin with *read* as soon as somebody connects to the port that is returned."""
+    """Return a port; start *read* as soon as a program connects to it."""
     bell = peer(Listener)
 
     def work():
@@ -279,7 +279,7 @@ def _read_when_called(peer, read):
 def test_an_interrupt_between_two_lines_costs_the_connection_and_nothing_else(
     peer, monkeypatch, where
 ):
-    """Where no handler of ours could be: the sink notices that nobody gave the connection back."""
+    """No try block can cover it: the sink notices that the connection was not released."""
     there = peer(Listener)
     interrupted = []
     method = getattr(direct.Destination, where)

@@ -1,4 +1,4 @@
-"""The sink: what C sends by itself, what it asks Python for, and whose the connection is."""
+"""The sink: what C sends itself, when it calls Python, and which call owns the connection."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ FREE = (False, False, False)
 
 
 def state(sink):
-    """Whether it has a descriptor, has been taken by a call, and has to be closed first."""
+    """Return (attached, busy, torn)."""
     return (sink.attached, sink.busy, sink.torn)
 
 
 class Deliver:
-    """What stands for Python: keeps its arguments, and answers."""
+    """The Python callback: keeps its arguments, and returns what the test sets."""
 
     def __init__(self):
         self.calls = []
@@ -50,7 +50,7 @@ def sink(deliver):
 
 @pytest.fixture
 def connect(sink):
-    """Gives the sink one end of a pair with small buffers; returns both."""
+    """Attach one end of a socket pair with small buffers to the sink; return both ends."""
     ends = []
 
     def make(kind=socket.SOCK_STREAM):
@@ -104,7 +104,7 @@ def test_a_full_socket_is_pythons_and_stays_attached(sink, deliver, connect, kin
 
 
 def test_a_frame_that_is_cut_brings_its_ticket_along(sink, deliver, connect):
-    """Until that call gives the connection back, nobody else gets it."""
+    """No other call gets the connection until that one releases it."""
     _, theirs = connect()
     whole = FRAME * 1000
     seen = []
@@ -129,7 +129,7 @@ def test_a_frame_that_is_cut_brings_its_ticket_along(sink, deliver, connect):
 
 @pytest.mark.parametrize("kind", [socket.SOCK_STREAM, socket.SOCK_DGRAM])
 def test_a_broken_connection_is_torn_once(sink, deliver, connect, kind):
-    """What another call connects meanwhile is not closed for the error of the old one."""
+    """A connection that another call makes is not closed for an error of the old one."""
     _, theirs = connect(kind)
     theirs.close()
 
@@ -152,7 +152,7 @@ def test_a_datagram_too_large_for_the_kernel_leaves_the_connection(sink, deliver
 
 
 def test_a_refused_datagram_is_sent_once_more(sink, deliver):
-    """The refusal is the answer to an earlier one; of a stream it would be an end."""
+    """The error belongs to an earlier datagram; on a stream it would end the connection."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as ours:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as theirs:
             theirs.bind(("127.0.0.1", 0))
@@ -207,7 +207,7 @@ def test_a_text_is_the_reason_of_a_drop(sink, deliver, answer, reason):
 
 @pytest.fixture
 def unraisable(monkeypatch):
-    """What was said instead of raised."""
+    """What was reported as unraisable."""
     said = []
     monkeypatch.setattr(sys, "unraisablehook", lambda what: said.append(what.exc_value))
     return said
@@ -248,7 +248,7 @@ def test_what_is_no_exception_is_the_callers(sink, deliver, unraisable, kind):
     assert sink.pending == 0
 
 
-# ---- whose the connection is ---------------------------------------------------------------------
+# ---- owner of the connection ---------------------------------------------------------------------
 
 
 def test_one_call_has_the_connection_until_it_gives_it_back(sink):
@@ -281,7 +281,7 @@ def test_nobody_can_give_back_what_nobody_has(sink, connect):
 
 
 def test_a_call_that_ends_without_a_word_leaves_the_connection_torn(sink, deliver):
-    """A KeyboardInterrupt between two lines of Python, or memory that ran out."""
+    """After a KeyboardInterrupt between two lines of Python, or a MemoryError."""
     deliver.answer = lambda frame, written, timeout, ticket: bool(sink.acquire(ticket))
 
     assert sink.write(FRAME, 1.0) is True
@@ -378,7 +378,7 @@ def test_a_circle_through_its_deliver_is_collected():
 
 
 def test_a_finalizer_in_its_own_circle_can_still_write(unraisable):
-    """What the circle needs is cleared after its finalizers, not before."""
+    """Finalizers of the cycle run before its references are cleared."""
     counts = []
 
     class Owner:

@@ -1,4 +1,4 @@
-"""What is left of a spool's directories once their frames have been sent: nothing."""
+"""Directories of a spool are removed once their frames have been sent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What heka says of its own troubles: one line now and then, whatever stderr is by then."""
+"""Reports on stderr: rate-limited, and safe for any kind of stderr."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from heka._runtime.reporter import Reporter
 
 @pytest.fixture
 def later(monkeypatch):
-    """Puts the clock ahead: ``later(seconds)``."""
+    """Advance the clock: ``later(seconds)``."""
 
     class Clock:
         now = 1000.0
@@ -32,7 +32,7 @@ def later(monkeypatch):
     return clock
 
 
-def test_a_thing_is_said_once_a_minute_with_the_number_of_times_it_was_not(later, capfd):
+def test_reports_are_limited_to_one_a_minute_with_a_count_of_the_others(later, capfd):
     reporter = Reporter()
     for n in range(5):
         reporter.report(f"thing {n}")
@@ -48,7 +48,7 @@ def test_a_thing_is_said_once_a_minute_with_the_number_of_times_it_was_not(later
     )
 
 
-def test_each_destination_has_a_line_of_its_own(capfd):
+def test_each_destination_is_reported_separately(capfd):
     ports = [free_port() for _ in range(3)]
     for port in ports * 5:
         heka.log("t", to=f"tcp://127.0.0.1:{port}")
@@ -68,14 +68,14 @@ def test_each_destination_has_a_line_of_its_own(capfd):
         pytest.param("ä€𝄞", "ä€𝄞", id="what-prints"),
     ],
 )
-def test_what_a_terminal_would_obey_is_escaped(capsys, text, said):
+def test_control_characters_are_escaped(capsys, text, said):
     Reporter().report(text)
 
     assert capsys.readouterr().err == f"heka: {said}\n"
 
 
 def test_a_line_is_short_enough_for_a_pipe_that_has_room_for_one(capfd):
-    """Linux says that a pipe is writable when it has room for 4,096 bytes."""
+    """On Linux, a pipe polls as writable when it has room for 4,096 bytes."""
     Reporter().report("𝄞" * 100_000)
 
     said = capfd.readouterr().err
@@ -108,13 +108,13 @@ def closed():
         pytest.param(object, id="no-stream-at-all"),
     ],
 )
-def test_a_stderr_that_takes_nothing_is_no_trouble(monkeypatch, stderr):
+def test_a_stderr_that_cannot_be_written_raises_nothing(monkeypatch, stderr):
     monkeypatch.setattr(sys, "stderr", stderr())
 
     assert heka.log("t", to=f"tcp://127.0.0.1:{free_port()}") is False
 
 
-def test_what_was_put_in_its_place_is_written_to(monkeypatch):
+def test_a_replaced_stderr_is_written_to(monkeypatch):
     monkeypatch.setattr(sys, "stderr", Unnumbered())
 
     heka.log("t", to=f"tcp://127.0.0.1:{free_port()}")
@@ -122,8 +122,8 @@ def test_what_was_put_in_its_place_is_written_to(monkeypatch):
     assert sys.stderr.getvalue().startswith("heka: cannot send to tcp://127.0.0.1:")
 
 
-def test_a_stderr_that_logs_is_no_loop(monkeypatch):
-    """A program may send what it says on stderr to the very destination that is in trouble."""
+def test_a_stderr_that_logs_causes_no_recursion(monkeypatch):
+    """A program may log what is written to stderr to the destination that fails."""
 
     class Logging(io.StringIO):
         def write(self, text):
@@ -138,8 +138,8 @@ def test_a_stderr_that_logs_is_no_loop(monkeypatch):
     assert sys.stderr.getvalue().count("\n") == 1
 
 
-def test_a_pipe_that_nobody_reads_blocks_nobody():
-    """It is full before heka has anything to say; the program ends all the same."""
+def test_a_full_pipe_does_not_block():
+    """The pipe is full before heka reports anything; the program still exits."""
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
     try:
@@ -170,7 +170,7 @@ def test_a_pipe_that_nobody_reads_blocks_nobody():
 
 
 def test_a_program_without_descriptors_goes_on(tmp_path):
-    """A daemon that closed them all: what is opened next has their numbers."""
+    """A daemon that closed all descriptors: new files get their numbers."""
     done = run(
         """
         result = os.dup(1)
@@ -190,7 +190,7 @@ def test_a_program_without_descriptors_goes_on(tmp_path):
 
 
 def test_a_program_that_closes_every_descriptor_gets_new_connections(tmp_path):
-    """As daemons do; nothing of heka's goes to what has the number of its socket by then."""
+    """As daemons do; heka writes nothing to a file that has the number of its old socket."""
     done = run(
         """
         there = socket.create_server(("127.0.0.1", 0))

@@ -1,4 +1,4 @@
-"""TCP and unix streams: peers that refuse, hang, are slow, close, reset, vanish and come back."""
+"""TCP and unix streams: peers that refuse, hang, are slow, close, reset, and come back."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ BIG = "x" * 60_000
 
 @pytest.fixture(params=["tcp", "unix"])
 def listen(request, peer, tmp_path):
-    """Makes a listener of either kind; a second one takes the place of the first."""
+    """Make a TCP or unix listener; a second one replaces the first at its address."""
     port = free_port()
     path = str(tmp_path / "peer")
 
@@ -45,12 +45,12 @@ def listen(request, peer, tmp_path):
 
 
 def insist(to, type="t", **kwargs):
-    """Log until it is sent: a destination that failed is in back-off."""
+    """Log until a message is sent: the destination may be in back-off."""
     wait_until(lambda: heka.log(type, to=to, **kwargs), f"a way to {to}")
 
 
 def log_until_full(to, **kwargs):
-    """Log until the peer has no room; returns how many it took."""
+    """Log until the buffers are full; return the number of messages sent."""
     count = 0
     while heka.log("t", to=to, **kwargs):
         count += 1
@@ -77,7 +77,7 @@ def test_nothing_is_connected_before_the_first_message(listen):
     assert not there.is_waiting()
 
 
-def test_a_refusal_is_counted_said_and_backed_off_from(listen, capfd):
+def test_a_refusal_is_counted_reported_and_starts_a_back_off(listen, capfd):
     with within(SOON):
         assert heka.log("t", to=listen.url, timeout=PATIENCE) is False
         assert heka.log("t", to=listen.url, timeout=PATIENCE) is False
@@ -115,7 +115,7 @@ def test_a_peer_that_goes_and_comes_back_is_found(listen):
 
 @pytest.mark.parametrize("end", ["close", "reset"])
 def test_a_peer_that_only_closed_this_connection_is_connected_anew(listen, end):
-    """With an end of the stream TCP takes one frame more, which nobody reads."""
+    """After the end of a TCP stream, the kernel accepts one more frame, which is lost."""
     there = listen()
     assert heka.log("one", to=listen.url)
     connection = there.accept()
@@ -132,7 +132,7 @@ def test_a_peer_that_only_closed_this_connection_is_connected_anew(listen, end):
 
 
 def test_a_broken_connection_is_renewed_once(listen):
-    """Eight threads meet its error; the first to come makes the new one, for all."""
+    """Eight threads get its error; the first one makes the new connection for all."""
     there = listen()
     assert heka.log("t", to=listen.url)
     there.accept().reset()
@@ -144,8 +144,8 @@ def test_a_broken_connection_is_renewed_once(listen):
     assert not there.is_waiting()
 
 
-def test_a_full_queue_of_connections_costs_no_more_than_the_timeout(listen):
-    """A peer that answers nothing at all."""
+def test_a_full_listen_queue_blocks_no_longer_than_the_timeout(listen):
+    """The peer does not answer at all."""
     there = listen(backlog=0)
     waiting = there.fill()
 
@@ -162,7 +162,7 @@ def test_a_full_queue_of_connections_costs_no_more_than_the_timeout(listen):
 
 @pytest.mark.parametrize("first", ["hangs", "refuses"])
 def test_the_next_address_of_a_name_is_tried_in_time(peer, monkeypatch, first):
-    """One that hangs has its share of the time, no more."""
+    """An address that hangs gets only its share of the time."""
     dead, there = peer(Listener, backlog=0), peer(Listener)
     waiting = dead.fill() if first == "hangs" else []
     dead_port = dead.port if first == "hangs" else free_port()
@@ -176,7 +176,7 @@ def test_the_next_address_of_a_name_is_tried_in_time(peer, monkeypatch, first):
         sock.close()
 
 
-def test_who_waits_for_the_same_connection_waits_no_longer_than_its_own_timeout(listen):
+def test_a_call_waits_for_a_connection_no_longer_than_its_own_timeout(listen):
     there = listen(backlog=0)
     waiting = there.fill()
     slow = Task(lambda: heka.log("t", to=listen.url, timeout=SOON))
@@ -192,13 +192,13 @@ def test_who_waits_for_the_same_connection_waits_no_longer_than_its_own_timeout(
 
 
 def destinations_of(to):
-    """The destination that is open for *to*."""
+    """Return the open destination of *to*."""
     (found,) = [d for d in direct._all if d.name == to and not d.sink.closed]
     return found
 
 
 def test_a_timeout_of_zero_can_send(listen):
-    """What needs no waiting is done: on loopback, connecting too."""
+    """What needs no waiting is done; on loopback, connecting does not wait."""
     there = listen()
 
     for n in range(3):
@@ -218,7 +218,7 @@ def test_an_endless_timeout_can_send(listen):
 # ---- slow readers --------------------------------------------------------------------------------
 
 
-def test_a_full_socket_costs_no_more_than_the_timeout(listen):
+def test_a_full_socket_blocks_no_longer_than_the_timeout(listen):
     there = listen(buffer=4096)
 
     with within(SOON):
@@ -231,7 +231,7 @@ def test_a_full_socket_costs_no_more_than_the_timeout(listen):
 
 
 def test_a_reader_that_comes_in_time_gets_the_frame(listen):
-    """The call that waits writes the rest, and is told so."""
+    """The waiting call writes the rest, and returns True."""
     there = listen(buffer=4096)
     assert heka.log("t", to=listen.url)
     connection = there.accept()
@@ -249,8 +249,8 @@ def test_a_reader_that_comes_in_time_gets_the_frame(listen):
     assert account(listen.url)["reconnects"] == 0
 
 
-def test_a_cut_frame_ends_its_connection(peer):
-    """Frames of TCP are cut where the buffer ends; the rest of one never follows another."""
+def test_a_partly_sent_frame_closes_its_connection(peer):
+    """TCP sends part of a frame when the buffer is full; no other frame may follow that part."""
     there = peer(Listener, buffer=4096)
     count = log_until_full(there.url, payload=BIG, timeout=0)
     insist(there.url, type="whole")
@@ -263,7 +263,7 @@ def test_a_cut_frame_ends_its_connection(peer):
 
 
 def test_a_slow_peer_that_has_only_whole_frames_gets_a_second_chance(peer, tmp_path):
-    """A unix stream takes a small frame whole or not at all, so the connection stays good."""
+    """A unix stream accepts a small frame whole or not at all, so the connection is kept."""
     there = peer(Listener, socket.AF_UNIX, str(tmp_path / "peer"))
     count = log_until_full(there.url, timeout=0)
     connection = there.accept()
@@ -291,7 +291,7 @@ def timeouts(to):
 
 
 def test_a_reset_in_the_middle_of_a_frame_is_an_end(peer, capfd):
-    """Its rest is not sent to the next connection; who waited is told at once."""
+    """The rest is not sent on the next connection; waiting calls return at once."""
     there = peer(Listener, buffer=4096)
     assert heka.log("t", to=there.url)
     connection = there.accept()
@@ -316,7 +316,7 @@ def test_a_reset_in_the_middle_of_a_frame_is_an_end(peer, capfd):
 
 
 def test_others_drop_at_once_after_one_has_failed(listen):
-    """Seven wait for the eighth; its failure is theirs too, they do not try in turn."""
+    """Seven calls wait for the eighth; its failure ends them all, without seven more attempts."""
     there = listen(backlog=0)
     waiting = there.fill()
 
@@ -335,7 +335,7 @@ def test_others_drop_at_once_after_one_has_failed(listen):
 
 @pytest.fixture
 def ahead(monkeypatch):
-    """Puts the destinations' clock ahead: ``ahead(seconds)``."""
+    """Advance the clock of the destinations: ``ahead(seconds)``."""
 
     class Clock:
         offset = 0.0

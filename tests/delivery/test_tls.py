@@ -1,4 +1,4 @@
-"""TLS: what arrives, how a connection lives, and that nothing is lost at its end."""
+"""TLS: messages arrive, connections are renewed, and closing loses nothing."""
 
 from __future__ import annotations
 
@@ -72,8 +72,8 @@ def test_log_and_connection_send_too(serve):
     ("host", "asked"),
     [("localhost", "localhost"), ("LOCALHOST.", "LOCALHOST"), ("127.0.0.1", None)],
 )
-def test_the_server_is_asked_for_by_name(serve, stream, host, asked):
-    """Addresses are never said (RFC 6066, 3)."""
+def test_the_server_name_is_sent(serve, stream, host, asked):
+    """The SNI extension has no addresses (RFC 6066, 3)."""
     server = serve()
 
     assert stream(server.url(host)).write(frame("t"))
@@ -82,7 +82,7 @@ def test_the_server_is_asked_for_by_name(serve, stream, host, asked):
 
 
 def test_large_frames_arrive_whole(serve, stream):
-    """64 KiB are four records and more."""
+    """64 KiB need more than four records."""
     server = serve()
     to = stream(server.url())
 
@@ -104,8 +104,8 @@ def test_threads_do_not_mix_their_frames(serve, stream):
     assert to.stats()["sent"] == 180
 
 
-def test_nobody_imports_ssl_who_does_not_use_it(serve):
-    """It takes longer to import than everything of ours."""
+def test_ssl_is_imported_only_for_tls(serve):
+    """Importing ssl takes longer than importing heka."""
     done = run(
         """
         heka.log("t", to="udp://127.0.0.1:9")
@@ -124,7 +124,7 @@ def test_nobody_imports_ssl_who_does_not_use_it(serve):
 
 
 def test_a_server_that_reads_nothing_takes_no_longer_than_the_timeout(serve, stream):
-    """What is cut ends the connection: no record is ever continued on another."""
+    """A partly sent record closes the connection: it is never continued on another one."""
     server = serve(buffer=4096, hurry=False)
     to = stream(server.url(), timeout=0.2)
     for _ in range(6):
@@ -146,7 +146,7 @@ def test_a_server_that_reads_nothing_takes_no_longer_than_the_timeout(serve, str
 
 
 def test_a_server_that_ended_the_session_is_connected_anew(serve, stream):
-    """Without the loss of a message: the end is read before the next one is sent."""
+    """No message is lost: the end of the session is read before the next message is sent."""
     server = serve()
     to = stream(server.url())
     assert to.write(frame("first"))
@@ -218,8 +218,8 @@ def test_keys_are_changed_when_the_peer_wants_it(certificates):
     assert b"ERROR" not in out
 
 
-def test_a_descriptor_that_became_anothers_is_left_alone(serve):
-    """Some programs close every descriptor when they turn into daemons."""
+def test_a_reused_descriptor_is_left_alone(serve):
+    """Some programs close every descriptor when they become daemons."""
     server = serve()
     ours, theirs = socket.socketpair()
     with ours, theirs, heka.HekaConnection(server.url()) as connection:
@@ -234,14 +234,14 @@ def test_a_descriptor_that_became_anothers_is_left_alone(serve):
         os.close(number)
 
 
-# ---- the end -------------------------------------------------------------------------------------
+# ---- closing -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("versions", [TLS12, TLS13], ids=["1.2", "1.3"])
 def test_nothing_is_lost_at_the_end(serve, certificates, versions):
-    """In 20 tries, of one message and of many, to a server that takes its time to read.
+    """In 20 runs, with one message and with many, to a server that reads slowly.
 
-    Closing with the server's tickets unread would be a reset.
+    Closing with unread session tickets of the server would reset the connection.
     """
     server = serve(buffer=4096, versions=versions, hurry=False)
     for count in [1, 300] * 10:
@@ -266,8 +266,8 @@ def test_nothing_is_lost_at_the_end(serve, certificates, versions):
 
 
 @pytest.mark.parametrize("how", ["log", "stream", "connection"])
-def test_the_end_of_the_process_is_an_end_in_good_order(serve, how):
-    """Nobody has called close()."""
+def test_process_exit_ends_the_session_in_order(serve, how):
+    """close() was not called."""
     server = serve()
 
     for _ in range(5):
@@ -295,7 +295,7 @@ def test_the_end_of_the_process_is_an_end_in_good_order(serve, how):
 
 
 @pytest.mark.parametrize("how", ["fork", "forkserver", "spawn"])
-def test_the_end_of_a_worker_is_an_end_in_good_order(serve, how, tmp_path):
+def test_exit_of_a_worker_ends_the_session_in_order(serve, how, tmp_path):
     """Children of multiprocessing run no atexit handlers."""
     server = serve()
     script = tmp_path / "script.py"
@@ -351,7 +351,7 @@ def test_a_peer_that_never_ends_its_side_is_not_waited_for(certificates, peer):
 @pytest.mark.parametrize("leave", ["os._exit(0)", "sys.exit(0)", "raise RuntimeError"])
 @pytest.mark.parametrize("sends", ["", "log", "log connection"])
 def test_a_child_leaves_its_parents_sessions_alone(serve, sends, leave):
-    """It neither writes on them nor ends them, whatever way it goes; its own are its own."""
+    """It neither writes on them nor ends them, however it exits; it makes its own sessions."""
     server = serve()
 
     run(
@@ -417,7 +417,7 @@ def test_the_kernels_buffer_can_be_capped(transport):
     assert made.connected.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) == 2 * 32768
 
 
-def test_feed_says_that_the_peer_has_gone(transport):
+def test_read_pending_raises_when_the_peer_has_closed(transport):
     made, server = transport
     session = server.session()
     socket.socket.shutdown(session.sock, socket.SHUT_RDWR)
@@ -433,7 +433,7 @@ def test_feed_says_that_the_peer_has_gone(transport):
     assert not made.is_open()
 
 
-def test_what_is_closed_takes_nothing(transport):
+def test_a_closed_connection_refuses_frames(transport):
     made, _ = transport
     made.close()
 
@@ -447,7 +447,7 @@ def test_what_is_closed_takes_nothing(transport):
 # ---- connections ---------------------------------------------------------------------------------
 
 
-def test_a_connection_raises_what_tls_says(serve, certificates):
+def test_a_connection_raises_tls_errors(serve, certificates):
     server = serve()
 
     with pytest.raises(ssl.SSLCertVerificationError, match="ca=FILE") as caught:

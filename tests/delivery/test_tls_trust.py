@@ -1,4 +1,4 @@
-"""TLS: who is trusted, what is refused, and how that is said."""
+"""TLS: which servers are trusted, what is refused, and the error texts."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_a_server_is_trusted(serve, stream, certificates, name, options):
 def test_another_server_is_refused(
     serve, stream, certificates, capsys, name, versions, options, says
 ):
-    """Nothing is sent, it is counted as ``tls``, and stderr says what helps."""
+    """Nothing is sent, the frame is counted as ``tls``, and stderr names the remedy."""
     server = serve(name, versions=versions)
     if options.get("ca"):
         options = {"ca": certificates.path(options["ca"])}
@@ -95,10 +95,10 @@ def test_a_client_shows_its_certificate(serve, stream, certificates, files):
 
 
 @pytest.mark.parametrize("versions", [TLS12, TLS13], ids=["1.2", "1.3"])
-def test_a_client_without_certificate_hears_that_it_needs_one(
+def test_a_client_without_certificate_is_told_to_give_one(
     serve, stream, capsys, monkeypatch, versions
 ):
-    """In TLS 1.3 the server says so after the client is done; no message is sent before."""
+    """In TLS 1.3 the server refuses after the handshake of the client; no message is sent first."""
     monkeypatch.setattr("heka._net.tls._REFUSAL_WAIT_MIN", PATIENCE)  # a machine may be busy
     monkeypatch.setattr("heka._net.tls._REFUSAL_WAIT_MAX", PATIENCE)
     server = serve(demand=True, versions=versions)
@@ -111,9 +111,7 @@ def test_a_client_without_certificate_hears_that_it_needs_one(
     assert server.sessions == []
 
 
-def test_a_refusal_that_comes_late_is_heard_with_the_next_message(
-    serve, stream, capsys, monkeypatch
-):
+def test_a_late_refusal_is_reported_with_the_next_message(serve, stream, capsys, monkeypatch):
     monkeypatch.setattr("heka._net.tls._REFUSAL_WAIT_MAX", 0.0)
     server = serve(demand=True, versions=TLS13)
     to = stream(server.url())
@@ -128,8 +126,8 @@ def test_a_refusal_that_comes_late_is_heard_with_the_next_message(
     assert server.sessions == []
 
 
-def test_a_server_that_says_nothing_of_itself_is_used_all_the_same(serve, stream):
-    """It sends no tickets, so that there is no first word."""
+def test_a_server_without_session_tickets_is_used(serve, stream):
+    """It sends no session tickets, so nothing can be read after the handshake."""
     server = serve(versions=TLS13, tickets=0)
     to = stream(server.url(), timeout=PATIENCE)
 
@@ -164,7 +162,7 @@ def test_a_server_that_says_nothing_of_itself_is_used_all_the_same(serve, stream
         ),
     ],
 )
-def test_files_of_no_use_are_said_to_who_names_them(certificates, options, says):
+def test_unusable_files_raise_where_they_are_named(certificates, options, says):
     query = "&".join(f"{name}={certificates.path(file)}" for name, file in options.items())
     url = f"tls://localhost?{query}"
 
@@ -194,7 +192,7 @@ def test_certificates_are_loaded_once_and_again_when_they_are_renewed(certificat
 # ---- peers that do not do their part -------------------------------------------------------------
 
 
-def test_a_server_that_speaks_no_tls_is_told_apart(peer, stream, certificates, capsys):
+def test_a_server_without_tls_is_reported_as_such(peer, stream, certificates, capsys):
     there = peer(Listener)
     to = stream(f"tls://127.0.0.1:{there.port}", timeout=PATIENCE)
     answer = Task(lambda: there.accept().sock.sendall(b"220 welcome to this server\r\n"))
@@ -206,7 +204,7 @@ def test_a_server_that_speaks_no_tls_is_told_apart(peer, stream, certificates, c
     assert "the peer does not speak TLS: is it the port for tcp://?" in capsys.readouterr().err
 
 
-def test_a_server_that_says_nothing_takes_no_longer_than_the_timeout(peer, stream, capsys):
+def test_a_silent_server_takes_no_longer_than_the_timeout(peer, stream, capsys):
     there = peer(Listener)
     to = stream(f"tls://127.0.0.1:{there.port}", timeout=0.2)
 

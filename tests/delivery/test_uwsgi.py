@@ -1,7 +1,7 @@
 """Queues in a server that forks without telling Python, and keeps the GIL: uWSGI.
 
-Its two habits are produced without it: ``fork()`` of the C library, behind which no handler of
-``os.register_at_fork`` runs, and the module that it gives its programs.
+Both properties are simulated without uWSGI: ``fork()`` of the C library, after which no handler of
+``os.register_at_fork`` runs, and the module ``uwsgi``.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def run(script: str, server: socket.socket, *words: str) -> str:
 
 
 def payloads(server: socket.socket) -> list[str]:
-    """Return what came on the next connection."""
+    """Return the payloads received on the next connection."""
     connection, _ = server.accept()
     with connection:
         connection.settimeout(10)

@@ -1,4 +1,4 @@
-"""Receivers of a stream see whole frames only, whoever sends, however slowly they read."""
+"""A stream receiver gets whole frames only, with many senders and slow reading."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ THREADS = 8
 
 
 class SlowReader:
-    """Reads connections a little at a time, and stops for a while now and then."""
+    """Reads connections in small pieces, with pauses."""
 
     def __init__(self, listener, pauses):
         self._listener = listener
@@ -47,7 +47,7 @@ class SlowReader:
         return sum(len(connection.messages) for connection in self.connections)
 
     def finish(self, expected):
-        """The messages in the order of their arrival, once *expected* are there."""
+        """Return the messages in order of arrival once *expected* have arrived."""
         self._expected = expected
         self._enough.set()
         self._task.result()
@@ -70,7 +70,7 @@ def check_order(messages):
 
 @pytest.mark.parametrize("size", [100, 30_000])
 def test_eight_threads_and_a_slow_reader_lose_nothing_that_can_wait(there, size):
-    """One connection, no frame cut, none in the middle of another."""
+    """One connection, no partial frame, none inside another."""
     reader = SlowReader(there, [0.1, 0.1])
     count = 30 if size > 1000 else 300
 
@@ -92,8 +92,8 @@ def test_eight_threads_and_a_slow_reader_lose_nothing_that_can_wait(there, size)
     assert account(there.url)["reconnects"] == 0
 
 
-def test_eight_threads_in_a_hurry_and_a_slow_reader_get_what_was_counted(there):
-    """Frames are given up in their middle; what follows is whole, and on another connection."""
+def test_eight_threads_with_short_timeouts_and_a_slow_reader_match_the_counters(there):
+    """Partly sent frames are abandoned; the next one is whole, and on a new connection."""
     reader = SlowReader(there, [0.5, 0.3, 0.3])
 
     def work(n):
@@ -123,7 +123,7 @@ def test_eight_threads_in_a_hurry_and_a_slow_reader_get_what_was_counted(there):
 
 
 def test_interrupts_in_the_middle_of_a_frame_end_its_connection(peer):
-    """KeyboardInterrupt may come between any two lines; half a frame is never continued."""
+    """KeyboardInterrupt may come at any line; a partly sent frame is never continued."""
     there = peer(Listener, buffer=4096)
     reader = SlowReader(there, [])
     done = run(

@@ -1,4 +1,4 @@
-"""Certificates, and real servers that speak TLS and keep what they got and how it ended."""
+"""Certificates, and TLS servers that record what they received and how each session ended."""
 
 from __future__ import annotations
 
@@ -61,12 +61,12 @@ class Certificates:
 
 
 class Session:
-    """One connection that the server has had."""
+    """One connection of the server."""
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
         self.messages: list[heka.Message] = []
-        self.end: BaseException | None = None  # None: close_notify, then the end of the stream
+        self.end: BaseException | None = None  # None: ended with close_notify
         self.version: str | None = None
         self.client: str = ""  # the name in its certificate
         self.done = threading.Event()
@@ -77,7 +77,7 @@ class Session:
 
 
 class TlsServer:
-    """Listens; reads each connection in a thread of its own until it ends."""
+    """Listens, and reads each connection in its own thread until it ends."""
 
     def __init__(
         self,
@@ -91,7 +91,7 @@ class TlsServer:
         hurry: bool = True,
         tickets: int = 2,
     ) -> None:
-        """Be *name*; *demand* a certificate of clients; do not *hurry*: read when told."""
+        """Use certificate *name*; *demand* client certificates; read late without *hurry*."""
         self._certificates = certificates
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._context.load_cert_chain(
@@ -108,7 +108,7 @@ class TlsServer:
         self.read = threading.Event()
         if hurry:
             self.read.set()
-        self.refused: list[BaseException] = []  # what failed in handshakes
+        self.refused: list[BaseException] = []  # errors of failed handshakes
         self.sessions: list[Session] = []
         self._new: queue.Queue[Session] = queue.Queue()
         self.sock = socket.socket()
@@ -121,7 +121,7 @@ class TlsServer:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def url(self, host: str = "127.0.0.1", **options: object) -> str:
-        """Where it is; with the right CA, unless *options* name another, or ``ca=None``."""
+        """Return its URL, with the right CA unless *options* give another one, or ``ca=None``."""
         options = {"ca": self._certificates.path("ca.pem"), **options}
         query = urlencode({name: str(v) for name, v in options.items() if v is not None}, safe="/")
         return f"tls://{host}:{self.port}?{query}".rstrip("?")
@@ -162,17 +162,17 @@ class TlsServer:
             session.done.set()
 
     def session(self) -> Session:
-        """The next connection that was agreed on."""
+        """Return the next connection after its handshake."""
         return self._new.get(timeout=PATIENCE)
 
     def ended(self) -> Session:
-        """The next connection, once it has ended."""
+        """Return the next connection once it has ended."""
         session = self.session()
         assert session.done.wait(PATIENCE), "the connection was not ended"
         return session
 
     def close(self) -> None:
-        """Stop listening; connections go on until they end, or are reset here."""
+        """Stop listening; reset the connections that have not ended."""
         with contextlib.suppress(OSError):
             self.sock.shutdown(socket.SHUT_RDWR)
         self.sock.close()

@@ -1,4 +1,4 @@
-"""Streams in pieces: signed and unsigned frames, and everything that may stand between them."""
+"""Build streams: signed and unsigned frames, and arbitrary bytes between them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def payload(text: str = "", **fields: Any) -> bytes:
 
 
 def framed(header: bytes, body: bytes) -> bytes:
-    """Return a frame of any header, which need not tell the truth."""
+    """Return a frame with any header, which need not be right."""
     return b"\x1e" + bytes([len(header)]) + header + b"\x1f" + body
 
 
@@ -37,7 +37,7 @@ def signed(
     number_: int | None = None,
     digest: bytes | None = None,
 ) -> bytes:
-    """Return a signed frame; *number_* and *digest* replace what would be right."""
+    """Return a signed frame; *number_* and *digest* replace the right values."""
     header = number(1, len(body))
     header += number(3, NUMBERS[hash_name] if number_ is None else number_)
     if name is not None:
@@ -49,7 +49,7 @@ def signed(
 
 
 def feed(reader: heka.StreamReader, chunks: Iterable[bytes]) -> list[heka.Frame]:
-    """Feed all *chunks* and check the account after each: no byte is ever lost."""
+    """Feed all *chunks*; after each, check that every byte is counted."""
     fed, frames = 0, []
     before = account(reader)
     for part in chunks:
@@ -72,13 +72,13 @@ def account(reader: heka.StreamReader) -> dict[str, int]:
 
 
 def cut(data: bytes, places: Sequence[int]) -> list[bytes]:
-    """Return *data* in chunks that end at *places*."""
+    """Split *data* at *places*."""
     edges = sorted({min(place, len(data)) for place in places} | {0, len(data)})
     return [data[start:end] for start, end in itertools.pairwise(edges)]
 
 
 def outcome(data: bytes, chunks: Iterable[bytes] | None = None, **settings: Any) -> dict[str, Any]:
-    """Return all that a reader makes of *data* before and after close()."""
+    """Return the complete result of a reader for *data*, before and after close()."""
     reader = heka.StreamReader(**settings)
     frames = feed(reader, [data] if chunks is None else chunks)
     before = account(reader)

@@ -1,6 +1,6 @@
-"""A stream reader as the table of rules has it: slow, whole streams only, and easy to check.
+"""A reference implementation of the stream reader: slow, simple, for whole streams only.
 
-Everything a ``heka.StreamReader`` says after the last chunk has to be what this says of the stream.
+After the last chunk, a ``heka.StreamReader`` must have the same result as this model.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def _varint(data: bytes, at: int, total: int) -> tuple[int, int] | str:
     value = 0
     for index in range(10):
         if at + index == total:
-            return BAD  # it would have to end behind the header
+            return BAD  # it would end after the header
         if at + index >= len(data):
             return MORE
         value |= (data[at + index] & 0x7F) << 7 * index
@@ -42,7 +42,7 @@ def _varint(data: bytes, at: int, total: int) -> tuple[int, int] | str:
 
 
 def read_header(data: bytes, total: int) -> dict[str, int | bytes] | str:
-    """Return the entries of a header of *total* bytes, BAD, or MORE where bytes are missing."""
+    """Return the entries of a header of *total* bytes; BAD, or MORE when bytes are missing."""
     header: dict[str, int | bytes] = {}
     at = 0
     while at < len(data):
@@ -82,7 +82,7 @@ def check_signature(
     signers: Mapping[tuple[str, int], bytes] | None,
     require: bool,
 ) -> tuple[str | None, int | None] | str:
-    """Return (signer, version), or the reason of a refusal."""
+    """Return (signer, version), or the reason of the refusal."""
     if signers is None:
         return None, None
     if "hmac" not in header:
@@ -114,7 +114,7 @@ def read(
     signers: Mapping[tuple[str, int], bytes] | None = None,
     require_signature: bool = False,
 ) -> Outcome:
-    """Return what the rules make of *stream*."""
+    """Return the result of the rules for *stream*."""
     out = Outcome()
     at = 0
     while at < len(stream):

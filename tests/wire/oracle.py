@@ -1,8 +1,8 @@
-"""Google's protobuf over proto/message.proto, and messages in both of our hands.
+"""Google's protobuf for proto/message.proto, and conversions to compare messages.
 
-The schema is read from the .proto file itself, so that neither protoc nor a second copy of it is
-needed. There are two forms of it: ``Message`` as the file says, and ``RawMessage``, whose strings
-are bytes: on the wire they are the same, and only the second can hold bytes that are no UTF-8.
+The schema is read from the .proto file, so that neither protoc nor a copy of it is needed. It has
+two forms: ``Message`` as in the file, and ``RawMessage``, whose strings are bytes. Both are the
+same on the wire; only the second can have bytes that are not UTF-8.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ VALUE_ARRAYS = ("value_string", "value_bytes", "value_integer", "value_double", 
 
 
 def _enclosed(text: str, keyword: str) -> list[tuple[str, str]]:
-    """Name and body of each ``keyword NAME { ... }`` at the top of *text*."""
+    """Yield name and body of each top-level ``keyword NAME { ... }`` in *text*."""
     found = []
     for match in re.finditer(rf"^( *){keyword} (\w+) {{$(.*?)^\1}}$", text, re.M | re.S):
         found.append((match[2], match[3]))
@@ -50,7 +50,7 @@ def _enclosed(text: str, keyword: str) -> list[tuple[str, str]]:
 
 
 def _schema(package: str, *, raw: bool) -> dict[str, Any]:
-    """Classes of each message of the .proto file, by name."""
+    """Return the classes of the messages in the .proto file, by name."""
     text = re.sub(r"//.*", "", (ROOT / "proto" / "message.proto").read_text("utf-8"))
     file = descriptor_pb2.FileDescriptorProto(
         name=f"{package}.proto", package=package, syntax="proto2"
@@ -88,7 +88,7 @@ RawMessage, RawHeader = _raw["Message"], _raw["Header"]
 
 
 def value_from_json(value: object) -> object:
-    """Return a value of the golden vectors, where bytes and odd doubles are in hex."""
+    """Return a value of the golden vectors, in which bytes and special doubles are in hex."""
     if isinstance(value, dict):
         ((kind, text),) = value.items()
         if kind == "bytes":
@@ -98,7 +98,7 @@ def value_from_json(value: object) -> object:
 
 
 def parse(data: bytes) -> Any:
-    """Return the RawMessage that Google reads from *data*, None where it reads none."""
+    """Return the RawMessage that Google reads from *data*; None when it refuses."""
     message = RawMessage()
     try:
         message.ParseFromString(data)
@@ -108,7 +108,7 @@ def parse(data: bytes) -> Any:
 
 
 def google_message(content: dict[str, Any]) -> Any:
-    """Return Google's message of what a golden vector says, with everything present."""
+    """Return Google's message for a golden vector, with every attribute present."""
     message = Message(
         uuid=bytes.fromhex(content["uuid"]),
         **{name: content[name] for name in content if name not in ("uuid", "fields")},
@@ -125,12 +125,12 @@ def google_message(content: dict[str, Any]) -> Any:
 
 
 def text(data: bytes) -> str:
-    """Return a string of the wire as our API gives it."""
+    """Return a string of the wire as our API returns it."""
     return data.decode("utf-8", "surrogateescape")
 
 
 def view_of_google(message: Any) -> dict[str, Any]:
-    """Return what a RawMessage says, in a form to compare: floats by their bits' repr."""
+    """Return the content of a RawMessage in comparable form."""
     fields = []
     for field in message.fields:
         values = list(getattr(field, VALUE_ARRAYS[field.value_type]))
@@ -158,7 +158,7 @@ def comparable(values: list[Any]) -> list[Any]:
 
 
 def first_of_each_name(fields: list[tuple[Any, ...]]) -> dict[str, tuple[Any, ...]]:
-    """Return *fields* as a dict shows them: of equal names the first."""
+    """Return *fields* as a dict: of equal names the first."""
     shown: dict[str, tuple[Any, ...]] = {}
     for name, *rest in fields:
         shown.setdefault(name, tuple(rest))
@@ -166,7 +166,7 @@ def first_of_each_name(fields: list[tuple[Any, ...]]) -> dict[str, tuple[Any, ..
 
 
 def view_of_ours(message: heka.Message) -> dict[str, Any]:
-    """Return what a heka.Message says, in the form of view_of_google but fields by name."""
+    """Return the content of a heka.Message, as view_of_google does, with fields by name."""
     return {
         "uuid": message.uuid,
         "timestamp": message.timestamp,

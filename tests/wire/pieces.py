@@ -1,7 +1,7 @@
-"""Protobuf by hand, for the forms that Google's writer never produces: entries in any order.
+"""Protobuf by hand, in forms that Google's encoder never produces: entries in any order.
 
 An entry is a key and its value, as bytes; a message is any concatenation of entries. ``entries``
-takes one apart again and says where it goes beyond what our decoder reads like Google's.
+parses one, ``peculiarities`` names the forms that our decoder reads differently from Google's.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ FIELD_WIRES = {number: {BYTES} for number in (1, 3, 4, 5)} | {
 
 
 def varint(value: int, padding: int = 0) -> bytes:
-    """Return *value* as a varint, longer by *padding* bytes that say nothing, at most 10."""
+    """Return *value* as a varint with *padding* redundant bytes, at most 10 in total."""
     value &= (1 << 64) - 1
     out = bytearray()
     while value >= 0x80:
@@ -66,7 +66,7 @@ def field(*parts: bytes) -> bytes:
 
 
 def message(*parts: bytes, uuid: bytes = UUID, timestamp: int = 5) -> bytes:
-    """Return a Message with what it must have, then *parts*."""
+    """Return a Message with its required attributes, then *parts*."""
     return chunk(1, uuid) + number(2, timestamp) + b"".join(parts)
 
 
@@ -103,7 +103,7 @@ def entries(data: bytes) -> Iterator[tuple[int, int, int | bytes]]:
 
 
 def peculiarities(data: bytes) -> set[str]:
-    """Return what *data* has of the forms that we treat unlike Google, by intent.
+    """Return the forms in *data* that we intentionally treat differently from Google.
 
     ``group``: a group, which Heka never had; we refuse it, Google skips it.
     ``wire type``: a known number with a wire type that is not its own; we refuse it as corrupt,

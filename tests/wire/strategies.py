@@ -1,4 +1,4 @@
-"""What hypothesis draws: texts, values, heads, and messages in pieces."""
+"""Strategies for hypothesis: texts, values, header attributes, and messages in pieces."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Everything that is valid protobuf is read as Google's protobuf reads it."""
+"""All valid protobuf is read as Google's protobuf reads it."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ import heka
 
 
 def expected_view(data):
-    """Return what Google reads, with fields as a dict shows them."""
+    """Return what Google reads, with fields as in a dict."""
     view = view_of_google(RawMessage.FromString(data))
     return view | {"fields": first_of_each_name(view["fields"])}
 
 
 def ours(data):
-    """Return the decoded message, or None where there is none."""
+    """Return the decoded message; None when decoding fails."""
     try:
         return heka.Message.decode(data)
     except heka.DecodeError:
@@ -43,14 +43,14 @@ def test_entries_in_any_order_and_form(data):
 @settings(max_examples=100)
 @given(message_pieces(), message_pieces())
 def test_concatenation_merges(first, second):
-    """Two messages in a row are one: the last scalar wins, fields add up."""
+    """Two concatenated messages are one: the last scalar wins, fields are appended."""
     assert view_of_ours(heka.Message.decode(first + second)) == expected_view(first + second)
 
 
 @settings(max_examples=150)
 @given(message_pieces())
 def test_encode_brings_foreign_bytes_into_canonical_form(data):
-    """What encode writes says the same to Google, less the fields that have no values."""
+    """Google reads the same from what encode writes, except fields without values."""
     view = view_of_google(RawMessage.FromString(data))
     view["fields"] = [entry for entry in view["fields"] if entry[-1]]
 
@@ -63,7 +63,7 @@ def test_encode_brings_foreign_bytes_into_canonical_form(data):
 @settings(max_examples=150)
 @given(message_pieces())
 def test_reading_fields_changes_no_byte(data):
-    """Whatever a dict cannot show (duplicates, fields without values) is sent as if unread."""
+    """What a dict cannot represent (duplicates, fields without values) is kept unchanged."""
     read, unread = heka.Message.decode(data), heka.Message.decode(data)
     for value in read.fields.values():
         assert value == list(value)
@@ -114,13 +114,13 @@ def mutated(data, mutations):
 
 
 def verdict(data):
-    """Return what Google makes of *data* for our purpose: a message with a whole uuid, or None."""
+    """Return the message that Google reads from *data*; None unless its uuid has 16 bytes."""
     message = parse(data)
     return None if message is None or len(message.uuid) != 16 else message
 
 
 def check_against_google(data):
-    """Both refuse, or both read the same, or *data* is peculiar in a way that is listed."""
+    """Check that both refuse or read the same, unless *data* has a listed peculiarity."""
     theirs, mine = verdict(data), ours(data)
     if theirs is None:
         assert mine is None
@@ -136,14 +136,14 @@ def check_against_google(data):
 @given(message_pieces() | st.builds(google_bytes, HEADS, FIELDS), MUTATIONS)
 @example(message(number(5, 1)), [("cut", 3, 0)])
 def test_mutated_bytes(data, mutations):
-    """DecodeError exactly where Google fails, or uuid or timestamp are not there."""
+    """DecodeError exactly when Google fails, or when uuid or timestamp is missing."""
     check_against_google(mutated(data, mutations))
 
 
 @settings(max_examples=200)
 @given(st.binary(max_size=64))
 def test_any_bytes(tail):
-    """Behind what a message must have, where random bytes have a chance to be valid."""
+    """After the required attributes, where random bytes are sometimes valid."""
     check_against_google(message(tail))
 
 
@@ -153,7 +153,7 @@ def test_any_bytes_of_a_field(tail):
     check_against_google(message(field(chunk(1, b"n"), tail)))
 
 
-# ---- by hand: what Google does, said in so many words --------------------------------------------
+# ---- explicit examples of what Google does -------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -252,7 +252,7 @@ def test_an_int32_of_64_bits_is_cut_as_google_cuts_it():
 )
 @pytest.mark.parametrize("place", ["message", "field"])
 def test_unknown_tags_are_skipped(extra, place):
-    """They are read over and not written again: lua_sandbox drops a message that has one."""
+    """They are skipped and not written again: lua_sandbox drops a message with one."""
     known = field(chunk(1, b"n"), number(2, 2), chunk(3, b""), chunk(6, b"\1"))
     body = message(known)
     parts = [chunk(1, b"n"), number(2, 2), chunk(3, b""), chunk(6, b"\1"), extra]
@@ -278,7 +278,7 @@ def test_padded_lengths(padding):
 
 
 def test_what_is_canonical_and_what_is_not_give_equal_messages():
-    """Both tiers of the decoder make the same Message, and the same bytes of it."""
+    """Both decoders make the same Message, which encodes to the same bytes."""
     canonical = heka.Message("t", "l", 3, {"a": [1, 2], "b": "x"}, "p").encode()
     foreign = canonical + number(99, 1)
 
@@ -304,5 +304,5 @@ def test_every_attribute_is_written_though_it_was_absent():
 
 
 def test_varint_helper_pads():
-    """The tests above stand on it."""
+    """The tests above depend on it."""
     assert (varint(1, 2), varint(300), varint(0, 1)) == (b"\x81\x80\x00", b"\xac\x02", b"\x80\x00")

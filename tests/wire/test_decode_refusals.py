@@ -1,6 +1,6 @@
-"""Bytes that are no message: DecodeError with the byte at fault, in linear time.
+"""Invalid messages: DecodeError with the offset of the wrong byte, in linear time.
 
-Also the forms in which our decoder differs from Google's by intent, each with its reason.
+Also the forms in which our decoder intentionally differs from Google's, each with its reason.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from wire.pieces import (
 import heka
 
 NAME = chunk(1, b"n")
-START = len(message())  # where the parts of message() begin
+START = len(message())  # offset of the parts in message()
 
 
 def refusal(data):
@@ -68,7 +68,7 @@ def refusal(data):
     ],
 )
 def test_refused_at(data, offset):
-    """The offset is that of the byte at fault, from the start of the input."""
+    """The offset is that of the wrong byte, from the start of the input."""
     error = refusal(data)
 
     assert error.offset == offset
@@ -90,7 +90,7 @@ def test_a_last_uuid_of_another_size():
 
 
 def test_a_length_of_ten_gigabytes():
-    """The claim is compared with what is left; nothing is allocated for it."""
+    """The length is compared with what is left; nothing is allocated for it."""
     data = message(key(6, BYTES) + varint(10 * 2**30) + b"x")
     error = refusal(data)
 
@@ -129,7 +129,7 @@ def test_decode_takes_whatever_has_bytes(kind):
 
 
 def test_decoding_does_not_keep_the_buffer():
-    """What was decoded stays when the buffer is used for something else."""
+    """Decoded values do not change when the buffer is reused."""
     buffer = bytearray(heka.Message("type", fields={"a": "value"}).encode())
     decoded = heka.Message.decode(buffer)
     expected = bytes(buffer)
@@ -144,7 +144,7 @@ def test_decode_needs_contiguous_bytes():
         heka.Message.decode(memoryview(bytes(40))[::2])
 
 
-# ---- where we differ from Google, by intent ------------------------------------------------------
+# ---- intentional differences from Google ---------------------------------------------------------
 
 
 @pytest.mark.parametrize("place", ["message", "field"])
@@ -183,7 +183,7 @@ def test_groups_are_refused(place):
     ],
 )
 def test_a_known_number_with_a_foreign_wire_type_is_refused(entry, name):
-    """Google keeps it among the unknown, which would hide a torn or foreign message from us."""
+    """Google treats it as unknown, which would hide a damaged or foreign message."""
     data = message(entry)
 
     assert f"expected {name} as " in str(refusal(data))
@@ -192,7 +192,7 @@ def test_a_known_number_with_a_foreign_wire_type_is_refused(entry, name):
 
 @pytest.mark.parametrize("value_type", [5, 100, 2**31, 2**32 - 1, 2**64 - 1])
 def test_an_unknown_value_type_is_read_as_string(value_type):
-    """As absent, whatever a proto2 reader would have remembered from before."""
+    """It counts as absent, even after a known one, which a proto2 reader would keep."""
     data = message(field(NAME, number(2, 2), number(2, value_type), chunk(4, b"s"), number(6, 1)))
     shown = heka.Message.decode(data).fields["n"]
 
@@ -200,7 +200,7 @@ def test_an_unknown_value_type_is_read_as_string(value_type):
 
 
 def test_foreign_bytes_over_a_mebibyte_are_refused():
-    """protobuf-c takes up to 60 bytes of memory for each of them; canonical ones are read in place.
+    """protobuf-c needs up to 60 bytes of memory for each byte; canonical input is read in place.
 
     1 MiB is sixteen times what receivers take.
     """
@@ -233,7 +233,7 @@ def nested(depth, tag=10):
 
 @pytest.mark.parametrize("tag", [10, 11])
 def test_ten_thousand_nested_keys(tag):
-    """Only one level is known; what is inside the unknown is not looked into."""
+    """Only one level is known; the content of unknown entries is not parsed."""
     data = message(nested(10_000, tag))
     if tag == 10:
         refusal(data)
@@ -265,5 +265,5 @@ def test_a_mebibyte_of_small_entries_takes_linear_time(unit):
 
 
 def test_wire_type_constants():
-    """The tests above stand on them."""
+    """The tests above depend on them."""
     assert [VARINT, FIXED64, BYTES, GROUP, GROUP_END, FIXED32] == [0, 1, 2, 3, 4, 5]

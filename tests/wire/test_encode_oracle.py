@@ -1,4 +1,4 @@
-"""What we write, byte for byte what Google's protobuf writes of the same content."""
+"""What we write is byte for byte what Google's protobuf writes for the same content."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def flattened(mapping, prefix=""):
 @FAST
 @given(HEADS, LEAVES)
 def test_nested_dicts(head, nested):
-    """A nested dict is written as its flat form is, in the order of a walk through it."""
+    """A nested dict is written like its flat form, in depth-first order."""
     arguments = our_arguments(head, {}) | {"fields": nested}
 
     assert heka.Message(**arguments).encode() == google_bytes(head, dict(flattened(nested)))
@@ -99,7 +99,7 @@ def test_nested_dicts(head, nested):
 @pytest.mark.parametrize("size", [0, 1, 126, 127, 128, 129, 16_382, 16_383, 16_384, 60_000])
 @pytest.mark.parametrize(("value_type", "unit"), [(0, "x"), (1, b"x"), (2, 1), (3, 1.0), (4, True)])
 def test_lengths_around_the_sizes_of_a_varint(size, value_type, unit):
-    """Lengths are kept one byte that grows: at each size the bytes behind it stay what they are."""
+    """A length starts as one byte and may grow: the bytes after it stay the same."""
     if value_type < 2:
         values = [unit * size]
     else:

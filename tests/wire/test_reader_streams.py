@@ -94,7 +94,7 @@ SETTINGS = st.fixed_dictionaries(
 
 
 def check(stream, chunks, reader_settings):
-    """The reader's frames and account are the model's; every byte is accounted for on the way."""
+    """Frames and counters of the reader equal the model's; every byte is counted at each step."""
     expected = model.read(stream, **reader_settings)
     reader = heka.StreamReader(**reader_settings)
 
@@ -129,7 +129,7 @@ def test_byte_by_byte(stream, reader_settings):
 @settings(max_examples=60)
 @given(STREAMS, st.integers(0, 3000), st.integers(0, 255), CUTS)
 def test_one_byte_changed(stream, where, byte, cuts):
-    """A bit error costs the frame it is in and, by the rules, nothing that the model keeps."""
+    """A changed byte loses no frame that the model still reads."""
     damaged = bytearray(stream)
     if damaged:
         damaged[where % len(damaged)] = byte
@@ -143,7 +143,7 @@ def test_noise(noise, cuts):
 
 
 def test_every_way_to_cut_two_frames_in_three():
-    """Exhaustive where hypothesis only tries."""
+    """Exhaustive, unlike hypothesis."""
     stream = b"x" + signed(payload("a")) + b"\x1e" + heka.frame(payload("b"))[:-1]
     stream = stream[:60] + stream[-20:]  # short enough for all pairs of places
     for first in range(len(stream) + 1):
@@ -197,7 +197,7 @@ def test_feed_takes_whatever_has_bytes(kind):
 
 
 def test_a_chunk_may_be_reused_after_feed():
-    """What is pending was copied, what was returned is its own."""
+    """Pending bytes were copied, and returned frames own their bytes."""
     stream = heka.frame(payload("first")) + heka.frame(payload("second"))
     reader = heka.StreamReader()
     buffer = bytearray(50)

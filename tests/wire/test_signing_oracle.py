@@ -1,4 +1,4 @@
-"""Signatures and frame headers: ``hmac`` and Google's protobuf say what has to be there."""
+"""Signatures and frame headers, compared with ``hmac`` and Google's protobuf."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PAYLOAD = heka.Message("t", payload="signed").encode()
 
 @pytest.mark.parametrize("hash_name", HASHES)
 def test_every_key_length(hash_name):
-    """0 to 200 bytes: across the block of 64 bytes, above which HMAC hashes the key itself."""
+    """0 to 200 bytes: HMAC hashes keys that are longer than its block of 64 bytes."""
     for size in range(201):
         key = bytes((7 * i + size) % 256 for i in range(size))
         signer = heka.SignerConfig("ops", 1, key, hash_name)
@@ -38,7 +38,7 @@ def test_sign(hash_name, key, data):
 
 @pytest.mark.parametrize("hash_name", HASHES)
 def test_one_signer_signs_many_messages(hash_name):
-    """The kept key is not used up or changed by a signature."""
+    """A signature does not change the stored key."""
     signer = heka.SignerConfig("ops", 1, "key", hash_name)
     messages = [bytes([i]) * i for i in range(200)]
 

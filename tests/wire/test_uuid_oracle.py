@@ -1,4 +1,4 @@
-"""Message ids: ``uuid`` says what version 4 is and how text is read."""
+"""Message ids, compared with the ``uuid`` module: version 4, and parsing of text."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_new_ids_differ():
 
 
 def test_every_free_bit_takes_both_values():
-    """122 of the 128 bits are random: none is stuck."""
+    """122 of the 128 bits are random: none is constant."""
     made = [int.from_bytes(heka.Message().uuid, "big") for _ in range(200)]
     ones, zeros = 0, 0
     for number in made:
@@ -76,7 +76,7 @@ def test_repr_prints_it_as_uuid_does(data):
 @given(st.text("0123456789abcdefABCDEF-{}:urn gG\0é", max_size=40))
 @settings(max_examples=150)
 def test_no_text_is_read_differently(text):
-    """What we take is the plain forms, and each gives what ``uuid.UUID`` gives."""
+    """We accept the common forms only, and each gives the same as ``uuid.UUID``."""
     try:
         ours = heka.Message(uuid=text).uuid
     except ValueError:
@@ -111,6 +111,6 @@ def test_text_that_is_no_uuid(text):
 
 
 def test_a_uuid_of_any_version_is_kept():
-    """It is the caller's; only ids that we make are version 4."""
+    """A given id may have any version; only ids that we make are version 4."""
     for data in (bytes(16), b"\xff" * 16, uuid.uuid1().bytes):
         assert heka.Message(uuid=data).uuid == data

@@ -1,4 +1,4 @@
-"""The golden vectors, which Google's protobuf made: messages, frames and streams, both ways."""
+"""The golden vectors, made by Google's protobuf: messages, frames and streams, both ways."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ HEAD = ("type", "logger", "severity", "payload", "env_version", "pid", "hostname
 
 
 def arguments(content):
-    """What to call heka.Message with for the content of a vector; names are unique in it."""
+    """Return the arguments of heka.Message for a vector with unique field names."""
     return {
         **{name: content[name] for name in HEAD},
         "uuid": bytes.fromhex(content["uuid"]),
@@ -54,7 +54,7 @@ def signer_of(vector):
 
 
 def test_nearly_every_vector_has_unique_names():
-    """So that the tests over UNIQUE leave nothing out but what a dict cannot say."""
+    """So the tests over UNIQUE leave out only what a dict cannot represent."""
     left_out = {v["name"] for v in VECTORS["messages"] if not has_unique_names(v)}
 
     assert left_out == {"duplicate-names"}
@@ -158,7 +158,7 @@ def test_stream(vector, size):
 
 
 def test_the_oracle_reads_the_schema_s_defaults():
-    """What Google answers for what is absent is what the .proto file says."""
+    """Google returns the defaults of the .proto file for absent attributes."""
     message = Message()
 
     assert (message.severity, message.type, message.pid) == (7, "", 0)

@@ -1,4 +1,4 @@
-"""Fixtures of the queue's tests, beside those of tests/delivery: servers and certificates."""
+"""Fixtures for tests of queues under failures: servers and certificates."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ from typing import Any
 import pytest
 from delivery.faults.peers import Server, certificates
 
-collect_ignore_glob = [] if sys.platform == "linux" else ["test_*.py"]  # exact ends need BPF
+collect_ignore_glob = (
+    [] if sys.platform == "linux" else ["test_*.py"]
+)  # stopping without loss needs BPF
 
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Callable[..., Server]]:
-    """Makes servers: ``server("tcp", pause=0.1)``."""
+    """Make servers: ``server("tcp", pause=0.1)``."""
     made: list[Server] = []
     numbers = itertools.count()
 
@@ -31,5 +33,5 @@ def server(tmp_path: Path) -> Iterator[Callable[..., Server]]:
 
 @pytest.fixture(scope="session")
 def pki(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Certificates: of an authority, of a server, of a client."""
+    """Certificates of a CA, a server and a client."""
     return certificates(tmp_path_factory.mktemp("pki"))

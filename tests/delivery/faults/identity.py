@@ -1,4 +1,4 @@
-"""The account of a queue: it has to balance at every moment, and with what the receiver got."""
+"""Checks of the counters of a queue: they balance, and agree with what the receiver got."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class HasStats(Protocol):
 
 
 def check(stats: dict[str, Any], name: str = "the stream") -> None:
-    """One account balances, and each of its destinations' does."""
+    """Check that the counters balance, and those of each destination."""
     for key in (*COUNTED, *CONNECTED):
         assert type(stats[key]) is int, f"{name}: {key} is {stats.get(key)!r}"
         assert stats[key] >= 0, f"{name}: {key} is {stats[key]}"
@@ -33,7 +33,7 @@ def check(stats: dict[str, Any], name: str = "the stream") -> None:
 
 
 def check_growth(before: dict[str, Any], after: dict[str, Any]) -> None:
-    """What is counted once stays counted."""
+    """Check that no counter has decreased."""
     for key in GROWING:
         assert before[key] <= after[key], f"{key} went from {before[key]} to {after[key]}"
     for reason, count in before["dropped"].items():
@@ -41,7 +41,7 @@ def check_growth(before: dict[str, Any], after: dict[str, Any]) -> None:
 
 
 class Watch:
-    """Looks at the account all the time, from a thread of its own, while the block runs."""
+    """Checks the counters continuously from another thread while the block runs."""
 
     def __init__(self, *streams: HasStats, pause: float = 0.001) -> None:
         self._streams = streams
@@ -83,21 +83,21 @@ class Watch:
 
 
 def compare(stats: dict[str, Any], received: Counter[Serial], accepted: set[Serial]) -> None:
-    """The account says what the receiver has: nothing lost uncounted, nothing doubled uncounted.
+    """Check that the counters agree with the receiver: nothing lost or doubled is uncounted.
 
-    To be called when nothing is under way any more, and only after receivers that ended exactly.
+    Only when nothing is in flight any more, and with receivers that were stopped without loss.
     """
     check(stats)
-    strange = set(received) - accepted
-    assert not strange, f"came, but was refused or never written: {sorted(strange)[:5]}"
+    unexpected = set(received) - accepted
+    assert not unexpected, f"received, but refused or never written: {sorted(unexpected)[:5]}"
     extra = received.total() - len(received)
-    assert extra <= stats["resent"], f"{extra} came again, but resent is {stats['resent']}"
-    assert stats["sent"] == len(received), f"{len(received)} different ones came: {stats}"
+    assert extra <= stats["resent"], f"{extra} received again, but resent is {stats['resent']}"
+    assert stats["sent"] == len(received), f"{len(received)} different messages received: {stats}"
     assert stats["queued"] == 0, stats
 
 
 def in_order(serials: list[Serial]) -> bool:
-    """The messages of each source, on one connection, are in the order of writing."""
+    """Check that each connection has the messages of each source in the order of writing."""
     last: dict[str, int] = {}
     for source, number in serials:
         if number <= last.get(source, -1):

@@ -1,4 +1,4 @@
-"""Peers on loopback that come, go, hang and die, and count by identity what they really got."""
+"""Peers on loopback that start, stop, hang and die, and record which messages they received."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from delivery.support import PATIENCE, wait_until
 import heka
 
 SERVER = Path(__file__).with_name("server.py")
-#: Ports that no connect() of this machine gets by itself, or it might meet its own.
+#: Ports outside of the ephemeral range: connect() could connect to itself in that range.
 PORTS = range(20000, 32000)
 
-#: Which message it is: who made it, and its number there.
+#: Identity of a message: its source, and its number in that source.
 Serial = tuple[str, int]
 
 
 def frame(number: int, source: str = "a", size: int = 0) -> bytes:
-    """The frame of message *number*, with *size* bytes of payload beside the number."""
+    """Return the frame of message *number*, with *size* more bytes of payload."""
     return heka.pack("t", source, payload=f"{number} {'x' * size}")
 
 
@@ -36,7 +36,7 @@ def serial_of(message: heka.Message) -> Serial:
 
 
 def quiet_port() -> int:
-    """A port that nobody has, and nobody gets by chance."""
+    """Return a free port that no other program gets by chance."""
     while True:
         port = random.choice(PORTS)
         try:
@@ -49,7 +49,7 @@ def quiet_port() -> int:
 
 
 class Record:
-    """What came over one connection."""
+    """What was received over one connection."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -58,7 +58,7 @@ class Record:
         self._reader = heka.StreamReader()
 
     def read_on(self) -> None:
-        """Whole frames, and at the end, and only there, perhaps a part of one."""
+        """Read new whole frames; an incomplete one may only be at the end."""
         while data := self._file.read(1 << 20):
             self.serials += [serial_of(one.message) for one in self._reader.feed(data)]
         assert self._reader.discarded_bytes == 0, f"{self.path}: something between two frames"
@@ -66,7 +66,7 @@ class Record:
 
     @property
     def tail(self) -> int:
-        """Bytes of a frame that the end of the connection has cut off."""
+        """Return the bytes of an incomplete frame at the end of the connection."""
         return self._reader.pending_bytes
 
     def close(self) -> None:
@@ -74,14 +74,14 @@ class Record:
 
 
 class Received:
-    """What a folder of records holds; the same message over two connections is there twice."""
+    """All records of a folder; a message received over two connections counts twice."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._records: dict[str, Record] = {}
 
     def read_on(self) -> list[Record]:
-        """The connections in the order in which they came, with all that they have brought."""
+        """Return the connections in the order of accepting, with all that was received."""
         for name in sorted(os.listdir(self.folder)):
             if name not in self._records:
                 self._records[name] = Record(self.folder / name)
@@ -89,15 +89,15 @@ class Received:
         return list(self._records.values())
 
     def serials(self) -> Counter[Serial]:
-        """How often each message has come."""
+        """Return how often each message was received."""
         return Counter(serial for record in self.read_on() for serial in record.serials)
 
     def count(self) -> int:
-        """How many different messages have come."""
+        """Return the number of different messages received."""
         return len(self.serials())
 
     def connections(self) -> int:
-        """How many connections have brought a message."""
+        """Return the number of connections with a message."""
         return sum(bool(record.serials) for record in self.read_on())
 
     def close(self) -> None:
@@ -106,12 +106,12 @@ class Received:
 
 
 class Server:
-    """A receiver in a process of its own, always at the same address.
+    """A receiver in another process, always at the same address.
 
     Options: ``pause`` seconds after each read of ``chunk`` bytes; ``buffer`` bytes of SO_RCVBUF;
-    ``cut``: a connection ends after so many bytes, ``how`` 'fin' or 'rst'; ``deaf``: nothing is
-    accepted, with ``backlog``; ``chatty``: it answers; ``cert``, ``key``, ``ca``: TLS, the last for
-    clients that have to have a certificate.
+    ``cut``: bytes after which a connection is closed, ``how`` 'fin' or 'rst'; ``deaf``: nothing is
+    accepted, with ``backlog``; ``chatty``: it sends data; ``cert``, ``key``: TLS; ``ca``: clients
+    must have a certificate of this CA.
     """
 
     def __init__(self, folder: Path, kind: str = "tcp", start: bool = True, **options: Any) -> None:
@@ -133,7 +133,7 @@ class Server:
         return f"{scheme}://127.0.0.1:{self.at}"
 
     def start(self, **options: Any) -> None:
-        """Listen, from now on with *options* changed."""
+        """Listen, with *options* changed from now on."""
         assert self._process is None, "it runs"
         self.options.update(options)
         told = json.dumps({"kind": self.kind, "at": self.at, **self.options})
@@ -157,15 +157,15 @@ class Server:
             pipe.close()
 
     def stop(self) -> None:
-        """End it exactly: what its kernel has acknowledged, it has written down."""
+        """Stop it without loss: everything that its kernel has acknowledged is recorded."""
         self._end(signal.SIGTERM)
 
     def kill(self) -> None:
-        """End it as it stands: what it had not read is gone."""
+        """Kill it: what it had not read is lost."""
         self._end(signal.SIGKILL)
 
     def hang(self) -> None:
-        """Let it do nothing; the kernel goes on for it until its buffers are full."""
+        """Stop the process (SIGSTOP); the kernel receives until its buffers are full."""
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
 
@@ -178,11 +178,11 @@ class Server:
         return self._process is not None
 
     def wait_for(self, count: int) -> None:
-        """Wait until *count* different messages are there."""
+        """Wait until *count* different messages were received."""
         wait_until(lambda: self.received.count() >= count, f"{count} messages")
 
     def restart(self, pause: float = 0.0) -> None:
-        """Stop and start; back when a message has come over a new connection."""
+        """Stop and start it; return when a message was received over a new connection."""
         before = self.received.connections()
         self.stop()
         time.sleep(pause)
@@ -196,7 +196,7 @@ class Server:
 
 
 def certificates(folder: Path) -> dict[str, str]:
-    """Make an authority, and a server's and a client's certificate by it; their paths."""
+    """Make a CA and certificates of a server and a client; return their paths."""
 
     def openssl(*args: str) -> None:
         subprocess.run(["openssl", *args], cwd=folder, check=True, capture_output=True, timeout=60)

@@ -1,13 +1,14 @@
-"""A receiver in a process of its own: what comes is written down, byte for byte.
+"""A receiver in another process, which records every byte.
 
     server.py FOLDER OPTIONS
 
-OPTIONS is JSON, see peers.Server. Each connection has a file of its own in FOLDER, so that what was
-received outlives every end of this program. heka is not imported: this is the other side.
+OPTIONS is JSON, see peers.Server. Each connection has its own file in FOLDER, so that what was
+received stays whichever way this process ends. heka is not imported: this is an independent peer.
 
-How it ends: SIGKILL takes with it what the kernel had acknowledged and nobody had read. SIGTERM is
-exact: first the kernel is told to take no byte more, then what it has is read and written down, and
-only then is the socket closed. So what was acknowledged and what is in the files are the same.
+End: after SIGKILL, bytes are lost that the kernel had acknowledged and this process had not read.
+SIGTERM loses nothing: first a socket filter drops all further segments, then what the kernel has is
+read and recorded, and only then is the socket closed. So exactly the acknowledged bytes are in the
+files.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from typing import Any
 
 #: From linux/filter.h and asm-generic/socket.h.
 SO_ATTACH_FILTER = 26
-#: Classic BPF: a TCP segment that has bytes for us is dropped, as if it had been lost on its way.
+#: Classic BPF: drops each TCP segment with data, as if the network had lost it.
 NO_PAYLOAD = (
     (0x30, 0, 0, 12),  # ldb [12]: header length in the upper four bits, in words
     (0x74, 0, 0, 4),  # rsh #4
@@ -41,9 +42,9 @@ NO_PAYLOAD = (
 
 
 def freeze(sock: socket.socket) -> None:
-    """Let the kernel take and acknowledge nothing more; what it has can be read."""
+    """Make the kernel accept no more data; what it has can still be read."""
     if sock.family == socket.AF_UNIX:
-        with contextlib.suppress(OSError):  # the other side is gone
+        with contextlib.suppress(OSError):  # the peer has closed
             sock.shutdown(socket.SHUT_RD)
         return
     code = b"".join(struct.pack("HBBI", *instruction) for instruction in NO_PAYLOAD)
@@ -53,7 +54,7 @@ def freeze(sock: socket.socket) -> None:
 
 
 class Peer:
-    """One connection, or a datagram socket, and the file of what came over it."""
+    """One connection, or a datagram socket, and the file of what it received."""
 
     def __init__(self, server: Server, sock: Any, number: int) -> None:
         self.server = server
@@ -76,7 +77,7 @@ class Peer:
         return bool(data)
 
     def drain(self) -> None:
-        """Take what the kernel has."""
+        """Read what the kernel has."""
         before = -1
         while before != self.came:
             before = self.came
@@ -84,7 +85,7 @@ class Peer:
                 break
 
     def end(self, how: str) -> None:
-        """Close, exactly: nothing is acknowledged that is not in the file."""
+        """Close without loss: all acknowledged bytes are in the file."""
         if how == "rst":
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         freeze(self.sock)
@@ -94,7 +95,7 @@ class Peer:
 
 
 class Server:
-    """Listens, and reads as the options say."""
+    """Listens, and reads as the options require."""
 
     def __init__(self, folder: str, options: dict[str, Any]) -> None:
         self.folder = folder
@@ -135,7 +136,7 @@ class Server:
         return sock
 
     def accept(self) -> bool:
-        """Take one that waits; False when none does."""
+        """Accept a waiting connection; False when there is none."""
         try:
             sock: Any = self.sock.accept()[0]
         except OSError:
@@ -151,11 +152,11 @@ class Server:
         peer = self.peers[sock.fileno()] = Peer(self, sock, self.accepted)
         self.selector.register(sock, selectors.EVENT_READ, peer)
         if self.context is not None:
-            self.serve(peer)  # what came with the handshake is in OpenSSL already
+            self.serve(peer)  # data that came with the handshake is in OpenSSL already
         return True
 
     def serve(self, peer: Peer) -> None:
-        """Read once from one that has something."""
+        """Read once from a socket that is ready."""
         alive = peer.read(self.options.get("chunk", 65536))
         pending = getattr(peer.sock, "pending", None)
         while alive and pending is not None and pending():
@@ -173,7 +174,7 @@ class Server:
             time.sleep(self.options["pause"])
 
     def stop(self) -> None:
-        """Take no byte more, write down what is here, close."""
+        """Accept no more data, record what has arrived, close."""
         if self.sock.type == socket.SOCK_STREAM:
             if self.sock.family != socket.AF_UNIX:
                 freeze(self.sock)  # connections inherit it
@@ -196,7 +197,7 @@ class Server:
         signalled.setblocking(False)
         signal.set_wakeup_fd(signalled.fileno())
         self.selector.register(wakeup, selectors.EVENT_READ, wakeup)
-        self.selector.register(0, selectors.EVENT_READ, "leash")
+        self.selector.register(0, selectors.EVENT_READ, "parent")
         os.write(1, b"ready\n")
         while not stopping:
             for key, _ in self.selector.select():
@@ -205,8 +206,8 @@ class Server:
                 if key.data is None:
                     if not self.options.get("deaf"):
                         self.accept()
-                elif key.data == "leash":
-                    os._exit(0)  # who started this is gone
+                elif key.data == "parent":
+                    os._exit(0)  # the parent process has exited
                 elif isinstance(key.data, Peer):
                     self.serve(key.data)
         self.stop()

@@ -1,4 +1,4 @@
-"""What the tests of spools share: processes that log into one and die, and a peer that counts."""
+"""Helpers of the spool tests: processes that log into a spool and die, and a receiving peer."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Logger:
         )
 
     def wait_for(self, word: str) -> str:
-        """Return what follows *word* on the next line that begins with it."""
+        """Return the rest of the next line that begins with *word*."""
         assert self.process.stdout is not None
         for line in self.process.stdout:
             if line.startswith(word):
@@ -67,17 +67,17 @@ class Logger:
         raise AssertionError(f"the process ended without saying {word!r}")
 
     def kill(self) -> int:
-        """End it at once; how far it got, as the last line said."""
+        """Kill it; return the last number that it printed."""
         self.process.send_signal(signal.SIGKILL)
         return self.last()
 
     def last(self) -> int:
-        """Wait for its end; how far it got."""
+        """Wait for its exit; return the last number that it printed."""
         assert self.process.stdout is not None
         lines = [
             line.split()
             for line in self.process.stdout
-            if line.startswith("accepted") and line.endswith("\n")  # else it was killed meanwhile
+            if line.startswith("accepted") and line.endswith("\n")  # else it was killed
         ]
         self.process.wait(PATIENCE)
         self.process.stdout.close()
@@ -85,7 +85,7 @@ class Logger:
 
 
 class Peer:
-    """Listens, and keeps the payloads of what comes, in order."""
+    """Listens, and keeps the received payloads in order."""
 
     def __init__(self) -> None:
         self.payloads: list[str] = []
@@ -111,7 +111,7 @@ class Peer:
                     self._news.notify_all()
 
     def wait_for(self, numbers: range) -> None:
-        """Wait until each of *numbers* has come."""
+        """Wait until each of *numbers* was received."""
         wanted = {str(number) for number in numbers}
         with self._news:
             done = self._news.wait_for(lambda: wanted <= set(self.payloads), PATIENCE)
@@ -119,7 +119,7 @@ class Peer:
         assert done, f"{len(missing)} are missing, {sorted(missing, key=int)[:5]} for instance"
 
     def close(self) -> None:
-        """Listen no more."""
+        """Stop listening."""
         self._open = False
         self._listener.close()
 
@@ -130,7 +130,7 @@ def parts(spool: Path) -> list[Path]:
 
 
 def modes(path: Path) -> set[str]:
-    """Return the permissions of all that is in *path*, of directories with a slash."""
+    """Return the permissions of everything in *path*; names of directories end with a slash."""
     return {
         f"{entry.stat().st_mode & 0o777:o}{'/' if entry.is_dir() else ''}"
         for entry in path.rglob("*")
@@ -138,7 +138,7 @@ def modes(path: Path) -> set[str]:
 
 
 def is_alive(pid: int) -> bool:
-    """Say whether the process is there."""
+    """Return whether the process exists."""
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, 0)
         return True

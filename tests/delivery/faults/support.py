@@ -1,4 +1,4 @@
-"""What the fault tests share: programs with the tests' modules on their path, writing, settling."""
+"""Helpers of the fault tests: programs, writing messages, and checks at the end."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from delivery.faults.peers import Serial, Server, frame
 from delivery.support import PATIENCE, PREAMBLE, ROOT, Outcome, Task, environment, wait_until
 
 TESTS = Path(__file__).resolve().parents[2]
-#: Everything about a connection happens soon.
+#: Queue options with short times.
 QUICK: dict[str, Any] = {"linger": 0.005, "backoff_max": 0.1, "connect_timeout": 1.0}
 
-#: Programs have these beside what delivery.support.PREAMBLE gives them.
+#: Added to delivery.support.PREAMBLE for programs.
 TOOLS = """
 import heka._delivery.lifecycle
 from heka.streams import QueuedStream
@@ -34,7 +34,7 @@ from delivery.faults.support import QUICK, write_all
 def write_all(
     stream: Any, count: int, source: str = "a", size: int = 0, start: int = 0
 ) -> set[Serial]:
-    """Write *count* messages; those that were taken in."""
+    """Write *count* messages; return the accepted ones."""
     return {
         (source, number)
         for number in range(start, start + count)
@@ -43,7 +43,7 @@ def write_all(
 
 
 def write_during(stream: Any, work: Callable[[], object], size: int = 200) -> set[Serial]:
-    """Write without a pause while *work* runs; what was taken in."""
+    """Write without a pause while *work* runs; return the accepted messages."""
     over = threading.Event()
     accepted: set[Serial] = set()
 
@@ -64,7 +64,7 @@ def write_during(stream: Any, work: Callable[[], object], size: int = 200) -> se
 
 
 def settle(stream: Any, there: Server, accepted: set[Serial], timeout: float = PATIENCE) -> None:
-    """All that was taken in, and was not dropped since, arrives; the account says the same."""
+    """Check that all accepted messages arrive, except dropped ones, and that the counters agree."""
     assert stream.flush(timeout), stream.stats()
     sent = stream.stats()["sent"]
     wait_until(lambda: there.received.count() >= sent, f"{sent} messages")
@@ -72,13 +72,13 @@ def settle(stream: Any, there: Server, accepted: set[Serial], timeout: float = P
 
 
 def arrives(stream: Any, there: Server, accepted: set[Serial]) -> None:
-    """Nothing is lost."""
+    """Check that all accepted messages arrive and none is dropped."""
     settle(stream, there, accepted)
     assert there.received.serials().keys() == accepted
 
 
 class Program(subprocess.Popen[str]):
-    """A script in a process of its own, with TOOLS, running; *first* comes before any import."""
+    """A running script in another process, with TOOLS; *first* is run before any import."""
 
     def __init__(
         self,
@@ -104,12 +104,12 @@ class Program(subprocess.Popen[str]):
         )
 
     def line(self) -> str:
-        """The next line that it has said."""
+        """Return the next line that it prints."""
         assert self.stdout is not None
         return self.stdout.readline()
 
     def end(self, code: int | None = 0) -> Outcome:
-        """Wait until it ends by itself; *code* is its exit status, None any."""
+        """Wait for its exit with status *code*; None: any status."""
         out, err = self.communicate(timeout=PATIENCE)
         assert code is None or self.returncode == code, f"ended {self.returncode}:\n{out}\n{err}"
         return Outcome(subprocess.CompletedProcess(self.args, self.returncode, out, err))
@@ -121,6 +121,6 @@ class Program(subprocess.Popen[str]):
 
 
 def run(script: str, *args: object, code: int | None = 0, **options: Any) -> Outcome:
-    """Run *script* to its end."""
+    """Run *script* and wait for its exit."""
     with Program(script, *args, **options) as program:
         return program.end(code)

@@ -1,4 +1,4 @@
-"""Servers that are not there: absent, refused, black-holed, without a name."""
+"""Absent servers: refused, unreachable, not answering, or with a name that does not resolve."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from delivery.support import SOON, Listener, compile_shim, wait_until, within
 
 from heka.streams import QueuedStream
 
-#: connect() from the port that it goes to, which the kernel chooses by chance once in a while.
+#: connect() from its own destination port, which the kernel sometimes chooses by chance.
 OWN_PORT = """
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -58,15 +58,15 @@ def test_at_default_settings_a_server_that_comes_has_messages_soon(server):
     there = server("tcp", start=False)
     with QueuedStream(there.url) as stream:
         accepted = write_all(stream, 5)
-        time.sleep(1.2)  # the back-off has grown to its end
+        time.sleep(1.2)  # the back-off has reached its maximum
         there.start()
         with within(2 * SOON):
             there.wait_for(5)
         arrives(stream, there, accepted)
 
 
-def test_a_server_that_is_never_there_costs_nobody_his_time(server):
-    """Neither who writes, nor who flushes, nor who closes; what is lost is counted."""
+def test_a_server_that_never_comes_delays_no_call(server):
+    """write, flush and close do not wait beyond their timeouts; what is lost is counted."""
     there = server("tcp", start=False)
     stream = QueuedStream(there.url, **QUICK)
     with Watch(stream):
@@ -85,8 +85,8 @@ def test_a_server_that_is_never_there_costs_nobody_his_time(server):
     assert stream.stats()["dropped"]["closed"] >= 1
 
 
-def test_a_black_hole_costs_nobody_his_time_and_loses_nothing():
-    """The queue of the listener is full: the kernel answers nothing at all, for minutes."""
+def test_a_server_that_does_not_answer_delays_no_call_and_loses_nothing():
+    """The listen queue is full: the kernel does not answer at all, for minutes."""
     there = Listener(backlog=0)
     stream = QueuedStream(there.url, **{**QUICK, "connect_timeout": 0.2})
     waiting = there.fill()
@@ -114,7 +114,7 @@ def test_a_black_hole_costs_nobody_his_time_and_loses_nothing():
         there.close()
 
 
-def test_a_black_hole_is_left_within_the_deadline_of_close():
+def test_close_ends_in_time_with_a_server_that_does_not_answer():
     there = Listener(backlog=0)
     waiting = there.fill()
     stream = QueuedStream(there.url, **{**QUICK, "connect_timeout": 60})
@@ -131,8 +131,8 @@ def test_a_black_hole_is_left_within_the_deadline_of_close():
     there.close()
 
 
-def test_a_program_that_meets_itself_is_refused(tmp_path):
-    """On a port that the kernel gives to clients, connect() may connect a socket to itself."""
+def test_a_socket_connected_to_itself_is_refused(tmp_path):
+    """On an ephemeral port, connect() may connect a socket to itself."""
     done = run(
         """
         stream = QueuedStream(sys.argv[1], **QUICK)
@@ -172,8 +172,8 @@ def test_a_name_service_that_fails_and_recovers_loses_nothing(server, name_servi
     assert there.received.serials().total() == 100
 
 
-def test_a_name_service_that_does_not_answer_holds_nobody(server, name_service, tmp_path):
-    """Not the writer, not flush, not close, not the exit of the program."""
+def test_a_name_service_that_does_not_answer_delays_no_call(server, name_service, tmp_path):
+    """write, flush, close and the exit of the program do not wait for it."""
     there = server("tcp")
     done = run(
         """
@@ -205,7 +205,7 @@ def test_a_name_service_that_does_not_answer_holds_nobody(server, name_service, 
 
 
 def test_a_name_is_asked_for_again_with_each_connection(server, name_service, tmp_path):
-    """What moved to another address is found there."""
+    """A server that moved to another address is found."""
     there = server("tcp", start=False)
     elsewhere = Listener(address=("127.0.0.1", there.at))
     with Program(
@@ -231,7 +231,7 @@ def test_a_name_is_asked_for_again_with_each_connection(server, name_service, tm
 
 
 def test_both_families_of_a_name_are_tried(server):
-    """``localhost`` has ::1 too, where nobody listens."""
+    """``localhost`` is also ::1, on which nothing listens."""
     there = server("tcp")
     with QueuedStream(f"tcp://localhost:{there.at}", **QUICK) as stream:
         arrives(stream, there, write_all(stream, 10))

@@ -1,4 +1,4 @@
-"""Connections that are slow, hung, cut in the middle of a frame, reset, broken again and again."""
+"""Connections that are slow, hang, end in the middle of a frame, are reset, or break repeatedly."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_a_slow_reader_gets_everything_in_order(server, kind):
     assert [in_order(record.serials) for record in there.received.read_on()] == [True]
 
 
-def test_a_reader_that_hangs_costs_the_writer_nothing(server):
+def test_a_reader_that_hangs_does_not_delay_the_writer(server):
     there = server("tcp", buffer=4096)
     with QueuedStream(there.url, capacity="256 KiB", **QUICK) as stream, Watch(stream):
         first = write_all(stream, 1)
@@ -47,7 +47,7 @@ def test_a_reader_that_hangs_costs_the_writer_nothing(server):
 
 
 def test_a_reader_that_hangs_longer_than_the_deadline_of_a_write_is_left(server):
-    """A new connection is made, and what nobody has acknowledged is sent on it."""
+    """A new connection is made, and unacknowledged frames are sent on it."""
     there = server("tcp", buffer=4096)
     options = {**QUICK, "write_timeout": 0.3}
     with QueuedStream(there.url, **options) as stream, Watch(stream):
@@ -62,7 +62,7 @@ def test_a_reader_that_hangs_longer_than_the_deadline_of_a_write_is_left(server)
 
 @pytest.mark.parametrize("how", ["fin", "rst"])
 def test_a_connection_cut_within_a_frame_loses_nothing(server, how):
-    """Each connection ends after some 20 KB, in the middle of a frame; the rest comes again."""
+    """Each connection ends after about 20 KB, in the middle of a frame; the rest is sent again."""
     there = server("tcp", cut=20000, how=how, buffer=4096)
     with QueuedStream(there.url, **QUICK) as stream, Watch(stream):
         accepted = write_all(stream, 300, size=700)
@@ -77,7 +77,7 @@ def test_a_connection_cut_within_a_frame_loses_nothing(server, how):
 
 
 def test_a_connection_closed_while_idle_is_noticed_before_the_next_message(server, kind):
-    """What is written after the end of the connection does not go into the void."""
+    """A message written after the end of the connection is not lost."""
     there = server(kind)
     with QueuedStream(there.url, **QUICK) as stream, Watch(stream):
         accepted = write_all(stream, 10)
@@ -110,7 +110,7 @@ def test_twenty_restarts_under_load_lose_nothing(server, kind, how):
 
 
 def test_twenty_kills_under_load_lose_only_what_the_peers_kernel_had(server):
-    """SIGKILL: what was acknowledged and not read is gone, and no sender can know of it."""
+    """SIGKILL: what was acknowledged but not read is lost, and no sender can detect that."""
     there = server("tcp", buffer=8192)
     with QueuedStream(there.url, **QUICK) as stream, Watch(stream):
 
@@ -136,7 +136,7 @@ def test_twenty_kills_under_load_lose_only_what_the_peers_kernel_had(server):
 
 
 def test_what_a_killed_unix_server_had_not_read_is_sent_to_the_next(server):
-    """There is one kernel, which throws it away: it looks as if it had been read."""
+    """Both ends share one kernel, which discards it as if it had been read."""
     there = server("unix")
     with QueuedStream(there.url, **QUICK) as stream, Watch(stream):
         accepted = write_all(stream, 20)
@@ -151,8 +151,8 @@ def test_what_a_killed_unix_server_had_not_read_is_sent_to_the_next(server):
     assert stream.stats()["resent"] == 20
 
 
-def test_a_peer_that_talks_is_not_listened_to(server):
-    """Bytes from the peer are no end of the connection, and do not fill it up."""
+def test_data_from_the_peer_is_discarded(server):
+    """Data from the peer neither ends the connection nor fills its buffer."""
     there = server("tcp", chatty=True)
     with QueuedStream(there.url, **QUICK) as stream, Watch(stream):
         accepted = set()
@@ -178,7 +178,7 @@ def test_close_sends_what_is_queued_and_then_ends_the_connection(server, kind):
     assert [record.tail for record in there.received.read_on()] == [0]
 
 
-def test_a_second_close_and_a_flush_afterwards_are_calm(server):
+def test_a_second_close_and_a_flush_afterwards_return_at_once(server):
     there = server("tcp")
     stream = QueuedStream(there.url, **QUICK)
     accepted = write_all(stream, 10)
@@ -192,8 +192,8 @@ def test_a_second_close_and_a_flush_afterwards_are_calm(server):
 
 
 @pytest.mark.parametrize("threads", [1, 4])
-def test_flush_that_says_true_means_that_it_has_arrived(server, threads):
-    """In every round, while the server restarts: True, and all of it is there."""
+def test_after_flush_returns_true_everything_has_arrived(server, threads):
+    """In every round, while the server restarts: after True, everything has arrived."""
     there = server("tcp")
     with QueuedStream(there.url, **QUICK) as stream, Watch(stream):
         over = threading.Event()

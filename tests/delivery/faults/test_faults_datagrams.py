@@ -1,4 +1,4 @@
-"""Datagrams and files: a UDP server that comes and goes, a unix one, a FIFO, a file that moves."""
+"""Datagrams and files: UDP and unix servers that restart, FIFOs, and files that are moved."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def there():
 
 
 def test_datagrams_hold_whole_frames_up_to_their_size(there):
-    """As many as fit, in order, and one that is larger alone."""
+    """As many as fit, in order; a larger frame is sent alone."""
     options = {**QUICK, "linger": 0.1, "datagram_size": 1400}
     with QueuedStream(f"udp://127.0.0.1:{there.port}", **options) as stream, Watch(stream):
         accepted = write_all(stream, 100, size=30)
@@ -50,7 +50,7 @@ def test_datagrams_hold_whole_frames_up_to_their_size(there):
 
 
 def test_a_udp_server_that_comes_and_goes_gets_the_rest(server):
-    """What is sent to a closed port is lost, as datagrams are; nothing is stuck, all is counted."""
+    """Datagrams to a closed port are lost; the queue continues, and everything is counted."""
     there = server("udp")
     with QueuedStream(there.url, **QUICK) as stream, Watch(stream):
         accepted = set()
@@ -75,7 +75,7 @@ def test_a_udp_server_that_comes_and_goes_gets_the_rest(server):
 
 
 def test_a_unix_datagram_server_that_is_slow_gets_everything(server):
-    """The kernel pushes back: a full socket is waited for."""
+    """A full socket is waited for."""
     there = server("unixgram", pause=0.0005, start=False)
     options = {**QUICK, "datagram_size": 500}
     with QueuedStream(there.url, **options) as stream, Watch(stream):
@@ -130,7 +130,7 @@ def serials_so_far(data):
 
 
 def test_a_fifo_whose_reader_goes_gets_the_rest_with_the_next(tmp_path):
-    """A pipe keeps nothing for the next reader: what was read is there, and nothing twice."""
+    """A pipe keeps nothing for the next reader: no message arrives twice."""
     path = str(tmp_path / "fifo")
     os.mkfifo(path)
     with QueuedStream(f"file://{path}", **QUICK) as stream, Watch(stream):

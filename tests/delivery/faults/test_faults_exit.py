@@ -1,4 +1,4 @@
-"""The end of a program with a full queue: what exit saves within its bound, and what it cannot."""
+"""Exit of a program with a full queue: what is sent within the time limit, and what is lost."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from delivery.faults.identity import compare, in_order
 from delivery.faults.support import Program, run
 from delivery.support import SOON, within
 
-#: The bound of exit, and what a busy machine adds: starting Python, ending it.
+#: Time limit at exit, and the time to start and end Python on a busy machine.
 EXIT = 2.0 + 3 * SOON
 
-#: One queue with messages 0 to 4999; the server is absent, or there.
+#: One queue with messages 0 to 4999; the server is absent or running.
 FILL = """
     stream = QueuedStream(sys.argv[1], **QUICK)
     accepted = write_all(stream, 5000, size=100)
@@ -61,7 +61,7 @@ def test_exit_waits_for_a_server_that_comes_in_time(server):
 
 
 def test_exit_without_a_server_ends_within_its_bound(server):
-    """Four queues together have one bound; nothing is said twice about it."""
+    """Four queues share one time limit; nothing is reported twice."""
     there = server("tcp", start=False)
 
     with within(EXIT):
@@ -103,7 +103,7 @@ def test_exit_counts_what_it_gives_up(server):
         last = lambda: tell(**stream.stats())
         """,
         there.url,
-        first="import atexit; atexit.register(lambda: last())\n",  # runs after all others
+        first="import atexit; atexit.register(lambda: last())\n",  # runs after all other handlers
     )
 
     facts = done.facts
@@ -112,7 +112,7 @@ def test_exit_counts_what_it_gives_up(server):
 
 
 def test_os_exit_loses_what_is_queued_and_cuts_no_frame_that_others_see(server):
-    """Nothing runs then; the peer gets whole frames and perhaps a part of one at the end."""
+    """No handler runs; the peer gets whole frames, and perhaps part of one at the end."""
     there = server("tcp")
     run(FILL + "\n    os._exit(0)", there.url)
     time.sleep(0.1)
@@ -123,7 +123,7 @@ def test_os_exit_loses_what_is_queued_and_cuts_no_frame_that_others_see(server):
 
 
 def test_sigterm_ends_the_program_at_once(server):
-    """Without a handler Python runs nothing either: what is queued is lost, and no time."""
+    """Without a handler, no exit handler runs: queued frames are lost, and exit is immediate."""
     there = server("tcp", start=False)
     with Program(FILL + "\n    tell(full=True)\n    time.sleep(20)", there.url) as program:
         program.line()
@@ -179,7 +179,7 @@ def test_sigterm_gives_up_within_its_bound(server):
 
 
 def test_what_is_queued_at_the_end_is_sent_through_the_url_alone(server):
-    """``heka.log`` and nothing else: no stream that somebody could close."""
+    """With ``heka.log`` only: there is no stream that the program could close."""
     there = server("tcp")
     run(
         """
@@ -195,7 +195,7 @@ def test_what_is_queued_at_the_end_is_sent_through_the_url_alone(server):
 
 
 def test_os_exit_loses_nothing_in_a_spool(server, tmp_path):
-    """Neither what was sent before, nor what the next process finds; that sends it by itself."""
+    """What was not sent before, the next process finds and sends."""
     there = server("tcp", start=False)
     spool = f"spool={str(tmp_path / 'spool')!r}"
     fill = FILL.replace("**QUICK", f"**QUICK, {spool}")
@@ -220,7 +220,7 @@ def test_os_exit_loses_nothing_in_a_spool(server, tmp_path):
 
 @pytest.mark.parametrize("kill_after", [0.0, 0.02, 0.1])
 def test_kill_9_under_way_loses_nothing_in_a_spool(server, tmp_path, kill_after):
-    """What was not acknowledged in time is sent again, and nothing else."""
+    """Only what was not acknowledged is sent again."""
     there = server("tcp", buffer=8192, pause=0.005, chunk=20000)
     spool = f"spool={str(tmp_path / 'spool')!r}"
     fill = FILL.replace("**QUICK", f"**QUICK, {spool}").replace("size=100", "size=300")

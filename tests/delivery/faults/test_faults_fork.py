@@ -1,4 +1,4 @@
-"""Forks with a full queue: the child sends nothing of its parent's, and both end well."""
+"""Forks with a full queue: the child sends no frame of its parent, and both exit properly."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from delivery.faults.support import Program, run
 from delivery.support import wait_until
 
-#: child(work): forks, runs work there, and ends it without what Python does at the end.
+#: child(work): forks, runs work in the child, and ends it with os._exit.
 CHILD = """
     def child(work):
         pid = os.fork()
@@ -30,13 +30,13 @@ CHILD = """
 
 
 def sources(there):
-    """Who wrote what came, a set for each connection that brought anything."""
+    """Return the sources of the received messages, one set for each connection."""
     found = [{source for source, _ in record.serials} for record in there.received.read_on()]
     return [names for names in found if names]
 
 
 def test_a_child_sends_nothing_of_its_parents_queue(server):
-    """Its queue is empty and its account zero; it connects for itself."""
+    """Its queue is empty, its counters are zero, and it makes its own connection."""
     there = server("tcp", start=False)
     with Program(
         CHILD
@@ -79,7 +79,7 @@ def test_a_child_sends_nothing_of_its_parents_queue(server):
 
 @pytest.mark.parametrize("end", ["stream.close(0.1)", "stream.flush(0.1)", "None"])
 def test_a_child_that_writes_nothing_ends_at_once(server, end):
-    """A full queue of the parent's is nothing that it would wait for; it makes no connection."""
+    """It does not wait for the full queue of its parent, and makes no connection."""
     there = server("tcp", start=False)
     with Program(
         CHILD
@@ -104,7 +104,7 @@ def test_a_child_that_writes_nothing_ends_at_once(server, end):
 
 
 def test_a_child_that_leaves_through_exit_flushes_its_own(server):
-    """``sys.exit`` in the child runs what atexit has: for its own frames only."""
+    """``sys.exit`` in the child runs the atexit handlers, for its own frames only."""
     there = server("tcp")
     run(
         """
@@ -127,7 +127,7 @@ def test_a_child_that_leaves_through_exit_flushes_its_own(server):
 
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 def test_workers_of_multiprocessing_send_what_they_logged(server, tmp_path, method):
-    """They end by os._exit, after what multiprocessing itself has registered."""
+    """They exit with os._exit, after the finalizers of multiprocessing."""
     there = server("tcp")
     script = tmp_path / "script.py"
     script.write_text(
@@ -159,7 +159,7 @@ def test_workers_of_multiprocessing_send_what_they_logged(server, tmp_path, meth
     "HEKA_SANITIZER" in os.environ, reason="its allocator has locks, which stay locked over a fork"
 )
 def test_two_hundred_forks_under_load_leave_no_lock_behind(server):
-    """Two threads put while the drain takes, the main one forks: whoever holds the mutex then."""
+    """Two threads put and the drain takes while the main thread forks: any may hold the mutex."""
     there = server("tcp")
     done = run(
         CHILD
@@ -208,8 +208,8 @@ def test_two_hundred_forks_under_load_leave_no_lock_behind(server):
         assert names <= {"parent-0", "parent-1"} or len(names) == 1, "a connection was shared"
 
 
-def test_a_child_of_a_fork_inside_the_drain_thread_is_calm(server):
-    """``on_drop`` is called by the drain, and may fork: the child is in the middle of it."""
+def test_a_fork_inside_the_drain_thread_works(server):
+    """The drain calls ``on_drop``, which may fork: the child continues inside the callback."""
     there = server("tcp", start=False)
     run(
         """

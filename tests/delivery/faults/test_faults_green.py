@@ -1,4 +1,4 @@
-"""gevent, eventlet, asyncio: the loop ticks on while the server is a black hole and flush waits."""
+"""gevent, eventlet, asyncio: the loop runs while the server does not answer and flush waits."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from delivery.faults.support import run
 from delivery.support import Listener
 
-#: Each gives spawn(work) -> wait, and sleep. They patch first of all, as programs have to.
+#: Each defines spawn(work) -> wait, and sleep; patching comes first, as in programs.
 LOOPS = {
     "gevent": """
     from gevent import monkey; monkey.patch_all()
@@ -22,7 +22,7 @@ LOOPS = {
     spawn, sleep = (lambda work: eventlet.spawn(work).wait), eventlet.sleep
     """,
 }
-#: A green thread that ticks every 10 ms; ticks(work): what came of it, and how often it did.
+#: A green thread ticks every 10 ms; ticks(work) returns the result of work and the ticks.
 TICKER = """
     import time
     times = []
@@ -145,7 +145,7 @@ def test_the_url_alone_works_and_exit_flushes(server, loop):
 
 
 def test_a_program_that_is_patched_late_loses_nothing(server, loop):
-    """Its thread was made with what was there before."""
+    """The thread of the queue was made before patching."""
     there = server("tcp")
     run(
         """

@@ -1,4 +1,4 @@
-"""Several servers: one that stands in for another, and several that each get everything."""
+"""Several servers: failover hosts, and several destinations that each get everything."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def url_of(first, second):
 
 
 def test_the_second_host_gets_what_the_first_does_not(pair):
-    """While they die in turn: nothing is lost, and only what was sent again is doubled."""
+    """The servers die in turn: nothing is lost, and only resent messages arrive twice."""
     with QueuedStream(url_of(*pair), **QUICK) as stream, Watch(stream):
 
         def die_in_turn():
@@ -51,7 +51,7 @@ def received(servers):
     return sum((there.received.serials() for there in servers), Counter())
 
 
-def test_the_first_host_has_it_again_when_it_is_back(pair):
+def test_the_first_host_is_used_again_when_it_is_back(pair):
     first, second = pair
     first.stop()
     options = {**QUICK, "refresh": 0.1}
@@ -72,7 +72,7 @@ def test_the_first_host_has_it_again_when_it_is_back(pair):
 
 
 def test_a_list_of_queues_has_one_account_each(server):
-    """A destination that is away holds back nothing of the others."""
+    """An absent destination does not delay the others."""
     here, away = server("tcp"), server("unix", start=False)
     streams = [QueuedStream(there.url, **QUICK) for there in (here, away)]
     fan = FanOutStream(streams)
@@ -88,7 +88,7 @@ def test_a_list_of_queues_has_one_account_each(server):
         check(stream.stats())
 
 
-def test_the_account_of_a_program_is_that_of_its_destinations(server):
+def test_the_counters_of_a_program_are_the_sum_of_its_destinations(server):
     """heka.stats() balances at every moment, over queues and direct destinations."""
     here, away = server("tcp"), server("tcp", start=False)
     run(

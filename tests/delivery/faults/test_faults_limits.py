@@ -1,4 +1,4 @@
-"""Limits of the machine and its clock: no descriptors left, time that jumps."""
+"""Limits of the machine: exhausted descriptors, clock jumps, a stopped process."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from delivery.faults.support import Program, run
 from delivery.support import compile_shim
 
-#: What time it is changes by $SHIM_JUMP seconds, at once; the monotonic clock goes on.
+#: Real-time clocks jump by $SHIM_JUMP seconds; the monotonic clock does not.
 JUMPING_CLOCK = """
 #include <stdlib.h>
 #include <sys/syscall.h>
@@ -76,7 +76,7 @@ LIMIT = """
 
 @pytest.mark.parametrize("way", ["raised", "closed"])
 def test_a_program_without_descriptors_loses_nothing(server, way):
-    """Written when none is left; sent when there are some again."""
+    """Messages are queued without a free descriptor, and sent once there is one."""
     there = server("tcp")
     run(
         LIMIT
@@ -128,7 +128,7 @@ def test_a_connection_that_is_there_goes_on_without_descriptors(server):
 
 
 def test_descriptors_do_not_grow_with_connections_that_fail(server):
-    """Neither those that are refused nor those that break."""
+    """Neither with refused nor with broken connections."""
     there = server("tcp")
     with Program(
         """
@@ -159,7 +159,7 @@ def test_descriptors_do_not_grow_with_connections_that_fail(server):
 @pytest.mark.parametrize("seconds", [315_360_000, -315_360_000], ids=["ahead", "back"])
 @pytest.mark.parametrize("moment", ["linger", "back-off", "flush", "block"])
 def test_a_clock_that_jumps_by_ten_years_changes_nothing(server, tmp_path, moment, seconds):
-    """No deadline hangs on what time of day it is."""
+    """No deadline depends on the real-time clock."""
     there = server("tcp", start=moment in ("linger", "flush"))
     shim = compile_shim(JUMPING_CLOCK, tmp_path)
     with Program(

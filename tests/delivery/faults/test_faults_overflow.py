@@ -1,4 +1,4 @@
-"""Each overflow policy at its limit, with a server that is away and comes back."""
+"""Each overflow policy with a full queue, and a server that is absent and comes back."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_drop_new_keeps_the_oldest(server):
 
 
 def test_drop_old_keeps_the_newest(server):
-    """Every write is taken in, what is dropped is one piece, and it is counted exactly."""
+    """Every write is accepted; the dropped frames are consecutive and counted exactly."""
     there = server("tcp", start=False)
     with QueuedStream(there.url, overflow="drop_old", **SMALL) as stream, Watch(stream):
         with within(SOON):
@@ -59,7 +59,7 @@ def test_drop_old_keeps_the_newest(server):
 
 
 def test_drop_old_while_the_server_reads_drops_no_frame_under_way(server):
-    """Full all the time: what came is in order, whole, and once."""
+    """The queue is always full: frames arrive whole, in order, and once."""
     there = server("tcp", buffer=4096, chunk=10000, pause=0.002)
     with QueuedStream(there.url, overflow="drop_old", **SMALL) as stream, Watch(stream):
         accepted = write_all(stream, 4000, size=1000)
@@ -102,7 +102,7 @@ def test_block_goes_on_as_soon_as_there_is_room(server):
 
 
 def test_block_ends_with_close(server):
-    """A writer that waits for room is let go, and what it had is counted."""
+    """A writer that waits for room returns, and its frame is counted."""
     there = server("tcp", start=False)
     options = {**SMALL, "overflow": "block", "block_timeout": 20}
     stream = QueuedStream(there.url, **options)
@@ -119,8 +119,8 @@ def test_block_ends_with_close(server):
     assert stats["dropped"]["closed"] > 0
 
 
-def test_block_leaves_other_threads_alone(server):
-    """The GIL is free while a writer waits."""
+def test_block_lets_other_threads_run(server):
+    """A waiting writer releases the GIL."""
     there = server("tcp", start=False)
     options = {**SMALL, "overflow": "block", "block_timeout": 1.0}
     stream = QueuedStream(there.url, **options)
@@ -177,7 +177,7 @@ def test_the_largest_frame_and_the_smallest_arrive(server):
         arrives(stream, there, accepted | {("a", 1)})
 
 
-def test_on_drop_hears_of_each_frame_and_never_from_the_writer(server):
+def test_on_drop_is_called_for_each_frame_and_never_in_the_writer(server):
     there = server("tcp", start=False)
     heard = []
     options = {**SMALL, "on_drop": lambda *args: heard.append((*args, threading.get_ident()))}
@@ -208,7 +208,7 @@ def test_on_drop_may_raise(server, what):
 
 
 def test_on_drop_may_write_to_the_stream_that_calls_it(server):
-    """Telemetry about lost telemetry: it ends, and nothing is locked."""
+    """For instance to report dropped frames: it does not recurse without end or deadlock."""
     there = server("tcp", start=False)
     stream = QueuedStream(
         there.url, on_drop=lambda *args: stream.write(frame(0, "drop", size=1000)), **SMALL

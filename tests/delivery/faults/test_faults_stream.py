@@ -1,4 +1,4 @@
-"""Inner streams that raise anything, return False, block, call back, or have nothing but write."""
+"""Wrapped streams that raise, return False, block, call back, or have only write()."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from heka.streams import QueuedStream
 
 
 class Inner:
-    """Keeps what it gets; ``plan(number, how_often)`` says what happens instead."""
+    """Keeps what is written; ``plan(number, attempt)`` may raise or return something instead."""
 
     def __init__(self, plan=lambda number, tries: None):
         self.plan = plan
@@ -38,7 +38,7 @@ class Inner:
         return outcome
 
 
-class Strange(BaseException):
+class UnusualError(BaseException):
     pass
 
 
@@ -70,12 +70,12 @@ def test_an_os_error_is_tried_again_until_it_is_over():
         SystemExit(3),
         KeyboardInterrupt(),
         GeneratorExit(),
-        Strange("no"),
+        UnusualError("no"),
     ],
     ids=lambda failure: type(failure).__name__,
 )
 def test_any_other_exception_costs_that_frame_only(failure):
-    """The thread lives on, whatever is raised in it."""
+    """The thread continues, whatever is raised in it."""
     inner = Inner(lambda number, tries: failure if number % 5 == 3 else None)
     with QueuedStream(inner, **QUICK) as stream, Watch(stream):
         write_all(stream, 20)
@@ -110,7 +110,7 @@ def test_what_else_it_returns_means_nothing(value):
 
 
 def test_a_stream_that_blocks_holds_nobody():
-    """Nor does it keep the program from closing."""
+    """close() does not wait for it either."""
     gate = threading.Event()
     inner = Inner(lambda number, tries: gate.wait(20) and None)
     stream = QueuedStream(inner, **QUICK)
@@ -156,7 +156,7 @@ def test_a_stream_that_fails_for_ever_ends_with_close():
 
 
 def test_a_stream_may_write_to_the_queue_that_calls_it():
-    """Its own telemetry: taken in behind the rest, without a deadlock."""
+    """For instance to log its own state: the frame is queued, without a deadlock."""
     inner = Inner()
     stream = QueuedStream(inner, **QUICK)
     inner.plan = lambda number, tries: (
@@ -171,7 +171,7 @@ def test_a_stream_may_write_to_the_queue_that_calls_it():
 
 
 def test_a_stream_may_flush_the_queue_that_calls_it():
-    """It cannot come true, and must not hang."""
+    """flush() cannot succeed there, and must not hang."""
     said = []
     inner = Inner()
     stream = QueuedStream(inner, **QUICK)
@@ -198,7 +198,7 @@ def test_a_stream_may_close_the_queue_that_calls_it():
 
 
 def test_a_stream_may_log_through_the_python_it_runs_in(server):
-    """heka.log inside of write goes elsewhere, as everywhere."""
+    """heka.log inside write() sends to another destination."""
     there = server("tcp")
     inner = Inner(
         lambda number, tries: heka.log("t", "i", payload=str(number), to=there.url) and None

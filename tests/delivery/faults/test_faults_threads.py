@@ -71,7 +71,7 @@ def test_messages_of_many_threads_go_through_the_url_alone(server):
     assert set(there.received.serials().values()) == {1}
 
 
-def test_threads_that_flush_and_read_the_account_meanwhile_are_calm(server):
+def test_threads_may_flush_and_read_the_counters_meanwhile(server):
     there = server("tcp")
     with QueuedStream(there.url, **QUICK) as stream, Watch(stream):
 
@@ -121,7 +121,7 @@ def test_a_program_that_gets_no_thread_sends_in_place(server):
     assert set(there.received.serials().values()) == {1}
 
 
-def test_a_program_that_gets_its_thread_later_is_as_good_as_new(server):
+def test_a_program_that_gets_its_thread_later_sends_all(server):
     there = server("tcp")
     run(
         NO_THREADS
@@ -146,7 +146,7 @@ def test_a_program_that_gets_its_thread_later_is_as_good_as_new(server):
 
 
 def test_writing_at_the_very_end_makes_no_thread_and_does_not_hang(server):
-    """A finalizer that runs when the interpreter is going."""
+    """In a finalizer that runs while the interpreter shuts down."""
     there = server("tcp")
     run(
         """
@@ -160,7 +160,7 @@ def test_writing_at_the_very_end_makes_no_thread_and_does_not_hang(server):
     )
 
 
-#: PER-INTERPRETER: the legacy kind shares the GIL; the isolated one has its own, no daemon threads.
+#: A legacy interpreter shares the GIL; an isolated one has its own GIL and no daemon threads.
 @pytest.mark.parametrize("isolated", [False, True], ids=["legacy", "isolated"])
 def test_another_interpreter_has_queues_of_its_own(server, isolated):
     there = server("tcp")

@@ -1,4 +1,4 @@
-"""TLS: absent, restarted, cut within a record, silent in the handshake, not trusted."""
+"""TLS servers that are absent, restart, end within a record, do not answer, or are not trusted."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_what_was_written_before_the_server_came_arrives_once(there, url):
 
 @pytest.mark.parametrize("count", [1, 5000])
 def test_close_loses_nothing_of_a_slow_reader(server, pki, count):
-    """An end without close_notify would cut off what the other side has not read yet."""
+    """Closing without close_notify could discard what the peer has not read yet."""
     there = server("tcp", cert=pki["server.pem"], key=pki["server.key"], pause=0.002, buffer=4096)
     stream = QueuedStream(f"{there.url}?ca={pki['ca.pem']}", **QUICK)
     accepted = write_all(stream, count, size=100)
@@ -129,7 +129,7 @@ def test_a_server_that_is_not_trusted_gets_nothing(there, pki, tmp_path, wrong):
 
 @pytest.mark.parametrize("given", [True, False])
 def test_a_server_that_wants_a_client_certificate(server, pki, given):
-    """Without one it refuses after the handshake, as TLS 1.3 does: nothing counts as sent."""
+    """Without one, TLS 1.3 refuses after the handshake: nothing counts as sent."""
     there = server("tcp", cert=pki["server.pem"], key=pki["server.key"], ca=pki["ca.pem"])
     url = f"{there.url}?ca={pki['ca.pem']}"
     if given:

@@ -1,4 +1,4 @@
-"""The harness itself: servers count what they got, and an exact end loses and hides nothing."""
+"""The test servers themselves: they record what they received, and stop without loss."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def unacknowledged(sock):
 
 
 def send_until_refused(sock, there, end):
-    """Send messages without a pause, call *end* in the middle; how many were written whole."""
+    """Send without a pause, call *end* meanwhile; return how many messages were written whole."""
     sock.settimeout(0.3)
     number = 0
     try:
@@ -75,13 +75,13 @@ def test_what_was_acknowledged_before_an_exact_end_is_written_down(server, how):
 
 
 def test_what_an_exact_end_did_not_take_is_still_the_senders(server):
-    """The kernel says so: bytes written = bytes in the files + bytes unacknowledged."""
+    """Bytes written = bytes in the files + unacknowledged bytes, as the kernel reports."""
     there = server("tcp")
     with connect(there) as sock:
         sock.setblocking(False)
         there.hang()
         written = 0
-        while True:  # the buffers of both sides are full
+        while True:  # both buffers are full
             try:
                 written += sock.send(frame(7, size=1000))
             except BlockingIOError:

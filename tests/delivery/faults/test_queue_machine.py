@@ -1,4 +1,4 @@
-"""QueuedStream and a real TCP peer through any order of events: hypothesis looks for a bad one."""
+"""QueuedStream and a TCP peer under random sequences of events, chosen by hypothesis."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from heka.streams import QueuedStream
 
 
 class Machine(RuleBasedStateMachine):
-    """What was accepted, and is not counted as dropped, arrives; and no step takes long."""
+    """Every accepted message arrives or is counted as dropped, and no step takes long."""
 
     def __init__(self):
         super().__init__()
@@ -82,7 +82,7 @@ class Machine(RuleBasedStateMachine):
     @precondition(lambda self: self.stream and self.there.is_up)
     @rule()
     def settle(self):
-        """With a server that is there, everything comes to its end."""
+        """With a running server, the queue becomes empty."""
         self.stream.flush(PATIENCE)
         settle(self.stream, self.there, self.accepted)
 

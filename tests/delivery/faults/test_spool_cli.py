@@ -1,4 +1,4 @@
-"""``python -m heka spool``: what it says of a spool, and what it sends."""
+"""``python -m heka spool``: what it prints about a spool, and what it sends."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def files(path) -> dict:
 
 
 def test_inspect_shows_each_directory(spool):
-    """Who holds it, what is in it; and nothing is changed."""
+    """Which process uses it, and its contents; nothing is changed."""
     living = Logger(spool, NOWHERE, 300, 20, "wait")
     while living.wait_for("accepted") != "320":
         pass
@@ -82,7 +82,7 @@ def test_inspect_of_an_empty_spool(tmp_path):
 
 @pytest.mark.parametrize("action", [["inspect"], ["replay", "--to", NOWHERE]])
 def test_path_that_is_not_there(tmp_path, action):
-    """Nothing is made, and one sentence says why it ends."""
+    """No directory is made, and one sentence gives the reason."""
     missing = tmp_path / "missing"
 
     result = run(action[0], missing, *action[1:])

@@ -1,4 +1,4 @@
-"""Directories of a spool: who may use one, who holds which, who gets what is left."""
+"""Directories of a spool: permissions, locks, and adoption by other processes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def spool(tmp_path):
 
 
 def test_files_are_for_their_owner_only(tmp_path):
-    """Directories are 0700 and files 0600, whatever the umask says."""
+    """Directories have mode 0700 and files 0600, whatever the umask is."""
     old = os.umask(0)
     try:
         spool = Spool(str(tmp_path / "spool"), "test")
@@ -72,7 +72,7 @@ def test_file_in_its_place_is_refused(tmp_path):
 
 
 def test_what_a_process_holds_is_not_adopted(spool):
-    """Not by another one of this process either: a lock belongs to who opened the file."""
+    """Not by another spool of this process either: a lock belongs to the open file."""
     directory = spool.own()
     other = Spool(spool.path, "test")
 
@@ -95,7 +95,7 @@ def test_what_nobody_holds_is_adopted_oldest_first(tmp_path, spool):
 
 
 def test_half_made_directory_is_swept(tmp_path, spool):
-    """A minute old: its maker would have given it its name by then."""
+    """It is a minute old: a running process would have renamed it by then."""
     old = tmp_path / "spool" / ".new-00000000000000000001-2-00000000"
     young = tmp_path / "spool" / ".new-00000000000000000003-2-00000000"
     for path in (old, young):
@@ -124,7 +124,7 @@ time.sleep(600)
 
 
 def test_child_that_lives_on_does_not_hold_its_parents_directory(tmp_path, spool):
-    """The parent's end frees the lock that its child has inherited."""
+    """The exit of the parent releases the lock, although its child has inherited the descriptor."""
     parent = subprocess.Popen(
         [sys.executable, "-c", CHILD, spool.path],
         stdout=subprocess.PIPE,
@@ -156,7 +156,7 @@ spool.close()
 
 
 def test_eight_processes_at_once_share_what_is_left(tmp_path):
-    """Each directory has exactly one holder, and each process one of its own."""
+    """Each directory is locked by exactly one process, and each process has its own."""
     path = tmp_path / "spool"
     path.mkdir(0o700)
     left = [path / f"{number:020d}-1-00000000" for number in range(40)]
@@ -185,11 +185,11 @@ def test_eight_processes_at_once_share_what_is_left(tmp_path):
 
     assert len(held) == len(set(held)) == 48
     assert set(map(str, left)) <= set(held)
-    assert parts(path) == left  # the empty ones are gone
+    assert parts(path) == left  # the empty ones are removed
 
 
 def test_eight_loggers_with_one_spool_lose_nothing(tmp_path):
-    """Each keeps its own frames; all of them are there when all have died."""
+    """Each process keeps its own frames; all are there after all processes were killed."""
     loggers = [Logger(tmp_path / "spool", NOWHERE, 1000 * n, 200, "die") for n in range(8)]
     for n, logger in enumerate(loggers):
         assert logger.last() == 1000 * n + 200

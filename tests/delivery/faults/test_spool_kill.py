@@ -1,4 +1,4 @@
-"""A process with a spool is killed, and what it has logged is sent by the next."""
+"""A process with a spool is killed, and the next process sends what it has logged."""
 
 from __future__ import annotations
 
@@ -57,17 +57,19 @@ def test_killed_at_any_moment_it_loses_nothing(tmp_path, peer):
     for numbers in accepted:
         peer.wait_for(numbers)
     assert parts(spool) == []
-    for run in range(12):  # of each process the order holds, but for what was sent again
+    for run in range(12):  # the order of each process is kept, except for resent frames
         mine = [int(p) for p in peer.payloads if int(p) // 100_000 == run]
         assert list(dict.fromkeys(mine)) == sorted(set(mine))
         assert sorted(set(mine)) == list(range(100_000 * run, max(mine) + 1))
 
 
 def test_small_queue_adopts_what_is_left(tmp_path, peer):
-    """The capacity bounds what it adopts, however small; a file of theirs may be smaller."""
+    """Adopted frames are limited by the capacity, however small it is."""
     spool = tmp_path / "spool"
     assert Logger(spool, NOWHERE, 0, 20, "die").last() == 20
-    assert Logger(spool, NOWHERE, 20, 0, "die").last() == 20  # which has cut the file to its end
+    assert (
+        Logger(spool, NOWHERE, 20, 0, "die").last() == 20
+    )  # which has truncated the file to its contents
 
     stream = QueuedStream(peer.url, spool=spool, capacity=4096)
 
@@ -97,7 +99,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 
 def test_children_have_directories_of_their_own(tmp_path, peer):
-    """Made by their first frame; what their parent has queued stays in its own, sent once."""
+    """The first frame makes it; frames of the parent stay in its directory and are sent once."""
     spool = tmp_path / "spool"
     command = [sys.executable, "-c", FORKING, str(spool)]
     subprocess.run(command, env=environment(), timeout=PATIENCE, check=False)

@@ -1,4 +1,4 @@
-"""A ring on disk: what is in it outlives the object; who may use it; what a full disk does."""
+"""A ring on disk: persistence, permissions, and a full disk."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_frames_outlive_the_ring(tmp_path):
 
 
 def test_segments_are_plain_frames(tmp_path):
-    """Every tool that reads Heka streams reads a spool."""
+    """Every tool that reads Heka streams can read a spool file."""
     ring = open_ring(tmp_path)
     for number in range(3000):
         ring.put(frame(number, 100))
@@ -80,7 +80,7 @@ def test_segments_are_plain_frames(tmp_path):
     ],
 )
 def test_what_is_no_frame_is_refused(tmp_path, data):
-    """A file of frames holds nothing else."""
+    """A spool file contains frames only."""
     ring = open_ring(tmp_path)
 
     assert not ring.put(data)
@@ -90,7 +90,7 @@ def test_what_is_no_frame_is_refused(tmp_path, data):
 
 
 def test_directory_that_cannot_be_used(tmp_path):
-    """The error names the path and says what the system says."""
+    """The error has the path and the error of the system."""
     missing = tmp_path / "missing"
 
     with pytest.raises(OSError, match="No such file or directory") as caught:
@@ -118,7 +118,7 @@ def test_child_leaves_the_files_alone(tmp_path):
 
 
 def test_full_disk_refuses_and_kills_nobody(tmp_path):
-    """No room for a segment: the frame is counted as ``full``, as in a queue that is."""
+    """Without room for a segment, the frame is counted as ``full``."""
     child = os.fork()
     if child == 0:
         code = 1
