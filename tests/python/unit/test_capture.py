@@ -189,7 +189,7 @@ def test_pytest_finds_the_fixture_by_itself(pytester, monkeypatch):
 def test_the_fixture_explains_itself(pytester):
     result = pytester.runpytest_inprocess("--fixtures", "-q")
 
-    result.stdout.fnmatch_lines(["heka_capture*", "*Every message that the test logs*"])
+    result.stdout.fnmatch_lines(["heka_capture*", "*Capture every message that the test logs*"])
 
 
 def test_a_test_that_fails_shows_what_was_logged(pytester):
