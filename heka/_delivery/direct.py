@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import io
 import os
 import queue
-import sys
 import threading
 import time
 import weakref
@@ -20,36 +18,15 @@ from collections.abc import Callable
 from typing import Any
 
 from heka._core import Sink
+from heka._delivery.reasons import reason_of
+from heka._delivery.writers import flush_stream, name_of, sink_for
 from heka._net.addresses import Address
 from heka._net.defaults import BACKOFF_FIRST, BACKOFF_MAX, CLOSE_TIMEOUT
-from heka._net.resolver import ResolutionError
 from heka._net.transports import NothingSentError, Transport, make
 from heka._runtime.reporter import Reporter
 
-_REASONS = {
-    errno.ECONNREFUSED: "refused",
-    errno.ENOENT: "refused",  # a unix socket that nobody has bound
-    errno.ENXIO: "refused",  # a FIFO that nobody reads
-    errno.EMSGSIZE: "oversize",
-    errno.EPIPE: "closed",
-    errno.ECONNRESET: "closed",
-    errno.ENETUNREACH: "unreachable",
-    errno.EHOSTUNREACH: "unreachable",
-}
 #: Seconds after which one who waits looks for itself, should nobody have called it.
 _RECHECK = 0.05
-
-
-def reason_of(failure: Exception) -> str:
-    """Return the word that counts *failure* in ``stats()['dropped']``."""
-    if isinstance(failure, ResolutionError):
-        return "unresolved"
-    if isinstance(failure, TimeoutError):
-        return "timeout"
-    ssl = sys.modules.get("ssl")  # where nobody uses TLS, nobody imports it
-    if ssl is not None and isinstance(failure, ssl.SSLError):
-        return "tls"  # its errno is OpenSSL's
-    return _REASONS.get(getattr(failure, "errno", None) or 0, "error")
 
 
 class _Bell:
@@ -244,80 +221,38 @@ class Destination:
 class StreamDestination:
     """An object with ``write(bytes)``; whatever it raises is counted, never passed on.
 
-    It is not kept alive, where it can be helped: its end is its owner's affair.
+    It is not kept alive where its class allows weak references: its end is its owner's affair.
     """
 
     def __init__(self, stream: Any) -> None:
         """Send to *stream*, which may state the largest frame it takes as ``max_frame``."""
-        self.name = f"{type(stream).__module__}.{type(stream).__qualname__}"
+        self.name = name_of(stream)
         self._stream: Callable[[], Any]
         try:
             self._stream = weakref.ref(stream)
         except TypeError:  # a class with __slots__, or written in C
             self._stream = lambda: stream
-        self.sink = Sink(self._deliver)
-        limit = getattr(stream, "max_frame", 0)
-        if type(limit) is int and 0 < limit <= sys.maxsize:  # not None, nor a mock
-            self.sink.max_frame = limit
-        self._writing: set[int] = set()
+        # Streams of ours offer a sink: they need no flush, and theirs waits.
+        self._is_ours = isinstance(getattr(stream, "sink", None), Sink)
         self._reporter = Reporter()
+        self.sink = sink_for(stream, self._reporter, weak=True, flushes=not self._is_ours)
 
     @property
     def stream(self) -> Any:
         """The stream; None when it is no more."""
         return self._stream()
 
-    def _deliver(self, frame: bytes, written: int, timeout: float, ticket: int) -> bool | str:
-        stream = self.stream
-        if stream is None:
-            return "closed"
-        me = threading.get_ident()
-        if me in self._writing:
-            return "reentrant"  # its write() logs, which would never end
-        self._writing.add(me)
-        try:
-            if self._write(stream, frame) is False:  # so say our own streams of what they dropped
-                return "stream"
-        except Exception as failure:
-            self._reporter.report(f"{self.name}.write() raised {failure!r}; the message is dropped")
-            return "error"
-        finally:
-            self._writing.discard(me)
-        return True
-
-    def _write(self, stream: Any, frame: bytes) -> object:
-        taken = stream.write(frame)
-        if not isinstance(stream, io.RawIOBase):
-            return taken
-        at = taken or 0  # raw streams take what they can, and None is nothing
-        while at < len(frame):
-            taken = stream.write(frame[at:])
-            if not taken:
-                raise BlockingIOError(errno.EAGAIN, f"only {at} of {len(frame)} bytes were taken")
-            at += taken
-        return at
-
     def flush(self, deadline: float) -> bool:
         """Call the stream's ``flush()``, if it has one and is open; True unless that raises."""
-        stream = self.stream
-        try:
-            flush = getattr(stream, "flush", None)
-            if flush is not None and getattr(stream, "closed", False) is not True:
-                left = deadline - time.monotonic()
-                # Streams of ours offer a sink, and wait; what others take nobody knows.
-                ours = isinstance(getattr(stream, "sink", None), Sink)
-                return (flush(max(0.0, left)) if ours else flush()) is not False
-        except Exception as failure:
-            self._reporter.report(f"{self.name}.flush() raised {failure!r}")
-            return False
-        return True
+        left = max(0.0, deadline - time.monotonic())
+        return flush_stream(self.stream, self.sink, left, self._reporter, timed=self._is_ours)
 
     def close(self) -> None:
         """Let go of the stream, which is its owner's to close."""
         self.sink.close()
 
     def stats(self) -> dict[str, Any]:
-        """Return the account: offered = sent + the sum of dropped."""
+        """Return the account: offered = sent + the sum of dropped + queued."""
         return {**self.sink.counts(), "reconnects": 0}
 
 

@@ -21,8 +21,8 @@ from collections.abc import Callable
 
 from heka._core import Ring
 from heka._delivery.backoff import Backoff
-from heka._delivery.direct import reason_of
 from heka._delivery.outlets import Outlet
+from heka._delivery.reasons import reason_of
 from heka._net.options import QueueOptions
 from heka._runtime.reporter import Reporter
 

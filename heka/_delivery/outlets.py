@@ -7,14 +7,13 @@ that ended; when to connect again, and when to give up, the drain decides.
 from __future__ import annotations
 
 import errno
-import io
 import os
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
 from heka._core import Ring
+from heka._delivery.writers import has_descriptor, name_of, sink_for, wait_until_ready
 from heka._net.addresses import Address
 from heka._net.options import QueueOptions
 from heka._net.resolver import resolve
@@ -29,6 +28,8 @@ BATCH = 65536
 #: Bytes of a socket's buffer, which bounds what the kernel may hold unacknowledged: 3 MiB, 28,000
 #: messages, were seen in one default socket.
 SEND_BUFFER = 256 * 1024
+#: Seconds between two looks at whether the drain is wanted, while a stream takes nothing.
+_SLICE = 0.05
 
 Event = Literal["tick", "summoned", "drained", "closed", "failed"]
 
@@ -169,7 +170,8 @@ class _Written:
                 try:
                     self.write(ring, frames, patience)
                 except OSError as failure:
-                    ring.rewind()
+                    if not self.holds_part():
+                        ring.rewind()
                     return Outcome("failed", moved, failure)
                 moved = True
                 if time.monotonic() >= end or ring.summoned:
@@ -182,6 +184,10 @@ class _Written:
     def write(self, ring: Ring, frames: bytes, patience: float) -> None:
         """Write *frames* and acknowledge or drop them; OSError: they are to be tried again."""
         raise NotImplementedError
+
+    def holds_part(self) -> bool:
+        """Say whether a part of the frames in flight was written, and the rest is kept."""
+        return False
 
     def settle(self) -> None:
         """Have what was written go on; nothing more waits."""
@@ -230,18 +236,23 @@ class FileOutlet(_Written):
 
 
 class StreamOutlet(_Written):
-    """An object with ``write(data)``, which gets one frame a call."""
+    """An object with ``write(data)``, which gets one frame a call.
+
+    The frame of which the stream has a part stays in flight, so that nothing else is taken from its
+    ring before the rest is written.
+    """
 
     most = 1
 
     def __init__(self, stream: Any, reporter: Reporter) -> None:
-        """Write to *stream*; what it raises is said by *reporter*."""
+        """Write to *stream*; what it raises is reported by *reporter*."""
         self._stream = stream
         self._reporter = reporter
-        self._name = f"{type(stream).__module__}.{type(stream).__qualname__}"
-        self._write: Callable[[bytes], object] = (
-            _write_all(stream) if isinstance(stream, io.RawIOBase) else stream.write
-        )
+        self._failure: Exception | None = None  # what the last write() raised
+        self._ring: Ring | None = None  # whose frame is being written
+        self._unflushed = False
+        self._ending = False
+        self._sink = sink_for(stream, reporter, failed=self._failed, wait=self._wait, flushes=False)
 
     def is_open(self) -> bool:
         """Return True: there is nothing to connect."""
@@ -250,50 +261,97 @@ class StreamOutlet(_Written):
     def open(self, deadline: float) -> None:
         """Do nothing."""
 
+    def pump(self, ring: Ring, idle: float, linger: float, patience: float) -> Outcome:
+        """Write frames until there are none, or the time is over."""
+        if idle:
+            patience = min(patience, idle)  # the drain looks up from its work now and then
+        if self._unflushed:
+            self.settle()
+        if self._sink.pending and not self._finish(patience):
+            return Outcome("failed", failure=self._failure or _unfinished())
+        return super().pump(ring, idle, linger, patience)
+
     def write(self, ring: Ring, frames: bytes, patience: float) -> None:
         """Call ``write``; OSError is tried again, another exception is this frame's fault."""
+        self._failure = None
+        self._ring = ring
         try:
-            lost = self._write(frames) is False
-        except OSError:
-            raise
-        except Exception as failure:
-            self._reporter.report(f"{self._name}.write() raised {failure!r}; the frame is dropped")
-            ring.drop_in_flight("error")
-        except BaseException as failure:  # not the program's end: this thread is nobody's
-            self._reporter.report(f"{self._name}.write() raised {failure!r}; the frame is dropped")
-            ring.drop_in_flight("interrupted")
-        else:
-            if lost:  # so say our own streams of what they dropped
-                ring.drop_in_flight("stream")
-            else:
+            if self._sink.write_object(frames, patience):
                 ring.acknowledge()
+                return
+        except BaseException as failure:  # not the program's end: this thread is nobody's
+            self._reporter.report(f"{name_of(self._stream)}.write() raised {failure!r}")
+            if not self._sink.pending:
+                ring.drop_in_flight("interrupted")
+                return
+        if isinstance(self._failure, OSError):
+            raise self._failure
+        if self._sink.pending:
+            raise _unfinished() from self._failure
+        ring.drop_in_flight("stream" if self._failure is None else "error")
+
+    def holds_part(self) -> bool:
+        """Say whether the stream has a part of the frame in flight."""
+        return bool(self._sink.pending)
+
+    def _finish(self, patience: float) -> bool:
+        """Have the stream take the rest of the frame in flight; True when it has it."""
+        self._failure = None
+        try:
+            finished = self._sink.finish(patience)
+        except BaseException as failure:  # as in write()
+            self._reporter.report(f"{name_of(self._stream)}.write() raised {failure!r}")
+            return False
+        if finished and self._ring is not None:
+            self._ring.acknowledge()
+        return finished
+
+    def _failed(self, failure: Exception) -> str:
+        """Keep what ``write()`` has raised; what is to be tried again, the drain reports."""
+        self._failure = failure
+        if not isinstance(failure, OSError):
+            self._reporter.report(
+                f"{name_of(self._stream)}.write() raised {failure!r}; the frame is dropped"
+            )
+        return "error"
+
+    def _wait(self, stream: Any, seconds: float) -> bool:
+        """Wait until *stream* takes more; False after *seconds*, or when the drain is summoned."""
+        end = time.monotonic() + seconds
+        while not (self._ring is not None and self._ring.summoned and not self._ending):
+            left = end - time.monotonic()
+            if wait_until_ready(stream, min(max(0.0, left), _SLICE)):
+                return True
+            if left <= _SLICE or not has_descriptor(stream):
+                return False
+        return False
 
     def settle(self) -> None:
         """Call the stream's ``flush()``, if it has one."""
         flush = getattr(self._stream, "flush", None)
+        self._unflushed = False
         if callable(flush) and getattr(self._stream, "closed", False) is not True:
             try:
                 flush()
+            except BlockingIOError:  # what it has in its buffer stays there, and in order
+                self._unflushed = True
             except Exception as failure:
-                self._reporter.report(f"{self._name}.flush() raised {failure!r}")
+                self._reporter.report(f"{name_of(self._stream)}.flush() raised {failure!r}")
 
     def close(self, deadline: float) -> None:
-        """Do nothing: the stream is its owner's to close."""
+        """Have the stream take the rest of a frame; it is its owner's to close."""
+        self._ending = True
+        if self._sink.pending:
+            self._finish(max(0.0, deadline - time.monotonic()))
+        if self._unflushed:
+            self.settle()
+        self._ending = False
 
     def abandon(self) -> None:
-        """Do nothing: whether it may be used in a child is the stream's affair."""
+        """Leave the rest of a frame to the parent; the sink knows that this is another process."""
+        self._ring = None
+        self._unflushed = False
 
 
-def _write_all(stream: io.RawIOBase) -> Callable[[bytes], object]:
-    """Return a ``write`` that goes on where a raw stream has taken a part."""
-
-    def write(frame: bytes) -> int:
-        at = 0
-        while at < len(frame):
-            taken = stream.write(frame[at:])
-            if not taken:
-                raise BlockingIOError(errno.EAGAIN, f"only {at} of {len(frame)} bytes were taken")
-            at += taken
-        return at
-
-    return write
+def _unfinished() -> OSError:
+    return TimeoutError("the stream has taken a part of a frame")

@@ -15,9 +15,10 @@ import types
 import weakref
 from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
-from typing import Any, NoReturn
+from typing import Any
 
 from heka._core import Client, Message, Sink
+from heka._delivery.writers import flush_stream, sink_for
 from heka._runtime.accounts import total
 from heka._runtime.forks import register_fork_reset
 from heka._runtime.reporter import Reporter
@@ -154,22 +155,7 @@ class HekaClient(Client):
         if stream is None:
             self.sink = None
         else:
-            self.sink = self._sink_for(stream) if self._is_called else offered
-
-    def _sink_for(self, stream: Any) -> Sink:
-        """Return a sink that calls ``stream.write``."""
-        sink = Sink(_no_delivery)
-        limit = getattr(stream, "max_frame", 0)
-        sink.max_frame = limit if isinstance(limit, int) else 0  # None, or a mock: no limit
-        name = f"{type(stream).__module__}.{type(stream).__qualname__}"
-        reporter = self._reporter
-
-        def failed(error: Exception) -> str:
-            reporter.report(f"{name} raised {error!r}; the message is dropped")
-            return "error"
-
-        sink.attach_stream(stream, failed)
-        return sink
+            self.sink = sink_for(stream, self._reporter) if self._is_called else offered
 
     @property
     def is_active(self) -> bool:
@@ -194,7 +180,7 @@ class HekaClient(Client):
     def reset_after_fork(self) -> None:
         """Count from zero, in a child process; streams with an account do so themselves."""
         if self._is_called and self._stream is not None:
-            self.sink = self._sink_for(self._stream)
+            self.sink = sink_for(self._stream, self._reporter)
         self.__dict__.pop("_closed_account", None)
 
     # ---- what C asks for --------------------------------------------------------------------
@@ -287,7 +273,7 @@ class HekaClient(Client):
             self._drop("encode", f"{type(self.encoder).__name__}.encode() raised {error!r}")
             return False
         if self._is_called:
-            return sink.write_object(data)
+            return sink.write_object(data, self.timeout)
         if isinstance(data, str):
             data = data.encode("utf-8", "surrogateescape")
         if not isinstance(data, bytes):
@@ -388,15 +374,12 @@ class HekaClient(Client):
 
     def flush(self, timeout: float = 1.0) -> bool:
         """Flush the stream; True unless it says that it could not, or raises."""
-        flush = getattr(self._stream, "flush", None)
-        if flush is None:
+        sink = self.sink
+        if sink is None:
             return True
-        try:
-            # Streams of ours offer a sink, and wait; what others take nobody knows.
-            return (flush() if self._is_called else flush(timeout)) is not False
-        except Exception as error:
-            self._reporter.report(f"{type(self._stream).__name__}.flush() raised {error!r}")
-            return False
+        # Streams of ours offer a sink, and their flush() waits; what others take nobody knows.
+        timed = not self._is_called
+        return flush_stream(self._stream, sink, timeout, self._reporter, timed=timed)
 
     def close(self, timeout: float = 1.0) -> None:
         """Flush and close the stream, for *timeout* seconds; from then on the client is inactive.
@@ -408,6 +391,8 @@ class HekaClient(Client):
             return
         deadline = time.monotonic() + timeout
         self.flush(timeout)
+        if is_called:
+            sink.close()  # which counts a frame that the stream has only a part of
         account = _account_of(stream, sink, is_called)
         self.stream = None
         self._closed_account = account
@@ -513,10 +498,6 @@ def _guarded(admits: Callable[[str, int], object]) -> Callable[[str, int], objec
 def _deliver(client: HekaClient, msg: Message) -> bool:
     """Take a message from C whose hasty filters have been asked."""
     return client._pass(msg, client._late) and client._write(msg)
-
-
-def _no_delivery(frame: bytes, written: int, timeout: float, ticket: int) -> NoReturn:
-    raise AssertionError("a sink with a stream delivers nothing itself")
 
 
 def _make_encoder(encoder: Any, hmc: Mapping[str, Any] | None) -> Any:

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from heka._core import Sink
-from heka._delivery.direct import reason_of
-from heka._runtime.accounts import Account, total
+from heka._delivery.writers import flush_stream, frame_limit, sink_for
+from heka._runtime.accounts import total
+from heka._runtime.forks import start_anew_in_child
 from heka._runtime.reporter import Reporter
 from heka.exceptions import ConfigError
 from heka.streams.base import Stream
 
 __all__ = ["FanOutStream"]
+
+#: Seconds of one ``write()``, as of the other streams.
+_TIMEOUT = 1.0
+#: The reason of a frame that no stream has taken; each stream has counted its own.
+_UNTAKEN = "stream"
+#: With those of exceptions that come through from a stream.
+_COUNTED_BY_STREAMS = (_UNTAKEN, "error", "interrupted")
 
 
 class FanOutStream(Stream):
@@ -36,10 +45,20 @@ class FanOutStream(Stream):
         for stream in self._streams:
             if not callable(getattr(stream, "write", None)):
                 raise ConfigError(f"streams: expected objects with write(data), got {stream!r}")
-        self._failed = Account()  # of streams without an account of their own
         self._reporter = Reporter()
         self._sink = Sink(self._deliver)
         self._sink.max_frame = self.max_frame
+        self.start_anew()
+        start_anew_in_child(self)
+
+    def start_anew(self) -> None:
+        """Count from zero, in a child process."""
+        #: What calls each stream's ``write()``. It counts the frames of streams that do not.
+        self._sinks = [
+            sink_for(stream, self._reporter, flushes=not isinstance(stream, Stream))
+            for stream in self._streams
+        ]
+        self._before = Counter(self._sink.counts()["dropped"])  # the parent's
 
     @property
     def sink(self) -> Sink:
@@ -47,7 +66,7 @@ class FanOutStream(Stream):
         return self._sink
 
     def _deliver(self, frame: bytes, written: int, timeout: float, ticket: int) -> bool | str:
-        return True if self.write(frame) else "stream"
+        return True if self._write(frame, timeout) else _UNTAKEN
 
     @property
     def streams(self) -> tuple[Any, ...]:
@@ -57,49 +76,63 @@ class FanOutStream(Stream):
     @property
     def max_frame(self) -> int:
         """Bytes of the largest frame that every stream takes; 0: a message's own limit."""
-        limits = (getattr(stream, "max_frame", 0) for stream in self._streams)
-        return min((limit for limit in limits if type(limit) is int and limit > 0), default=0)
+        limits = map(frame_limit, self._streams)
+        return min((limit for limit in limits if limit), default=0)
 
     def write(self, data: Any) -> bool:
         """Write *data* to every stream; True when one of them took it."""
+        return self._write(data, _TIMEOUT)
+
+    def _write(self, data: Any, timeout: float) -> bool:
+        deadline = time.monotonic() + timeout
         taken = False
-        for stream in self._streams:
-            try:
-                taken |= stream.write(data) is not False
-            except Exception as failure:
-                self._failed.count(reason_of(failure))
-                self._reporter.report(f"{type(stream).__name__}.write() raised {failure!r}")
+        for sink in self._sinks:
+            taken |= sink.write_object(data, max(0.0, deadline - time.monotonic()))
         return taken
 
     def flush(self, timeout: float = 0.0) -> bool:
         """Flush every stream that can be; True unless one says that it could not, or raises."""
         deadline = time.monotonic() + timeout
-        return all([self._flush(stream, deadline) for stream in self._streams])
+        return all(
+            [
+                self._flush(stream, sink, deadline)
+                for stream, sink in zip(self._streams, self._sinks, strict=True)
+            ]
+        )
 
-    def _flush(self, stream: Any, deadline: float) -> bool:
-        flush = getattr(stream, "flush", None)
-        if flush is None:
-            return True
-        try:
-            if isinstance(stream, Stream):
-                return stream.flush(max(0.0, deadline - time.monotonic()))
-            return flush() is not False
-        except Exception as failure:
-            self._reporter.report(f"{type(stream).__name__}.flush() raised {failure!r}")
-            return False
+    def _flush(self, stream: Any, sink: Sink, deadline: float) -> bool:
+        left = max(0.0, deadline - time.monotonic())
+        return flush_stream(stream, sink, left, self._reporter, timed=isinstance(stream, Stream))
 
     def close(self, timeout: float = 1.0) -> None:
         """Close the streams of this package; others are their owners' to close."""
         deadline = time.monotonic() + timeout
-        for stream in self._streams:
+        for stream, sink in zip(self._streams, self._sinks, strict=True):
+            sink.finish(max(0.0, deadline - time.monotonic()))
+            sink.close()  # which counts a frame that the stream has only a part of
             if isinstance(stream, Stream):
                 stream.close(max(0.0, deadline - time.monotonic()))
 
     def stats(self) -> dict[str, Any]:
         """Return the sum of the streams' accounts; a message is offered once to each."""
-        accounts = [stream.stats() for stream in self._streams if isinstance(stream, Stream)]
-        return total([*accounts, self._failed.counts()])
+        accounts: list[dict[str, Any]] = []
+        for stream, sink in zip(self._streams, self._sinks, strict=True):
+            account = sink.counts()
+            if isinstance(stream, Stream):  # which counts itself, but for what its write() raises
+                accounts.append(stream.stats())
+                account = _of_drops(account["dropped"], _UNTAKEN)
+            accounts.append(account)
+        # What a client dropped before it came to the streams: none of them got it.
+        missed = Counter(self._sink.counts()["dropped"]) - self._before
+        accounts += [_of_drops(missed, *_COUNTED_BY_STREAMS)] * len(self._streams)
+        return total(accounts)
 
     def __repr__(self) -> str:
         """Return the streams."""
         return f"<FanOutStream {', '.join(map(repr, self._streams))}>"
+
+
+def _of_drops(dropped: Mapping[str, int], *left_out: str) -> dict[str, Any]:
+    """Return the account of what was *dropped*, but for the reasons that are *left_out*."""
+    kept = {reason: count for reason, count in dropped.items() if reason not in left_out}
+    return {"offered": sum(kept.values()), "dropped": kept}

@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from socket import socket
 from typing import Any
 
-from heka._delivery.direct import Destination, reason_of
+from heka._delivery.direct import Destination
+from heka._delivery.reasons import reason_of
 from heka._net.addresses import Address
 from heka._net.transports import SocketTransport
 from heka._runtime.accounts import Account

@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-from heka._delivery.direct import reason_of
+from heka._delivery.reasons import reason_of
 from heka._runtime.accounts import Account, total
 from heka._runtime.reporter import Reporter
 from heka.streams.base import Stream

@@ -10,6 +10,7 @@ from typing import Any
 from heka._core import Sink
 from heka._delivery.outlets import StreamOutlet
 from heka._delivery.queue import OnDrop, Queue, queue_for
+from heka._delivery.writers import frame_limit, name_of
 from heka._net.addresses import Address, QueueOptions, parse
 from heka._runtime.accounts import total
 from heka._runtime.reporter import Reporter
@@ -200,12 +201,10 @@ def _addresses_of(inner: Any) -> list[Address]:
 def _queue_for_stream(inner: Any, options: QueueOptions, **more: Any) -> Queue:
     if isinstance(inner, QueuedStream):
         raise ConfigError("inner: this stream is queued already")
-    reporter = Reporter()
-    limit = getattr(inner, "max_frame", 0)
     return Queue(
-        f"{type(inner).__module__}.{type(inner).__qualname__}",
-        StreamOutlet(inner, reporter),
+        name_of(inner),
+        StreamOutlet(inner, Reporter()),
         options,
-        max_frame=limit if type(limit) is int and limit > 0 else 0,
+        max_frame=frame_limit(inner),
         **more,
     )

@@ -394,7 +394,7 @@ def test_what_write_raises_is_counted_and_reported(capfd, failure):
     assert heka.stats()["dropped"]["error"] == before + 1
     (line,) = capfd.readouterr().err.splitlines()
     assert line.startswith("heka: ")
-    assert f"Failing.write() raised {failure!r}" in line
+    assert f"Failing raised {failure!r}" in line
 
 
 def test_base_exceptions_of_write_reach_the_caller():
@@ -445,21 +445,22 @@ def test_a_largest_frame_that_is_no_size_is_no_limit(limit):
 def test_flush_flushes_the_streams():
     stream = Stream()
     heka.log("t", to=stream)
+    before = stream.flushed
 
     assert heka.flush() is True
 
-    assert stream.flushed == 1
+    assert stream.flushed == before + 1
 
 
 def test_a_flush_that_raises_makes_flush_false(capfd):
     class Unflushable(Stream):
         def flush(self):
-            if not self.flushed:
-                self.flushed = 1
+            self.flushed += 1
+            if self.flushed == 2:
                 raise OSError("no")
 
     stream = Unflushable()
-    heka.log("t", to=stream)
+    assert heka.log("t", to=stream) is True  # the first flush
 
     assert heka.flush() is False
 

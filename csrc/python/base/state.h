@@ -21,7 +21,8 @@
     X(deliver) X(fd) X(datagram) X(ticket) X(clock) X(count) X(value)        \
     X(elapsed) X(rate) X(stream) X(failed) X(function) X(capacity)           \
     X(max_frame) X(window) X(directory) X(ring) X(bytes) X(most) X(reason)   \
-    X(outstanding) X(unsent) X(linger) X(write_timeout) X(idle)
+    X(outstanding) X(unsent) X(linger) X(write_timeout) X(idle) X(wait)       \
+    X(weak) X(flushes)
 /* clang-format on */
 /* `default` is a keyword of C. */
 #define HEKA_NAME_ENUM(name) HEKA_NAME_##name,

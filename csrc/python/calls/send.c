@@ -6,19 +6,18 @@
 #include "core/io/hk_send.h"
 #include "python/base/state.h"
 #include "sink_account.h"
-#include "writer.h"
 
-/* What the hot path leaves to Python: all of a frame, or the rest of it. */
+/* A frame that the hot path leaves to Python: all of it, or the rest. */
 typedef struct {
     const uint8_t *data;
     size_t len;
     size_t written; /* bytes that the kernel has; if any, this call owns the connection */
     double timeout; /* seconds */
     uint64_t ticket;
-} errand;
+} pending_send;
 
 static PyObject *
-call_deliver(HekaSink *sink, const errand *e)
+call_deliver(HekaSink *sink, const pending_send *e)
 {
     PyObject *frame = PyBytes_FromStringAndSize((const char *)e->data, (Py_ssize_t)e->len);
     if (frame == NULL) {
@@ -56,16 +55,16 @@ settle(HekaSink *sink, PyObject *answer, size_t len)
     return counted < 0 ? heka_sink_settle_exception(sink) : sent;
 }
 
-/* The way through Python, which connects, waits and gives up:
+/* Has Python connect, wait and send, or give up:
  * deliver(frame, written, timeout, ticket) -> True, or the reason of the drop. */
 static HK_COLD int
-deliver(HekaSink *sink, const errand *e)
+deliver(HekaSink *sink, const pending_send *e)
 {
     PyObject *answer = call_deliver(sink, e);
 
     HEKA_BEGIN_CRITICAL_SECTION(sink);
     sink->pending--;
-    if (sink->owner == e->ticket) { /* interrupted before it could say what it has left */
+    if (sink->owner == e->ticket) { /* it ended without release(), as by a KeyboardInterrupt */
         sink->owner = 0;
         sink->torn = true;
     }
@@ -77,24 +76,100 @@ deliver(HekaSink *sink, const errand *e)
     return result;
 }
 
+/* ---- an object with write() ---- */
+
+/* Counts an earlier frame whose rest will not be written: the stream is gone, or was given up by
+ * close() while this call had its turn. An exception that is set stays. */
+static HK_COLD void
+settle_lost(HekaSink *sink, const heka_written *out)
+{
+    const heka_saved_error saved = heka_save_error();
+    if ((out->lost && heka_sink_drop(sink, "closed") < 0) ||
+        (sink->closed && heka_sink_abandon_rest(sink) < 0)) {
+        PyErr_WriteUnraisable((PyObject *)sink);
+    }
+    heka_restore_error(saved);
+}
+
+/* Counts what one call of the writer has come to. 1 sent, 0 not, -1 an exception. */
 static int
-write_bytes(HekaSink *sink, const uint8_t *data, size_t len)
+settle_written(HekaSink *sink, int result, heka_written *out, size_t len)
+{
+    if (HK_UNLIKELY(out->finished > 0)) {
+        heka_sink_count(sink, out->finished);
+    }
+    if (HK_LIKELY(result == 1)) {
+        heka_sink_count(sink, len);
+        return 1;
+    }
+    if (HK_UNLIKELY(out->lost || sink->closed)) {
+        settle_lost(sink, out);
+    }
+    if (out->kept) { /* counted once the rest is taken, or given up */
+        return result;
+    }
+    if (result < 0) {
+        return heka_sink_settle_exception(sink);
+    }
+    const int dropped = heka_sink_drop_object(sink, out->reason);
+    Py_DECREF(out->reason);
+    return dropped < 0 ? heka_sink_settle_exception(sink) : 0;
+}
+
+int
+heka_sink_write_object(HekaSink *sink, PyObject *data, double timeout)
+{
+    heka_written out;
+    const Py_ssize_t len = PyBytes_Check(data) || PyUnicode_Check(data) ? PyObject_Size(data) : 0;
+    if (len < 0) {
+        return -1;
+    }
+    const int result =
+        heka_writer_write(heka_state_of((PyObject *)sink), &sink->writer, data, timeout, &out);
+    return settle_written(sink, result, &out, (size_t)len);
+}
+
+int
+heka_sink_finish(HekaSink *sink, double timeout)
+{
+    heka_written out;
+    const int result =
+        heka_writer_finish(heka_state_of((PyObject *)sink), &sink->writer, timeout, &out);
+    if (out.finished > 0) {
+        heka_sink_count(sink, out.finished);
+    }
+    if (out.lost || sink->closed) {
+        settle_lost(sink, &out);
+    }
+    return result;
+}
+
+int
+heka_sink_abandon_rest(HekaSink *sink)
+{
+    return heka_writer_abandon(&sink->writer) ? heka_sink_drop(sink, "closed") : 0;
+}
+
+static int
+write_bytes(HekaSink *sink, const uint8_t *data, size_t len, double timeout)
 {
     PyObject *frame = PyBytes_FromStringAndSize((const char *)data, (Py_ssize_t)len);
     if (frame == NULL) {
         return heka_sink_settle_exception(sink);
     }
-    const int result = heka_stream_write(heka_state_of((PyObject *)sink), sink, frame, len);
+    const int result = heka_sink_write_object(sink, frame, timeout);
     Py_DECREF(frame);
     return result;
 }
+
+/* ---- one frame ---- */
 
 int
 heka_sink_send(HekaSink *sink, const uint8_t *data, size_t len, double timeout)
 {
     ssize_t n = -1;
     bool whole = false;
-    errand e = {.data = data, .len = len, .timeout = timeout};
+    pending_send e = {.data = data, .len = len, .timeout = timeout};
 
     if (sink->ring != NULL && HK_LIKELY(heka_ring_is_usable(sink->ring))) {
         HekaRing *ring =
@@ -103,8 +178,8 @@ heka_sink_send(HekaSink *sink, const uint8_t *data, size_t len, double timeout)
         Py_DECREF(ring);
         return queued;
     }
-    if (sink->stream != NULL) {
-        return write_bytes(sink, data, len);
+    if (sink->writer.stream != NULL) {
+        return write_bytes(sink, data, len, timeout);
     }
     if (sink->discards) {
         heka_sink_count(sink, len);
@@ -125,7 +200,8 @@ heka_sink_send(HekaSink *sink, const uint8_t *data, size_t len, double timeout)
             sink->fd = -1;                   /* the rest of this frame comes before any other */
             sink->owner = sink->tickets + 1; /* this call, see below */
         } else if (n < 0 && !hk_send_is_passing(errno)) {
-            sink->fd = -1; /* said once: not by a second call, of a connection made meanwhile */
+            sink->fd = -1; /* so that a second call does not mark a connection torn that was made
+                              meanwhile */
             sink->torn = true;
         }
     }

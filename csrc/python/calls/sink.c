@@ -5,7 +5,6 @@
 #include "python/base/read.h"
 #include "send.h"
 #include "sink_account.h"
-#include "writer.h"
 
 static PyObject *
 sink_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
@@ -42,10 +41,8 @@ sink_traverse(PyObject *op, visitproc visit, void *arg)
     Py_VISIT(Py_TYPE(op));
     Py_VISIT(((HekaSink *)op)->deliver);
     Py_VISIT(((HekaSink *)op)->dropped);
-    Py_VISIT(((HekaSink *)op)->stream);
-    Py_VISIT(((HekaSink *)op)->failed);
     Py_VISIT(((HekaSink *)op)->ring);
-    return 0;
+    return heka_writer_traverse(&((HekaSink *)op)->writer, visit, arg);
 }
 
 static int
@@ -54,8 +51,7 @@ sink_clear(PyObject *op)
     /* Never NULL: a finalizer in the same cycle may still send. Counting needs no breaking up, as
      * dropped holds str and int only. */
     Py_SETREF(((HekaSink *)op)->deliver, Py_NewRef(Py_None));
-    Py_CLEAR(((HekaSink *)op)->stream);
-    Py_CLEAR(((HekaSink *)op)->failed);
+    heka_writer_clear(&((HekaSink *)op)->writer);
     Py_CLEAR(((HekaSink *)op)->ring);
     return 0;
 }
@@ -68,10 +64,9 @@ sink_dealloc(PyObject *op)
     PyObject_GC_UnTrack(op);
     Py_CLEAR(self->deliver);
     Py_CLEAR(self->dropped);
-    Py_CLEAR(self->stream);
-    Py_CLEAR(self->failed);
     Py_CLEAR(self->ring);
-    heka_writing_free(&self->writing);
+    heka_writer_clear(&self->writer);
+    heka_writer_free(&self->writer);
     tp->tp_free(op);
     Py_DECREF(tp);
 }
@@ -171,31 +166,41 @@ sink_close(PyObject *op, PyObject *ignored)
     self->fd = -1;
     self->closed = true;
     HEKA_END_CRITICAL_SECTION();
+    if (heka_sink_abandon_rest(self) < 0) {
+        return NULL;
+    }
     Py_RETURN_NONE;
+}
+
+/* Reads a flag; 0 where it is absent. -1 with an exception. */
+static int
+read_flag(PyObject *value)
+{
+    return value == NULL ? 0 : PyObject_IsTrue(value);
 }
 
 /* Frames go to the write() of `stream` from now on. */
 static PyObject *
 sink_attach_stream(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
-    static const uint8_t names[] = {HEKA_NAME_stream, HEKA_NAME_failed};
+    static const uint8_t names[] = {HEKA_NAME_stream, HEKA_NAME_failed, HEKA_NAME_wait,
+                                    HEKA_NAME_weak, HEKA_NAME_flushes};
     static const heka_signature sig = {
-        .fname = "attach_stream", .names = names, .count = 2, .required = 2, .positional = 2};
+        .fname = "attach_stream", .names = names, .count = 5, .required = 2, .positional = 2};
     HekaSink *self = (HekaSink *)op;
     heka_state *state = heka_state_of(op);
-    PyObject *in[2];
-    if (heka_parse_args(state, &sig, args, (size_t)nargs, kwnames, in) < 0) {
+    PyObject *in[5];
+    PyObject *wait = NULL;
+    if (heka_parse_args(state, &sig, args, (size_t)nargs, kwnames, in) < 0 ||
+        heka_read_callable(in[2], "wait", &wait) < 0) {
         return NULL;
     }
-    PyObject *flush = PyObject_GetAttr(in[0], state->flush_name);
-    if (flush == NULL && !PyErr_ExceptionMatches(PyExc_AttributeError)) {
+    const int weak = read_flag(in[3]);
+    const int flushes = in[4] == NULL ? 1 : read_flag(in[4]);
+    if (weak < 0 || flushes < 0 ||
+        heka_writer_attach(state, &self->writer, in[0], in[1], wait, weak == 1, flushes == 1) < 0) {
         return NULL;
     }
-    PyErr_Clear();
-    Py_XDECREF(flush);
-    self->flushes = flush != NULL;
-    Py_XSETREF(self->stream, Py_NewRef(in[0]));
-    Py_XSETREF(self->failed, Py_NewRef(in[1]));
     Py_RETURN_NONE;
 }
 
@@ -225,19 +230,36 @@ sink_discard(PyObject *op, PyObject *ignored)
 
 /* Gives the stream whatever its encoder makes: text, or a Message. */
 static PyObject *
-sink_write_object(PyObject *op, PyObject *data)
+sink_write_object(PyObject *op, PyObject *const *args, Py_ssize_t nargs)
 {
     HekaSink *self = (HekaSink *)op;
-    if (self->stream == NULL) {
+    double timeout = 1.0;
+    if (nargs < 1 || nargs > 2) {
+        PyErr_Format(PyExc_TypeError, "write_object() takes 1 or 2 positional arguments but %zd %s",
+                     nargs, nargs == 1 ? "was given" : "were given");
+        return NULL;
+    }
+    if (self->writer.stream == NULL) {
         PyErr_SetString(PyExc_ValueError, "write_object() needs attach_stream() first");
         return NULL;
     }
-    const Py_ssize_t len = PyBytes_Check(data) || PyUnicode_Check(data) ? PyObject_Size(data) : 0;
-    if (len < 0) {
+    if (nargs == 2 && heka_read_timeout(args[1], &timeout) < 0) {
         return NULL;
     }
-    const int sent = heka_stream_write(heka_state_of(op), self, data, (size_t)len);
+    const int sent = heka_sink_write_object(self, args[0], timeout);
     return sent < 0 ? NULL : PyBool_FromLong(sent);
+}
+
+/* Has the rest of a frame taken that the stream has a part of. */
+static PyObject *
+sink_finish(PyObject *op, PyObject *value)
+{
+    double timeout;
+    if (heka_read_timeout(value, &timeout) < 0) {
+        return NULL;
+    }
+    const int finished = heka_sink_finish((HekaSink *)op, timeout);
+    return finished < 0 ? NULL : PyBool_FromLong(finished);
 }
 
 /* Counts a frame that is dropped before it comes here. */
@@ -283,8 +305,12 @@ sink_counts(PyObject *op, PyObject *ignored)
     const unsigned long long sent = self->sent;
     const unsigned long long bytes = self->bytes;
     const unsigned long long lost = self->lost;
+    const bool has_rest = heka_writer_has_rest(&self->writer);
     PyObject *dropped = PyDict_Copy(self->dropped);
-    if (dropped != NULL) {
+    if (dropped != NULL && has_rest) {
+        counts = Py_BuildValue("{sKsKsKsisN}", "offered", sent + lost + 1, "sent", sent, "bytes",
+                               bytes, "queued", 1, "dropped", dropped);
+    } else if (dropped != NULL) {
         counts = Py_BuildValue("{sKsKsKsN}", "offered", sent + lost, "sent", sent, "bytes", bytes,
                                "dropped", dropped);
     }
@@ -296,7 +322,8 @@ static PyObject *
 sink_get_pending(PyObject *op, void *closure)
 {
     (void)closure;
-    return PyLong_FromUnsignedLongLong(((HekaSink *)op)->pending);
+    const HekaSink *self = (HekaSink *)op;
+    return PyLong_FromUnsignedLongLong(self->pending + heka_writer_has_rest(&self->writer));
 }
 
 static PyObject *
@@ -406,17 +433,23 @@ static PyMethodDef sink_methods[] = {
      "close($self)\n--\n\nTake it from the hot path for ever; who looks it up asks for another."},
     {"attach_stream", (PyCFunction)(void (*)(void))sink_attach_stream,
      METH_FASTCALL | METH_KEYWORDS,
-     "attach_stream($self, stream, failed)\n--\n\n"
+     "attach_stream($self, stream, failed, *, wait=None, weak=False, flushes=True)\n--\n\n"
      "Give every frame to stream.write(), then call stream.flush() where there is one. What they "
-     "raise is told to *failed*(exception), which says the reason to count."},
+     "raise is passed to *failed*(exception), which returns the reason to count. *wait*(stream, "
+     "seconds) waits until a stream that has taken a part may take more; False: it is over. "
+     "*weak*: do not keep the stream alive."},
     {"attach_ring", sink_attach_ring, METH_O,
      "attach_ring($self, ring, /)\n--\n\n"
      "Put every frame into *ring*, which counts it; None: the descriptor has them again."},
     {"discard", sink_discard, METH_NOARGS,
      "discard($self)\n--\n\nCount every frame as sent from now on, and send none."},
-    {"write_object", sink_write_object, METH_O,
-     "write_object($self, data, /)\n--\n\n"
-     "Give the attached stream something else than a frame; True when it took it."},
+    {"write_object", (PyCFunction)(void (*)(void))sink_write_object, METH_FASTCALL,
+     "write_object($self, data, timeout=1.0, /)\n--\n\n"
+     "Give the attached stream a frame, text or a Message; True when it took it."},
+    {"finish", sink_finish, METH_O,
+     "finish($self, timeout, /)\n--\n\n"
+     "Have the attached stream take the rest of a frame that it has a part of, within *timeout* "
+     "seconds; True when there is none left."},
     {"drop", sink_drop, METH_O,
      "drop($self, reason, /)\n--\n\nCount one frame offered and dropped."},
     {"write", (PyCFunction)(void (*)(void))sink_write, METH_FASTCALL,
@@ -425,7 +458,8 @@ static PyMethodDef sink_methods[] = {
     {"counts", sink_counts, METH_NOARGS,
      "counts($self)\n--\n\n"
      "The frames that have an outcome, of one moment: offered, sent, their bytes, and dropped as "
-     "{reason: count}. offered = sent + the sum of dropped."},
+     "{reason: count}; queued is 1 while the attached stream has a part of a frame. offered = sent "
+     "+ the sum of dropped + queued."},
     {NULL, NULL, 0, NULL},
 };
 

@@ -1,146 +1,576 @@
-/* writer.c -- frames for an object with write(): a stream of the program's own. */
+/* writer.c -- hands frames to an object with write(): a stream of the program's own. */
 #include "writer.h"
 
-#include "core/base/hk_clock.h"
-#include "sink_account.h"
-
-/* ---- who is writing ---- */
-
-/* Greenlets share a thread, so one that waits in write() does not make another one reentrant; then
- * only this many calls deep is a loop. That `greenlet` is imported says nothing: structlog does. */
-#define DEPTH_MAX 8
-
-static bool
-has_greenlets(void)
+/* As heka_turn_enter(). In a child process the rest of a frame is the parent's to finish, and the
+ * child begins with a frame of its own, though both share the descriptor: it cannot know when the
+ * parent has finished. */
+static inline int
+enter(heka_writer *w, unsigned long thread)
 {
-    PyObject *modules = PyImport_GetModuleDict(); /* borrowed */
-    return modules != NULL && PyDict_Check(modules) &&
-           (PyDict_GetItemString(modules, "gevent.hub") != NULL ||
-            PyDict_GetItemString(modules, "eventlet.hubs") != NULL);
+    const bool inherited = !heka_turn_is_ours(&w->turns);
+    const int entered = heka_turn_enter(&w->turns, thread);
+    if (HK_UNLIKELY(inherited && entered == 1)) {
+        w->stuck_since = 0;
+        Py_CLEAR(w->rest);
+    }
+    return entered;
 }
 
-/* 1 entered, 0 this thread is in there already, -1 with MemoryError. */
-static int
-enter(heka_writing *w, unsigned long thread)
+/* ---- the object ---- */
+
+/* A new reference to the stream; NULL without an exception when it is gone. */
+static PyObject *
+get_stream(const heka_writer *w)
 {
-    size_t depth = 0;
-    if (w->generation != hk_fork_generation()) { /* the entries are threads of the parent's */
-        w->generation = hk_fork_generation();
-        w->count = 0;
+    if (!w->weak) {
+        return Py_XNewRef(w->stream);
     }
-    for (size_t i = 0; i < w->count; i++) {
-        depth += w->threads[i] == thread;
+    PyObject *stream = PyObject_CallNoArgs(w->stream);
+    if (stream == Py_None) {
+        Py_CLEAR(stream);
     }
-    if (HK_UNLIKELY(depth > 0 && (depth >= DEPTH_MAX || !has_greenlets()))) {
+    return stream;
+}
+
+static int
+call_flush(const heka_state *state, PyObject *stream)
+{
+    PyObject *answer = PyObject_CallMethodNoArgs(stream, state->flush_name);
+    Py_XDECREF(answer);
+    return answer == NULL ? -1 : 0;
+}
+
+/* 1 taken, 0 write() said False, -1 an exception. */
+static int
+write_whole(const heka_state *state, const heka_writer *w, PyObject *stream, PyObject *data)
+{
+    PyObject *answer = PyObject_CallMethodOneArg(stream, state->write_name, data);
+    if (HK_UNLIKELY(answer == NULL)) {
+        return -1;
+    }
+    const int taken = answer != Py_False;
+    Py_DECREF(answer);
+    return w->flushes && call_flush(state, stream) < 0 ? -1 : taken;
+}
+
+/* ---- streams that may take a part ---- */
+
+/* A BlockingIOError that is set says how many bytes were taken before. Anything else stays set. */
+static int
+read_blocking_error(size_t left, size_t *taken)
+{
+    if (!PyErr_ExceptionMatches(PyExc_BlockingIOError)) {
+        return -1;
+    }
+    PyObject *type;
+    PyObject *value;
+    PyObject *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    PyErr_NormalizeException(&type, &value, &traceback);
+    PyObject *written = value == NULL ? NULL : PyObject_GetAttrString(value, "characters_written");
+    const Py_ssize_t number = written == NULL ? 0 : PyNumber_AsSsize_t(written, NULL);
+    PyErr_Clear(); /* without the attribute, nothing was taken */
+    *taken = number > 0 && (size_t)number <= left ? (size_t)number : 0;
+    Py_XDECREF(written);
+    Py_XDECREF(type);
+    Py_XDECREF(value);
+    Py_XDECREF(traceback);
+    return 0;
+}
+
+/* The answer of a raw stream. 0, or -1 with ValueError when it is neither None nor 0 to left. */
+static int
+read_raw_answer(PyObject *answer, size_t left, size_t *taken)
+{
+    *taken = 0;
+    if (answer == Py_None) {
         return 0;
     }
-    if (HK_UNLIKELY(w->count == w->cap)) {
-        const size_t cap = w->cap == 0 ? 4 : 2 * w->cap;
-        unsigned long *threads = PyMem_Realloc(w->threads, cap * sizeof *threads);
-        if (threads == NULL) {
-            PyErr_NoMemory();
+    if (PyIndex_Check(answer) && !PyBool_Check(answer)) {
+        const Py_ssize_t number = PyNumber_AsSsize_t(answer, NULL); /* clipped; -1 on error too */
+        if (number >= 0 && (size_t)number <= left) {
+            *taken = (size_t)number;
+            return 0;
+        }
+    }
+    if (!PyErr_Occurred()) {
+        PyErr_Format(PyExc_ValueError,
+                     "write() of a raw stream returned %R, expected None or 0 to %zu, the bytes "
+                     "that it took",
+                     answer, left);
+    }
+    return -1;
+}
+
+/* Calls write() once with data[at..); `taken` is how much of that was taken. 1, or 0 for False from
+ * a stream that is not raw, or -1 with an exception. */
+static int
+write_part(const heka_state *state, const heka_writer *w, PyObject *stream, PyObject *data,
+           size_t at, size_t *taken)
+{
+    const size_t left = (size_t)PyBytes_GET_SIZE(data) - at;
+    PyObject *part =
+        at == 0 ? Py_NewRef(data)
+                : PyBytes_FromStringAndSize(PyBytes_AS_STRING(data) + at, (Py_ssize_t)left);
+    *taken = 0;
+    if (part == NULL) {
+        return -1;
+    }
+    PyObject *answer = PyObject_CallMethodOneArg(stream, state->write_name, part);
+    Py_DECREF(part);
+    if (answer == NULL) {
+        return read_blocking_error(left, taken) < 0 ? -1 : 1;
+    }
+    int result = 1;
+    if (w->raw) {
+        result = read_raw_answer(answer, left, taken) < 0 ? -1 : 1;
+    } else if (answer == Py_False) {
+        result = 0;
+    } else {
+        *taken = left;
+    }
+    Py_DECREF(answer);
+    return result;
+}
+
+/* Waits until the stream may take bytes again. A stream that has taken nothing for `timeout`
+ * seconds, in this call and those before, is waited for no longer: a program does not wait for each
+ * of its messages when nobody reads. 1 try again, 0 it is over, -1 with an exception. */
+static int
+wait_for_stream(heka_writer *w, PyObject *stream, double timeout, double end)
+{
+    const double at = heka_turn_now();
+    if (w->stuck_since == 0) {
+        w->stuck_since = at;
+    }
+    const double stuck_end = w->stuck_since + timeout;
+    const double left = (stuck_end < end ? stuck_end : end) - at;
+    if (!(left > 0) || w->wait == NULL) {
+        return 0;
+    }
+    PyObject *wait = Py_NewRef(w->wait);
+    PyObject *answer = PyObject_CallFunction(wait, "Od", stream, left);
+    Py_DECREF(wait);
+    const int again = answer == NULL ? -1 : PyObject_IsTrue(answer);
+    Py_XDECREF(answer);
+    return again;
+}
+
+static int
+refuse_child(void)
+{
+    PyErr_SetString(PyExc_OSError, "this is a child process now, and the frame is its parent's");
+    return -1;
+}
+
+/* Has data[*at..) taken. 1 all of it, 0 write() said False, -1 with an exception: a TimeoutError
+ * when the time is over. *at is what was taken in every case. */
+static int
+push(const heka_state *state, heka_writer *w, PyObject *stream, PyObject *data, size_t *at,
+     double timeout, double end)
+{
+    const size_t len = (size_t)PyBytes_GET_SIZE(data);
+    for (;;) {
+        size_t taken;
+        const int result = write_part(state, w, stream, data, *at, &taken);
+        if (HK_UNLIKELY(
+                !heka_turn_is_ours(&w->turns))) { /* write() has forked: only the parent goes on */
+            PyErr_Clear();
+            return refuse_child();
+        }
+        if (result <= 0) {
+            return result;
+        }
+        *at += taken;
+        if (HK_LIKELY(*at == len)) {
+            w->stuck_since = 0;
+            return 1;
+        }
+        if (taken > 0) {
+            w->stuck_since = 0;
+            continue;
+        }
+        const int again = wait_for_stream(w, stream, timeout, end);
+        if (again < 0) {
             return -1;
         }
-        w->threads = threads;
-        w->cap = cap;
-    }
-    w->threads[w->count++] = thread;
-    return 1;
-}
-
-static void
-leave(heka_writing *w, unsigned long thread)
-{
-    for (size_t i = w->count; i > 0; i--) {
-        if (w->threads[i - 1] == thread) {
-            w->threads[i - 1] = w->threads[--w->count];
-            return;
+        if (!heka_turn_is_ours(&w->turns)) {
+            return refuse_child();
+        }
+        if (again == 0) {
+            PyErr_Format(PyExc_TimeoutError, "only %zu of %zu bytes were taken", *at, len);
+            return -1;
         }
     }
 }
 
-void
-heka_writing_free(heka_writing *writing)
+/* Has the rest of an earlier frame taken; 1 there is none any more, -1 with an exception. */
+static int
+push_rest(const heka_state *state, heka_writer *w, PyObject *stream, double timeout, double end,
+          heka_written *out)
 {
-    PyMem_Free(writing->threads);
-    writing->threads = NULL;
-    writing->count = writing->cap = 0;
+    if (HK_LIKELY(w->rest == NULL)) {
+        return 1;
+    }
+    PyObject *rest = Py_NewRef(w->rest);
+    size_t at = w->rest_at;
+    int result = push(state, w, stream, rest, &at, timeout, end);
+    if (result == 0) {
+        PyErr_SetString(PyExc_ValueError, "write() returned False for the rest of a frame");
+        result = -1;
+    }
+    if (heka_turn_is_ours(&w->turns) && w->rest == rest) {
+        w->rest_at = at;
+        if (result == 1) {
+            out->finished = (size_t)PyBytes_GET_SIZE(rest);
+            Py_CLEAR(w->rest);
+        }
+    }
+    Py_DECREF(rest);
+    return result;
 }
 
-/* ---- writing ---- */
-
-/* write() and flush(). 0 written; 1 write() said False, as our own streams do of what they dropped
- * (what other streams answer says nothing that all agree on); -1 an exception. */
+/* Flushes what the stream has in its buffer, which stays there, whole and in order, when the
+ * descriptor does not take it in time. 0, or -1 with an exception. */
 static int
-call_stream(heka_state *state, PyObject *stream, bool flushes, PyObject *data)
+flush_in_time(const heka_state *state, heka_writer *w, PyObject *stream, double timeout, double end,
+              bool *flushed)
+{
+    *flushed = true;
+    while (call_flush(state, stream) < 0) {
+        size_t taken;
+        if (read_blocking_error(SIZE_MAX, &taken) < 0) {
+            return -1;
+        }
+        if (taken > 0) {
+            w->stuck_since = 0;
+        }
+        const int again = wait_for_stream(w, stream, timeout, end);
+        if (again <= 0) {
+            *flushed = false;
+            return again;
+        }
+    }
+    w->stuck_since = 0;
+    return 0;
+}
+
+/* Text or a Message for a stream that takes frames in parts: it is taken whole, or not at all. */
+static int
+write_other(const heka_state *state, const heka_writer *w, PyObject *stream, PyObject *data)
 {
     PyObject *answer = PyObject_CallMethodOneArg(stream, state->write_name, data);
     if (answer == NULL) {
         return -1;
     }
-    const int lost = answer == Py_False;
+    const bool taken = answer != (w->raw ? Py_None : Py_False);
     Py_DECREF(answer);
-    if (!flushes) {
-        return lost;
+    if (taken) {
+        return w->flushes && call_flush(state, stream) < 0 ? -1 : 1;
     }
-    answer = PyObject_CallMethodNoArgs(stream, state->flush_name);
-    Py_XDECREF(answer);
-    return answer == NULL ? -1 : lost;
+    if (w->raw) {
+        PyErr_Format(PyExc_TimeoutError, "the %s was not taken", Py_TYPE(data)->tp_name);
+        return -1;
+    }
+    return 0;
 }
 
-/* Tells Python what an Exception was; the reason that the frame is counted under. New reference. */
-static HK_COLD PyObject *
-explain(HekaSink *sink)
+/* Writes in this thread's turn: the rest of an earlier frame, then data. */
+static int
+write_parts(const heka_state *state, heka_writer *w, PyObject *stream, PyObject *data,
+            double timeout, double end, heka_written *out)
+{
+    size_t at = 0;
+    bool flushed;
+    if (push_rest(state, w, stream, timeout, end, out) < 0) {
+        return -1;
+    }
+    if (!PyBytes_Check(data)) {
+        return write_other(state, w, stream, data);
+    }
+    const int result = push(state, w, stream, data, &at, timeout, end);
+    if (result < 0 && at > 0 && heka_turn_is_ours(&w->turns)) {
+        w->rest = Py_NewRef(data);
+        w->rest_at = at;
+        out->kept = true;
+    }
+    if (result == 1 && w->flushes && flush_in_time(state, w, stream, timeout, end, &flushed) < 0) {
+        return -1;
+    }
+    return result;
+}
+
+/* ---- what went wrong ---- */
+
+static int
+drop(heka_written *out, const char *reason)
+{
+    out->reason = PyUnicode_InternFromString(reason);
+    return out->reason == NULL ? -1 : 0;
+}
+
+/* Tells Python what an Exception was, which says the reason to count. 0, or -1 with an exception:
+ * the one that was set, when it is no Exception, or a new one. */
+static HK_COLD int
+explain(const heka_writer *w, heka_written *out)
 {
     PyObject *type;
     PyObject *value;
     PyObject *traceback;
     PyObject *reason = NULL;
+    if (!PyErr_ExceptionMatches(PyExc_Exception)) {
+        return -1;
+    }
     PyErr_Fetch(&type, &value, &traceback);
     PyErr_NormalizeException(&type, &value, &traceback);
-    if (sink->failed != NULL && value != NULL) {
-        reason = PyObject_CallOneArg(sink->failed, value);
+    if (w->failed != NULL && value != NULL) {
+        PyObject *failed = Py_NewRef(w->failed); /* another may take its place meanwhile */
+        reason = PyObject_CallOneArg(failed, value);
         if (reason == NULL && PyErr_ExceptionMatches(PyExc_Exception)) {
-            PyErr_WriteUnraisable(sink->failed);
+            PyErr_WriteUnraisable(failed);
         }
+        Py_DECREF(failed);
     }
     Py_XDECREF(type);
     Py_XDECREF(value);
     Py_XDECREF(traceback);
-    if (reason != NULL && !PyUnicode_Check(reason)) {
-        Py_CLEAR(reason);
+    if (PyErr_Occurred()) {
+        Py_XDECREF(reason);
+        return -1;
     }
-    return reason;
+    if (out->kept) { /* it is counted once the rest is taken, or given up */
+        Py_XDECREF(reason);
+        return 0;
+    }
+    if (reason != NULL && PyUnicode_Check(reason)) {
+        out->reason = reason;
+        return 0;
+    }
+    Py_XDECREF(reason);
+    return drop(out, "error");
+}
+
+/* ---- the calls ---- */
+
+/* A new reference to bytes for a stream that may take a part: other buffers are copied. */
+static PyObject *
+as_bytes(PyObject *data)
+{
+    return PyBytes_CheckExact(data) || !PyObject_CheckBuffer(data) ? Py_NewRef(data)
+                                                                   : PyBytes_FromObject(data);
+}
+
+static int
+write_in_turn(const heka_state *state, heka_writer *w, unsigned long thread, PyObject *stream,
+              PyObject *data, double timeout, heka_written *out)
+{
+    const double end = heka_turn_now() + timeout;
+    PyObject *bytes = as_bytes(data);
+    int result = bytes == NULL ? -1 : heka_turn_take(&w->turns, thread, end);
+    if (result == 1) {
+        const unsigned generation = w->turns.generation;
+        result = write_parts(state, w, stream, bytes, timeout, end, out);
+        heka_turn_end(&w->turns, generation);
+        if (result == 0) {
+            result = drop(out, "stream");
+        }
+    } else if (result == 0) {
+        result = drop(out, "timeout");
+    }
+    Py_XDECREF(bytes);
+    return result;
 }
 
 int
-heka_stream_write(heka_state *state, HekaSink *sink, PyObject *data, size_t len)
+heka_writer_write(heka_state *state, heka_writer *w, PyObject *data, double timeout,
+                  heka_written *out)
 {
     const unsigned long thread = PyThread_get_thread_ident();
-    const int entered = enter(&sink->writing, thread);
+    *out = (heka_written){.reason = NULL};
+    const int entered = enter(w, thread);
     if (HK_UNLIKELY(entered <= 0)) {
-        return entered < 0 ? heka_sink_settle_exception(sink) : heka_sink_drop(sink, "reentrant");
+        return entered < 0 ? -1 : drop(out, "reentrant");
     }
-    PyObject *stream = Py_NewRef(sink->stream); /* another may take its place meanwhile */
-    const int result = call_stream(state, stream, sink->flushes, data);
-    Py_DECREF(stream);
-    leave(&sink->writing, thread);
-    if (HK_LIKELY(result == 0)) {
-        heka_sink_count(sink, len);
+    int result;
+    PyObject *stream = get_stream(w); /* owned: another may take its place meanwhile */
+    if (HK_UNLIKELY(stream == NULL)) {
+        out->lost = heka_writer_abandon(w);
+        result = PyErr_Occurred() ? -1 : drop(out, "closed");
+    } else if (HK_UNLIKELY(w->parts)) {
+        result = write_in_turn(state, w, thread, stream, data, timeout, out);
+    } else {
+        result = write_whole(state, w, stream, data);
+        if (HK_UNLIKELY(result == 0)) {
+            result = drop(out, "stream");
+        }
+    }
+    Py_XDECREF(stream);
+    heka_turn_leave(&w->turns, thread);
+    return HK_LIKELY(result >= 0) ? result : explain(w, out);
+}
+
+int
+heka_writer_finish(heka_state *state, heka_writer *w, double timeout, heka_written *out)
+{
+    const unsigned long thread = PyThread_get_thread_ident();
+    bool flushed = true;
+    *out = (heka_written){.reason = NULL};
+    if (!w->parts) {
         return 1;
     }
-    if (result > 0) {
-        return heka_sink_drop(sink, "stream") < 0 ? heka_sink_settle_exception(sink) : 0;
+    const int entered = enter(w, thread);
+    if (entered <= 0) {
+        return entered;
     }
-    if (!PyErr_ExceptionMatches(PyExc_Exception)) {
-        return heka_sink_settle_exception(sink);
+    const double end = heka_turn_now() + timeout;
+    PyObject *stream = get_stream(w);
+    int result = 1;
+    if (stream != NULL) {
+        result = heka_turn_take(&w->turns, thread, end);
+    } else if (PyErr_Occurred()) {
+        result = -1;
+    } else {
+        out->lost = heka_writer_abandon(w);
     }
-    PyObject *reason = explain(sink);
-    if (reason == NULL && PyErr_Occurred()) {
-        return heka_sink_settle_exception(sink);
+    if (stream != NULL && result == 1) {
+        const unsigned generation = w->turns.generation;
+        const bool has_rest = w->rest != NULL;
+        result = push_rest(state, w, stream, timeout, end, out);
+        if (result == 1 && has_rest && w->flushes &&
+            flush_in_time(state, w, stream, timeout, end, &flushed) < 0) {
+            result = -1;
+        }
+        heka_turn_end(&w->turns, generation);
     }
-    const int dropped =
-        reason == NULL ? heka_sink_drop(sink, "error") : heka_sink_drop_object(sink, reason);
-    Py_XDECREF(reason);
-    return dropped < 0 ? heka_sink_settle_exception(sink) : 0;
+    Py_XDECREF(stream);
+    heka_turn_leave(&w->turns, thread);
+    if (result >= 0) {
+        return result == 1 && flushed;
+    }
+    result = explain(w, out);
+    Py_CLEAR(out->reason); /* no frame of this call is dropped */
+    return result;
+}
+
+bool
+heka_writer_has_rest(const heka_writer *w)
+{
+    return w->rest != NULL && heka_turn_is_ours(&w->turns);
+}
+
+bool
+heka_writer_abandon(heka_writer *w)
+{
+    if (!heka_writer_has_rest(w) || PyThread_acquire_lock(w->turns.lock, NOWAIT_LOCK) == 0) {
+        return false;
+    }
+    Py_CLEAR(w->rest);
+    PyThread_release_lock(w->turns.lock);
+    return true;
+}
+
+/* ---- life ---- */
+
+static int
+is_instance(PyObject *module, const char *name, PyObject *stream)
+{
+    PyObject *type = PyObject_GetAttrString(module, name);
+    const int result = type == NULL ? -1 : PyObject_IsInstance(stream, type);
+    Py_XDECREF(type);
+    return result;
+}
+
+/* Fills in raw and parts. 0, or -1 with an exception. */
+static int
+read_kind(PyObject *stream, bool *raw, bool *parts)
+{
+    PyObject *io = PyImport_ImportModule("io");
+    if (io == NULL) {
+        return -1;
+    }
+    const int is_raw = is_instance(io, "RawIOBase", stream);
+    const int is_buffered = is_raw != 0 ? is_raw : is_instance(io, "BufferedIOBase", stream);
+    Py_DECREF(io);
+    if (is_buffered < 0) {
+        return -1;
+    }
+    *raw = is_raw == 1;
+    *parts = is_buffered == 1;
+    return 0;
+}
+
+/* A new reference to the stream, or to a weak reference where its class has any. */
+static PyObject *
+refer_to(PyObject *stream, bool *weak)
+{
+    if (*weak) {
+        PyObject *reference = PyWeakref_NewRef(stream, NULL);
+        if (reference != NULL || !PyErr_ExceptionMatches(PyExc_TypeError)) {
+            return reference;
+        }
+        PyErr_Clear(); /* a class with __slots__, or written in C */
+        *weak = false;
+    }
+    return Py_NewRef(stream);
+}
+
+int
+heka_writer_attach(heka_state *state, heka_writer *w, PyObject *stream, PyObject *failed,
+                   PyObject *wait, bool weak, bool flushes)
+{
+    bool raw;
+    bool parts;
+    PyObject *flush = flushes ? PyObject_GetAttr(stream, state->flush_name) : NULL;
+    if (flush == NULL && PyErr_Occurred()) {
+        if (!PyErr_ExceptionMatches(PyExc_AttributeError)) {
+            return -1;
+        }
+        PyErr_Clear();
+    }
+    Py_XDECREF(flush);
+    if (read_kind(stream, &raw, &parts) < 0) {
+        return -1;
+    }
+    if (parts && heka_turn_make_lock(&w->turns) < 0) {
+        return -1;
+    }
+    PyObject *reference = refer_to(stream, &weak);
+    if (reference == NULL) {
+        return -1;
+    }
+    w->turns.generation = hk_fork_generation();
+    w->flushes = flush != NULL;
+    w->weak = weak;
+    w->raw = raw;
+    w->parts = parts;
+    w->stuck_since = 0;
+    Py_CLEAR(w->rest);
+    Py_XSETREF(w->failed, Py_NewRef(failed));
+    Py_XSETREF(w->wait, Py_XNewRef(wait));
+    Py_XSETREF(w->stream, reference);
+    return 0;
+}
+
+int
+heka_writer_traverse(heka_writer *w, visitproc visit, void *arg)
+{
+    Py_VISIT(w->stream);
+    Py_VISIT(w->failed);
+    Py_VISIT(w->wait);
+    return 0; /* rest is bytes */
+}
+
+void
+heka_writer_clear(heka_writer *w)
+{
+    Py_CLEAR(w->stream);
+    Py_CLEAR(w->failed);
+    Py_CLEAR(w->wait);
+}
+
+void
+heka_writer_free(heka_writer *w)
+{
+    Py_CLEAR(w->rest);
+    heka_turn_free(&w->turns);
 }

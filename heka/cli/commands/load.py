@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 import heka
-from heka._delivery.direct import reason_of
+from heka._delivery.reasons import reason_of
 from heka._receiving.endpoint import format_address
 from heka.cli.errors import CommandError
 from heka.client import HekaClient
