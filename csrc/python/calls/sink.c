@@ -235,8 +235,9 @@ sink_write_object(PyObject *op, PyObject *const *args, Py_ssize_t nargs)
     HekaSink *self = (HekaSink *)op;
     double timeout = 1.0;
     if (nargs < 1 || nargs > 2) {
-        PyErr_Format(PyExc_TypeError, "write_object() takes 1 or 2 positional arguments but %zd %s",
-                     nargs, nargs == 1 ? "was given" : "were given");
+        PyErr_Format(PyExc_TypeError,
+                     "write_object() takes from 1 to 2 positional arguments but %zd %s", nargs,
+                     nargs == 1 ? "was given" : "were given");
         return NULL;
     }
     if (self->writer.stream == NULL) {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import pickle
 from functools import partial as do
 from types import SimpleNamespace
@@ -133,8 +134,52 @@ add("sink-object", lambda w: do(streamed(w.text.format).write_object, w.message)
 add("sink-object-text", lambda w: do(streamed(w.text.format).write_object, w.wide))
 add("sink-object-raises", lambda w: do(streamed(fail).write_object, w.message))
 add("sink-object-streamless", lambda w: do(w.sink.write_object, w.message), ValueError)
+add("sink-object-timeout", lambda w: do(streamed(w.text.format).write_object, w.message, 1.0))
+add("sink-object-none", lambda w: streamed(len).write_object, TypeError)
+add("sink-object-timeout-type", lambda w: do(streamed(len).write_object, b"", w.text), TypeError)
+add("sink-stream-false", lambda w: do(streamed(b"".endswith).write, w.frame, 1))
+add("sink-raw", lambda w: do(raw(len).write, w.frame, 1))
+add("sink-raw-view", lambda w: do(raw(len).write_object, memoryview(w.frame)))
+add("sink-raw-text", lambda w: do(raw(len).write_object, w.text))
+add("sink-raw-text-none", lambda w: do(raw([].append).write_object, w.text))
+add("sink-raw-none", lambda w: do(raw([].append).write, w.frame, 1))
+add("sink-raw-waits", lambda w: do(raw([].append, wait=bool).write, w.frame, 1))
+add("sink-raw-wait-raises", lambda w: do(raw([].append, wait=misfits.fail_on).write, w.frame, 1))
+add(
+    "sink-raw-interrupted",
+    lambda w: do(raw([].append, wait=misfits.interrupt).write, w.frame, 1),
+    KeyboardInterrupt,
+)
+add("sink-raw-part", lambda w: do(raw(half).write, w.frame, 1))
+add("sink-raw-rest", lambda w: do(begun(w, len).write, w.frame, 1))
+add("sink-raw-rest-none", lambda w: do(begun(w, [].append).write, w.frame, 1))
+add("sink-raw-rest-gone", lambda w: do(gone(w).write, w.frame, 1))
+add("sink-raw-range", lambda w: do(raw(id).write, w.frame, 1))
+add("sink-raw-type", lambda w: do(raw(repr).write, w.frame, 1))
+add("sink-raw-reentrant", lambda w: do(looped(w, raw=True).write, w.frame, 1))
+add("sink-buffered", lambda w: do(buffered(len).write, w.frame, 1))
+add("sink-buffered-false", lambda w: do(buffered(w.frame.endswith).write, b"no end", 1))
+add("sink-buffered-blocks", lambda w: do(buffered(block).write, w.frame, 1))
+add("sink-buffered-flush-blocks", lambda w: do(buffered(len, flush=block).write, w.frame, 1))
+add("sink-buffered-flush-raises", lambda w: do(buffered(len, flush=fail).write, w.frame, 1))
+add("sink-finish", lambda w: do(begun(w, len).finish, 1))
+add("sink-finish-none", lambda w: do(begun(w, [].append).finish, 0))
+add("sink-finish-gone", lambda w: do(gone(w).finish, 0))
+add("sink-finish-streamless", lambda w: do(w.sink.finish, 0))
+add("sink-finish-type", lambda w: do(w.sink.finish, w.text), TypeError)
+add("sink-counts-begun", lambda w: begun(w, len).counts)
+add("sink-close-begun", lambda w: begun(w, len).close)
 add("sink-stream-reentrant", lambda w: do(looped(w).write, w.frame, 1))
 add("sink-attach-again", lambda w: do(streamed(len).attach_stream, SimpleNamespace(), str))
+add("sink-attach-weak", lambda w: do(sink().attach_stream, OUT, str, wait=bool, weak=True))
+add("sink-attach-strong", lambda w: do(sink().attach_stream, w.thing, str, weak=True))
+add("sink-attach-wait-type", lambda w: do(sink().attach_stream, OUT, str, wait=7), TypeError)
+add(
+    "sink-attach-weak-raises",
+    lambda w: do(sink().attach_stream, OUT, str, weak=misfits.BadTruth()),
+    Oops,
+)
+add("sink-attach-class-raises", lambda w: do(sink().attach_stream, BadClass(), str), Oops)
 add("sink-attach-none", lambda w: sink().attach_stream, TypeError)
 add("sink-attach-many", lambda w: do(sink().attach_stream, w.thing, str, 5), TypeError)
 add("sink-discard", lambda w: sink().discard)
@@ -158,10 +203,80 @@ class BadFlush:
     flush = property(misfits.fail_on)
 
 
-def looped(w: World) -> Sink:
+class BadClass:
+    """A stream that cannot tell of what class it is."""
+
+    __class__ = property(misfits.fail_on)  # type: ignore[assignment]
+
+
+class Raw(io.RawIOBase):
+    """A raw stream with that write()."""
+
+    def __init__(self, write: Any) -> None:
+        super().__init__()
+        self.write = write
+
+
+class Buffered(io.BufferedIOBase):
+    """A buffered stream with that write() and flush()."""
+
+    def __init__(self, write: Any, flush: Any) -> None:
+        super().__init__()
+        self.write = write
+        self.flush = flush
+
+
+OUT = SimpleNamespace(write=len)
+
+
+def raw(write: Any, wait: Any = None) -> Sink:
+    """Return a sink for a raw stream with that write()."""
+    made = sink()
+    made.attach_stream(Raw(write), str, wait=wait, flushes=False)
+    return made
+
+
+def buffered(write: Any, flush: Any = "".strip) -> Sink:
+    """Return a sink for a buffered stream with that write() and flush()."""
+    made = sink()
+    made.attach_stream(Buffered(write, flush), str)
+    return made
+
+
+def half(data: bytes) -> int | None:
+    """Take the half of a frame, and nothing of the rest."""
+    return len(data) // 2 if data[:1] == b"\x1e" else None
+
+
+def block(data: bytes = b"") -> None:
+    """Take three bytes, as a full BufferedWriter does."""
+    raise BlockingIOError(11, "would block", 3)
+
+
+def begun(w: World, write: Any) -> Sink:
+    """Return a sink whose raw stream has the half of a frame; *write* takes what comes then."""
+    stream = Raw(half)
+    made = sink()
+    made.attach_stream(stream, str)
+    made.write(w.frame, 0)
+    stream.write = write
+    return made
+
+
+def gone(w: World) -> Sink:
+    """Return a sink whose raw stream has the half of a frame, and is no more."""
+    stream = Raw(half)
+    made = sink()
+    made.attach_stream(stream, str, weak=True)
+    made.write(w.frame, 0)
+    return made
+
+
+def looped(w: World, *, raw: bool = False) -> Sink:
     """Return a sink whose stream writes to that very sink."""
     made = sink()
-    made.attach_stream(SimpleNamespace(write=do(made.write, w.frame, 1).__call__), str)
+    write = do(made.write, w.frame, 1).__call__
+    made.attach_stream(Raw(write) if raw else SimpleNamespace(write=write), str)
     return made
 
 
