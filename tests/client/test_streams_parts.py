@@ -28,14 +28,6 @@ from heka.client import HekaClient
 from heka.streams import QueuedStream
 
 
-@pytest.fixture(autouse=True)
-def fresh_account():
-    """Nothing of other tests in heka.stats()."""
-    heka.api._forget_parent()
-    yield
-    heka.api._forget_parent()
-
-
 @pytest.fixture
 def pipe():
     made = Pipe()

@@ -10,14 +10,6 @@ from heka.client import HekaClient
 from heka.streams import FanOutStream, FileStream
 
 
-@pytest.fixture(autouse=True)
-def fresh_account():
-    """Nothing of other tests in heka.stats()."""
-    heka.api._forget_parent()
-    yield
-    heka.api._forget_parent()
-
-
 @every_user
 def test_a_file_is_flushed(make, tmp_path):
     """Frame by frame without a queue; a queue flushes once it is drained."""

@@ -13,6 +13,7 @@ import time
 import pytest
 
 import heka
+from heka._runtime.accounts import total
 from heka.client import HekaClient
 from heka.streams import FanOutStream, QueuedStream
 
@@ -26,9 +27,12 @@ class ByLog:
 
     def __init__(self, stream):
         self.stream = stream
+        self.destination = None
 
     def send(self, payload="", timeout=0.02):
-        return heka.log("t", payload=payload, to=self.stream, timeout=timeout)
+        sent = heka.log("t", payload=payload, to=self.stream, timeout=timeout)
+        self.destination = heka.api._open.get(id(self.stream), self.destination)
+        return sent
 
     def flush(self, timeout=5.0):
         return heka.flush(timeout)
@@ -38,7 +42,8 @@ class ByLog:
         heka.api._retire(id(self.stream))
 
     def stats(self):
-        return heka.stats()
+        """Return the share of this stream in heka.stats()."""
+        return total([] if self.destination is None else [self.destination.stats()])
 
 
 class ByClient:
