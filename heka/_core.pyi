@@ -14,6 +14,7 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 MESSAGE_MAX: Final = 65536
 HEADER_MAX: Final = 255
+FRAME_MAX: Final = 65794
 UUID_SIZE: Final = 16
 IN_MAIN_INTERPRETER: Final[bool]
 
@@ -211,7 +212,7 @@ class Ring:
     def __new__(
         cls,
         capacity: SupportsIndex,
-        max_frame: SupportsIndex = 65794,
+        max_frame: SupportsIndex = ...,
         window: SupportsIndex = 114688,
         directory: str | bytes | PathLike[str] | None = None,
     ) -> Self: ...
@@ -284,7 +285,7 @@ class Emitter(Settings):
         oversize: Literal["truncate", "drop", "raise"] | None = None,
         timeout: float | None = None,
     ) -> bool: ...
-    def forget(self, to: object = ..., /) -> None: ...
+    def forget(self) -> None: ...
 
 @disjoint_base
 class Client(Settings):

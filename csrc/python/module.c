@@ -32,7 +32,8 @@ module_exec(PyObject *module)
         return -1;
     }
     if (PyModule_AddIntConstant(module, "MESSAGE_MAX", HK_MESSAGE_MAX) < 0 ||
-        PyModule_AddIntConstant(module, "HEADER_MAX", HK_HEADER_MAX) < 0) {
+        PyModule_AddIntConstant(module, "HEADER_MAX", HK_HEADER_MAX) < 0 ||
+        PyModule_AddIntConstant(module, "FRAME_MAX", HK_FRAME_MAX) < 0) {
         return -1;
     }
     const bool is_main = PyInterpreterState_Get() == PyInterpreterState_Main();
@@ -42,18 +43,6 @@ module_exec(PyObject *module)
     return PyModule_AddIntConstant(module, "UUID_SIZE", HK_UUID_SIZE);
 }
 
-/* Applies `each` to every pointer of the state, for traverse and for clear. */
-#define FOR_EACH_OBJECT(each)                                                                  \
-    each(HekaError) each(EncodeError) each(FieldError) each(DecodeError) each(SignatureError)  \
-        each(ConfigError) each(empty) each(env_version) each(hostname) each(datetime_type)     \
-            each(epoch) each(uuid_type) each(clock_source) each(uuid_source) each(enum_type)   \
-                each(mapping_type) each(field_type) each(message_type) each(signer_type)       \
-                    each(frame_type) each(reader_type) each(sink_type) each(emitter_type)      \
-                        each(ring_type) each(settings_type) each(bound_type) each(client_type) \
-                            each(no_timer_type) each(context_var) each(counter) each(gauge)    \
-                                each(timer) each(every) each(one) each(plan_name)              \
-                                    each(make_timer_name) each(write_name) each(flush_name)
-
 static int
 module_traverse(PyObject *module, visitproc visit, void *arg)
 {
@@ -61,8 +50,8 @@ module_traverse(PyObject *module, visitproc visit, void *arg)
     if (state == NULL) {
         return 0;
     }
-#define VISIT(name) Py_VISIT(state->name);
-    FOR_EACH_OBJECT(VISIT)
+#define VISIT(type, name) Py_VISIT(state->name);
+    HEKA_STATE_OBJECTS(VISIT)
 #undef VISIT
     return 0; /* the names and the cache are str */
 }
@@ -74,8 +63,8 @@ module_clear(PyObject *module)
     if (state == NULL) {
         return 0;
     }
-#define CLEAR(name) Py_CLEAR(state->name);
-    FOR_EACH_OBJECT(CLEAR)
+#define CLEAR(type, name) Py_CLEAR(state->name);
+    HEKA_STATE_OBJECTS(CLEAR)
 #undef CLEAR
     for (size_t i = 0; i < HEKA_NAME_COUNT; i++) {
         Py_CLEAR(state->names[i]);

@@ -15,11 +15,11 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from heka._core import Ring, Sink, pack
+from heka._core import FRAME_MAX, Ring, Sink, pack
 from heka._delivery import lifecycle
 from heka._delivery.drain import TICK, Drain
 from heka._delivery.outlets import FileOutlet, Outlet, SocketOutlet
-from heka._delivery.rings import FRAME_MAX, Rings
+from heka._delivery.rings import Rings
 from heka._delivery.threads import Worker, cooperative_sleep
 from heka._net.addresses import Address
 from heka._net.options import QueueOptions

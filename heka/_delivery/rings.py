@@ -8,17 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from heka._core import Ring
+from heka._core import FRAME_MAX, Ring
 from heka._delivery.spool import Spool, size_of
 from heka._net.options import QueueOptions
 from heka._runtime.accounts import total
 from heka._runtime.reporter import Reporter
 from heka.exceptions import ConfigError
 
-__all__ = ["FRAME_MAX", "Rings"]
+__all__ = ["Rings"]
 
-#: Bytes of the largest frame: a message of 65,536 and what a frame adds to it.
-FRAME_MAX = 65_794
 #: Bytes that may be under way at once. Where memory is short, what a ring has beside its capacity.
 _WINDOW = 256 * 1024
 _WINDOW_LEAST = 112 * 1024

@@ -12,12 +12,11 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from heka._core import Ring, StreamReader
+from heka._core import FRAME_MAX, Ring, StreamReader
 from heka._delivery.spool import SEGMENT, directories, holder_of, size_of
 
 __all__ = ["Part", "copied", "parts_of"]
 
-_FRAME_MAX = 65_794  # bytes of the largest frame
 _CURSOR = "cursor"
 
 
@@ -100,4 +99,4 @@ def _look(directory: str) -> Part:
 
 def _open(place: str) -> Ring:
     """Return the queue that lies in *place*; it takes nothing in, so its capacity says nothing."""
-    return Ring(2 * _FRAME_MAX, _FRAME_MAX, 2 * _FRAME_MAX, place)
+    return Ring(2 * FRAME_MAX, FRAME_MAX, 2 * FRAME_MAX, place)

@@ -90,57 +90,6 @@ hk_utf8_is_ascii(const uint8_t *data, size_t len)
     return high < 0x80;
 }
 
-/* Length of the well-formed sequence at the start of data[0..len), 0 when there is none. The
- * ranges of the second byte are those of the Unicode Standard, table 3-7. */
-static size_t
-sequence_at(const uint8_t *data, size_t len)
-{
-    const uint8_t b = data[0];
-    uint8_t low = 0x80;
-    uint8_t high = 0xbf;
-    size_t n;
-
-    if (b < 0x80) {
-        return 1;
-    }
-    if (b >= 0xc2 && b <= 0xdf) {
-        n = 2;
-    } else if (b >= 0xe0 && b <= 0xef) {
-        n = 3;
-        low = b == 0xe0 ? 0xa0 : low;
-        high = b == 0xed ? 0x9f : high;
-    } else if (b >= 0xf0 && b <= 0xf4) {
-        n = 4;
-        low = b == 0xf0 ? 0x90 : low;
-        high = b == 0xf4 ? 0x8f : high;
-    } else {
-        return 0;
-    }
-    if (len < n || data[1] < low || data[1] > high) {
-        return 0;
-    }
-    for (size_t i = 2; i < n; i++) {
-        if ((data[i] & 0xc0) != 0x80) {
-            return 0;
-        }
-    }
-    return n;
-}
-
-size_t
-hk_utf8_valid_prefix(const uint8_t *data, size_t len)
-{
-    size_t at = 0;
-    while (at < len) {
-        const size_t n = sequence_at(data + at, len - at);
-        if (n == 0) {
-            break;
-        }
-        at += n;
-    }
-    return at;
-}
-
 size_t
 hk_utf8_cut(const uint8_t *data, size_t len, size_t max)
 {

@@ -89,9 +89,6 @@ hk_utf8_write(const hk_text *text, uint8_t *out)
 /* True when every byte is below 0x80. */
 bool hk_utf8_is_ascii(const uint8_t *data, size_t len);
 
-/* Length of the longest prefix that is well-formed UTF-8 (no surrogates, no overlong forms). */
-size_t hk_utf8_valid_prefix(const uint8_t *data, size_t len);
-
 /* The largest n <= min(max, len) such that data[0..n) does not end inside a character. */
 size_t hk_utf8_cut(const uint8_t *data, size_t len, size_t max);
 

@@ -23,6 +23,7 @@
 #define HK_FRAME_OVERHEAD 3u /* bytes: both separators and the length */
 #define HK_HEADER_MAX 255u   /* bytes; the length field is one byte */
 #define HK_FRAME_ROOM (HK_FRAME_OVERHEAD + HK_HEADER_MAX) /* bytes in front of a Message */
+#define HK_FRAME_MAX (HK_MESSAGE_MAX + HK_FRAME_ROOM)     /* bytes of the largest frame */
 
 /* A signer: its key, and the header entries that every signature of it repeats. */
 typedef struct {

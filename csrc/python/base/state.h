@@ -35,69 +35,62 @@ typedef enum { HEKA_NAMES(HEKA_NAME_ENUM) HEKA_NAME_default_, HEKA_NAME_COUNT } 
  */
 #define HEKA_ORIGIN_MAX HK_ORIGIN_SIZE(3u * HK_HOSTNAME_MAX + 8u)
 
+/* Every object that the state owns, as X(type, name), grouped by the file that sets it. The struct
+ * below, traverse and clear are made of this list, so that none of them can miss one. */
+/* clang-format off */
+#define HEKA_STATE_OBJECTS(X)                                                                     \
+    /* errors.c: exceptions */                                                                    \
+    X(PyObject, HekaError) X(PyObject, EncodeError) X(PyObject, FieldError)                       \
+    X(PyObject, DecodeError) X(PyObject, SignatureError) X(PyObject, ConfigError)                 \
+    /* text.c */                                                                                  \
+    X(PyObject, empty)           /* '' */                                                         \
+    /* head.c */                                                                                  \
+    X(PyObject, env_version)     /* '0.8', what every client of the family writes */              \
+    X(PyObject, hostname)        /* of this process, as long as `generation` is its own */        \
+    X(PyObject, datetime_type)   /* datetime.datetime */                                          \
+    X(PyObject, epoch)           /* 1970-01-01T00:00:00Z as an aware datetime */                  \
+    X(PyObject, uuid_type)       /* uuid.UUID; NULL until one is looked for */                    \
+    X(PyObject, clock_source)    /* tests only: called for the time in ns; NULL: the clock */     \
+    X(PyObject, uuid_source)     /* tests only: called for 16 bytes; NULL: the generator */       \
+    /* coerce.c */                                                                                \
+    X(PyObject, enum_type)       /* enum.Enum */                                                  \
+    X(PyObject, mapping_type)    /* collections.abc.Mapping */                                    \
+    /* sink.c */                                                                                  \
+    X(PyObject, write_name)      /* 'write', 'flush': methods of streams */                       \
+    X(PyObject, flush_name)                                                                       \
+    /* bound.c */                                                                                 \
+    X(PyObject, context_var)     /* a ContextVar: the Bound that is in force */                   \
+    /* client.c */                                                                                \
+    X(PyObject, counter)         /* 'counter', as the next two: types of messages */              \
+    X(PyObject, gauge)                                                                            \
+    X(PyObject, timer)                                                                            \
+    X(PyObject, every)           /* '*', which disables every timer */                            \
+    X(PyObject, one)             /* '1', the count of most counters */                            \
+    X(PyObject, plan_name)       /* '_plan', '_make_timer': methods of HekaClient */              \
+    X(PyObject, make_timer_name)                                                                  \
+    /* one type a file */                                                                         \
+    X(PyTypeObject, field_type) X(PyTypeObject, message_type) X(PyTypeObject, signer_type)        \
+    X(PyTypeObject, frame_type) X(PyTypeObject, reader_type) X(PyTypeObject, sink_type)           \
+    X(PyTypeObject, ring_type) X(PyTypeObject, settings_type) X(PyTypeObject, bound_type)         \
+    X(PyTypeObject, emitter_type) X(PyTypeObject, no_timer_type) X(PyTypeObject, client_type)
+/* clang-format on */
+#define HEKA_STATE_MEMBER(type, name) type *name;
+
 typedef struct {
-    /* errors.c */
-    PyObject *HekaError;
-    PyObject *EncodeError;
-    PyObject *FieldError;
-    PyObject *DecodeError;
-    PyObject *SignatureError;
-    PyObject *ConfigError;
+    HEKA_STATE_OBJECTS(HEKA_STATE_MEMBER)
 
     /* args.c */
     PyObject *names[HEKA_NAME_COUNT]; /* interned */
 
     /* text.c */
     PyObject *text_cache[HEKA_TEXT_CACHE]; /* str or NULL */
-    PyObject *empty;                       /* '' */
 
     /* head.c */
-    PyObject *env_version;           /* '0.8', what every client of the family writes */
-    PyObject *hostname;              /* of this process, under the generation below */
-    int32_t pid;                     /* likewise */
+    int32_t pid;                     /* of this process, as long as `generation` is its own */
     unsigned generation;             /* fork generation that pid and hostname belong to */
     uint8_t origin[HEKA_ORIGIN_MAX]; /* env_version, pid and hostname, encoded */
     size_t origin_len;
-    bool process_known;      /* false until they are read for the first time */
-    PyObject *datetime_type; /* datetime.datetime */
-    PyObject *epoch;         /* 1970-01-01T00:00:00Z as an aware datetime */
-    PyObject *uuid_type;     /* uuid.UUID; NULL until one is looked for */
-    PyObject *clock_source;  /* tests only: called for the time in ns; NULL: the clock */
-    PyObject *uuid_source;   /* tests only: called for 16 bytes; NULL: the generator */
-
-    /* coerce.c */
-    PyObject *enum_type;    /* enum.Enum */
-    PyObject *mapping_type; /* collections.abc.Mapping */
-
-    /* writer.c */
-    PyObject *write_name; /* 'write', 'flush': methods of streams */
-    PyObject *flush_name;
-
-    /* bound.c */
-    PyObject *context_var; /* a ContextVar: the Bound that is in force */
-
-    /* client.c */
-    PyObject *counter; /* 'counter', as the next two: types of messages */
-    PyObject *gauge;
-    PyObject *timer;
-    PyObject *every;     /* '*', which disables every timer */
-    PyObject *one;       /* '1', the count of most counters */
-    PyObject *plan_name; /* '_plan', '_make_timer': methods of HekaClient */
-    PyObject *make_timer_name;
-
-    /* one type a file */
-    PyTypeObject *field_type;
-    PyTypeObject *message_type;
-    PyTypeObject *signer_type;
-    PyTypeObject *frame_type;
-    PyTypeObject *reader_type;
-    PyTypeObject *sink_type;
-    PyTypeObject *ring_type;
-    PyTypeObject *settings_type;
-    PyTypeObject *bound_type;
-    PyTypeObject *emitter_type;
-    PyTypeObject *no_timer_type;
-    PyTypeObject *client_type;
+    bool process_known; /* false until they are read for the first time */
 } heka_state;
 
 static inline heka_state *

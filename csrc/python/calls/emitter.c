@@ -189,28 +189,15 @@ emitter_log(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwn
     return sent < 0 ? NULL : PyBool_FromLong(sent);
 }
 
-/* Forgets the sink of one destination, or of all, so that the next call asks Python again. */
+/* Forgets every sink, so that the next call asks Python again. */
 static PyObject *
-emitter_forget(PyObject *op, PyObject *const *args, Py_ssize_t nargs)
+emitter_forget(PyObject *op, PyObject *ignored)
 {
     HekaEmitter *self = (HekaEmitter *)op;
-    if (nargs > 1) {
-        PyErr_Format(PyExc_TypeError,
-                     "forget() takes from 0 to 1 positional arguments but %zd were given", nargs);
-        return NULL;
-    }
+    (void)ignored;
     self->changes++;
     Py_CLEAR(self->default_sink);
-    if (nargs == 0) {
-        PyDict_Clear(self->sinks);
-        Py_RETURN_NONE;
-    }
-    if (PyDict_DelItem(self->sinks, args[0]) < 0) {
-        if (!PyErr_ExceptionMatches(PyExc_KeyError)) {
-            return NULL;
-        }
-        PyErr_Clear(); /* not known, so there is nothing to forget */
-    }
+    PyDict_Clear(self->sinks);
     Py_RETURN_NONE;
 }
 
@@ -390,9 +377,8 @@ PyDoc_STRVAR(
 
 static PyMethodDef emitter_methods[] = {
     {"log", (PyCFunction)(void (*)(void))emitter_log, METH_FASTCALL | METH_KEYWORDS, log_doc},
-    {"forget", (PyCFunction)(void (*)(void))emitter_forget, METH_FASTCALL,
-     "forget($self, to=..., /)\n--\n\n"
-     "Ask Python again for the sink of *to*, or of every destination."},
+    {"forget", emitter_forget, METH_NOARGS,
+     "forget($self, /)\n--\n\nAsk Python again for the sink of every destination."},
     {NULL, NULL, 0, NULL},
 };
 
