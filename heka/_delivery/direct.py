@@ -18,6 +18,7 @@ from collections.abc import Callable
 from typing import Any
 
 from heka._core import Sink
+from heka._delivery.backoff import Backoff
 from heka._delivery.reasons import reason_of
 from heka._delivery.writers import flush_stream, name_of, sink_for
 from heka._net.addresses import Address
@@ -76,7 +77,8 @@ class Destination:
         self._transport: Transport = make(self._address)
         self._bell = _Bell()
         self._holder = 0  # the thread whose call has the connection
-        self._failures = 0
+        # The bound itself: calls between are dropped, so there is nothing to spread.
+        self._backoff = Backoff(BACKOFF_MAX, BACKOFF_FIRST, draw=lambda: 1.0)
         self._retry_at = 0.0
         self._connected_once = False
         self.sink.reset()
@@ -116,7 +118,7 @@ class Destination:
             self._holder = 0
             transport.close()
             raise  # which the sink notices: it marks the connection torn, and frees it
-        self._failures = 0
+        self._backoff.succeed()
         self._retry_at = 0.0
         self._leave(ticket, transport.fileno())
         return True
@@ -171,10 +173,9 @@ class Destination:
             self._leave(ticket, transport.fileno())
             return reason
         # A peer that is slow gets a second chance before its connection is given up.
-        if not isinstance(failure, NothingSentError) or self._failures:
+        if not isinstance(failure, NothingSentError) or self._backoff.failures:
             transport.close()
-        wait = min(BACKOFF_MAX, BACKOFF_FIRST * 2**self._failures)
-        self._failures = min(self._failures + 1, 32)
+        wait = self._backoff.fail()
         self._retry_at = time.monotonic() + wait
         self._leave(ticket, None)
         self._reporter.report(

@@ -6,17 +6,16 @@ runs no atexit handlers, a finalizer). One that a signal ends does so only if it
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import os
 import signal
-import sys
 import time
 import weakref
 from types import FrameType
 from typing import Any, Protocol
 
 from heka._core import IN_MAIN_INTERPRETER
+from heka._runtime.exits import ExitHook
 
 __all__ = ["EXIT_TIMEOUT", "flush_all", "flush_on_sigterm", "register", "work_has_begun"]
 
@@ -38,24 +37,11 @@ class Flushed(Protocol):
 
 
 _queues: weakref.WeakSet[Any] = weakref.WeakSet()
-#: The child process of multiprocessing whose finalizer is set.
-_finalized: set[int] = set()
 
 
 def register(queue: Flushed) -> None:
     """Have *queue* flushed and closed when the process ends."""
     _queues.add(queue)
-
-
-def work_has_begun() -> None:
-    """Make sure that this process's end is noticed: its first thread is at work."""
-    util: Any = sys.modules.get("multiprocessing.util")
-    process: Any = sys.modules.get("multiprocessing.process")
-    if util is None or process is None or os.getpid() in _finalized:
-        return
-    if process.parent_process() is not None:
-        _finalized.add(os.getpid())
-        util.Finalize(None, _end, exitpriority=-100)
 
 
 def flush_all(timeout: float) -> bool:
@@ -77,7 +63,9 @@ def _end() -> None:
             queue.join()
 
 
-atexit.register(_end)
+_exit = ExitHook(_end, -100)
+#: To be called when the first thread of a process is at work: its end is noticed then.
+work_has_begun = _exit.watch
 
 
 def flush_on_sigterm(timeout: float = 2.0) -> None:

@@ -7,17 +7,15 @@ A deadline limits waiting: what can be done at once is done even after the deadl
 from __future__ import annotations
 
 import _socket
-import atexit
 import errno
 import os
 import socket
-import sys
 import time
 import weakref
-from typing import Any
 
 from heka._net.addresses import Address
 from heka._net.resolver import Endpoint, resolve
+from heka._runtime.exits import ExitHook
 from heka._runtime.greenlets import in_real_thread
 from heka._runtime.waiting import is_ready, pause
 
@@ -307,20 +305,12 @@ def _combined_error(
 
 #: Transports to finish when the process exits.
 _to_finish: weakref.WeakSet[SocketTransport] = weakref.WeakSet()
-#: Processes made by multiprocessing that have a finalizer: they run no atexit handlers.
-_finalized: set[int] = set()
 
 
 def finish_at_exit(transport: SocketTransport) -> None:
     """Call ``transport.finish()`` when the process exits, if the transport exists then."""
     _to_finish.add(transport)
-    util: Any = sys.modules.get("multiprocessing.util")
-    process: Any = sys.modules.get("multiprocessing.process")
-    if util is None or process is None or os.getpid() in _finalized:
-        return
-    if process.parent_process() is not None:
-        _finalized.add(os.getpid())
-        util.Finalize(None, _finish_all, exitpriority=-200)  # after the queues, which have -100
+    _exit.watch()
 
 
 def _finish_all() -> None:
@@ -331,5 +321,6 @@ def _finish_all() -> None:
 
 
 # atexit handlers run in reverse order of registration. Queues import this module and register
-# later, so they have sent their frames before this runs.
-atexit.register(_finish_all)
+# later, so they have sent their frames before this runs; under multiprocessing -200 comes after
+# their -100.
+_exit = ExitHook(_finish_all, -200)

@@ -7,12 +7,13 @@ import inspect
 import sys
 import threading
 import time
-from collections.abc import AsyncGenerator, Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from random import Random
 from types import TracebackType
 from typing import Any, Literal, Protocol, TypeVar
 
 from heka._core import NoTimer
+from heka._runtime.asyncgens import forwarding
 from heka._runtime.reporter import Reporter
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -166,24 +167,7 @@ def _timed(function: Callable[..., Any], timer: Callable[[], Any]) -> Callable[.
 
         return coroutine
     if inspect.isasyncgenfunction(function):
-
-        @functools.wraps(function)
-        async def asynchronous(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
-            with timer():
-                running = function(*args, **kwargs)
-                try:
-                    item = await running.__anext__()
-                    while True:
-                        try:
-                            sent = yield item
-                        except BaseException as thrown:  # GeneratorExit too, when it is closed
-                            item = await running.athrow(thrown)
-                        else:
-                            item = await running.asend(sent)
-                except StopAsyncIteration:
-                    return
-
-        return asynchronous
+        return functools.wraps(function)(forwarding(function, timer))
     if inspect.isgeneratorfunction(function):
 
         @functools.wraps(function)

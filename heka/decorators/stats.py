@@ -6,12 +6,14 @@ raises, and nothing else. Wrong arguments of a decorator raise where it stands.
 
 from __future__ import annotations
 
+import contextlib
 import inspect
-from collections.abc import AsyncGenerator, Coroutine, Generator, Mapping
+from collections.abc import AsyncGenerator, Coroutine, Generator, Iterator, Mapping
 from random import Random
 from time import perf_counter_ns
 from typing import Any
 
+from heka._runtime.asyncgens import forwarding
 from heka.client import HekaClient
 from heka.decorators.base import HekaDecorator, Kind
 from heka.message import pack
@@ -162,21 +164,16 @@ class timeit(_Measure):
         finally:
             self._stop(start)
 
-    async def _yielded_asynchronously(
+    def _yielded_asynchronously(
         self, running: AsyncGenerator[Any, Any]
     ) -> AsyncGenerator[Any, Any]:
+        return forwarding(lambda: running, self._measured)()
+
+    @contextlib.contextmanager
+    def _measured(self) -> Iterator[None]:
         start = self._start()
         try:
-            item = await running.__anext__()
-            while True:
-                try:
-                    sent = yield item
-                except BaseException as thrown:  # GeneratorExit too, when it is closed
-                    item = await running.athrow(thrown)
-                else:
-                    item = await running.asend(sent)
-        except StopAsyncIteration:
-            return
+            yield
         finally:
             self._stop(start)
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncGenerator, Coroutine, Generator
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+from types import TracebackType
 from typing import Any
 
+from heka._runtime.asyncgens import forwarding
 from heka.decorators.base import HekaDecorator, Kind
 
 __all__ = ["capture_stack"]
@@ -74,24 +76,27 @@ class capture_stack(HekaDecorator):
             self._tell(error)
             raise
 
-    async def _yielded_asynchronously(
+    def _yielded_asynchronously(
         self, running: AsyncGenerator[Any, Any]
     ) -> AsyncGenerator[Any, Any]:
-        __traceback_hide__ = True
-        try:
-            item = await running.__anext__()
-            while True:
-                try:
-                    sent = yield item
-                except BaseException as thrown:  # GeneratorExit too, when it is closed
-                    item = await running.athrow(thrown)
-                else:
-                    item = await running.asend(sent)
-        except StopAsyncIteration:
-            return
-        except BaseException as error:
+        return forwarding(lambda: running, lambda: _Telling(self._tell))()
+
+
+class _Telling:
+    """A context that passes on what is raised in it; a generator would add to its traceback."""
+
+    def __init__(self, tell: Callable[[BaseException], None]) -> None:
+        self._tell = tell
+
+    def __enter__(self) -> None:
+        """Do nothing."""
+
+    def __exit__(
+        self, kind: object, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Pass on *error*, which is raised again."""
+        if error is not None:
             self._tell(error)
-            raise
 
 
 def _is_end(error: BaseException) -> bool:
