@@ -116,17 +116,21 @@ settle_written(HekaSink *sink, int result, heka_written *out, size_t len)
     return dropped < 0 ? heka_sink_settle_exception(sink) : 0;
 }
 
+/* len: the bytes to count. */
+static int
+write_object(HekaSink *sink, PyObject *data, size_t len, double timeout)
+{
+    heka_written out;
+    const int result =
+        heka_writer_write(heka_state_of((PyObject *)sink), &sink->writer, data, timeout, &out);
+    return settle_written(sink, result, &out, len);
+}
+
 int
 heka_sink_write_object(HekaSink *sink, PyObject *data, double timeout)
 {
-    heka_written out;
     const Py_ssize_t len = PyBytes_Check(data) || PyUnicode_Check(data) ? PyObject_Size(data) : 0;
-    if (len < 0) {
-        return -1;
-    }
-    const int result =
-        heka_writer_write(heka_state_of((PyObject *)sink), &sink->writer, data, timeout, &out);
-    return settle_written(sink, result, &out, (size_t)len);
+    return len < 0 ? -1 : write_object(sink, data, (size_t)len, timeout);
 }
 
 int
@@ -157,7 +161,7 @@ write_bytes(HekaSink *sink, const uint8_t *data, size_t len, double timeout)
     if (frame == NULL) {
         return heka_sink_settle_exception(sink);
     }
-    const int result = heka_sink_write_object(sink, frame, timeout);
+    const int result = write_object(sink, frame, len, timeout);
     Py_DECREF(frame);
     return result;
 }

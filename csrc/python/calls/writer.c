@@ -7,9 +7,9 @@
 static inline int
 enter(heka_writer *w, unsigned long thread)
 {
-    const bool inherited = !heka_turn_is_ours(&w->turns);
+    const unsigned before = w->turns.generation;
     const int entered = heka_turn_enter(&w->turns, thread);
-    if (HK_UNLIKELY(inherited && entered == 1)) {
+    if (HK_UNLIKELY(w->turns.generation != before)) {
         w->stuck_since = 0;
         Py_CLEAR(w->rest);
     }
