@@ -58,6 +58,8 @@ typedef enum { HEKA_NAMES(HEKA_NAME_ENUM) HEKA_NAME_default_, HEKA_NAME_COUNT } 
     /* sink.c */                                                                                  \
     X(PyObject, write_name)      /* 'write', 'flush': methods of streams */                       \
     X(PyObject, flush_name)                                                                       \
+    X(PyObject, raw_type)        /* io.RawIOBase, io.BufferedIOBase: looked up early, as nothing */ \
+    X(PyObject, buffered_type)   /* can be imported any more when the interpreter ends */         \
     /* bound.c */                                                                                 \
     X(PyObject, context_var)     /* a ContextVar: the Bound that is in force */                   \
     /* client.c */                                                                                \

@@ -489,6 +489,16 @@ heka_sink_init(PyObject *module, heka_state *state)
 {
     state->write_name = PyUnicode_InternFromString("write");
     state->flush_name = PyUnicode_InternFromString("flush");
+    PyObject *io = PyImport_ImportModule("io");
+    if (io == NULL) {
+        return -1;
+    }
+    state->raw_type = PyObject_GetAttrString(io, "RawIOBase");
+    state->buffered_type = PyObject_GetAttrString(io, "BufferedIOBase");
+    Py_DECREF(io);
+    if (state->raw_type == NULL || state->buffered_type == NULL) {
+        return -1;
+    }
     state->sink_type = heka_new_type(module, &sink_spec, NULL);
     return state->write_name == NULL || state->flush_name == NULL || state->sink_type == NULL
                ? -1

@@ -471,32 +471,16 @@ heka_writer_abandon(heka_writer *w)
 
 /* ---- life ---- */
 
-static int
-is_instance(PyObject *module, const char *name, PyObject *stream)
-{
-    PyObject *type = PyObject_GetAttrString(module, name);
-    const int result = type == NULL ? -1 : PyObject_IsInstance(stream, type);
-    Py_XDECREF(type);
-    return result;
-}
-
 /* Fills in raw and parts. 0, or -1 with an exception. */
 static int
-read_kind(PyObject *stream, bool *raw, bool *parts)
+read_kind(const heka_state *state, PyObject *stream, bool *raw, bool *parts)
 {
-    PyObject *io = PyImport_ImportModule("io");
-    if (io == NULL) {
-        return -1;
-    }
-    const int is_raw = is_instance(io, "RawIOBase", stream);
-    const int is_buffered = is_raw != 0 ? is_raw : is_instance(io, "BufferedIOBase", stream);
-    Py_DECREF(io);
-    if (is_buffered < 0) {
-        return -1;
-    }
+    const int is_raw = PyObject_IsInstance(stream, state->raw_type);
+    const int is_buffered =
+        is_raw != 0 ? is_raw : PyObject_IsInstance(stream, state->buffered_type);
     *raw = is_raw == 1;
     *parts = is_buffered == 1;
-    return 0;
+    return is_buffered < 0 ? -1 : 0;
 }
 
 /* A new reference to the stream, or to a weak reference where its class has any. */
@@ -528,7 +512,7 @@ heka_writer_attach(heka_state *state, heka_writer *w, PyObject *stream, PyObject
         PyErr_Clear();
     }
     Py_XDECREF(flush);
-    if (read_kind(stream, &raw, &parts) < 0) {
+    if (read_kind(state, stream, &raw, &parts) < 0) {
         return -1;
     }
     if (parts && heka_turn_make_lock(&w->turns) < 0) {
