@@ -10,7 +10,7 @@ from typing import Any
 from heka._core import Sink
 from heka._delivery.writers import flush_stream, frame_limit, sink_for
 from heka._runtime.accounts import total
-from heka._runtime.forks import start_anew_in_child
+from heka._runtime.forks import register_fork_reset
 from heka._runtime.reporter import Reporter
 from heka.exceptions import ConfigError
 from heka.streams.base import Stream
@@ -48,10 +48,10 @@ class FanOutStream(Stream):
         self._reporter = Reporter()
         self._sink = Sink(self._deliver)
         self._sink.max_frame = self.max_frame
-        self.start_anew()
-        start_anew_in_child(self)
+        self.reset_after_fork()
+        register_fork_reset(self)
 
-    def start_anew(self) -> None:
+    def reset_after_fork(self) -> None:
         """Count from zero, in a child process."""
         #: What calls each stream's ``write()``. It counts the frames of streams that do not.
         self._sinks = [
