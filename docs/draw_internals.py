@@ -30,17 +30,17 @@ UPWARD = [
     ("python/calls/emitter", "Emitter.open", r"\bEmitter\("),
     ("python/calls/emit", "Emitter.capture", r"\.capture = "),
     ("python/calls/send", "Sink.deliver", r"\bSink\("),
-    ("python/calls/writer", "stream.write, stream.flush, failed", r"\.attach_stream\("),
+    ("python/calls/writer", "stream.write, stream.flush, failed, wait", r"\.attach_stream\("),
     ("python/calls/client", "Client.deliver, _make_timer", r"def (_make_timer|_plan)\("),
     ("python/calls/client_plan", "Client._plan, filters", r"def _plan\("),
     ("python/queue/offer", "Ring.start, Ring.pause", r"ring\.(start|pause) = "),
     ("python/messages/head", "clock, uuid", r"\bset_sources\("),
 ]
-#: C files that call what is no function of heka: exceptions' types, datetime, enum, sys, and values
-#: of the program (numpy's item(), the converter of ``default=``).
+#: C files that call what is no function of heka: exceptions' types, datetime, enum, sys, time, and
+#: values of the program (numpy's item(), the converter of ``default=``).
 NOT_UPWARD = {
     *("python/base/errors", "python/calls/sink_account", "python/messages/head"),
-    *("python/values/classify",),
+    *("python/values/classify", "python/calls/writer_turn"),
 }
 
 
