@@ -4,7 +4,7 @@
 #include <errno.h>
 
 #include "check.h"
-#include "spools.h"
+#include "queues.h"
 
 /* ---- file systems that cannot reserve: the linker hands this call to us ---- */
 

@@ -4,7 +4,7 @@
 #include <errno.h>
 
 #include "check.h"
-#include "spools.h"
+#include "queues.h"
 
 int __real_fallocate(int fd, int mode, off_t offset, off_t len);
 int __wrap_fallocate(int fd, int mode, off_t offset, off_t len);
@@ -46,7 +46,7 @@ append(hk_journal *j, unsigned count)
     uint8_t frame[LARGEST];
     hk_status status = HK_OK;
     for (unsigned i = 0; i < count && status == HK_OK; i++) {
-        spools_write(frame, 100, 1, (unsigned)j->number);
+        queues_write(frame, 100, 1, (unsigned)j->number);
         status = hk_journal_append(j, frame, 100);
     }
     return status;
@@ -126,7 +126,7 @@ test_acknowledged_segments_are_handed_over(void)
     CHECK(acknowledge(&j, 900, 9) == NULL);
     hk_segment *done = acknowledge(&j, 1000, 10);
     CHECK(done != NULL && done->number == 0 && done->next == NULL);
-    hk_journal_bury(j.directory, done);
+    hk_journal_discard(j.directory, done);
     CHECK(!exists("00000000000000000000.heka"));
     CHECK(acknowledge(&j, 400, 14) == NULL);
     hk_journal_close(&j, false);
@@ -138,7 +138,7 @@ test_acknowledged_segments_are_handed_over(void)
     done = acknowledge(&j, j.newest->end, 25);
     CHECK(done != NULL && done->next != NULL && done->next->next == NULL);
     CHECK(j.oldest == NULL && j.newest == NULL && j.first.segment == NULL);
-    hk_journal_bury(-1, done); /* as if the process ended before */
+    hk_journal_discard(-1, done); /* as if the process ended before */
     hk_journal_close(&j, false);
     j = open_journal();
     CHECK_SIZE(frames_found, 0);
@@ -160,12 +160,12 @@ test_removing_moves_the_places(void)
     first->taken = 10;
     CHECK(hk_journal_waiting(&j) == second);
     hk_journal_remove(&j, second);
-    hk_journal_bury(j.directory, second);
+    hk_journal_discard(j.directory, second);
     CHECK(j.taken.segment == first && j.taken.at == 1000);
     CHECK(hk_journal_waiting(&j) == j.newest);
     hk_segment *newest = j.newest;
     hk_journal_remove(&j, newest);
-    hk_journal_bury(j.directory, newest);
+    hk_journal_discard(j.directory, newest);
     CHECK(j.newest == first && hk_journal_waiting(&j) == NULL);
     CHECK_INT(append(&j, 1), HK_OK);
     CHECK(hk_journal_settle(&j, &j.taken) && j.taken.segment == j.newest);
@@ -210,7 +210,7 @@ test_ended_segments_are_cut(void)
     hk_journal j = open_journal();
     uint8_t frame[LARGEST];
     CHECK_INT(append(&j, 8), HK_OK);
-    spools_write(frame, 300, 1, 8);
+    queues_write(frame, 300, 1, 8);
     CHECK_INT(hk_journal_append(&j, frame, 300), HK_OK);
     CHECK_INT(size_of("00000000000000000000.heka"), SEGMENT);
     CHECK_SIZE(j.uncut, 1);

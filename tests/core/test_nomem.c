@@ -5,14 +5,13 @@
 #include <stdlib.h>
 #include <openssl/err.h>
 
-#include "core/queue/hk_ring.h"
 #include "core/wire/hk_keyring.h"
 #include "core/wire/hk_normalise.h"
 #include "core/wire/hk_reader.h"
 #include "check.h"
 #include "failing.h"
 #include "sample.h"
-#include "spools.h"
+#include "queues.h"
 
 #define NEVER 100000ul /* allocations: more than any function below makes */
 
@@ -233,51 +232,51 @@ test_error_queue(void)
 }
 
 static hk_status
-make_ring(void *arg)
+make_queue(void *arg)
 {
-    hk_ring *ring = NULL;
+    const hk_queue_settings settings = {
+        .capacity = 1u << 20, .frame_max = HK_QUEUE_FRAME_MAX, .window = HK_QUEUE_WINDOW};
+    hk_queue *q = NULL;
     hk_error err = {HK_OK, 0, ""};
     (void)arg;
-    const hk_status status = hk_ring_new(1u << 20, HK_RING_FRAME_MAX, HK_RING_WINDOW, &ring, &err);
-    CHECK((ring != NULL) == (status == HK_OK));
+    const hk_status status = hk_queue_open(NULL, &settings, &q, &err);
+    CHECK((q != NULL) == (status == HK_OK));
     CHECK_INT(err.status, status);
-    hk_ring_free(ring);
+    hk_queue_free(q);
     return status;
 }
 
-/* Opens a spool that holds frames and holes, and begins a segment. */
+/* Opens a queue on disk that holds frames and holes, and begins a segment. */
 static hk_status
-use_spool(void *arg)
+use_disk(void *arg)
 {
     const char *directory = arg;
-    const hk_spool_settings settings = settings_of(20000);
+    const hk_queue_settings settings = settings_of(20000);
     uint8_t frame[LARGEST];
-    hk_spool *spool = NULL;
+    hk_queue *q = NULL;
     hk_error err = {HK_OK, 0, ""};
-    hk_status status = hk_spool_open(directory, &settings, &spool, &err);
-    CHECK((spool != NULL) == (status == HK_OK));
+    hk_status status = hk_queue_open(directory, &settings, &q, &err);
+    CHECK((q != NULL) == (status == HK_OK));
     CHECK_INT(err.status, status);
     if (status == HK_OK) {
-        spools_write(frame, 100, 1, 0);
-        status = hk_spool_put(spool, frame, 100);
+        queues_write(frame, 100, 1, 0);
+        status = hk_queue_put(q, frame, 100);
         status = status == HK_ERR_FULL ? HK_ERR_NOMEM : status; /* no segment: no room */
         size_t dropped;
-        CHECK_INT(hk_spool_drop_oldest(spool, 100, REASON, &dropped), HK_OK);
+        CHECK_INT(hk_queue_drop_oldest(q, 100, REASON, &dropped), HK_OK);
     }
-    hk_spool_free(spool);
+    hk_queue_free(q);
     return status;
 }
 
 static void
-test_spool(void)
+test_disk(void)
 {
     char path[300];
     const char *directory = fresh_directory();
-    hk_spool *spool = open_spool(directory, 20000);
-    for (size_t i = 0; i < 25; i++) {
-        CHECK_INT(put(spool, 100), HK_OK);
-    }
-    hk_spool_free(spool);
+    hk_queue *q = open_queue(directory, 20000);
+    put_many(q, 100, 25);
+    hk_queue_free(q);
     (void)snprintf(path, sizeof path, "%s/%020u.heka", directory, 10);
     const int fd = open(path, O_RDWR);
     for (off_t at = 100; at < 900; at += 200) {
@@ -285,7 +284,7 @@ test_spool(void)
     }
     CHECK_INT(pwrite(fd, "\x1e", 1, 999), 1); /* the beginning of one more, at the end */
     (void)close(fd);
-    sweep("spool", use_spool, (void *)(uintptr_t)directory, false);
+    sweep("queue on disk", use_disk, (void *)(uintptr_t)directory, false);
     remove_directory(directory);
 }
 
@@ -409,8 +408,8 @@ main(void)
     test_messages();
     test_keys();
     test_error_queue();
-    sweep("ring", make_ring, NULL, false);
-    test_spool();
+    sweep("queue", make_queue, NULL, false);
+    test_disk();
     test_reader();
     return check_report();
 }

@@ -1,4 +1,7 @@
-/* test_window.c -- frames under way: acknowledged, handed out again, at every offset of memory. */
+/* test_window.c -- frames in flight: acknowledged, handed out again, at every offset of memory.
+ *
+ * The window has the bytes, the table of hk_flight.h their lengths: both as the engine uses them.
+ */
 #include "core/queue/hk_window.h"
 
 #include <stdlib.h>
@@ -31,11 +34,24 @@ bytes_out(const list *l)
     return bytes;
 }
 
-static bool
-agree(const hk_window *w, const list *l)
+typedef struct {
+    hk_window bytes;
+    hk_flight lengths;
+} window;
+
+static void
+start(window *w, uint8_t *memory, size_t size, uint32_t *lengths, size_t slots)
 {
-    bool ok = w->count == l->count && w->out == l->out && w->bytes == bytes_out(l) &&
-              hk_window_recount(w) == l->count;
+    hk_window_init(&w->bytes, memory, size);
+    w->lengths = (hk_flight){.lengths = lengths, .slots = slots, .most = size};
+}
+
+static bool
+agree(const window *w, const list *l)
+{
+    const hk_flight *f = &w->lengths;
+    bool ok = f->count == l->count && f->out == l->out && f->out_bytes == bytes_out(l) &&
+              hk_window_count(&w->bytes, f) == l->count;
     for (size_t i = 0; ok && i < l->count; i++) {
         ok = frames_match(l->frames[i].data, l->frames[i].len, 2, l->frames[i].number);
     }
@@ -43,17 +59,20 @@ agree(const hk_window *w, const list *l)
 }
 
 static bool
-push(hk_window *w, list *l, size_t len, bool piece)
+push(window *w, list *l, size_t len, bool follows)
 {
     const uint8_t *end = l->count == 0 ? NULL : l->frames[l->count - 1].data;
     end = end == NULL ? NULL : end + l->frames[l->count - 1].len;
-    uint8_t *to = hk_window_room(w, len, piece);
+    uint8_t *to = NULL;
+    if (hk_flight_takes(&w->lengths, len)) {
+        to = hk_window_push(&w->bytes, len, follows);
+    }
     if (to == NULL) {
         return false;
     }
-    CHECK(!piece || end == NULL || to == end);
+    CHECK(!follows || end == NULL || to == end);
     frames_write(to, len, 2, l->made);
-    hk_window_push(w, len);
+    hk_flight_push(&w->lengths, len);
     l->frames[l->count].data = to;
     l->frames[l->count].len = len;
     l->frames[l->count].number = l->made++;
@@ -63,8 +82,20 @@ push(hk_window *w, list *l, size_t len, bool piece)
     return true;
 }
 
+static hk_tally
+release(window *w, size_t outstanding)
+{
+    hk_tally gone = {0, 0};
+    for (size_t len; (len = hk_flight_release(&w->lengths, outstanding)) > 0; gone.frames++) {
+        hk_window_release(&w->bytes, len);
+        gone.bytes += len;
+    }
+    hk_flight_settle(&w->lengths);
+    return gone;
+}
+
 static bool
-acknowledge(hk_window *w, list *l, size_t outstanding)
+acknowledge(window *w, list *l, size_t outstanding)
 {
     size_t left = bytes_out(l);
     size_t frames = 0;
@@ -74,7 +105,7 @@ acknowledge(hk_window *w, list *l, size_t outstanding)
         left -= l->frames[frames].len;
         bytes += l->frames[frames++].len;
     }
-    const hk_window_tally gone = hk_window_acknowledge(w, outstanding);
+    const hk_tally gone = release(w, outstanding);
     l->count -= frames;
     l->out -= frames;
     memmove(l->frames, l->frames + frames, l->count * sizeof l->frames[0]);
@@ -82,7 +113,14 @@ acknowledge(hk_window *w, list *l, size_t outstanding)
 }
 
 static void
-rewind_both(hk_window *w, list *l, size_t unsent)
+rewind_window(window *w, size_t unsent)
+{
+    hk_flight_rewind(&w->lengths, unsent);
+    hk_window_rewind(&w->bytes);
+}
+
+static void
+rewind_both(window *w, list *l, size_t unsent)
 {
     const size_t all = bytes_out(l);
     const size_t sent = unsent < all ? all - unsent : 0;
@@ -92,17 +130,40 @@ rewind_both(hk_window *w, list *l, size_t unsent)
         before += l->frames[i].len;
     }
     l->out = 0;
-    hk_window_rewind(w, unsent);
+    rewind_window(w, unsent);
+}
+
+/* Hands out again the next frames that follow each other, `most` bytes or one. */
+static hk_slice
+repeat(window *w, size_t most, size_t *frames, size_t *repeated)
+{
+    hk_slice piece = {NULL, 0};
+    *frames = *repeated = 0;
+    while (w->lengths.out < w->lengths.count) {
+        const size_t len = hk_flight_next(&w->lengths);
+        const uint8_t *data = NULL;
+        if (*frames == 0 || piece.len + len <= most) {
+            data = hk_window_again(&w->bytes, len, *frames > 0);
+        }
+        if (data == NULL) {
+            break;
+        }
+        piece.data = *frames == 0 ? data : piece.data;
+        piece.len += len;
+        ++*frames;
+        *repeated += hk_flight_repeat(&w->lengths);
+    }
+    return piece;
 }
 
 /* The frames come in one piece, whole, in order, as many as `most` allows. */
 static bool
-again(hk_window *w, list *l, size_t most)
+again(window *w, list *l, size_t most)
 {
     size_t frames = 99;
     size_t repeated = 99;
     size_t touched = 0;
-    const hk_slice piece = hk_window_again(w, most, &frames, &repeated);
+    const hk_slice piece = repeat(w, most, &frames, &repeated);
     size_t at = 0;
     bool ok = frames <= l->count - l->out && (frames > 0) == (l->out < l->count);
     for (size_t i = 0; ok && i < frames; i++) {
@@ -113,7 +174,7 @@ again(hk_window *w, list *l, size_t most)
     }
     l->out += ok ? frames : 0;
     if (ok && l->out < l->count) { /* it ended for a reason */
-        ok = at + l->frames[l->out].len > most || l->frames[l->out].data == w->data;
+        ok = at + l->frames[l->out].len > most || l->frames[l->out].data == w->bytes.data;
     }
     return ok && at == piece.len && repeated == touched;
 }
@@ -129,10 +190,10 @@ test_any_order(void)
             uint8_t *memory = malloc(size);
             uint32_t *lengths = malloc(slots * sizeof *lengths);
             uint64_t seed = size * 100 + slots;
-            hk_window w;
+            window w;
             list l = {.count = 0};
             bool ok = true;
-            hk_window_init(&w, memory, size, lengths, slots);
+            start(&w, memory, size, lengths, slots);
             for (size_t step = 0; ok && step < 5000; step++) {
                 const uint32_t what = frames_random(&seed) % 32;
                 const size_t len = 1 + frames_random(&seed) % 24;
@@ -153,11 +214,12 @@ test_any_order(void)
                     ok = l.out == l.count || again(&w, &l, len * 2);
                 } else if (frames_random(&seed) % 16 == 0) {
                     done[4] += l.count > 0;
-                    ok = hk_window_clear(&w) == l.count;
+                    ok = hk_flight_clear(&w.lengths) == l.count;
+                    hk_window_clear(&w.bytes);
                     l.count = l.out = 0;
                 }
-                done[5] += w.wrapped;
-                done[6] += w.wrapped && w.out < w.count;
+                done[5] += w.bytes.wrapped;
+                done[6] += w.bytes.wrapped && w.lengths.out < w.lengths.count;
                 ok = ok && agree(&w, &l);
             }
             good += ok;
@@ -180,19 +242,19 @@ static uint32_t lengths[10];
 static void
 test_what_is_acknowledged(void)
 {
-    hk_window w;
+    window w;
     list l = {.count = 0};
-    hk_window_init(&w, memory, sizeof memory, lengths, 10);
+    start(&w, memory, sizeof memory, lengths, 10);
     CHECK(push(&w, &l, 30, false) && push(&w, &l, 30, true) && push(&w, &l, 30, true));
-    CHECK_SIZE(hk_window_acknowledge(&w, 90).frames, 0);
-    CHECK_SIZE(hk_window_acknowledge(&w, 61).frames, 0); /* a byte of the first is missing */
-    const hk_window_tally gone = hk_window_acknowledge(&w, 60);
+    CHECK_SIZE(release(&w, 90).frames, 0);
+    CHECK_SIZE(release(&w, 61).frames, 0); /* a byte of the first is missing */
+    const hk_tally gone = release(&w, 60);
     CHECK_SIZE(gone.frames, 1);
     CHECK_SIZE(gone.bytes, 30);
-    CHECK_SIZE(hk_window_acknowledge(&w, 1).frames, 1);
-    CHECK_SIZE(hk_window_acknowledge(&w, SIZE_MAX).frames, 0);
-    CHECK_SIZE(hk_window_acknowledge(&w, 0).frames, 1);
-    CHECK_SIZE(w.count, 0);
+    CHECK_SIZE(release(&w, 1).frames, 1);
+    CHECK_SIZE(release(&w, SIZE_MAX).frames, 0);
+    CHECK_SIZE(release(&w, 0).frames, 1);
+    CHECK_SIZE(w.lengths.count, 0);
 }
 
 static void
@@ -200,22 +262,22 @@ test_what_was_never_sent_is_not_repeated(void)
 {
     size_t frames;
     size_t repeated;
-    hk_window w;
+    window w;
     list l = {.count = 0};
-    hk_window_init(&w, memory, sizeof memory, lengths, 10);
+    start(&w, memory, sizeof memory, lengths, 10);
     CHECK(push(&w, &l, 30, false) && push(&w, &l, 30, true) && push(&w, &l, 30, true));
-    hk_window_rewind(&w, 45); /* the second was sent by half */
-    CHECK_SIZE(hk_window_again(&w, 1000, &frames, &repeated).len, 90);
+    rewind_window(&w, 45); /* the second was sent by half */
+    CHECK_SIZE(repeat(&w, 1000, &frames, &repeated).len, 90);
     CHECK_SIZE(frames, 3);
     CHECK_SIZE(repeated, 2);
-    hk_window_rewind(&w, 90); /* but may have been before */
-    CHECK_SIZE(hk_window_acknowledge(&w, 0).frames, 0);
-    CHECK_SIZE(hk_window_again(&w, 1, &frames, &repeated).len, 30);
+    rewind_window(&w, 90); /* but may have been before */
+    CHECK_SIZE(release(&w, 0).frames, 0);
+    CHECK_SIZE(repeat(&w, 1, &frames, &repeated).len, 30);
     CHECK_SIZE(repeated, 1);
-    CHECK_SIZE(hk_window_acknowledge(&w, 0).frames, 1);
-    CHECK_SIZE(hk_window_again(&w, 60, &frames, &repeated).len, 60);
+    CHECK_SIZE(release(&w, 0).frames, 1);
+    CHECK_SIZE(repeat(&w, 60, &frames, &repeated).len, 60);
     CHECK_SIZE(repeated, 1);
-    CHECK_SIZE(hk_window_again(&w, 60, &frames, &repeated).len, 0);
+    CHECK_SIZE(repeat(&w, 60, &frames, &repeated).len, 0);
     CHECK_SIZE(frames, 0);
     CHECK_SIZE(repeated, 0);
 }
@@ -225,20 +287,20 @@ test_a_piece_ends_where_memory_does(void)
 {
     size_t frames;
     size_t repeated;
-    hk_window w;
+    window w;
     list l = {.count = 0};
-    hk_window_init(&w, memory, sizeof memory, lengths, 10);
+    start(&w, memory, sizeof memory, lengths, 10);
     CHECK(push(&w, &l, 40, false) && push(&w, &l, 50, true));
-    CHECK(hk_window_room(&w, 20, false) == NULL); /* neither behind them nor before */
+    CHECK(hk_window_push(&w.bytes, 20, false) == NULL); /* neither behind them nor before */
     CHECK(acknowledge(&w, &l, 50));
-    CHECK(hk_window_room(&w, 20, true) == NULL);
-    CHECK(hk_window_room(&w, 41, false) == NULL);
+    CHECK(hk_window_push(&w.bytes, 20, true) == NULL);
+    CHECK(hk_window_push(&w.bytes, 41, false) == NULL);
     CHECK(push(&w, &l, 20, false));
     CHECK(push(&w, &l, 20, true));
-    CHECK(hk_window_room(&w, 1, false) == NULL);
-    hk_window_rewind(&w, 0);
-    CHECK_SIZE(hk_window_again(&w, 1000, &frames, &repeated).len, 50);
-    const hk_slice rest = hk_window_again(&w, 1000, &frames, &repeated);
+    CHECK(hk_window_push(&w.bytes, 1, false) == NULL);
+    rewind_window(&w, 0);
+    CHECK_SIZE(repeat(&w, 1000, &frames, &repeated).len, 50);
+    const hk_slice rest = repeat(&w, 1000, &frames, &repeated);
     CHECK(rest.data == memory);
     CHECK_SIZE(rest.len, 40);
     CHECK_SIZE(frames, 2);

@@ -215,7 +215,7 @@ def test_reasons_are_those_of_the_account(method):
 def test_every_reason_is_counted_under_its_word():
     words = [
         *("full", "oversize", "closed", "encode", "error", "stream", "refused", "unresolved"),
-        *("unreachable", "timeout", "interrupted", "corrupt", "expired", "tls", "misconfigured"),
+        *("unreachable", "timeout", "interrupted", "corrupt", "tls", "misconfigured"),
         *("filter", "reentrant"),
     ]
     ring = ring_with()

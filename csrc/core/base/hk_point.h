@@ -5,9 +5,9 @@
 #ifndef HK_POINT_H
 #define HK_POINT_H
 
-#ifdef HK_CRASH_POINTS /* defined by tests/core/Makefile; hk_spool_point is the test's */
-void hk_spool_point(void);
-#define HK_POINT() hk_spool_point()
+#ifdef HK_CRASH_POINTS /* defined by tests/core/Makefile; hk_crash_point is the test's */
+void hk_crash_point(void);
+#define HK_POINT() hk_crash_point()
 #else
 #define HK_POINT() ((void)0)
 #endif

@@ -20,23 +20,22 @@
 #define MS INT64_C(1000000)   /* ns */
 #define NAP_LEAST (MS / 2)    /* between two looks at what has been acknowledged */
 #define NAP_MOST (20 * MS)    /* an acknowledgement may be delayed by 40 ms */
-#define WRITE_SLICE (50 * MS) /* of waiting for room, between two looks at the summons */
+#define WRITE_SLICE (50 * MS) /* of waiting for room, between two looks at `interrupted` */
 #define NOBUFS_MS 10
 /* Pieces that are read between two batches: a peer may talk without end. */
 #define ANSWERS_MOST 16
 
 /* What one run knows. */
 typedef struct {
-    const heka_store_calls *calls;
-    void *queue;
+    hk_queue *queue;
     const heka_pump *p;
     bool is_local;       /* a unix socket */
-    size_t under_way;    /* bytes written that were outstanding at the last look */
+    size_t in_flight;    /* bytes written that were outstanding at the last look */
     int64_t end;         /* of this run */
     int64_t progress;    /* when a byte was taken or acknowledged */
     int64_t nap;         /* ns, the next one */
-    size_t alone;        /* frames that are sent one a datagram, as they were too large together */
-    bool hungry;         /* nothing waits, or little: sleep first */
+    size_t single;       /* frames that are sent one a datagram, as they were too large together */
+    bool wants_data;     /* nothing waits, or little: sleep first */
     heka_pump_result at; /* what is returned */
 } run;
 
@@ -111,10 +110,10 @@ lose(run *r, heka_pump_event event, int error, size_t unsent)
      * away what it has not read, and that looks as if it had been read. */
     size_t left;
     if (r->p->datagram == 0 && !r->is_local && heka_pump_outstanding(r->p->fd, &left)) {
-        r->calls->acknowledge(r->queue, left + unsent);
+        hk_queue_acknowledge(r->queue, left + unsent);
     }
-    r->calls->rewind(r->queue, unsent);
-    r->under_way = 0;
+    hk_queue_rewind(r->queue, unsent);
+    r->in_flight = 0;
     r->at.event = event;
     r->at.error = error;
     return false;
@@ -128,9 +127,9 @@ leave(run *r, heka_pump_event event)
 }
 
 static bool
-is_summoned(const run *r)
+is_interrupted(const run *r)
 {
-    return atomic_load_explicit(r->p->summoned, memory_order_relaxed);
+    return atomic_load_explicit(r->p->interrupted, memory_order_relaxed);
 }
 
 /* ---- streams ---- */
@@ -170,19 +169,19 @@ acknowledge(run *r, size_t unsent)
     if (!heka_pump_outstanding(r->p->fd, &left)) {
         return; /* what it had will be said to have failed */
     }
-    if (r->is_local && left < r->under_way) {
+    if (r->is_local && left < r->in_flight) {
         /* Looked at in this order: a peer that goes away hangs up first, and throws away then. */
         struct pollfd watch = {.fd = r->p->fd, .events = POLLRDHUP};
         if (poll(&watch, 1, 0) != 0) {
             return;
         }
     }
-    if (left < r->under_way) {
+    if (left < r->in_flight) {
         r->progress = now();
         r->nap = NAP_LEAST;
     }
-    r->under_way = left;
-    r->calls->acknowledge(r->queue, left + unsent);
+    r->in_flight = left;
+    hk_queue_acknowledge(r->queue, left + unsent);
 }
 
 static bool
@@ -197,7 +196,7 @@ wait_writable(run *r, size_t unsent)
 {
     struct pollfd watch = {.fd = r->p->fd, .events = POLLOUT};
     for (;;) {
-        if (is_summoned(r)) {
+        if (is_interrupted(r)) {
             return lose(r, HEKA_PUMP_FAILED, ECANCELED, unsent);
         }
         if (is_late(r)) {
@@ -211,10 +210,10 @@ wait_writable(run *r, size_t unsent)
 }
 
 static bool
-send_stream(run *r, const hk_ring_batch *batch)
+send_stream(run *r, const hk_queue_batch *batch)
 {
     size_t at = 0;
-    if (r->under_way == 0) {
+    if (r->in_flight == 0) {
         r->progress = now(); /* nothing was waited for until here */
     }
     while (at < batch->len) {
@@ -222,7 +221,7 @@ send_stream(run *r, const hk_ring_batch *batch)
         if (n > 0) {
             at += (size_t)n;
             r->at.bytes += (uint64_t)n;
-            r->under_way += (size_t)n;
+            r->in_flight += (size_t)n;
             r->progress = now();
         } else if (n < 0 && !hk_send_is_passing(errno)) {
             return lose(r, HEKA_PUMP_FAILED, errno, batch->len - at);
@@ -244,11 +243,11 @@ await_acknowledgement(run *r)
     }
     const int64_t nap = r->nap;
     r->nap = least(2 * nap, NAP_MOST);
-    if (r->calls->wait(r->queue, 1, 0) == HK_RING_READY) { /* the window is full */
+    if (hk_queue_wait(r->queue, 1, 0) == HK_QUEUE_READY) { /* the window is full */
         struct pollfd watch = {.fd = r->p->fd, .events = POLLRDHUP};
         (void)poll(&watch, 1, to_ms(nap));
     } else { /* what comes meanwhile is sent together */
-        (void)r->calls->wait(r->queue, HK_RING_BATCH_MAX, nap);
+        (void)hk_queue_wait(r->queue, HK_QUEUE_BATCH_MAX, nap);
     }
     if (!is_connected(r, 0)) {
         return false;
@@ -263,7 +262,7 @@ static bool
 wait_for_room(run *r, size_t unsent)
 {
     struct pollfd watch = {.fd = r->p->fd, .events = POLLOUT};
-    if (is_summoned(r)) {
+    if (is_interrupted(r)) {
         return lose(r, HEKA_PUMP_FAILED, ECANCELED, unsent);
     }
     if (is_late(r)) {
@@ -279,28 +278,28 @@ wait_for_room(run *r, size_t unsent)
 /* A datagram that is too large for the way: its frames are tried one by one, and one that is too
  * large by itself is dropped. */
 static void
-split(run *r, const hk_ring_batch *batch)
+split(run *r, const hk_queue_batch *batch)
 {
     if (batch->frames > 1) {
-        r->alone = batch->frames;
-        r->calls->rewind(r->queue, batch->len);
+        r->single = batch->frames;
+        hk_queue_rewind(r->queue, batch->len);
     } else {
-        (void)r->calls->drop_in_flight(r->queue, HEKA_REASON_OVERSIZE);
-        r->alone -= r->alone > 0;
+        (void)hk_queue_drop_in_flight(r->queue, HEKA_REASON_OVERSIZE);
+        r->single -= r->single > 0;
     }
 }
 
 /* A refusal is the answer to an earlier datagram: this one was not sent, and waits. */
 static bool
-send_datagram(run *r, const hk_ring_batch *batch)
+send_datagram(run *r, const hk_queue_batch *batch)
 {
     r->progress = now();
     for (;;) {
         const ssize_t n = hk_send_now(r->p->fd, batch->data, batch->len);
         if (n >= 0) {
             r->at.bytes += (uint64_t)n;
-            r->alone -= r->alone > 0;
-            r->calls->acknowledge(r->queue, 0);
+            r->single -= r->single > 0;
+            hk_queue_acknowledge(r->queue, 0);
             return true;
         }
         if (errno == EMSGSIZE) {
@@ -324,12 +323,12 @@ static bool
 await_frames(run *r)
 {
     const int64_t left = r->end - now();
-    const hk_ring_event event = r->calls->wait(r->queue, 1, left > 0 ? left : 0);
-    if (event == HK_RING_DRAINED) {
+    const hk_queue_event event = hk_queue_wait(r->queue, 1, left > 0 ? left : 0);
+    if (event == HK_QUEUE_DRAINED) {
         return leave(r, HEKA_PUMP_DRAINED);
     }
-    if (event == HK_RING_READY && r->p->linger_ns > 0) {
-        (void)r->calls->wait(r->queue, HK_RING_BATCH_MAX, r->p->linger_ns);
+    if (event == HK_QUEUE_READY && r->p->linger_ns > 0) {
+        (void)hk_queue_wait(r->queue, HK_QUEUE_BATCH_MAX, r->p->linger_ns);
     }
     return true;
 }
@@ -338,40 +337,41 @@ await_frames(run *r)
 static bool
 step(run *r)
 {
-    if (is_summoned(r)) {
-        return leave(r, HEKA_PUMP_SUMMONED);
+    if (is_interrupted(r)) {
+        return leave(r, HEKA_PUMP_INTERRUPTED);
     }
-    if (r->hungry && r->under_way == 0 && !await_frames(r)) {
+    if (r->wants_data && r->in_flight == 0 && !await_frames(r)) {
         return false;
     }
-    const size_t most = r->p->datagram == 0 ? HK_RING_BATCH_MAX : r->alone > 0 ? 1 : r->p->datagram;
-    const hk_ring_batch batch = r->calls->take(r->queue, most);
+    const size_t most = r->p->datagram == 0 ? HK_QUEUE_BATCH_MAX
+                        : r->single > 0     ? 1
+                                            : r->p->datagram;
+    const hk_queue_batch batch = hk_queue_take(r->queue, most);
     if (batch.frames == 0) {
-        r->hungry = true;
-        return r->under_way == 0 || await_acknowledgement(r);
+        r->wants_data = true;
+        return r->in_flight == 0 || await_acknowledgement(r);
     }
     /* What is taken next is small: let it grow. */
-    r->hungry = r->p->datagram == 0 && batch.len < HK_RING_BATCH_MAX / 2;
+    r->wants_data = r->p->datagram == 0 && batch.len < HK_QUEUE_BATCH_MAX / 2;
     return r->p->datagram != 0 ? send_datagram(r, &batch)
                                : is_connected(r, batch.len) && send_stream(r, &batch);
 }
 
 heka_pump_result
-heka_pump_run(const heka_store *store, const heka_pump *p)
+heka_pump_run(hk_queue *queue, const heka_pump *p)
 {
     run r = {
-        .calls = store->calls,
-        .queue = store->queue,
+        .queue = queue,
         .p = p,
         .is_local = p->datagram == 0 && is_local(p->fd),
-        .hungry = true,
-        .under_way = p->past->under_way,
+        .wants_data = true,
+        .in_flight = p->past->in_flight,
         .progress = p->past->progress,
-        .alone = p->past->alone,
+        .single = p->past->single,
         .nap = NAP_LEAST,
         .end = now() + p->idle_ns,
     };
-    if (r.under_way > 0) {
+    if (r.in_flight > 0) {
         acknowledge(&r, 0); /* what came meanwhile */
     }
     while (step(&r)) {
@@ -383,6 +383,6 @@ heka_pump_run(const heka_store *store, const heka_pump *p)
             break;
         }
     }
-    *p->past = (heka_pump_past){r.under_way, r.progress, r.alone};
+    *p->past = (heka_pump_past){r.in_flight, r.progress, r.single};
     return r.at;
 }

@@ -11,13 +11,13 @@
 
 #include <stdatomic.h>
 
-#include "core/queue/hk_store.h"
+#include "core/queue/hk_queue.h"
 
 /* What a run leaves to the next one on the same connection; all zero: nothing is under way. */
 typedef struct {
-    size_t under_way; /* bytes written to a stream that were not acknowledged at the last look */
+    size_t in_flight; /* bytes written to a stream that were not acknowledged at the last look */
     int64_t progress; /* when a byte was taken or acknowledged */
-    size_t alone;     /* frames that are sent one a datagram, as they were too large together */
+    size_t single;    /* frames that are sent one a datagram, as they were too large together */
 } heka_pump_past;
 
 typedef struct {
@@ -26,16 +26,16 @@ typedef struct {
     int64_t linger_ns;        /* how long frames wait for others to be sent with */
     int64_t write_timeout_ns; /* without a byte that is taken or acknowledged: the peer is lost */
     int64_t idle_ns;          /* back to Python after this time, whatever happens */
-    atomic_bool *summoned;    /* set: back to Python at once, the connection may be given up */
+    atomic_bool *interrupted; /* set: back to Python at once, the connection may be given up */
     heka_pump_past *past;     /* of the queue */
 } heka_pump;
 
 typedef enum {
-    HEKA_PUMP_TICK,     /* idle_ns is over */
-    HEKA_PUMP_SUMMONED, /* between two batches */
-    HEKA_PUMP_DRAINED,  /* the queue is closed, and all that was in it has arrived */
-    HEKA_PUMP_CLOSED,   /* the peer has closed the connection */
-    HEKA_PUMP_FAILED,   /* see `error`; the connection is of no use, it may hold half a frame */
+    HEKA_PUMP_TICK,        /* idle_ns is over */
+    HEKA_PUMP_INTERRUPTED, /* between two batches */
+    HEKA_PUMP_DRAINED,     /* the queue is closed, and all that was in it has arrived */
+    HEKA_PUMP_CLOSED,      /* the peer has closed the connection */
+    HEKA_PUMP_FAILED,      /* see `error`; the connection is of no use, it may hold half a frame */
 } heka_pump_event;
 
 typedef struct {
@@ -46,7 +46,7 @@ typedef struct {
 
 /* Without the GIL. What had not arrived when the connection failed, or the peer closed it, is taken
  * again afterwards. */
-heka_pump_result heka_pump_run(const heka_store *store, const heka_pump *p);
+heka_pump_result heka_pump_run(hk_queue *queue, const heka_pump *p);
 
 /* Bytes written to the stream socket `fd` that its peer has not acknowledged; 0 when the system
  * cannot tell of such a socket. False: no socket is open there, see errno. */

@@ -1,4 +1,4 @@
-/* hk_cursor.c -- the two marks of a spool in one small file. */
+/* hk_cursor.c -- the two marks of a queue on disk in one small file. */
 #include "hk_cursor.h"
 
 #include <assert.h>

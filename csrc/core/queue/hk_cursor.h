@@ -1,4 +1,4 @@
-/* hk_cursor.h -- where a spool's end is and what of it is acknowledged: one small mapped file.
+/* hk_cursor.h -- where a queue on disk ends and what is acknowledged: one mapped file.
  *
  *     offset  size  value
  *     0       16    "heka cursor 1\n", for people

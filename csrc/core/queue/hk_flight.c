@@ -1,4 +1,4 @@
-/* hk_flight.c -- the lengths of frames under way. */
+/* hk_flight.c -- the lengths of frames in flight. */
 #include "hk_flight.h"
 
 bool
@@ -8,22 +8,6 @@ hk_flight_repeat(hk_flight *f)
     f->out_bytes += hk_flight_next(f);
     f->out++;
     return repeated;
-}
-
-size_t
-hk_flight_release(hk_flight *f, size_t outstanding)
-{
-    const size_t len = f->out > 0 ? f->lengths[f->slot] : 0;
-    if (len == 0 || f->out_bytes - len < outstanding) {
-        return 0;
-    }
-    f->slot = hk_flight_slot(f, 1);
-    f->count--;
-    f->bytes -= len;
-    f->out--;
-    f->out_bytes -= len;
-    f->touched -= f->touched > 0;
-    return len;
 }
 
 void
@@ -42,6 +26,6 @@ size_t
 hk_flight_clear(hk_flight *f)
 {
     const size_t frames = f->count;
-    f->count = f->bytes = f->out = f->out_bytes = f->touched = 0;
+    f->slot = f->count = f->bytes = f->out = f->out_bytes = f->touched = 0;
     return frames;
 }

@@ -1,23 +1,29 @@
-/* hk_flight.h -- the lengths of frames under way: handed to the sender, not yet acknowledged.
+/* hk_flight.h -- the lengths of frames in flight: handed to the sender, not yet acknowledged.
  *
  *     oldest        out          count
  *       |            |             |
  *       v            v             v
  *     [ handed out   | to be handed out again ]
  *
- * What hk_window.h does, for frames whose bytes lie elsewhere. Lengths are kept, so what becomes of
- * the bytes meanwhile cannot upset the account.
+ * The bytes of the frames are the store's: in a window in memory, or in files. Lengths are kept
+ * here, so the counters stay right whatever happens to the bytes.
  * No allocation, no lock, memory is the caller's; one owner at a time. Includes: hk_status.h. */
 #ifndef HK_FLIGHT_H
 #define HK_FLIGHT_H
 
 #include "core/base/hk_status.h"
 
+/* Frames, and bytes of them. */
+typedef struct {
+    size_t frames;
+    size_t bytes;
+} hk_tally;
+
 /* All are private but `count` and `out`. */
 typedef struct {
     uint32_t *lengths; /* borrowed: `slots` of them, in bytes, round and round */
     size_t slots;
-    size_t most;      /* bytes that may be under way */
+    size_t most;      /* bytes that may be in flight */
     size_t slot;      /* of the oldest */
     size_t count;     /* frames */
     size_t bytes;     /* of them */
@@ -33,7 +39,7 @@ hk_flight_slot(const hk_flight *f, size_t index) /* of the frame, 0 is the oldes
     return slot < f->slots ? slot : slot - f->slots;
 }
 
-/* A frame of `len` bytes may go; one may always. */
+/* A frame of `len` bytes may be handed out; one alone always may. */
 static inline bool
 hk_flight_takes(const hk_flight *f, size_t len)
 {
@@ -63,13 +69,37 @@ hk_flight_next(const hk_flight *f)
 bool hk_flight_repeat(hk_flight *f);
 
 /* Length of the oldest frame, when it is handed out and none of its bytes is among the last
- * `outstanding` ones: it has arrived, and is under way no more. Else 0. */
-size_t hk_flight_release(hk_flight *f, size_t outstanding);
+ * `outstanding` ones: it has arrived, and is removed. Else 0. */
+static inline size_t
+hk_flight_release(hk_flight *f, size_t outstanding)
+{
+    if (f->out == 0) {
+        return 0;
+    }
+    const size_t len = f->lengths[f->slot];
+    if (f->out_bytes - len < outstanding) {
+        return 0;
+    }
+    f->slot = hk_flight_slot(f, 1);
+    f->count--;
+    f->bytes -= len;
+    f->out--;
+    f->out_bytes -= len;
+    f->touched -= f->touched > 0;
+    return len;
+}
+
+/* After releases: an empty table begins at its beginning, which stays in the cache. */
+static inline void
+hk_flight_settle(hk_flight *f)
+{
+    f->slot = f->count > 0 ? f->slot : 0;
+}
 
 /* What is handed out is to be handed out again; its last `unsent` bytes were not sent. */
 void hk_flight_rewind(hk_flight *f, size_t unsent);
 
-/* Nothing is under way. How many frames were. */
+/* Removes all frames: how many. */
 size_t hk_flight_clear(hk_flight *f);
 
 #endif

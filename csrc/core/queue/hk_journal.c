@@ -134,8 +134,8 @@ recover(hk_journal *j, const uint64_t *numbers, size_t count, size_t *cut, hk_er
 static void
 close_all(hk_journal *j)
 {
-    hk_journal_bury(-1, j->oldest);
-    hk_journal_bury(-1, j->ghosts);
+    hk_journal_discard(-1, j->oldest);
+    hk_journal_discard(-1, j->unlinked);
     hk_segment_close(j->spare);
     hk_cursor_close(&j->cursor);
     (void)close(j->directory);
@@ -210,7 +210,7 @@ hk_journal_forget(hk_journal *j)
 }
 
 void
-hk_journal_bury(int directory, hk_segment *list)
+hk_journal_discard(int directory, hk_segment *list)
 {
     while (list != NULL) {
         hk_segment *s = list;
@@ -277,7 +277,7 @@ hk_journal_has_room(const hk_journal *j, size_t len)
 /* ---- places ---- */
 
 bool
-hk_journal_settle(const hk_journal *j, hk_place *place)
+hk_journal_move(const hk_journal *j, hk_place *place)
 {
     bool moved = false;
     if (place->segment == NULL) {
@@ -298,6 +298,31 @@ hk_journal_settle(const hk_journal *j, hk_place *place)
         *place = (hk_place){s->next, s->next->begin};
         moved = true;
     }
+}
+
+const uint8_t *
+hk_journal_again(hk_journal *j, size_t len, bool follows)
+{
+    if (hk_journal_settle(j, &j->next) && follows) {
+        return NULL;
+    }
+    const uint8_t *data = j->next.segment->data + j->next.at;
+    j->next.at += len;
+    return data;
+}
+
+size_t
+hk_journal_count(const hk_journal *j)
+{
+    hk_place place = j->first;
+    size_t frames = 0;
+    for (size_t len = 1; len > 0; frames += len > 0) {
+        (void)hk_journal_settle(j, &place);
+        const hk_segment *s = place.segment;
+        len = s == NULL ? 0 : hk_segment_measure(s->data + place.at, s->end - place.at);
+        place.at += len;
+    }
+    return frames;
 }
 
 static void
@@ -410,8 +435,8 @@ hk_journal_clear(hk_journal *j)
     while (j->oldest != NULL && !(keep && j->oldest == j->newest)) {
         hk_segment *s = unlink_segment(j, NULL);
         remove_segment(j->directory, s->number);
-        s->next = j->ghosts;
-        j->ghosts = s;
+        s->next = j->unlinked;
+        j->unlinked = s;
     }
     j->retry_at = 0;
 }

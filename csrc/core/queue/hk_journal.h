@@ -1,12 +1,12 @@
-/* hk_journal.h -- the files of a spool: its segments from the oldest to the newest, its cursor.
+/* hk_journal.h -- the files of a queue on disk: segments from the oldest to the newest, a cursor.
  *
- *     oldest ... [ gone | under way ] [ under way | waiting ] [ waiting ] ... newest
+ *     oldest ... [ gone | in flight ] [ in flight | waiting ] [ waiting ] ... newest
  *                       |                         |                            |
  *                     first                     taken                       appended here
  *
- * Knows bytes, places and files; who may take which frame when, and the counting, is hk_spool's.
- * No lock: each call is made with the spool's, or where said without. What is slow and can wait is
- * left over for hk_journal_bury and hk_journal_prepare, which are made without it.
+ * Knows bytes, places and files; who may take which frame when, and the counting, is hk_queue.c's.
+ * No lock: each call is made with the queue's, or where said without. What is slow and can wait is
+ * left over for hk_journal_discard and hk_journal_do_chores, which are called without it.
  * Includes: hk_cursor.h, hk_segment.h. */
 #ifndef HK_JOURNAL_H
 #define HK_JOURNAL_H
@@ -27,17 +27,17 @@ typedef struct {
     int directory;       /* owned */
     size_t segment_size; /* bytes */
     hk_cursor cursor;
-    hk_segment *oldest; /* owned, a list; NULL: none */
-    hk_segment *newest; /* borrowed, the list's last */
-    hk_segment *spare;  /* owned: prepared, in the file HK_JOURNAL_SPARE */
-    hk_segment *ghosts; /* owned, a list: without files, but a batch may still point into them */
-    hk_place first;     /* in front of the frames that are not acknowledged */
-    hk_place next;      /* in front of those that are handed out next */
-    hk_place taken;     /* in front of those that were never handed out */
-    uint64_t number;    /* of the next frame that is appended */
-    int64_t retry_at;   /* not to ask for room on the disk before (as hk_deadline) */
-    size_t uncut;       /* segments that are written no more, and not cut to their end yet */
-    bool preparing;     /* a spare is being made, without the lock */
+    hk_segment *oldest;   /* owned, a list; NULL: none */
+    hk_segment *newest;   /* borrowed, the list's last */
+    hk_segment *spare;    /* owned: prepared, in the file HK_JOURNAL_SPARE */
+    hk_segment *unlinked; /* owned, a list: unlinked but still mapped, a batch may point there */
+    hk_place first;       /* in front of the frames that are not acknowledged */
+    hk_place next;        /* in front of those that are handed out next */
+    hk_place taken;       /* in front of those that were never handed out */
+    uint64_t number;      /* of the next frame that is appended */
+    int64_t retry_at;     /* not to ask for room on the disk before (as hk_deadline) */
+    size_t uncut;         /* segments that are written no more, and not cut to their end yet */
+    bool preparing;       /* a spare is being made, without the lock */
 } hk_journal;
 
 /* Opens the directory: what is acknowledged is removed, the rest looked through. *frames: how many
@@ -77,10 +77,40 @@ bool hk_journal_has_room(const hk_journal *j, size_t len);
 
 /* Moves the place over holes and ends of segments to where the next frame is, if there is one. True
  * when it has moved: the frames before it and behind it do not follow each other in memory. */
-bool hk_journal_settle(const hk_journal *j, hk_place *place);
+bool hk_journal_move(const hk_journal *j, hk_place *place);
+
+static inline bool
+hk_journal_settle(const hk_journal *j, hk_place *place)
+{
+    const hk_segment *s = place->segment;
+    const bool is_there = s != NULL && s->hole_count == 0 && place->at != s->end;
+    return HK_UNLIKELY(!is_there) && hk_journal_move(j, place);
+}
+
+/* Hands out again the next frame, of `len` bytes, at j->next. NULL: with `follows`, when it does
+ * not follow the one before in memory. */
+const uint8_t *hk_journal_again(hk_journal *j, size_t len, bool follows);
+
+/* The first frame, of `len` bytes, was acknowledged or given up. */
+static inline void
+hk_journal_release(hk_journal *j, size_t len)
+{
+    (void)hk_journal_settle(j, &j->first);
+    j->first.at += len;
+}
+
+/* What was handed out is to be handed out again. */
+static inline void
+hk_journal_rewind(hk_journal *j)
+{
+    j->next = j->first;
+}
+
+/* The frames from j->first to the end, counted one by one. */
+size_t hk_journal_count(const hk_journal *j);
 
 /* What is before j->first is acknowledged: moves the mark, and returns the segments that are done
- * with, to be buried. `frame`: number of the first frame that is not. */
+ * with, to be discarded. `frame`: number of the first frame that is not. */
 hk_segment *hk_journal_acknowledge(hk_journal *j, uint64_t frame);
 
 /* The oldest segment with frames that were never handed out; NULL: there are none. */
@@ -89,10 +119,10 @@ hk_segment *hk_journal_waiting(const hk_journal *j);
 /* Gives up the frames behind j->taken in its segment, in memory: who calls cuts the file, too. */
 void hk_journal_cut(hk_journal *j);
 
-/* Takes a segment, no frame of which is under way, out of the list: to be buried. */
+/* Takes a segment, no frame of which is in flight, out of the list: to be discarded. */
 void hk_journal_remove(hk_journal *j, hk_segment *s);
 
-/* Gives up all frames. The files are gone, the segments become ghosts. */
+/* Gives up all frames. Their segments are unlinked, but still mapped. */
 void hk_journal_clear(hk_journal *j);
 
 /* The oldest segment from number `from` on, and before `to`, of which not all is written out: its
@@ -102,8 +132,8 @@ bool hk_journal_next_unsynced(hk_journal *j, uint64_t from, uint64_t to, char na
 
 /* ---- without the lock ---- */
 
-/* Removes the files of a list of segments, and unmaps them. */
-void hk_journal_bury(int directory, hk_segment *list);
+/* Unmaps a list of segments; removes their files first, unless `directory` is -1. */
+void hk_journal_discard(int directory, hk_segment *list);
 
 /* What was put off: a file to be cut to its end, a segment to be prepared. To be asked for with the
  * lock, done without it, and handed in with it. */

@@ -1,241 +1,600 @@
-/* hk_queue.c -- waiting frames: records one behind the other in one piece of memory. */
+/* hk_queue.c -- the engine of a queue: lock, counters, sleeping and waking, forks. */
 #include "hk_queue.h"
 
 #include <assert.h>
+#include <stdlib.h>
+#include <time.h>
 
-typedef struct {
-    uint32_t room; /* bytes of the whole record | its state */
-    uint32_t len;  /* bytes of the frame */
-} record;
-_Static_assert(sizeof(record) == HK_QUEUE_RECORD, "what the header says");
+#include "core/base/hk_clock.h"
 
-/* States of a record; sizes are multiples of 8, which leaves three bits. */
-#define FILLER 0u /* no record: the end of memory, too small for the next one */
-#define OPEN 1u   /* reserved */
-#define DONE 2u   /* a frame */
-#define DEAD 3u   /* aborted or dropped */
-#define STATES 7u
+_Static_assert(HK_QUEUE_FRAME_MAX == HK_MESSAGE_MAX + HK_FRAME_ROOM, "the largest frame");
 
-static inline record *
-record_at(const hk_queue *q, size_t at)
+typedef struct hk_queue_guarded guarded;
+
+/* ---- opened, forked, freed ---- */
+
+#define RENEWING 0x80000000u /* bit of `owner`: a thread of that process is emptying the queue */
+
+/* The first call in a forked child. Nothing is read that the parent's threads may have been
+ * writing, and the locks are made anew where they lie: destroying them would wait for threads that
+ * are not here. */
+static HK_COLD void
+renew(hk_queue *q, unsigned now)
 {
-    assert(at % sizeof(record) == 0 && at <= q->size - sizeof(record));
-    return (record *)(void *)(q->data + at); /* aligned: data and at are */
-}
-
-static inline size_t
-room_of(const record *rec)
-{
-    return rec->room & ~STATES;
-}
-
-static inline uint32_t
-state_of(const record *rec)
-{
-    return rec->room & STATES;
-}
-
-static inline void
-set_state(record *rec, uint32_t state)
-{
-    rec->room = (rec->room & ~STATES) | state;
-}
-
-/* The offset of the record behind the one at `at`. */
-static inline size_t
-behind(const hk_queue *q, size_t at)
-{
-    const size_t next = at + room_of(record_at(q, at));
-    return next == q->size ? 0 : next;
+    guarded *in = &q->in;
+    unsigned was;
+    while ((was = atomic_load_explicit(&q->owner, memory_order_acquire)) != now) {
+        if (was == (now | RENEWING)) {
+            (void)nanosleep(&(struct timespec){0, 1000}, NULL); /* another thread came first */
+        } else if (atomic_compare_exchange_strong(&q->owner, &was, now | RENEWING)) {
+            const hk_status status = hk_monitor_init(&q->monitor);
+            assert(status == HK_OK); /* what memory it takes, if any, was there in the parent */
+            (void)status;
+            if (q->on_disk) { /* the files are the parent's */
+                hk_journal_forget(&in->store.disk.journal);
+                q->closed = true;
+            } else {
+                hk_memory_clear(&in->store.memory);
+            }
+            (void)hk_flight_clear(&in->flight);
+            *in = (guarded){.flight = in->flight, .store = in->store};
+            atomic_store_explicit(&q->owner, now, memory_order_release);
+        }
+    }
 }
 
 void
-hk_queue_init(hk_queue *q, uint8_t *data, size_t size)
+hk_queue_after_fork(hk_queue *q)
 {
-    assert(data != NULL && size % sizeof(record) == 0);
-    *q = (hk_queue){.data = data, .size = size};
+    const unsigned now = hk_fork_generation() & ~RENEWING;
+    if (HK_UNLIKELY(atomic_load_explicit(&q->owner, memory_order_acquire) != now)) {
+        renew(q, now);
+    }
 }
 
-/* The record has room behind the newest, or at the beginning of memory (*wraps). */
+hk_status
+hk_queue_open(const char *directory, const hk_queue_settings *settings, hk_queue **queue,
+              hk_error *err)
+{
+    const bool on_disk = directory != NULL;
+    const size_t slots = settings->window / HK_QUEUE_FRAME_LEAST + 1;
+    const size_t head = (sizeof(hk_queue) + slots * sizeof(uint32_t) + 7) & ~(size_t)7;
+    const size_t data = on_disk ? 0 : hk_memory_size(settings, head);
+    assert(queue != NULL && settings->corrupt < HK_QUEUE_REASONS);
+    *queue = NULL;
+    if (settings->frame_max == 0 || settings->frame_max > HK_QUEUE_FRAME_MAX ||
+        settings->window < settings->frame_max || settings->window > SIZE_MAX / 4 ||
+        (on_disk ? hk_disk_segment_size(settings) : data) == 0) {
+        return hk_fail(err, HK_ERR_ARGUMENT, 0,
+                       "expected room for a frame of %zu bytes (1 to %u) in a queue of %zu, a "
+                       "window of %zu and, on disk, a segment: raise them",
+                       settings->frame_max, HK_QUEUE_FRAME_MAX, settings->capacity,
+                       settings->window);
+    }
+    hk_queue *q = hk_clock_init() == HK_OK ? malloc(head + data) : NULL;
+    if (q == NULL || hk_monitor_init(&q->monitor) != HK_OK) {
+        free(q);
+        return hk_fail(err, HK_ERR_NOMEM, 0, "no memory for a queue of %zu bytes", head + data);
+    }
+    guarded *in = &q->in;
+    size_t cut = 0;
+    hk_status status = HK_OK;
+    *in = (guarded){.flight = {q->lengths, .slots = slots, .most = settings->window}};
+    if (on_disk) {
+        status = hk_disk_open(&in->store.disk, directory, settings, &in->waiting, &cut, err);
+    } else {
+        hk_memory_init(&in->store.memory, settings, (uint8_t *)q + head, data);
+    }
+    if (status != HK_OK) {
+        hk_monitor_destroy(&q->monitor);
+        free(q);
+        return status;
+    }
+    q->on_disk = on_disk;
+    q->corrupt = settings->corrupt;
+    q->frame_max = settings->frame_max;
+    q->closed = false;
+    atomic_init(&q->owner, hk_fork_generation() & ~RENEWING);
+    in->placed = in->stats.high_water = in->waiting.frames;
+    in->stats.recovered = in->waiting.frames + cut;
+    in->stats.dropped[q->corrupt] = cut;
+    *queue = q;
+    return HK_OK;
+}
+
+void
+hk_queue_free(hk_queue *q)
+{
+    if (q != NULL) {
+        hk_queue_after_fork(q); /* locks that the parent's threads hold cannot be destroyed */
+        hk_journal *j = &q->in.store.disk.journal;
+        if (q->on_disk && j->directory >= 0) {
+            hk_journal_close(j, q->in.waiting.frames + q->in.flight.count == 0);
+        }
+        hk_monitor_destroy(&q->monitor);
+        free(q);
+    }
+}
+
+/* ---- the lock ---- */
+
+static inline guarded *
+enter(hk_queue *q)
+{
+    hk_queue_after_fork(q);
+    (void)pthread_mutex_lock(&q->monitor.mutex);
+    return &q->in;
+}
+
+/* Nobody is woken with the lock held: it would wake up to wait. */
+static inline void
+leave(hk_queue *q, bool wake_consumer, bool wake_others)
+{
+    (void)pthread_mutex_unlock(&q->monitor.mutex);
+    if (HK_UNLIKELY(wake_consumer)) {
+        (void)pthread_cond_signal(&q->monitor.filled);
+    }
+    if (HK_UNLIKELY(wake_others)) {
+        (void)pthread_cond_broadcast(&q->monitor.left);
+    }
+}
+
+/* The same, and on disk the work that was left over. */
+static inline void
+leave_and_finish(hk_queue *q, bool wake_consumer, bool wake_others, hk_disk_work *work)
+{
+    leave(q, wake_consumer, wake_others);
+    if (q->on_disk) {
+        hk_disk_finish(&q->in.store.disk, work);
+    }
+}
+
+/* What the consumer would find now. */
+static inline hk_queue_event
+look(const hk_queue *q, const guarded *in)
+{
+    if (in->flight.out < in->flight.count ||
+        (in->waiting.frames > 0 && (in->waiting.bytes >= in->wake_at || q->closed))) {
+        return HK_QUEUE_READY;
+    }
+    return q->closed && in->waiting.frames == 0 ? HK_QUEUE_DRAINED : HK_QUEUE_WOKEN;
+}
+
+/* After a change: the consumer is to be woken, if it sleeps and this is what it waits for. */
 static inline bool
-room_for(const hk_queue *q, size_t room, bool *wraps)
+wakes(const hk_queue *q, guarded *in)
 {
-    *wraps = false;
-    if (q->used == 0) {
-        return room <= q->size;
+    if (HK_LIKELY(!in->idle) || look(q, in) == HK_QUEUE_WOKEN) {
+        return false;
     }
-    if (q->tail <= q->head) { /* the records go round the end, or all is used */
-        return room <= q->head - q->tail;
-    }
-    *wraps = room > q->size - q->tail;
-    return !*wraps || room <= q->head;
+    in->idle = false; /* one signal a sleep */
+    return true;
 }
 
-bool
-hk_queue_fits(const hk_queue *q, size_t len)
+/* Tells the consumer not to wait for more, as others wait for it. True: it is to be woken. */
+static inline bool
+hurry(guarded *in)
 {
-    bool wraps;
-    return room_for(q, hk_queue_cost(len), &wraps);
+    const bool wake = in->idle;
+    in->woken = true;
+    in->idle = false;
+    return wake;
 }
 
-/* The new record, NULL when it does not fit. */
-static inline record *
-place(hk_queue *q, size_t len, uint32_t state)
-{
-    const size_t room = hk_queue_cost(len);
-    bool wraps;
-    assert(len > 0 && len < UINT32_MAX - 2 * sizeof(record));
-    if (HK_UNLIKELY(!room_for(q, room, &wraps))) {
-        return NULL;
-    }
-    if (q->used == 0) {
-        q->head = q->tail = 0; /* what is emptied again and again stays in the cache */
-    }
-    if (HK_UNLIKELY(wraps)) {
-        const size_t filler = q->size - q->tail; /* less than room: fits into 32 bits */
-        if (filler > 0) {
-            *record_at(q, q->tail) = (record){(uint32_t)filler | FILLER, 0};
-            q->used += filler;
-        }
-        q->tail = 0;
-    }
-    record *rec = record_at(q, q->tail);
-    *rec = (record){(uint32_t)room | state, (uint32_t)len};
-    q->tail += room;
-    q->used += room;
-    q->placed++;
-    return rec;
-}
-
-static inline void
-count(hk_queue *q, size_t len)
-{
-    q->frames++;
-    q->bytes += len;
-}
-
-uint8_t *
-hk_queue_put(hk_queue *q, size_t len)
-{
-    record *rec = place(q, len, DONE);
-    if (HK_UNLIKELY(rec == NULL)) {
-        return NULL;
-    }
-    count(q, len);
-    return (uint8_t *)(rec + 1);
-}
-
-uint8_t *
-hk_queue_reserve(hk_queue *q, size_t len, size_t *at)
-{
-    record *rec = place(q, len, OPEN);
-    if (HK_UNLIKELY(rec == NULL)) {
-        return NULL;
-    }
-    *at = (size_t)((uint8_t *)rec - q->data);
-    return (uint8_t *)(rec + 1);
-}
-
-void
-hk_queue_commit(hk_queue *q, size_t at, size_t len)
-{
-    record *rec = record_at(q, at);
-    const size_t had = room_of(rec);
-    const size_t room = hk_queue_cost(len);
-    assert(state_of(rec) == OPEN && len > 0 && len <= rec->len);
-    rec->len = (uint32_t)len;
-    set_state(rec, DONE);
-    if (at + had == q->tail) {
-        rec->room = (uint32_t)room | DONE;
-        q->tail = at + room;
-        q->used -= had - room;
-    }
-    count(q, len);
-}
-
-/* Takes the oldest record out, and behind it what is no record any more: the head is a frame then,
- * or open. */
+/* Counts frames that are given up: waiting ones, and some in flight. */
 static void
-advance(hk_queue *q)
+lose(guarded *in, hk_tally waiting, size_t flight, unsigned reason)
 {
-    uint32_t state;
-    do {
-        const record *rec = record_at(q, q->head);
-        q->passed += state_of(rec) != FILLER;
-        q->used -= room_of(rec);
-        q->head = behind(q, q->head);
-        state = q->used == 0 ? OPEN : state_of(record_at(q, q->head));
-    } while (state == DEAD || state == FILLER);
+    in->waiting.frames -= waiting.frames;
+    in->waiting.bytes -= waiting.bytes;
+    in->settled += flight;
+    in->lost += waiting.frames + flight;
+    in->stats.dropped[reason] += waiting.frames + flight;
 }
 
-void
-hk_queue_abort(hk_queue *q, size_t at)
+/* ---- producers ---- */
+
+/* HK_OK: a frame may have this size. */
+static inline hk_status
+check_size(const hk_queue *q, size_t len)
 {
-    record *rec = record_at(q, at);
-    assert(state_of(rec) == OPEN);
-    set_state(rec, DEAD);
-    if (at == q->head) {
-        advance(q);
-    } else if (at + room_of(rec) == q->tail) { /* the newest: as if it had never been */
-        q->tail = at;
-        q->used -= room_of(rec);
-        q->placed--;
+    return HK_LIKELY(len > 0 && len <= q->frame_max) ? HK_OK
+           : len == 0                                ? HK_ERR_ARGUMENT
+                                                     : HK_ERR_TOO_BIG;
+}
+
+static inline bool
+fits(const hk_queue *q, const guarded *in, size_t len)
+{
+    return q->on_disk ? hk_disk_fits(&in->store.disk, in->waiting, len)
+                      : hk_records_fit(&in->store.memory.records, len);
+}
+
+/* For either store: compiled twice, so that one look at q->on_disk is enough. */
+static inline __attribute__((always_inline)) hk_status
+put(hk_queue *q, bool on_disk, const uint8_t *frame, size_t len)
+{
+    hk_status status = HK_ERR_CLOSED;
+    bool wake;
+    guarded *in = enter(q);
+    if (HK_LIKELY(!q->closed)) {
+        status = on_disk ? hk_disk_put(&in->store.disk, in->waiting, frame, len)
+                         : hk_memory_put(&in->store.memory, frame, len);
     }
+    if (HK_LIKELY(status == HK_OK)) {
+        const uint64_t queued = ++in->waiting.frames + in->flight.count;
+        in->stats.high_water = queued > in->stats.high_water ? queued : in->stats.high_water;
+        in->waiting.bytes += len;
+        in->placed++;
+        in->stats.offered++;
+        wake = wakes(q, in);
+    } else { /* the idle consumer may wait for more than there is room for */
+        wake = in->idle && in->waiting.frames > 0 && hurry(in);
+    }
+    leave(q, wake, false);
+    return status;
 }
 
-bool
-hk_queue_ready(const hk_queue *q)
+hk_status
+hk_queue_put(hk_queue *q, const uint8_t *frame, size_t len)
 {
-    return q->used > 0 && state_of(record_at(q, q->head)) == DONE;
-}
-
-hk_slice
-hk_queue_oldest(const hk_queue *q)
-{
-    const record *rec = record_at(q, q->head);
-    assert(hk_queue_ready(q));
-    return (hk_slice){(const uint8_t *)(rec + 1), rec->len};
+    assert(frame != NULL || len == 0);
+    const hk_status status = check_size(q, len);
+    if (HK_UNLIKELY(status != HK_OK)) {
+        return status;
+    }
+    if (!q->on_disk) {
+        return put(q, false, frame, len);
+    }
+    return HK_LIKELY(hk_segment_measure(frame, len) == len) ? put(q, true, frame, len)
+                                                            : HK_ERR_ARGUMENT;
 }
 
 void
-hk_queue_pop(hk_queue *q)
+hk_queue_refuse(hk_queue *q, unsigned reason)
 {
-    assert(hk_queue_ready(q));
-    q->frames--;
-    q->bytes -= record_at(q, q->head)->len;
-    advance(q);
+    assert(reason < HK_QUEUE_REASONS);
+    guarded *in = enter(q);
+    in->stats.offered++;
+    in->stats.dropped[reason]++;
+    leave(q, false, false);
 }
 
-size_t
-hk_queue_clear(hk_queue *q)
+hk_status
+hk_queue_drop_oldest(hk_queue *q, size_t len, unsigned reason, size_t *dropped)
 {
-    const size_t dropped = q->frames;
-    size_t at = q->head;
-    for (size_t seen = 0; seen < q->used;) {
-        record *rec = record_at(q, at);
-        seen += room_of(rec);
-        at = behind(q, at);
-        if (state_of(rec) == DONE) {
-            set_state(rec, DEAD);
+    assert(reason < HK_QUEUE_REASONS && dropped != NULL);
+    hk_status status = check_size(q, len);
+    hk_disk_work work = {0};
+    *dropped = 0;
+    if (HK_UNLIKELY(status != HK_OK)) {
+        return status;
+    }
+    guarded *in = enter(q);
+    while (status == HK_OK && !fits(q, in, len)) {
+        const hk_tally gone =
+            q->on_disk ? hk_disk_drop_oldest(&in->store.disk, in->flight.count > 0, &work)
+                       : hk_memory_drop_oldest(&in->store.memory);
+        status = gone.frames > 0 ? HK_OK : HK_ERR_FULL;
+        *dropped += gone.frames;
+        lose(in, gone, 0, reason);
+    }
+    if (work.done != NULL && in->flight.count == 0) { /* what is gone stays gone */
+        hk_disk_mark(&in->store.disk, in->waiting.frames, &work);
+    }
+    leave_and_finish(q, wakes(q, in), in->sleepers > 0, &work);
+    return status;
+}
+
+/* ---- the consumer ---- */
+
+/* Frames that were never handed out. */
+static inline hk_queue_batch
+fetch(hk_queue *q, guarded *in, size_t most)
+{
+    hk_tally lost = {0, 0};
+    const hk_queue_batch batch =
+        q->on_disk ? hk_disk_fetch(&in->store.disk, &in->flight, in->waiting, most, &lost)
+                   : hk_memory_fetch(&in->store.memory, &in->flight, most);
+    lose(in, lost, 0, q->corrupt);
+    in->waiting.frames -= batch.frames;
+    in->waiting.bytes -= batch.len;
+    in->taken += batch.frames;
+    return batch;
+}
+
+/* Frames that were taken before the last rewind. */
+static hk_queue_batch
+repeat(hk_queue *q, guarded *in, size_t most)
+{
+    hk_queue_batch batch = {NULL, 0, 0};
+    while (in->flight.out < in->flight.count && hk_batch_goes_on(&batch, most)) {
+        const size_t len = hk_flight_next(&in->flight);
+        const bool follows = batch.frames > 0;
+        if (!hk_batch_takes(&batch, len, most)) {
+            break;
+        }
+        const uint8_t *data = q->on_disk ? hk_journal_again(&in->store.disk.journal, len, follows)
+                                         : hk_window_again(&in->store.memory.window, len, follows);
+        if (data == NULL) {
+            break;
+        }
+        hk_batch_add(&batch, data, len);
+        in->stats.resent += hk_flight_repeat(&in->flight);
+    }
+    return batch;
+}
+
+/* What was put off is done by the consumer of a queue on disk, without the lock. */
+static HK_COLD void
+do_chores(hk_queue *q)
+{
+    hk_journal *j = &q->in.store.disk.journal;
+    (void)enter(q);
+    hk_chores chores = hk_journal_ask_chores(j);
+    leave(q, false, false);
+    hk_journal_do_chores(j, &chores);
+    const guarded *in = enter(q);
+    hk_journal_end_chores(j, &chores);
+    leave(q, false, in->sleepers > 0);
+}
+
+hk_queue_batch
+hk_queue_take(hk_queue *q, size_t most)
+{
+    hk_disk_work work = {0};
+    most = most < HK_QUEUE_BATCH_MAX ? most : HK_QUEUE_BATCH_MAX;
+    guarded *in = enter(q);
+    const bool again = in->flight.out < in->flight.count;
+    const hk_queue_batch batch = HK_UNLIKELY(again) ? repeat(q, in, most) : fetch(q, in, most);
+    if (q->on_disk) {
+        hk_disk_ask_work(&in->store.disk, &work);
+    }
+    const bool wake = !again && batch.frames > 0 && in->sleepers > 0;
+    leave_and_finish(q, false,
+                     wake && (q->on_disk || in->sleepers > in->producers ||
+                              hk_memory_is_roomy(&in->store.memory)),
+                     &work);
+    if (HK_UNLIKELY(work.has_chores)) {
+        do_chores(q);
+    }
+    return batch;
+}
+
+/* Removes what is handed out, but for frames that reach into its last `outstanding` bytes. */
+static inline hk_tally
+release(hk_queue *q, guarded *in, size_t outstanding, hk_disk_work *work)
+{
+    hk_tally gone = {0, 0};
+    for (size_t len; (len = hk_flight_release(&in->flight, outstanding)) > 0; gone.frames++) {
+        gone.bytes += len;
+        if (q->on_disk) {
+            hk_journal_release(&in->store.disk.journal, len);
+        } else {
+            hk_window_release(&in->store.memory.window, len);
         }
     }
-    q->frames = q->bytes = 0;
-    if (q->used > 0 && state_of(record_at(q, q->head)) == DEAD) {
-        advance(q);
+    hk_flight_settle(&in->flight);
+    if (q->on_disk && gone.frames > 0) {
+        hk_disk_mark(&in->store.disk, in->waiting.frames + in->flight.count, work);
     }
-    return dropped;
+    return gone;
+}
+
+void
+hk_queue_acknowledge(hk_queue *q, size_t outstanding)
+{
+    hk_disk_work work = {0};
+    guarded *in = enter(q);
+    const hk_tally gone = release(q, in, outstanding, &work);
+    in->stats.sent += gone.frames;
+    in->stats.bytes += gone.bytes;
+    in->settled += gone.frames;
+    /* In memory that makes no room for producers; on disk it may. */
+    leave_and_finish(q, false, gone.frames > 0 && in->sleepers > (q->on_disk ? 0 : in->producers),
+                     &work);
+}
+
+void
+hk_queue_rewind(hk_queue *q, size_t unsent)
+{
+    guarded *in = enter(q);
+    hk_flight_rewind(&in->flight, unsent);
+    if (q->on_disk) {
+        hk_journal_rewind(&in->store.disk.journal);
+    } else {
+        hk_window_rewind(&in->store.memory.window);
+    }
+    leave(q, false, false);
 }
 
 size_t
-hk_queue_recount(const hk_queue *q)
+hk_queue_drop_in_flight(hk_queue *q, unsigned reason)
 {
-    size_t frames = 0;
-    size_t at = q->head;
-    for (size_t seen = 0; seen < q->used;) {
-        const record *rec = record_at(q, at);
-        frames += state_of(rec) == DONE;
-        seen += room_of(rec);
-        at = behind(q, at);
-    }
+    assert(reason < HK_QUEUE_REASONS);
+    hk_disk_work work = {0};
+    guarded *in = enter(q);
+    const size_t frames = release(q, in, 0, &work).frames;
+    lose(in, (hk_tally){0, 0}, frames, reason);
+    leave_and_finish(q, false, frames > 0 && in->sleepers > 0, &work);
     return frames;
+}
+
+/* ---- everybody ---- */
+
+void
+hk_queue_close(hk_queue *q)
+{
+    guarded *in = enter(q);
+    q->closed = true;
+    leave(q, hurry(in), in->sleepers > 0);
+}
+
+size_t
+hk_queue_drop_all(hk_queue *q, unsigned reason)
+{
+    assert(reason < HK_QUEUE_REASONS);
+    guarded *in = enter(q);
+    const size_t frames = in->waiting.frames + in->flight.count;
+    lose(in, in->waiting, hk_flight_clear(&in->flight), reason);
+    if (!q->on_disk) {
+        hk_memory_clear(&in->store.memory);
+    } else if (frames > 0) {
+        hk_journal_clear(&in->store.disk.journal);
+    }
+    leave(q, wakes(q, in), in->sleepers > 0);
+    return frames;
+}
+
+void
+hk_queue_get_stats(hk_queue *q, hk_queue_stats *out)
+{
+    const guarded *in = enter(q);
+    *out = in->stats;
+    out->in_flight = in->flight.count;
+    out->queued = in->waiting.frames + in->flight.count;
+    leave(q, false, false);
+}
+
+size_t
+hk_queue_count(hk_queue *q)
+{
+    const guarded *in = enter(q);
+    const size_t frames = q->on_disk ? hk_journal_count(&in->store.disk.journal)
+                                     : hk_records_count(&in->store.memory.records) +
+                                           hk_window_count(&in->store.memory.window, &in->flight);
+    leave(q, false, false);
+    return frames;
+}
+
+hk_status
+hk_queue_sync(hk_queue *q, hk_error *err)
+{
+    hk_journal *j = &q->in.store.disk.journal;
+    hk_status status = HK_OK;
+    char name[HK_SEGMENT_NAME];
+    uint64_t next = 0;
+    hk_queue_after_fork(q);
+    if (!q->on_disk || j->directory < 0) { /* nothing of it is in files, or they are the parent's */
+        return HK_OK;
+    }
+    (void)enter(q);
+    const uint64_t end = j->number;
+    leave(q, false, false);
+    for (bool found = true; found && status == HK_OK;) {
+        (void)enter(q);
+        found = hk_journal_next_unsynced(j, next, end, name, &next);
+        leave(q, false, false);
+        status = found ? hk_file_sync(j->directory, name, err) : HK_OK;
+    }
+    status = status == HK_OK ? hk_cursor_sync(j->directory, err) : status;
+    return status == HK_OK ? hk_file_sync(j->directory, ".", err) : status;
+}
+
+/* ---- sleeping ---- */
+
+hk_queue_event
+hk_queue_wait(hk_queue *q, size_t bytes, int64_t timeout_ns)
+{
+    const int64_t deadline = hk_deadline(timeout_ns);
+    bool in_time = true;
+    hk_queue_event event;
+    guarded *in = enter(q);
+    in->wake_at = bytes;
+    while ((event = look(q, in)) == HK_QUEUE_WOKEN && !in->woken && in_time) {
+        in->idle = true; /* looked at by the others under the lock, so no waking is lost */
+        in_time = hk_monitor_sleep(&q->monitor, &q->monitor.filled, deadline);
+    }
+    in->idle = in->woken = false;
+    leave(q, false, false);
+    return event;
+}
+
+void
+hk_queue_wake(hk_queue *q)
+{
+    guarded *in = enter(q);
+    leave(q, hurry(in), false);
+}
+
+/* Sleeps until something has left, the consumer at work. False: the deadline has passed. */
+static bool
+sleep_until_left(hk_queue *q, guarded *in, int64_t deadline)
+{
+    if (hurry(in)) {
+        (void)pthread_cond_signal(&q->monitor.filled);
+    }
+    in->sleepers++;
+    const bool in_time = hk_monitor_sleep(&q->monitor, &q->monitor.left, deadline);
+    in->sleepers--;
+    return in_time;
+}
+
+hk_status
+hk_queue_wait_room(hk_queue *q, size_t len, int64_t timeout_ns)
+{
+    const int64_t deadline = hk_deadline(timeout_ns);
+    bool in_time = true;
+    bool room;
+    const hk_status status = check_size(q, len);
+    if (HK_UNLIKELY(status != HK_OK)) {
+        return status;
+    }
+    guarded *in = enter(q);
+    in->producers++;
+    while (!(room = fits(q, in, len)) && !q->closed && in_time) {
+        const hk_disk *disk = q->on_disk ? &in->store.disk : NULL;
+        if (disk != NULL && hk_disk_has_capacity(disk, in->waiting, len) &&
+            (deadline < 0 || deadline > disk->journal.retry_at)) {
+            /* The disk is full: ask it again, whoever has left. */
+            (void)sleep_until_left(q, in, disk->journal.retry_at);
+        } else {
+            in_time = sleep_until_left(q, in, deadline);
+        }
+    }
+    in->producers--;
+    const bool closed = q->closed;
+    leave(q, false, false);
+    return closed ? HK_ERR_CLOSED : room ? HK_OK : HK_ERR_FULL;
+}
+
+void
+hk_queue_set_goal(hk_queue *q, hk_queue_goal *goal)
+{
+    const guarded *in = enter(q);
+    const unsigned owner = atomic_load_explicit(&q->owner, memory_order_relaxed);
+    *goal = (hk_queue_goal){.last = in->placed, .lost = in->lost, .owner = owner};
+    leave(q, false, false);
+}
+
+/* First every frame up to the goal's has to be taken or dropped, then what is in flight at that
+ * moment has to leave: frames behind may be dropped before those in flight have left. */
+static bool
+reached(const guarded *in, hk_queue_goal *goal)
+{
+    if (!goal->passed) {
+        goal->passed = in->placed - in->waiting.frames >= goal->last;
+        goal->taken = in->taken;
+    }
+    return goal->passed && in->settled >= goal->taken;
+}
+
+hk_queue_outcome
+hk_queue_flush(hk_queue *q, hk_queue_goal *goal, int64_t timeout_ns)
+{
+    const int64_t deadline = hk_deadline(timeout_ns);
+    hk_queue_outcome outcome = HK_QUEUE_LOST;
+    bool in_time = true;
+    bool done = false;
+    guarded *in = enter(q);
+    if (HK_LIKELY(goal->owner == atomic_load_explicit(&q->owner, memory_order_relaxed))) {
+        while (!(done = reached(in, goal)) && in_time) {
+            in_time = sleep_until_left(q, in, deadline);
+        }
+        outcome = !done                    ? HK_QUEUE_PENDING
+                  : in->lost == goal->lost ? HK_QUEUE_FLUSHED
+                                           : HK_QUEUE_LOST;
+    }
+    leave(q, false, false);
+    return outcome;
 }

@@ -1,67 +1,189 @@
-/* hk_queue.h -- waiting frames: records one behind the other in one piece of memory, round and
- * round.
+/* hk_queue.h -- a bounded queue of whole frames, in memory or on disk: many producers, one
+ * consumer.
  *
- *     offset  size  value
- *     0       4     bytes of the whole record, a multiple of 8; its state in the low three bits
- *     4       4     N, bytes of the frame
- *     8       N     the frame, then up to 7 bytes of nothing
+ *     producers --put--> [ waiting ] --take--> [ in flight ] --acknowledge--> sent
+ *                            |                     |    ^
+ *                            +--- dropped <--------+    +-- rewind: taken again
  *
- * A record lies in one piece: where the next one is larger than what is left before the end of
- * memory, a filler takes that, and the record goes to the beginning. A record may be reserved, its
- * frame written later; the frames behind it wait for it.
- * No allocation, no lock, memory is the caller's; one owner at a time. Includes: hk_status.h. */
+ * The consumer sends what it has taken without the lock, and can take it again. What is in flight
+ * costs the capacity nothing: it is for waiting frames. What a frame costs, and what else the
+ * stores do in their own way, is said in hk_memory.h and hk_disk.h.
+ *
+ * Threads: one mutex, held for memory copies and short walks. Any thread may call everything, but
+ * take, acknowledge, rewind, drop_in_flight and wait are for one at a time, the consumer. In memory
+ * nothing allocates, and there is no system call unless the mutex is contended or a thread sleeps
+ * that is to be woken.
+ * fork: in the child the queue is empty, its counters are zero, and its mutex is new, from the
+ * first call in the child on, whoever makes it. A queue that was closed stays closed. One on disk
+ * is closed: no call of the child touches a file of the parent's. Includes: hk_disk.h, hk_memory.h,
+ * hk_monitor.h. */
 #ifndef HK_QUEUE_H
 #define HK_QUEUE_H
 
-#include "core/base/hk_status.h"
+#include <stdatomic.h>
 
-#define HK_QUEUE_RECORD 8u /* bytes in front of each frame; records begin at multiples of it */
+#include "core/base/hk_monitor.h"
+#include "hk_disk.h"
+#include "hk_memory.h"
 
+#define HK_QUEUE_REASONS 24u /* why frames were dropped: the caller's numbers */
+
+/* Frames, but for `bytes`. At every moment: offered + recovered = sent + sum(dropped) + queued. */
 typedef struct {
-    uint8_t *data;   /* borrowed: `size` bytes, both multiples of HK_QUEUE_RECORD */
-    size_t size;     /* bytes */
-    size_t head;     /* offset of the oldest record */
-    size_t tail;     /* offset behind the newest */
-    size_t used;     /* bytes of records; 0: head and tail mean nothing */
-    size_t frames;   /* that are whole: put or committed */
-    size_t bytes;    /* of those frames */
-    uint64_t placed; /* records ever, without fillers */
-    uint64_t passed; /* of those, how many have left at the old end */
+    uint64_t offered;    /* put or refused */
+    uint64_t recovered;  /* found when the queue was opened: 0 in memory */
+    uint64_t sent;       /* acknowledged; each counts once */
+    uint64_t resent;     /* handed out again although they may have been sent before */
+    uint64_t bytes;      /* of the frames in `sent` */
+    uint64_t queued;     /* waiting or in flight */
+    uint64_t in_flight;  /* of those, in flight */
+    uint64_t high_water; /* the most that were ever queued */
+    uint64_t dropped[HK_QUEUE_REASONS];
+} hk_queue_stats;
+
+/* All is private: see hk_queue.c. */
+typedef struct {
+    bool on_disk;       /* which store; never written after hk_queue_open, as the next two */
+    unsigned corrupt;   /* reason */
+    size_t frame_max;   /* bytes */
+    atomic_uint owner;  /* fork generation of the process whose frames these are */
+    bool closed;        /* guarded; the one thing that a child inherits */
+    hk_monitor monitor; /* the consumer sleeps on `filled`; on `left`, who waits for room, or for
+                           the end of what is queued */
+    struct hk_queue_guarded { /* by monitor.mutex */
+        hk_tally waiting;     /* frames that were never handed out */
+        hk_flight flight;     /* lengths of those in flight */
+        uint64_t placed;      /* frames ever, recovered ones too */
+        uint64_t taken;       /* frames that came in flight */
+        uint64_t settled;     /* of those, how many are no more */
+        uint64_t lost;        /* frames dropped after they were put */
+        size_t wake_at;       /* bytes that have to wait before the idle consumer is woken */
+        size_t sleepers;      /* on `left` */
+        size_t producers;     /* of those, who wait for room */
+        bool idle;            /* the consumer sleeps on `filled`, and nobody has woken it yet */
+        bool woken;           /* it was told not to sleep, and has not seen it yet */
+        hk_queue_stats stats; /* but queued and in_flight, which follow from the above */
+        union {
+            hk_memory memory;
+            hk_disk disk;
+        } store;
+    } in;
+    uint32_t lengths[]; /* in.flight's; behind them, the memory of in.store.memory */
 } hk_queue;
 
-/* Bytes of the record of a frame of `len` bytes. */
-static inline size_t
-hk_queue_cost(size_t len)
-{
-    return (len + 2 * HK_QUEUE_RECORD - 1) & ~((size_t)HK_QUEUE_RECORD - 1);
-}
+/* Opens a queue: in memory, in one allocation of at most capacity + HK_QUEUE_EXTRA bytes, when
+ * `directory` is NULL; pages that are never used cost nothing. Else on disk, in a directory that
+ * exists, and that nobody else has open: the caller holds it locked. Frames that are found there,
+ * not yet acknowledged, wait to be taken: `recovered`. What is found between them and is no frame
+ * is left out, each piece counted as one frame that was recovered and dropped for
+ * settings->corrupt. HK_ERR_ARGUMENT: the settings. HK_ERR_SYSTEM: the directory cannot be used;
+ * the text has the path and errno's words, the offset is errno. HK_ERR_NOMEM. */
+HK_CHECK hk_status hk_queue_open(const char *directory, const hk_queue_settings *settings,
+                                 hk_queue **queue, hk_error *err);
 
-void hk_queue_init(hk_queue *q, uint8_t *data, size_t size);
+/* Nobody may be in a call. In memory what is queued is gone, uncounted; on disk it stays for the
+ * next to open, and if nothing is queued no file is left either. NULL is allowed. */
+void hk_queue_free(hk_queue *q);
 
-/* A frame of `len` bytes can be placed now. Into an empty queue goes what its size allows. */
-bool hk_queue_fits(const hk_queue *q, size_t len);
+/* ---- producers ---- */
 
-/* Places a record for `len` bytes behind the newest, and where they lie; NULL when it does not fit.
- * It is a frame at once (the caller writes it before anybody looks), or open. */
-uint8_t *hk_queue_put(hk_queue *q, size_t len);
-uint8_t *hk_queue_reserve(hk_queue *q, size_t len, size_t *at);
+/* Puts a copy of frame[0..len), which is offered then. HK_ERR_FULL (the disk may be full, too),
+ * HK_ERR_CLOSED, HK_ERR_TOO_BIG (frame_max), HK_ERR_ARGUMENT (empty; on disk, not one Heka frame by
+ * its separators and lengths: the Message is not looked at): nothing was counted. Who gives up
+ * calls hk_queue_refuse, who tries again offers it once. */
+HK_CHECK hk_status hk_queue_put(hk_queue *q, const uint8_t *frame, size_t len);
 
-/* Makes the open record at `at` a frame of its first `len` bytes. What it does not use is free
- * again if no record was placed behind it. */
-void hk_queue_commit(hk_queue *q, size_t at, size_t len);
+/* Counts a frame that is given up before it is put: offered, and dropped for `reason`. */
+void hk_queue_refuse(hk_queue *q, unsigned reason);
 
-/* Ends the open record at `at`: there is no frame. */
-void hk_queue_abort(hk_queue *q, size_t at);
+/* Makes room for a frame of `len` bytes: drops waiting frames, the oldest first, and never one that
+ * is in flight. In memory no more than needed, on disk by whole segments. HK_ERR_FULL: the disk is
+ * full, whatever was dropped before (*dropped says how many, always). The room is not reserved:
+ * another producer may be faster, so put and drop by turns. */
+HK_CHECK hk_status hk_queue_drop_oldest(hk_queue *q, size_t len, unsigned reason, size_t *dropped);
 
-/* The oldest record is a frame: it can be looked at and popped. */
-bool hk_queue_ready(const hk_queue *q);
-hk_slice hk_queue_oldest(const hk_queue *q);
-void hk_queue_pop(hk_queue *q);
+/* Sleeps until there is room for a frame of `len` bytes, which others may take, or until the queue
+ * is closed (HK_ERR_CLOSED) or timeout_ns has passed (HK_ERR_FULL; negative: never). In memory, who
+ * sleeps is woken when an eighth of the capacity is free, not by every frame that leaves: a
+ * consumer that stops before that is noticed at the end of the timeout only. */
+HK_CHECK hk_status hk_queue_wait_room(hk_queue *q, size_t len, int64_t timeout_ns);
 
-/* Drops every frame, behind open records too, which stay open. How many. */
-size_t hk_queue_clear(hk_queue *q);
+/* ---- the consumer ---- */
 
-/* The frames, counted by their records: what `frames` must be. */
-size_t hk_queue_recount(const hk_queue *q);
+typedef enum {
+    HK_QUEUE_READY,   /* frames can be taken; if none are, the window is full: acknowledge first */
+    HK_QUEUE_WOKEN,   /* hk_queue_wake was called, or the time is over; frames may be there */
+    HK_QUEUE_DRAINED, /* closed, and nothing is there to be taken, nor will be; frames may be in
+                         flight */
+} hk_queue_event;
+
+/* Sleeps until frames can be taken and at least `bytes` bytes of them wait (any, when the queue is
+ * closed), or frames are to be taken again; until it is woken; or until timeout_ns has passed
+ * (negative: never). With `bytes` a linger costs one waking, not one a message. */
+hk_queue_event hk_queue_wait(hk_queue *q, size_t bytes, int64_t timeout_ns);
+
+/* Takes the next frames, at most `most` and HK_QUEUE_BATCH_MAX bytes of them, but one at least:
+ * first those that were taken before the last rewind, from the first that is not acknowledged. They
+ * are in flight then, and stay in the queue. */
+hk_queue_batch hk_queue_take(hk_queue *q, size_t most);
+
+/* All that was taken has arrived, but for its last `outstanding` bytes (what the kernel still holds
+ * and what was not written yet): frames that lie before them whole are sent, and gone. */
+void hk_queue_acknowledge(hk_queue *q, size_t outstanding);
+
+/* The connection is lost: takes begin at the first frame that is not acknowledged. The last
+ * `unsent` bytes of what was taken were never written: frames in them are not counted as resent. */
+void hk_queue_rewind(hk_queue *q, size_t unsent);
+
+/* Drops what is in flight: the peer will never have it. What is to be taken again stays. */
+size_t hk_queue_drop_in_flight(hk_queue *q, unsigned reason);
+
+/* ---- everybody ---- */
+
+/* Makes hk_queue_wait return, the one that sleeps or else the next. */
+void hk_queue_wake(hk_queue *q);
+
+/* Refuses frames from now on, and wakes everybody. What is queued can be taken. */
+void hk_queue_close(hk_queue *q);
+
+/* Drops all that is queued, in flight too. How many. */
+size_t hk_queue_drop_all(hk_queue *q, unsigned reason);
+
+/* All that is in the queue at one moment, for hk_queue_flush. Private. */
+typedef struct {
+    uint64_t last;  /* frame, the newest */
+    uint64_t taken; /* frames that came in flight, once all up to the last have */
+    uint64_t lost;  /* frames dropped until then */
+    bool passed;    /* none of them waits any more */
+    unsigned owner;
+} hk_queue_goal;
+
+typedef enum {
+    HK_QUEUE_PENDING, /* not all has left, the time is over */
+    HK_QUEUE_FLUSHED, /* all has been sent */
+    HK_QUEUE_LOST,    /* all has left, but frames were dropped meanwhile; or this is a child */
+} hk_queue_outcome;
+
+/* Sets the goal: all that is queued now. */
+void hk_queue_set_goal(hk_queue *q, hk_queue_goal *goal);
+
+/* Sleeps until all of it has left the queue, or timeout_ns has passed (negative: never). To be
+ * called again with the same goal while it is pending. */
+hk_queue_outcome hk_queue_flush(hk_queue *q, hk_queue_goal *goal, int64_t timeout_ns);
+
+/* What was put before the call is on the disk, and the cursor after it; in memory nothing happens.
+ * Sleeps as long as the disk takes, without the lock. HK_ERR_SYSTEM: the system cannot write it.
+ * Any thread, one at a time. */
+HK_CHECK hk_status hk_queue_sync(hk_queue *q, hk_error *err);
+
+/* The counters of one moment. */
+void hk_queue_get_stats(hk_queue *q, hk_queue_stats *out);
+
+/* The frames that lie in the queue, counted one by one: what stats.queued must be. For tests. */
+size_t hk_queue_count(hk_queue *q);
+
+/* What every other call does first: in a forked child, empties the queue and renews its mutex. For
+ * handlers of fork, so that the parent's frames are not kept until the first message. */
+void hk_queue_after_fork(hk_queue *q);
 
 #endif

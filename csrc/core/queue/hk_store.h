@@ -1,41 +1,86 @@
-/* hk_store.h -- a queue of frames, wherever it lies: the calls that memory and disk have in common.
+/* hk_store.h -- what the engine (hk_queue.c) and its two stores share, and what a store has to do.
  *
- * Semantics are those of core/hk_ring.h, call by call. Nothing here knows Python. */
-#ifndef HEKA_STORE_H
-#define HEKA_STORE_H
+ * The engine holds the lock, the counters, the lengths in flight, who sleeps and who is woken, and
+ * the renewal after a fork. A store holds bytes: hk_memory.h or hk_disk.h. Each has these calls,
+ * all made with the queue's lock held unless said otherwise; `flight` is the engine's table:
+ *
+ *     put(frame, len)         appends a frame; HK_ERR_FULL
+ *     fits(len)               a frame of that length could be put
+ *     drop_oldest()           gives up waiting frames, as few as it can: frames and bytes of them
+ *     fetch(flight, most)     hands out waiting frames that follow each other in memory, and pushes
+ *                             their lengths to the table
+ *     again(len, follows)     hands out again the next frame after a rewind
+ *     rewind()                what is handed out is to be handed out again
+ *     release(len)            the oldest frame in flight has left
+ *     clear()                 gives up all frames
+ *     count()                 the frames, counted one by one
+ *
+ * The engine calls them directly, after a look at `on_disk`: no call through a pointer. The disk
+ * has more: it is opened and closed, forgotten in a child, and leaves work over (hk_disk_work) that
+ * is done without the lock.
+ *
+ * Where extensions go, without a change for callers of hk_queue.h:
+ * - Putting a run of frames under one lock: hk_queue_put_run() in the engine, which measures them
+ *   before it locks, calls put() for each, and wakes the consumer once. A disk put then moves the
+ *   cursor's end once a run: hk_journal_append() is split into append and mark.
+ * - Acknowledging with a verdict for each frame (sent, dropped, to be sent again):
+ *   hk_queue_settle() in the engine beside release(): it walks the table from the oldest frame,
+ *   counts each by its verdict and calls release(len) for it. Stores see no difference.
+ * - Opening a spool in time that does not grow with what waits: hk_disk_open() only has to say how
+ *   many frames and bytes wait. hk_journal_open() takes these from the cursor and the names of
+ *   segments, and looks into a segment when fetch() comes to it; what it finds damaged then is told
+ *   as fetch() tells it today: in `lost`.
+ * Includes: hk_flight.h. */
+#ifndef HK_STORE_H
+#define HK_STORE_H
 
-#include "hk_ring.h"
-#include "hk_spool.h"
+#include "hk_flight.h"
+
+#define HK_QUEUE_FRAME_MAX 65794u     /* bytes: HK_MESSAGE_MAX + HK_FRAME_ROOM */
+#define HK_QUEUE_FRAME_LEAST 32u      /* bytes; smaller frames may fill the table in flight first */
+#define HK_QUEUE_BATCH_MAX 65536u     /* bytes handed out under the lock, or one frame */
+#define HK_QUEUE_EXTRA (128u * 1024u) /* bytes of memory beyond the capacity */
+#define HK_QUEUE_WINDOW                                                      \
+    (112u * 1024u) /* bytes of a window that takes nothing from the capacity \
+                    */
 
 typedef struct {
-    void (*free)(void *queue);
-    hk_status (*put)(void *queue, const uint8_t *frame, size_t len);
-    void (*refuse)(void *queue, unsigned reason);
-    hk_status (*drop_oldest)(void *queue, size_t len, unsigned reason, size_t *dropped);
-    hk_status (*wait_room)(void *queue, size_t len, int64_t timeout_ns);
-    hk_ring_event (*wait)(void *queue, size_t bytes, int64_t timeout_ns);
-    hk_ring_batch (*take)(void *queue, size_t most);
-    void (*acknowledge)(void *queue, size_t outstanding);
-    void (*rewind)(void *queue, size_t unsent);
-    size_t (*drop_in_flight)(void *queue, unsigned reason);
-    void (*wake)(void *queue);
-    void (*close)(void *queue);
-    size_t (*drop_all)(void *queue, unsigned reason);
-    void (*set_goal)(void *queue, hk_ring_goal *goal);
-    hk_ring_outcome (*flush)(void *queue, hk_ring_goal *goal, int64_t timeout_ns);
-    void (*get_stats)(void *queue, hk_ring_stats *out);
-    size_t (*count)(void *queue);
-    void (*after_fork)(void *queue);
-    hk_status (*sync)(void *queue, hk_error *err); /* NULL: nothing of it outlives the process */
-} heka_store_calls;
+    size_t capacity;  /* bytes for frames that wait */
+    size_t frame_max; /* bytes of the largest frame, at most HK_QUEUE_FRAME_MAX */
+    size_t window;    /* bytes that may be in flight at once, at least frame_max */
+    size_t segment;   /* disk: bytes of a segment; 0: an eighth of the capacity, within limits */
+    unsigned corrupt; /* disk: the reason that damaged frames are counted for */
+} hk_queue_settings;
 
-extern const heka_store_calls heka_store_in_memory;
-extern const heka_store_calls heka_store_on_disk;
-
-/* A queue, owned, and what it is. */
+/* Whole frames that follow each other: borrowed until they are acknowledged, dropped, or taken
+ * again after a rewind. */
 typedef struct {
-    const heka_store_calls *calls;
-    void *queue;
-} heka_store;
+    const uint8_t *data;
+    size_t len;    /* bytes */
+    size_t frames; /* 0: none waits, or the window is full: acknowledge first */
+} hk_queue_batch;
+
+/* Adds the frame at `data` to the batch. */
+static inline void
+hk_batch_add(hk_queue_batch *batch, const uint8_t *data, size_t len)
+{
+    batch->data = batch->frames == 0 ? data : batch->data;
+    batch->len += len;
+    batch->frames++;
+}
+
+/* The batch is not full. */
+static inline bool
+hk_batch_goes_on(const hk_queue_batch *batch, size_t most)
+{
+    return batch->frames == 0 || batch->len < most;
+}
+
+/* A frame of `len` bytes goes into it, which is not full: the first one always does. */
+static inline bool
+hk_batch_takes(const hk_queue_batch *batch, size_t len, size_t most)
+{
+    return batch->frames == 0 || len <= most - batch->len;
+}
 
 #endif

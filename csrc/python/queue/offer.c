@@ -37,12 +37,12 @@ wait_for_room(HekaRing *r, size_t len, double end)
         if (pause_for_others(r) < 0) {
             return -1;
         }
-        return (int)r->store.calls->wait_room(r->store.queue, len, 0);
+        return (int)hk_queue_wait_room(r->queue, len, 0);
     }
     const int64_t left = heka_to_ns(end - now());
     const int64_t slice = left >= 0 && left < SLICE_NS ? left : SLICE_NS;
     Py_BEGIN_ALLOW_THREADS
-    status = r->store.calls->wait_room(r->store.queue, len, slice);
+    status = hk_queue_wait_room(r->queue, len, slice);
     Py_END_ALLOW_THREADS
     return PyErr_CheckSignals() < 0 ? -1 : (int)status;
 }
@@ -89,7 +89,7 @@ start(HekaRing *r)
 static int
 refuse(HekaRing *r, heka_reason reason)
 {
-    r->store.calls->refuse(r->store.queue, reason);
+    hk_queue_refuse(r->queue, reason);
     return 0;
 }
 
@@ -100,10 +100,10 @@ put_over_oldest(HekaRing *r, const uint8_t *data, size_t len)
     hk_status status = HK_ERR_FULL;
     size_t dropped;
     for (int turn = 0; status == HK_ERR_FULL && turn < TURNS_MAX; turn++) {
-        if (r->store.calls->drop_oldest(r->store.queue, len, HEKA_REASON_FULL, &dropped) != HK_OK) {
+        if (hk_queue_drop_oldest(r->queue, len, HEKA_REASON_FULL, &dropped) != HK_OK) {
             return status;
         }
-        status = r->store.calls->put(r->store.queue, data, len);
+        status = hk_queue_put(r->queue, data, len);
     }
     return status;
 }
@@ -123,7 +123,7 @@ put_after_waiting(HekaRing *r, const uint8_t *data, size_t len)
         }
         status = wait_for_room(r, len, end);
         if (status == HK_OK) {
-            status = (int)r->store.calls->put(r->store.queue, data, len);
+            status = (int)hk_queue_put(r->queue, data, len);
         }
     } while (status == HK_ERR_FULL && now() < end);
     return status;
@@ -132,8 +132,8 @@ put_after_waiting(HekaRing *r, const uint8_t *data, size_t len)
 static int
 raise_full(HekaRing *r)
 {
-    hk_ring_stats stats;
-    r->store.calls->get_stats(r->store.queue, &stats);
+    hk_queue_stats stats;
+    hk_queue_get_stats(r->queue, &stats);
     (void)refuse(r, HEKA_REASON_FULL);
     PyErr_Format(
         r->full_error,
@@ -187,7 +187,7 @@ finish(HekaRing *r, hk_status status, const uint8_t *data, size_t len)
 int
 heka_ring_offer(HekaRing *r, const uint8_t *data, size_t len)
 {
-    const hk_status status = r->store.calls->put(r->store.queue, data, len);
+    const hk_status status = hk_queue_put(r->queue, data, len);
     return HK_LIKELY(status == HK_OK && is_attended(r)) ? 1 : finish(r, status, data, len);
 }
 
@@ -195,7 +195,7 @@ heka_ring_offer(HekaRing *r, const uint8_t *data, size_t len)
 
 /* Waits until `end`, not for long. -1 with an exception. */
 static int
-wait_for_end(HekaRing *r, hk_ring_goal *goal, double end, hk_ring_outcome *outcome)
+wait_for_end(HekaRing *r, hk_queue_goal *goal, double end, hk_queue_outcome *outcome)
 {
     if (!is_attended(r) && start(r) < 0) {
         return -1;
@@ -204,13 +204,13 @@ wait_for_end(HekaRing *r, hk_ring_goal *goal, double end, hk_ring_outcome *outco
         if (pause_for_others(r) < 0) {
             return -1;
         }
-        *outcome = r->store.calls->flush(r->store.queue, goal, 0);
+        *outcome = hk_queue_flush(r->queue, goal, 0);
         return 0;
     }
     const int64_t left = heka_to_ns(end - now());
     const int64_t slice = left >= 0 && left < SLICE_NS ? left : SLICE_NS;
     Py_BEGIN_ALLOW_THREADS
-    *outcome = r->store.calls->flush(r->store.queue, goal, slice);
+    *outcome = hk_queue_flush(r->queue, goal, slice);
     Py_END_ALLOW_THREADS
     return PyErr_CheckSignals();
 }
@@ -219,13 +219,13 @@ int
 heka_ring_flush(HekaRing *r, double timeout)
 {
     const double end = now() + timeout;
-    hk_ring_goal goal;
-    r->store.calls->set_goal(r->store.queue, &goal);
-    hk_ring_outcome outcome = r->store.calls->flush(r->store.queue, &goal, 0);
-    while (outcome == HK_RING_PENDING && now() < end && !is_drainer(r)) {
+    hk_queue_goal goal;
+    hk_queue_set_goal(r->queue, &goal);
+    hk_queue_outcome outcome = hk_queue_flush(r->queue, &goal, 0);
+    while (outcome == HK_QUEUE_PENDING && now() < end && !is_drainer(r)) {
         if (wait_for_end(r, &goal, end, &outcome) < 0) {
             return -1;
         }
     }
-    return outcome == HK_RING_FLUSHED;
+    return outcome == HK_QUEUE_FLUSHED;
 }

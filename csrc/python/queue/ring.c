@@ -29,44 +29,31 @@ read_size(PyObject *value, const char *name, size_t *out)
 
 /* ---- life ---- */
 
+/* Opens the queue: in memory when `directory` is NULL or None. */
 static int
-open_in_memory(heka_state *state, HekaRing *self, size_t window)
+open_queue(heka_state *state, HekaRing *self, size_t window, PyObject *directory)
 {
     hk_error err;
-    hk_ring *ring;
-    if (hk_ring_new(self->capacity, self->max_frame, window, &ring, &err) != HK_OK) {
-        (void)heka_raise(state, &err);
-        return -1;
-    }
-    self->store = (heka_store){&heka_store_in_memory, ring};
-    return 0;
-}
-
-static int
-open_on_disk(heka_state *state, HekaRing *self, size_t window, PyObject *directory)
-{
-    hk_error err;
-    hk_spool *spool;
     hk_status status;
     PyObject *path = NULL;
-    const hk_spool_settings settings = {
+    const hk_queue_settings settings = {
         .capacity = self->capacity,
         .frame_max = self->max_frame,
         .window = window,
         .corrupt = HEKA_REASON_CORRUPT,
     };
-    if (!PyUnicode_FSConverter(directory, &path)) {
+    if (directory != NULL && directory != Py_None && !PyUnicode_FSConverter(directory, &path)) {
         return -1;
     }
+    const char *name = path == NULL ? NULL : PyBytes_AS_STRING(path);
     Py_BEGIN_ALLOW_THREADS
-    status = hk_spool_open(PyBytes_AS_STRING(path), &settings, &spool, &err);
+    status = hk_queue_open(name, &settings, &self->queue, &err);
     Py_END_ALLOW_THREADS
-    Py_DECREF(path);
+    Py_XDECREF(path);
     if (status != HK_OK) {
         (void)heka_raise(state, &err);
         return -1;
     }
-    self->store = (heka_store){&heka_store_on_disk, spool};
     return 0;
 }
 
@@ -80,8 +67,8 @@ ring_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     heka_state *state = heka_state_of_type(type);
     PyObject *in[4];
     size_t capacity = 0;
-    size_t max_frame = HK_RING_FRAME_MAX;
-    size_t window = HK_RING_WINDOW;
+    size_t max_frame = HK_QUEUE_FRAME_MAX;
+    size_t window = HK_QUEUE_WINDOW;
     if (heka_parse_tuple(state, &sig, args, kwargs, in) < 0 ||
         read_size(in[0], "capacity", &capacity) < 0 ||
         read_size(in[1], "max_frame", &max_frame) < 0 || read_size(in[2], "window", &window) < 0) {
@@ -96,14 +83,13 @@ ring_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
         goto failed;
     }
     self->has_monitor = true;
-    self->generation = self->born = hk_fork_generation();
+    self->generation = self->created = hk_fork_generation();
     self->capacity = capacity;
     self->max_frame = max_frame;
     self->block_timeout = 1.0;
     self->full_error = Py_NewRef(state->HekaError);
     atomic_init(&self->summoned, false);
-    if ((in[3] == NULL || in[3] == Py_None ? open_in_memory(state, self, window)
-                                           : open_on_disk(state, self, window, in[3])) < 0) {
+    if (open_queue(state, self, window, in[3]) < 0) {
         goto failed;
     }
     return (PyObject *)self;
@@ -141,9 +127,7 @@ ring_dealloc(PyObject *op)
     if (self->has_monitor && self->generation == hk_fork_generation()) {
         hk_monitor_destroy(&self->monitor);
     }
-    if (self->store.queue != NULL) {
-        self->store.calls->free(self->store.queue);
-    }
+    hk_queue_free(self->queue);
     tp->tp_free(op);
     Py_DECREF(tp);
 }
@@ -185,18 +169,18 @@ ring_wait(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnam
     PyObject *in[2];
     size_t bytes = 0;
     double timeout;
-    hk_ring_event event;
+    hk_queue_event event;
     if (heka_parse_args(heka_state_of(op), &sig, args, (size_t)nargs, kwnames, in) < 0 ||
         read_size(in[0], "bytes", &bytes) < 0 || heka_read_timeout(in[1], &timeout) < 0) {
         return NULL;
     }
     const int64_t timeout_ns = heka_to_ns(timeout);
     Py_BEGIN_ALLOW_THREADS
-    event = self->store.calls->wait(self->store.queue, bytes, timeout_ns);
+    event = hk_queue_wait(self->queue, bytes, timeout_ns);
     Py_END_ALLOW_THREADS
-    return PyUnicode_InternFromString(event == HK_RING_READY     ? "ready"
-                                      : event == HK_RING_DRAINED ? "drained"
-                                                                 : "woken");
+    return PyUnicode_InternFromString(event == HK_QUEUE_READY     ? "ready"
+                                      : event == HK_QUEUE_DRAINED ? "drained"
+                                                                  : "woken");
 }
 
 static PyObject *
@@ -207,10 +191,10 @@ ring_take(PyObject *op, PyObject *value)
     if (read_size(value, "most", &most) < 0) {
         return NULL;
     }
-    const hk_ring_batch batch = self->store.calls->take(self->store.queue, most);
+    const hk_queue_batch batch = hk_queue_take(self->queue, most);
     PyObject *frames = PyBytes_FromStringAndSize((const char *)batch.data, (Py_ssize_t)batch.len);
     if (frames == NULL) { /* taken again later */
-        self->store.calls->rewind(self->store.queue, batch.len);
+        hk_queue_rewind(self->queue, batch.len);
     }
     return frames;
 }
@@ -228,7 +212,7 @@ ring_acknowledge(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject
         read_size(in[0], "outstanding", &outstanding) < 0) {
         return NULL;
     }
-    self->store.calls->acknowledge(self->store.queue, outstanding);
+    hk_queue_acknowledge(self->queue, outstanding);
     Py_RETURN_NONE;
 }
 
@@ -245,7 +229,7 @@ ring_rewind(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwn
         read_size(in[0], "unsent", &unsent) < 0) {
         return NULL;
     }
-    self->store.calls->rewind(self->store.queue, unsent);
+    hk_queue_rewind(self->queue, unsent);
     self->past = (heka_pump_past){0};
     Py_RETURN_NONE;
 }
@@ -256,8 +240,7 @@ ring_drop_in_flight(PyObject *op, PyObject *word)
     const HekaRing *self = (HekaRing *)op;
     const int reason = heka_ring_read_reason(word);
     return reason < 0 ? NULL
-                      : PyLong_FromSize_t(
-                            self->store.calls->drop_in_flight(self->store.queue, (unsigned)reason));
+                      : PyLong_FromSize_t(hk_queue_drop_in_flight(self->queue, (unsigned)reason));
 }
 
 static PyObject *
@@ -265,9 +248,7 @@ ring_drop_all(PyObject *op, PyObject *word)
 {
     const HekaRing *self = (HekaRing *)op;
     const int reason = heka_ring_read_reason(word);
-    return reason < 0 ? NULL
-                      : PyLong_FromSize_t(
-                            self->store.calls->drop_all(self->store.queue, (unsigned)reason));
+    return reason < 0 ? NULL : PyLong_FromSize_t(hk_queue_drop_all(self->queue, (unsigned)reason));
 }
 
 static int
@@ -301,13 +282,13 @@ ring_pump(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnam
 {
     static const char *const events[] = {"tick", "summoned", "drained", "closed", "failed"};
     HekaRing *self = (HekaRing *)op;
-    heka_pump p = {.summoned = &self->summoned, .past = &self->past};
+    heka_pump p = {.interrupted = &self->summoned, .past = &self->past};
     heka_pump_result result;
     if (read_pump(heka_state_of(op), args, (size_t)nargs, kwnames, &p) < 0) {
         return NULL;
     }
     Py_BEGIN_ALLOW_THREADS
-    result = heka_pump_run(&self->store, &p);
+    result = heka_pump_run(self->queue, &p);
     Py_END_ALLOW_THREADS
     return Py_BuildValue("siK", events[result.event], result.error,
                          (unsigned long long)result.bytes);
@@ -365,7 +346,7 @@ ring_summon(PyObject *op, PyObject *ignored)
     atomic_store(&self->summoned, true);
     (void)pthread_mutex_unlock(&self->monitor.mutex);
     (void)pthread_cond_broadcast(&self->monitor.filled);
-    self->store.calls->wake(self->store.queue);
+    hk_queue_wake(self->queue);
     Py_RETURN_NONE;
 }
 
@@ -402,7 +383,7 @@ ring_close(PyObject *op, PyObject *ignored)
 {
     const HekaRing *self = (HekaRing *)op;
     (void)ignored;
-    self->store.calls->close(self->store.queue);
+    hk_queue_close(self->queue);
     Py_RETURN_NONE;
 }
 
@@ -411,7 +392,7 @@ ring_after_fork(PyObject *op, PyObject *ignored)
 {
     HekaRing *self = (HekaRing *)op;
     (void)ignored;
-    self->store.calls->after_fork(self->store.queue);
+    hk_queue_after_fork(self->queue);
     self->past = (heka_pump_past){0};
     return renew_monitor(self) < 0 ? NULL : Py_NewRef(Py_None);
 }
@@ -421,13 +402,11 @@ ring_sync(PyObject *op, PyObject *ignored)
 {
     const HekaRing *self = (HekaRing *)op;
     hk_error err;
-    hk_status status = HK_OK;
+    hk_status status;
     (void)ignored;
-    if (self->store.calls->sync != NULL) {
-        Py_BEGIN_ALLOW_THREADS
-        status = self->store.calls->sync(self->store.queue, &err);
-        Py_END_ALLOW_THREADS
-    }
+    Py_BEGIN_ALLOW_THREADS
+    status = hk_queue_sync(self->queue, &err);
+    Py_END_ALLOW_THREADS
     return status != HK_OK ? heka_raise(heka_state_of(op), &err) : Py_NewRef(Py_None);
 }
 

@@ -8,7 +8,7 @@
 #include <stdatomic.h>
 
 #include "core/io/hk_pump.h"
-#include "core/queue/hk_store.h"
+#include "core/queue/hk_queue.h"
 #include "python/base/state.h"
 
 typedef enum {
@@ -20,7 +20,7 @@ typedef enum {
 
 typedef struct HekaRing {
     PyObject_HEAD
-    heka_store store;
+    hk_queue *queue; /* owned */
     heka_overflow overflow;
     double block_timeout;  /* seconds */
     unsigned attended;     /* fork generation of the thread that drains it */
@@ -35,7 +35,7 @@ typedef struct HekaRing {
     hk_monitor monitor;    /* of sleep() */
     bool has_monitor;      /* it was made */
     unsigned generation;   /* fork generation that the monitor belongs to */
-    unsigned born;         /* fork generation that made it */
+    unsigned created;      /* fork generation that made it */
 } HekaRing;
 
 /* Whether it can take frames in this process: a child has no part in its parent's files, and needs
@@ -43,7 +43,7 @@ typedef struct HekaRing {
 static inline bool
 heka_ring_is_usable(const HekaRing *ring)
 {
-    return ring->store.calls != &heka_store_on_disk || ring->born == hk_fork_generation();
+    return !ring->queue->on_disk || ring->created == hk_fork_generation();
 }
 
 /* Offers a frame: 1 it is queued, 0 dropped and counted, -1 an exception: the policy is to raise,

@@ -37,7 +37,7 @@ void
 heka_ring_refuse(HekaRing *ring, PyObject *word)
 {
     const int reason = find_reason(word);
-    ring->store.calls->refuse(ring->store.queue, reason < 0 ? HEKA_REASON_ERROR : (unsigned)reason);
+    hk_queue_refuse(ring->queue, reason < 0 ? HEKA_REASON_ERROR : (unsigned)reason);
 }
 
 PyObject *
@@ -48,12 +48,12 @@ heka_ring_refuse_word(PyObject *op, PyObject *word)
     if (reason < 0) {
         return NULL;
     }
-    self->store.calls->refuse(self->store.queue, (unsigned)reason);
+    hk_queue_refuse(self->queue, (unsigned)reason);
     Py_RETURN_NONE;
 }
 
 static PyObject *
-dropped_of(const hk_ring_stats *stats)
+dropped_of(const hk_queue_stats *stats)
 {
     PyObject *dropped = PyDict_New();
     for (size_t i = 0; dropped != NULL && i < HEKA_REASON_COUNT; i++) {
@@ -73,9 +73,9 @@ PyObject *
 heka_ring_stats(PyObject *op, PyObject *ignored)
 {
     const HekaRing *self = (HekaRing *)op;
-    hk_ring_stats stats;
+    hk_queue_stats stats;
     (void)ignored;
-    self->store.calls->get_stats(self->store.queue, &stats);
+    hk_queue_get_stats(self->queue, &stats);
     PyObject *dropped = dropped_of(&stats);
     return dropped == NULL
                ? NULL
@@ -94,5 +94,5 @@ heka_ring_count(PyObject *op, PyObject *ignored)
 {
     const HekaRing *self = (HekaRing *)op;
     (void)ignored;
-    return PyLong_FromSize_t(self->store.calls->count(self->store.queue));
+    return PyLong_FromSize_t(hk_queue_count(self->queue));
 }

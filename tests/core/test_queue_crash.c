@@ -1,9 +1,10 @@
-/* test_spool_crash.c -- a process that ends between any two stores or system calls of a spool.
+/* test_queue_crash.c -- a process that ends between any two stores or system calls of a queue on
+ * disk.
  *
  * A child runs a script of puts, takes, acknowledgements and drops; the core here calls
- * hk_spool_point at each place that a crash may strike (hk_point.h), and at the n-th the child
+ * hk_crash_point at each place that a crash may strike (hk_point.h), and at the n-th the child
  * kills itself, for every n. Before and after each call the child writes down what it does, in
- * memory that it shares with its parent, which then opens the spool and looks: each frame that was
+ * memory that it shares with its parent, which then opens the queue and looks: each frame that was
  * accepted, and neither acknowledged nor dropped, is there, once, in order; what was in the middle
  * of a call may be either way; and nothing else is there. Built with objects of its own: see the
  * Makefile. */
@@ -14,7 +15,7 @@
 
 #include "core/base/hk_point.h"
 #include "check.h"
-#include "spools.h"
+#include "queues.h"
 
 #define FRAMES 200u
 #define CAPACITY 3000u
@@ -47,7 +48,7 @@ static diary *book; /* shared with the child */
 static size_t last_point;
 
 void
-hk_spool_point(void)
+hk_crash_point(void)
 {
     if (++book->points == last_point) {
         (void)kill(getpid(), SIGKILL);
@@ -57,16 +58,16 @@ hk_spool_point(void)
 /* ---- the child ---- */
 
 static void
-give(hk_spool *s, unsigned count)
+give(hk_queue *q, unsigned count)
 {
     uint8_t frame[LARGEST];
     for (unsigned i = 0; i < count; i++) {
         const unsigned number = book->count;
         const size_t len = 75 + number * 37 % 200;
-        spools_write(frame, len, 1, number);
+        queues_write(frame, len, 1, number);
         book->state[number] = BEING_PUT;
         book->count++;
-        if (hk_spool_put(s, frame, len) == HK_OK) {
+        if (hk_queue_put(q, frame, len) == HK_OK) {
             book->state[number] = THERE;
         } else {
             book->state[number] = GONE;
@@ -88,15 +89,15 @@ mark(unsigned first, size_t count, state now)
 
 /* Takes batches and acknowledges all but the last frame of them. */
 static void
-send_some(hk_spool *s, size_t most, bool all)
+send_some(hk_queue *q, size_t most, bool all)
 {
     unsigned maker;
     unsigned number = 0;
     size_t frames = 0;
     size_t last = 0;
-    for (hk_ring_batch batch; frames < 20 && (batch = hk_spool_take(s, most)).frames > 0;) {
+    for (hk_queue_batch batch; frames < 20 && (batch = hk_queue_take(q, most)).frames > 0;) {
         for (size_t at = 0; at < batch.len; at += last) {
-            last = spools_read(batch.data + at, batch.len - at, &maker, &number);
+            last = queues_read(batch.data + at, batch.len - at, &maker, &number);
             if (last == 0) {
                 _exit(5);
             }
@@ -105,13 +106,13 @@ send_some(hk_spool *s, size_t most, bool all)
     }
     frames -= all || frames == 0 ? 0 : 1;
     mark(0, frames, LEAVING);
-    hk_spool_acknowledge(s, all ? 0 : last);
+    hk_queue_acknowledge(q, all ? 0 : last);
     mark(0, frames, GONE);
 }
 
 /* The frames that are dropped are known afterwards: until then all may be. */
 static void
-drop(hk_spool *s, size_t in_flight)
+drop(hk_queue *q, size_t in_flight)
 {
     size_t dropped = 0;
     unsigned first = 0;
@@ -119,7 +120,7 @@ drop(hk_spool *s, size_t in_flight)
         skip -= book->state[first] == THERE;
     }
     mark(first, FRAMES, LEAVING);
-    const hk_status status = hk_spool_drop_oldest(s, LARGEST, REASON, &dropped);
+    const hk_status status = hk_queue_drop_oldest(q, LARGEST, REASON, &dropped);
     for (unsigned i = first; i < book->count; i++) {
         if (book->state[i] == LEAVING) {
             book->state[i] = dropped > 0 ? GONE : THERE;
@@ -131,54 +132,54 @@ drop(hk_spool *s, size_t in_flight)
     }
 }
 
-static hk_spool *
+static hk_queue *
 start(const char *directory)
 {
-    const hk_spool_settings settings = settings_of(CAPACITY);
-    hk_spool *s = NULL;
-    if (hk_spool_open(directory, &settings, &s, NULL) != HK_OK) {
+    const hk_queue_settings settings = settings_of(CAPACITY);
+    hk_queue *q = NULL;
+    if (hk_queue_open(directory, &settings, &q, NULL) != HK_OK) {
         _exit(2);
     }
-    return s;
+    return q;
 }
 
 static void
 script(const char *directory)
 {
-    hk_spool *s = start(directory);
-    give(s, 14);
-    send_some(s, 300, false);
-    give(s, 12); /* the consumer has prepared a segment */
-    hk_spool_rewind(s, 0);
-    send_some(s, SIZE_MAX, true);
-    give(s, 12);
-    hk_spool_free(s);
+    hk_queue *q = start(directory);
+    give(q, 14);
+    send_some(q, 300, false);
+    give(q, 12); /* the consumer has prepared a segment */
+    hk_queue_rewind(q, 0);
+    send_some(q, SIZE_MAX, true);
+    give(q, 12);
+    hk_queue_free(q);
 
-    s = start(directory); /* in good order */
-    give(s, 16);          /* until it is full */
-    drop(s, 0);
-    give(s, 6);
-    const size_t in_flight = hk_spool_take(s, 200).frames;
-    give(s, 20);
-    drop(s, in_flight); /* the rest of a segment that is under way in part */
-    give(s, 10);
-    drop(s, in_flight); /* a whole one in the middle */
-    hk_spool_rewind(s, 0);
-    send_some(s, 500, false);
+    q = start(directory); /* in good order */
+    give(q, 16);          /* until it is full */
+    drop(q, 0);
+    give(q, 6);
+    const size_t in_flight = hk_queue_take(q, 200).frames;
+    give(q, 20);
+    drop(q, in_flight); /* the rest of a segment that is in flight in part */
+    give(q, 10);
+    drop(q, in_flight); /* a whole one in the middle */
+    hk_queue_rewind(q, 0);
+    send_some(q, 500, false);
     mark(0, FRAMES, LEAVING);
-    (void)hk_spool_drop_all(s, REASON);
+    (void)hk_queue_drop_all(q, REASON);
     mark(0, FRAMES, GONE);
-    give(s, 9);
-    if (hk_spool_sync(s, NULL) != HK_OK) {
+    give(q, 9);
+    if (hk_queue_sync(q, NULL) != HK_OK) {
         _exit(4);
     }
-    hk_spool_free(s);
+    hk_queue_free(q);
 
-    s = start(directory);
-    hk_spool_close(s);
-    send_some(s, SIZE_MAX, true);
-    send_some(s, SIZE_MAX, true);
-    hk_spool_free(s);
+    q = start(directory);
+    hk_queue_close(q);
+    send_some(q, SIZE_MAX, true);
+    send_some(q, SIZE_MAX, true);
+    hk_queue_free(q);
     book->finished = true;
 }
 
@@ -206,20 +207,20 @@ crash_at(const char *directory, size_t n)
     return !book->finished;
 }
 
-/* What the spool holds agrees with the diary. */
+/* What the queue holds agrees with the diary. */
 static void
 look(const char *directory, size_t n)
 {
-    hk_spool *s = open_spool(directory, CAPACITY);
-    const hk_ring_stats stats = stats_of(s);
+    hk_queue *q = open_queue(directory, CAPACITY);
+    const hk_queue_stats stats = stats_of(q);
     bool right = stats.dropped[CORRUPT] <= 1; /* the frame that was being put */
     unsigned next = 0;
     size_t found = 0;
-    for (hk_ring_batch batch; right && (batch = hk_spool_take(s, SIZE_MAX)).frames > 0;) {
+    for (hk_queue_batch batch; right && (batch = hk_queue_take(q, SIZE_MAX)).frames > 0;) {
         for (size_t at = 0, len; right && at < batch.len; at += len) {
             unsigned maker = 0;
             unsigned number = 0;
-            len = spools_read(batch.data + at, batch.len - at, &maker, &number);
+            len = queues_read(batch.data + at, batch.len - at, &maker, &number);
             right = len > 0 && number >= next && number < book->count;
             for (; right && next < number; next++) { /* what is not there may be missing */
                 right = book->state[next] != THERE;
@@ -228,7 +229,7 @@ look(const char *directory, size_t n)
             next = number + 1;
             found++;
         }
-        hk_spool_acknowledge(s, 0);
+        hk_queue_acknowledge(q, 0);
     }
     for (; right && next < book->count; next++) {
         right = book->state[next] != THERE;
@@ -237,7 +238,7 @@ look(const char *directory, size_t n)
     if (!CHECK(right)) {
         printf("  at point %zu: frame %u of %u, %zu found\n", n, next, book->count, found);
     }
-    hk_spool_free(s);
+    hk_queue_free(q);
     CHECK_SIZE(files_in(directory, ""), 0);
 }
 
@@ -259,33 +260,33 @@ test_crashes_while_it_is_opened(void)
 {
     const char *directory = fresh_directory();
     for (size_t n = 1; n < 60; n++) {
-        hk_spool *s = open_spool(directory, CAPACITY);
+        hk_queue *q = open_queue(directory, CAPACITY);
         made = 0;
         for (size_t i = 0; i < 22; i++) {
-            CHECK_INT(put(s, 100), HK_OK);
+            CHECK_INT(put(q, 100), HK_OK);
         }
-        CHECK(takes(s, 0, 10));
-        hk_spool_acknowledge(s, 0);
-        hk_spool_free(s);
+        CHECK(takes(q, 0, 10));
+        hk_queue_acknowledge(q, 0);
+        hk_queue_free(q);
         for (size_t again = 0; again < 3; again++) {
             memset(book, 0, sizeof *book);
             last_point = n;
             (void)fflush(stdout);
             const pid_t child = fork();
             if (child == 0) {
-                s = open_spool(directory, CAPACITY);
+                q = open_queue(directory, CAPACITY);
                 kill(getpid(), SIGKILL);
             }
             CHECK_INT(waitpid(child, NULL, 0), child);
             last_point = 0;
         }
-        s = open_spool(directory, CAPACITY);
-        CHECK_SIZE(stats_of(s).recovered, 12);
-        CHECK(takes(s, 10, 10));
-        hk_spool_acknowledge(s, 0);
-        CHECK(takes(s, 20, 2));
-        hk_spool_acknowledge(s, 0);
-        hk_spool_free(s);
+        q = open_queue(directory, CAPACITY);
+        CHECK_SIZE(stats_of(q).recovered, 12);
+        CHECK(takes(q, 10, 10));
+        hk_queue_acknowledge(q, 0);
+        CHECK(takes(q, 20, 2));
+        hk_queue_acknowledge(q, 0);
+        hk_queue_free(q);
     }
     remove_directory(directory);
 }

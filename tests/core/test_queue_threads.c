@@ -1,29 +1,25 @@
-/* test_ring_threads.c -- many producers, a consumer that loses connections, and a look at each
- * frame.
+/* test_queue_threads.c -- four producers, a consumer that loses connections, and a look at each
+ * frame, in memory and on disk.
  *
  * Every accepted frame arrives whole, once (what is taken again is what was taken before), in the
  * order of its producer, or is counted as dropped; the counters balance whenever they are read.
- * Built with ThreadSanitizer too: make run-test_ring_threads CONFIG=gcc-threads */
-#include <time.h>
-#include <unistd.h>
-
-#include "core/queue/hk_ring.h"
+ * Built with ThreadSanitizer too: make run-test_queue_threads CONFIG=gcc-threads */
 #include "check.h"
-#include "frames.h"
+#include "queues.h"
 
-#define MS INT64_C(1000000) /* ns */
-#define PRODUCERS 3u
-#define FRAMES 6000u /* offered by each */
-#define LONGEST 300u /* bytes of a frame */
-#define UNDER_WAY 128u
-#define DEADLINE 240u /* seconds; who hangs is ended by a signal */
+#define PRODUCERS 4u
+#define FRAMES 5000u /* offered by each */
+#define UNDER_WAY 64u
 
-enum { FULL, ABORTED }; /* reasons */
+enum { FULL }; /* reasons */
+
+static const char *where; /* directory; NULL: in memory */
+static size_t repeated;   /* frames that were taken again, in all runs */
 
 typedef enum { DROP_NEW, DROP_OLD, BLOCK } overflow;
 
 typedef struct {
-    hk_ring *ring;
+    hk_queue *queue;
     overflow policy;
     size_t linger; /* bytes that the consumer waits for */
     atomic_bool done;
@@ -52,30 +48,14 @@ expect(world *w, bool good, int line)
 }
 #define EXPECT(w, condition) expect((w), (condition), __LINE__)
 
-/* ---- producers ---- */
-
-static hk_status
-put_or_reserve(world *w, unsigned maker, unsigned number, size_t len, uint32_t how)
+static uint32_t
+pick(uint64_t *seed)
 {
-    uint8_t frame[LONGEST];
-    hk_reservation room;
-    if (how % 3 > 0) {
-        frames_write(frame, len, maker, number);
-        return hk_ring_put(w->ring, frame, len);
-    }
-    const size_t before = how / 8 % 50;
-    const hk_status status = hk_ring_reserve(w->ring, LONGEST, &room);
-    if (status != HK_OK) {
-        return status;
-    }
-    if (how / 512 % 8 == 0) { /* as if it could not be encoded, the first time */
-        hk_ring_abort(w->ring, &room);
-        return put_or_reserve(w, maker, number, len, 1);
-    }
-    const size_t at = before < LONGEST - len ? before : 0;
-    frames_write(room.data + at, len, maker, number);
-    return hk_ring_commit(w->ring, &room, room.data + at, len);
+    *seed = *seed * UINT64_C(6364136223846793005) + 1442695040888963407u;
+    return (uint32_t)(*seed >> 33);
 }
+
+/* ---- producers ---- */
 
 static void *
 produce(void *arg)
@@ -84,33 +64,28 @@ produce(void *arg)
     world *w = p->world;
     uint64_t seed = p->maker + 1000u * (unsigned)w->policy;
     size_t dropped;
-    for (unsigned number = 0; number < FRAMES;) {
-        const size_t len = FRAMES_HEAD + frames_random(&seed) % (LONGEST - FRAMES_HEAD);
-        const uint32_t how = frames_random(&seed);
+    uint8_t frame[LARGEST];
+    for (unsigned number = 0; number < FRAMES; number++) {
+        const size_t len = LEAST + pick(&seed) % (LARGEST - LEAST);
         hk_status status;
-        while ((status = put_or_reserve(w, p->maker, number, len, how)) == HK_ERR_FULL) {
+        queues_write(frame, len, p->maker, number);
+        while ((status = hk_queue_put(w->queue, frame, len)) == HK_ERR_FULL) {
             if (w->policy == DROP_OLD) {
-                status = hk_ring_drop_oldest(w->ring, len, FULL, &dropped);
+                status = hk_queue_drop_oldest(w->queue, len, FULL, &dropped);
                 atomic_fetch_add(&w->dropped, dropped);
-                if (status == HK_ERR_FULL) { /* a reservation is in the way, until it is written */
-                    EXPECT(w, hk_ring_wait_room(w->ring, len, MS) != HK_ERR_CLOSED);
-                }
+                EXPECT(w, status == HK_OK);
             } else if (w->policy == BLOCK) {
-                EXPECT(w, hk_ring_wait_room(w->ring, len, -1) == HK_OK);
+                EXPECT(w, hk_queue_wait_room(w->queue, len, -1) == HK_OK);
             } else {
-                hk_ring_refuse(w->ring, FULL);
+                hk_queue_refuse(w->queue, FULL);
                 atomic_fetch_add(&w->dropped, 1);
                 break;
             }
         }
         EXPECT(w, status == HK_OK || w->policy == DROP_NEW);
-        number++;
-        if (how % 1024 == 0 && w->policy != DROP_NEW) { /* the consumer catches up and sleeps */
+        if (pick(&seed) % 1024 == 0 && w->policy != DROP_NEW) { /* the consumer goes to sleep */
             const int64_t timeout = w->policy == BLOCK ? -1 : MS;
-            hk_ring_goal goal;
-            hk_ring_set_goal(w->ring, &goal);
-            atomic_fetch_add(&w->flushes,
-                             hk_ring_flush(w->ring, &goal, timeout) == HK_RING_FLUSHED);
+            atomic_fetch_add(&w->flushes, flush(w->queue, timeout) == HK_QUEUE_FLUSHED);
         }
     }
     return NULL;
@@ -150,42 +125,35 @@ look(world *w, connection *c, unsigned maker, unsigned number, size_t len)
     c->taken++;
 }
 
-static size_t
-bytes_taken(const connection *c)
-{
-    size_t bytes = 0;
-    for (size_t i = 0; i < c->taken; i++) {
-        bytes += c->frames[i].len;
-    }
-    return bytes;
-}
-
 static void
-acknowledge(world *w, connection *c, size_t outstanding)
+acknowledge(world *w, connection *c, bool all)
 {
+    size_t left = 0;
+    for (size_t i = 0; i < c->taken; i++) {
+        left += c->frames[i].len;
+    }
+    const size_t outstanding = all ? 0 : pick(&c->seed) % (left + 1);
     size_t gone = 0;
-    size_t left = bytes_taken(c);
     while (gone < c->taken && left - c->frames[gone].len >= outstanding) {
         left -= c->frames[gone++].len;
     }
     c->count -= gone;
     c->taken -= gone;
     memmove(c->frames, c->frames + gone, c->count * sizeof c->frames[0]);
-    hk_ring_acknowledge(w->ring, outstanding);
+    hk_queue_acknowledge(w->queue, outstanding);
 }
 
 /* Sends one batch, in a manner of speaking. False when there was none. */
 static bool
 take(world *w, connection *c)
 {
-    const size_t most =
-        frames_random(&c->seed) % 4 == 0 ? frames_random(&c->seed) % 2000 : SIZE_MAX;
-    const hk_ring_batch batch = hk_ring_take(w->ring, most);
+    const size_t most = pick(&c->seed) % 4 == 0 ? pick(&c->seed) % 900 : SIZE_MAX;
+    const hk_queue_batch batch = hk_queue_take(w->queue, most);
     size_t frames = 0;
     for (size_t at = 0; at < batch.len;) {
         unsigned maker = 0;
         unsigned number = 0;
-        const size_t len = frames_read(batch.data + at, batch.len - at, &maker, &number);
+        const size_t len = queues_read(batch.data + at, batch.len - at, &maker, &number);
         if (!EXPECT(w, len > 0)) {
             break;
         }
@@ -203,20 +171,19 @@ consume(void *arg)
     world *w = arg;
     connection c = {.seed = 7};
     for (bool ending = false; !ending;) {
-        const hk_ring_event event = hk_ring_wait(w->ring, w->linger, -1);
+        const hk_queue_event event = hk_queue_wait(w->queue, w->linger, -1);
         while (take(w, &c)) {
         }
-        const bool last = event == HK_RING_DRAINED;
+        const bool last = event == HK_QUEUE_DRAINED;
         ending = last && c.count == 0;
-        if (frames_random(&c.seed) % 4 == 0) {
-            hk_ring_rewind(w->ring, frames_random(&c.seed) % 2000);
+        if (pick(&c.seed) % 4 == 0) {
+            hk_queue_rewind(w->queue, pick(&c.seed) % 900);
             c.taken = 0;
         } else {
-            const bool all = last || frames_random(&c.seed) % 2 == 0;
-            acknowledge(w, &c, all ? 0 : frames_random(&c.seed) % (bytes_taken(&c) + 1));
+            acknowledge(w, &c, last || pick(&c.seed) % 2 == 0);
         }
         if (c.count > 0) { /* else nobody says that it may take again */
-            hk_ring_wake(w->ring);
+            hk_queue_wake(w->queue);
         }
     }
     return NULL;
@@ -224,30 +191,21 @@ consume(void *arg)
 
 /* ---- who looks on ---- */
 
-static bool
-balanced(const hk_ring_stats *s)
-{
-    uint64_t dropped = 0;
-    for (size_t i = 0; i < HK_RING_REASONS; i++) {
-        dropped += s->dropped[i];
-    }
-    return s->offered + s->recovered == s->sent + dropped + s->queued &&
-           s->in_flight <= s->queued && s->queued <= s->high_water;
-}
-
 static void *
 watch(void *arg)
 {
     world *w = arg;
-    while (!atomic_load(&w->done)) {
-        hk_ring_stats s;
-        hk_ring_get_stats(w->ring, &s);
-        EXPECT(w, balanced(&s));
+    for (size_t i = 0; !atomic_load(&w->done); i++) {
+        hk_queue_stats s;
+        hk_queue_get_stats(w->queue, &s);
+        EXPECT(w, is_balanced(&s));
+        if (i % 16 == 0) {
+            EXPECT(w, hk_queue_sync(w->queue, NULL) == HK_OK);
+        }
+        (void)usleep(200);
     }
     return NULL;
 }
-
-static size_t repeated; /* frames that were taken again, in all runs */
 
 static void
 test_policy(overflow policy, size_t linger)
@@ -257,38 +215,34 @@ test_policy(overflow policy, size_t linger)
     pthread_t watcher;
     pthread_t consumer;
     producer producers[PRODUCERS];
-    hk_ring_goal goal;
-    hk_ring_stats s;
-    if (!CHECK_INT(hk_ring_new(6000, LONGEST, 2000, &w.ring, NULL), HK_OK)) {
-        return;
-    }
+    hk_queue_stats s;
+    w.queue = open_queue(where, 6000);
     CHECK_INT(pthread_create(&watcher, NULL, watch, &w), 0);
     for (unsigned i = 0; i < PRODUCERS; i++) {
         producers[i] = (producer){&w, i};
         CHECK_INT(pthread_create(&threads[i], NULL, produce, &producers[i]), 0);
     }
     while (policy != BLOCK && atomic_load(&w.dropped) == 0) { /* so that some are, on any machine */
-        (void)nanosleep(&(struct timespec){0, MS}, NULL);
+        (void)usleep(1000);
     }
     CHECK_INT(pthread_create(&consumer, NULL, consume, &w), 0);
     for (unsigned i = 0; i < PRODUCERS; i++) {
         CHECK_INT(pthread_join(threads[i], NULL), 0);
     }
-    hk_ring_set_goal(w.ring, &goal); /* nothing is dropped any more: all producers are at the end */
-    CHECK_INT(hk_ring_flush(w.ring, &goal, -1), HK_RING_FLUSHED);
+    CHECK_INT(flush(w.queue, -1), HK_QUEUE_FLUSHED);
     atomic_store(&w.done, true);
-    hk_ring_close(w.ring);
+    hk_queue_close(w.queue);
     CHECK_INT(pthread_join(consumer, NULL), 0);
     CHECK_INT(pthread_join(watcher, NULL), 0);
 
     if (!CHECK_SIZE(w.wrong, 0)) {
         printf("  first at line %zu\n", (size_t)w.first_wrong);
     }
-    hk_ring_get_stats(w.ring, &s);
-    CHECK(balanced(&s));
+    hk_queue_get_stats(w.queue, &s);
+    CHECK(is_balanced(&s));
     CHECK_SIZE(s.offered, (size_t)PRODUCERS * FRAMES);
     CHECK_SIZE(s.queued, 0);
-    CHECK_SIZE(hk_ring_count(w.ring), 0);
+    CHECK_SIZE(hk_queue_count(w.queue), 0);
     CHECK_SIZE(s.sent, w.received);
     CHECK_SIZE(s.dropped[FULL], w.dropped);
     CHECK_SIZE(w.received + w.dropped, (size_t)PRODUCERS * FRAMES);
@@ -300,18 +254,100 @@ test_policy(overflow policy, size_t linger)
     CHECK_SIZE(w.gaps, w.dropped);
     CHECK((w.dropped > 0) == (policy != BLOCK));
     CHECK(policy != BLOCK || w.flushes > 0);
-    hk_ring_free(w.ring);
+    hk_queue_free(w.queue);
+    CHECK(where == NULL || files_in(where, "") == 0);
 }
 
-int
-main(void)
+/* ---- somebody drops all while the sender reads ---- */
+
+static void *
+put_always(void *arg)
 {
-    (void)alarm(DEADLINE);
+    world *w = arg;
+    uint8_t frame[LARGEST];
+    for (unsigned number = 0; !atomic_load(&w->done); number++) {
+        queues_write(frame, 100, 1, number);
+        if (hk_queue_put(w->queue, frame, 100) != HK_OK) {
+            (void)usleep(50); /* or nobody else gets the lock */
+        }
+    }
+    return NULL;
+}
+
+static void *
+drop_always(void *arg)
+{
+    world *w = arg;
+    size_t dropped;
+    for (unsigned i = 0; !atomic_load(&w->done); i++) {
+        atomic_fetch_add(&w->dropped, hk_queue_drop_all(w->queue, FULL));
+        if (hk_queue_drop_oldest(w->queue, LARGEST, FULL, &dropped) == HK_OK) {
+            atomic_fetch_add(&w->dropped, dropped);
+        }
+        (void)usleep(300);
+    }
+    return NULL;
+}
+
+/* What was taken can be read until the consumer calls again, whoever drops it. */
+static void
+test_dropping_all_beside_a_sender(void)
+{
+    world w = {.policy = DROP_OLD};
+    pthread_t threads[2];
+    hk_queue_stats s;
+    w.queue = open_queue(where, 6000);
+    CHECK_INT(pthread_create(&threads[0], NULL, put_always, &w), 0);
+    CHECK_INT(pthread_create(&threads[1], NULL, drop_always, &w), 0);
+    for (unsigned i = 0; i < 2000 || w.received < 100; i++) {
+        const hk_queue_batch batch = hk_queue_take(w.queue, SIZE_MAX);
+        (void)usleep(20);
+        for (size_t at = 0; at < batch.len; at += 100) {
+            unsigned maker;
+            unsigned number;
+            EXPECT(&w, queues_read(batch.data + at, batch.len - at, &maker, &number) == 100);
+        }
+        w.received += batch.frames;
+        if (i % 3 == 0) {
+            hk_queue_rewind(w.queue, 0);
+        } else if (i % 7 == 0) {
+            atomic_fetch_add(&w.dropped, hk_queue_drop_in_flight(w.queue, FULL));
+        } else {
+            hk_queue_acknowledge(w.queue, i % 5 * 60);
+        }
+    }
+    atomic_store(&w.done, true);
+    for (size_t i = 0; i < 2; i++) {
+        CHECK_INT(pthread_join(threads[i], NULL), 0);
+    }
+    CHECK_SIZE(w.wrong, 0);
+    hk_queue_get_stats(w.queue, &s);
+    CHECK(is_balanced(&s));
+    CHECK_SIZE(s.dropped[FULL], w.dropped);
+    CHECK_SIZE(hk_queue_count(w.queue), s.queued);
+    hk_queue_free(w.queue);
+}
+
+static void
+test_all(const char *directory)
+{
+    where = directory;
+    repeated = 0;
     test_policy(BLOCK, 0);
     test_policy(BLOCK, 3000);
     test_policy(DROP_NEW, 0);
     test_policy(DROP_OLD, 0);
     test_policy(DROP_OLD, 3000);
     CHECK(repeated > 0);
+    if (directory != NULL) { /* in memory the window is used again at once */
+        test_dropping_all_beside_a_sender();
+    }
+}
+
+int
+main(void)
+{
+    (void)alarm(DEADLINE);
+    both(test_all);
     return check_report();
 }
