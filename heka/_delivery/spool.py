@@ -5,7 +5,7 @@
     PATH/                                        0700
         01795284551000000000-4711-9f3b12aa/      one process's queue: time, pid and a random number
             lock                                 flocked by that process
-            cursor, *.heka, next                 see csrc/core/hk_spool.h
+            cursor, *.heka, next                 see csrc/core/queue/hk_disk.h
 
 What a process that died has left is adopted by one that starts: whoever gets the lock has it.
 Knows directories and locks; what the files hold, C knows.
