@@ -136,7 +136,7 @@ class Drain:
 
     def _back_off(self, ring: Ring, seconds: float) -> None:
         if ring.sleep(seconds) and not self._stopping:
-            ring.dismiss()
+            ring.clear_interrupt()
 
     def _connect(self, ring: Ring, timeout: float) -> None:
         ring.rewind()  # what another connection had under way, this one cannot acknowledge
@@ -156,8 +156,8 @@ class Drain:
             self._fail(outcome.failure or OSError("the connection is lost"))
         elif outcome.event == "closed" and not outcome.moved:
             self._wait(self._backoff.fail())  # one that accepts and closes at once
-        elif outcome.event == "summoned" and not self._stopping:
-            ring.dismiss()
+        elif outcome.event == "interrupted" and not self._stopping:
+            ring.clear_interrupt()
         elif outcome.event == "tick":
             self._look_for_better(ring)
 
@@ -185,6 +185,6 @@ class Drain:
     # ---- called by others -------------------------------------------------------------------
 
     def stop(self, deadline: float) -> None:
-        """Have ``run`` end soon, with a good-bye to the peer until *deadline*; see Ring.summon."""
+        """Have ``run`` end soon, and close the connection until *deadline*; see Ring.interrupt."""
         self._give_up_at = deadline
         self._stopping = True

@@ -26,7 +26,7 @@ __all__ = ["TlsOutlet"]
 #: records, so that a connection which breaks again and again still gets on.
 _RECORD = 16384
 _RECORDS = 4
-#: Seconds of waiting for room, between two looks at the summons.
+#: Seconds of waiting for room, between two checks of ring.interrupted.
 _SLICE = 0.05
 #: Seconds between two looks at what has been acknowledged: the shortest wait, and the longest.
 _NAP_LEAST = 0.001
@@ -88,12 +88,12 @@ class TlsOutlet(SocketOutlet):
 
     def _next(
         self, ring: Ring, end: float, linger: float
-    ) -> Literal["", "summoned", "drained", "tick"]:
+    ) -> Literal["", "interrupted", "drained", "tick"]:
         """Wait for frames and send some; return the event that ends the pumping, or ''."""
         left = end - time.monotonic()
         event = ring.wait(1, max(0.0, min(left, self._nap) if self._batches else left))
-        if ring.summoned:
-            return "summoned"
+        if ring.interrupted:
+            return "interrupted"
         if event == "ready":
             if linger and not self._batches:
                 ring.wait(BATCH, linger)
@@ -128,7 +128,7 @@ class TlsOutlet(SocketOutlet):
             except BlockingIOError:
                 now = time.monotonic()
                 late = self._progress + self._patience
-                if ring.summoned:
+                if ring.interrupted:
                     raise OSError(errno.ECANCELED, "the queue is closed") from None
                 if now >= late:
                     raise TimeoutError(errno.ETIMEDOUT, "the peer takes nothing") from None

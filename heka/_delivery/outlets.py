@@ -31,7 +31,7 @@ SEND_BUFFER = 256 * 1024
 #: Seconds between two looks at whether the drain is wanted, while a stream takes nothing.
 _SLICE = 0.05
 
-Event = Literal["tick", "summoned", "drained", "closed", "failed"]
+Event = Literal["tick", "interrupted", "drained", "closed", "failed"]
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Outcome:
     """How a while of sending ended.
 
     Attributes:
-        event: ``tick`` (the time is over), ``summoned`` (somebody wants the drain), ``drained``
+        event: ``tick`` (the time is over), ``interrupted`` (somebody wants the drain), ``drained``
             (the ring is closed, and all has arrived), ``closed`` (by the peer), ``failed``.
         moved: Some bytes were taken.
         failure: What failed.
@@ -162,8 +162,8 @@ class _Written:
             event = ring.wait(1, max(0.0, end - time.monotonic()))
             if event == "drained":
                 return Outcome("drained", moved)
-            if ring.summoned:
-                return Outcome("summoned", moved)
+            if ring.interrupted:
+                return Outcome("interrupted", moved)
             if linger and self.most > 1:
                 ring.wait(BATCH, linger)
             while frames := ring.take(self.most):
@@ -174,7 +174,7 @@ class _Written:
                         ring.rewind()
                     return Outcome("failed", moved, failure)
                 moved = True
-                if time.monotonic() >= end or ring.summoned:
+                if time.monotonic() >= end or ring.interrupted:
                     break
             if event == "ready":
                 self.settle()

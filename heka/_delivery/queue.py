@@ -99,14 +99,14 @@ class Queue:
         register_fork_reset(self)
         lifecycle.register(self)
         if self._rings.left() is not None:
-            self._attend()  # what an earlier process left is sent without waiting for a frame
+            self._start_consumer()  # frames of an earlier process are sent at once
 
     def _start(self) -> None:
         """Begin without a thread and without a past."""
         # Reentrant: a signal handler, or a finalizer, may log while its thread is in here.
         self._lock = threading.RLock()
         self._worker: Worker | None = None
-        self._attending = False
+        self._starting_consumer = False
         self._flushing = 0  # calls
         self._told: Counter[str] = Counter()
         self._synced_at = self._stats_at = time.monotonic()
@@ -118,7 +118,7 @@ class Queue:
             ring.overflow = self._options.overflow
             ring.block_timeout = self._options.block_timeout
             ring.full_error = QueueFullError
-            ring.start = self._attend
+            ring.start = self._start_consumer
         self.sink.attach_ring(ring)
 
     def reset_after_fork(self) -> None:
@@ -142,15 +142,15 @@ class Queue:
 
     # ---- called by producers, through the ring -----------------------------------------------
 
-    def _attend(self) -> None:
+    def _start_consumer(self) -> None:
         """Have the ring drained: by a thread, or by this one where there is none to be had."""
         if not self._is_ours():
             return
         with self._lock:
             ring = self._rings.ring
-            if self._attending or ring.attended:
+            if self._starting_consumer or ring.has_consumer:
                 return  # a signal handler's frame, while its thread is in here
-            self._attending = True
+            self._starting_consumer = True
             try:
                 if self._worker is None:
                     ring.pause = cooperative_sleep()
@@ -161,7 +161,7 @@ class Queue:
                 if self._worker is None:
                     self._drain_in_place(time.monotonic() + _IN_PLACE)
             finally:
-                self._attending = False
+                self._starting_consumer = False
 
     def _drain_in_place(self, deadline: float) -> None:
         """Send what is there; for a flush, which has nobody else, wait for what is under way."""
@@ -180,7 +180,7 @@ class Queue:
     # ---- the thread ---------------------------------------------------------------------------
 
     def _run(self) -> None:
-        self._rings.ring.attend()
+        self._rings.ring.set_consumer()
         try:
             self._drain.run(self._current, self._look_up, self._tick)
         except Exception as failure:  # a bug of ours: the next frame starts another thread
@@ -189,7 +189,7 @@ class Queue:
             self._look_up()
             self._rings.let_go()
             self._worker = None
-            self._rings.ring.desert()
+            self._rings.ring.clear_consumer()
 
     def _current(self) -> Ring | None:
         """Return the ring to drain now; None when all is done, and nothing will come."""
@@ -266,11 +266,11 @@ class Queue:
             self._drain.stop(deadline)
         self._shut(drop=not flushed)
         if not flushed:
-            self._rings.summon()
+            self._rings.interrupt()
         worker = self._worker
         if worker is not None:
             worker.join(max(deadline, time.monotonic() + _GOOD_BYE))
-        elif not self._rings.ring.attended:
+        elif not self._rings.ring.has_consumer:
             self._drain.end(deadline)
             self._rings.let_go()
 

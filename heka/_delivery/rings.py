@@ -127,10 +127,10 @@ class Rings:
         """Say whether the ring is closed, and nothing is left in it."""
         return self.ring.wait(0, 0.0) == "drained" and not self.ring.stats()["queued"]
 
-    def summon(self) -> None:
+    def interrupt(self) -> None:
         """Have whoever drains a ring look up."""
         for ring in self.in_order():
-            ring.summon()
+            ring.interrupt()
 
     def stats(self) -> dict[str, Any]:
         """Return the account of all of them."""

@@ -37,7 +37,7 @@ def ring_with(
 ) -> Ring:
     """Return a ring with a consumer and with *some* frames in it."""
     ring = Ring(capacity, max_frame, window)
-    ring.attend()
+    ring.set_consumer()
     for one in some:
         assert ring.put(one)
     return ring

@@ -156,7 +156,7 @@ def test_linger_waits_for_others_and_not_for_long(connect):
 def test_a_flush_ends_the_linger(connect):
     ours, theirs = connect(unix_pair)
     ring = ring_with(frames(1))
-    ring.desert()  # or flush would not know the drainer from this thread
+    ring.clear_consumer()  # or flush would not know the drainer from this thread
     reader = Task(lambda: receive(theirs, 100))
     pumping = Task(lambda: pump(ring, ours, linger=PATIENCE, idle=0.1))
 
@@ -363,45 +363,45 @@ def test_what_came_while_nobody_looked_counts_first(connect):
     assert account(ring)["sent"] == 1
 
 
-# ---- summons -------------------------------------------------------------------------------------
+# ---- interrupt -----------------------------------------------------------------------------------
 
 
-def test_a_summons_before_the_loop_sends_nothing(connect):
+def test_an_interrupt_before_the_loop_sends_nothing(connect):
     ours, _ = connect(tcp_pair)
     ring = ring_with(frames(1))
-    ring.summon()
+    ring.interrupt()
 
-    assert pump(ring, ours, idle=PATIENCE) == ("summoned", 0, 0)
+    assert pump(ring, ours, idle=PATIENCE) == ("interrupted", 0, 0)
     assert account(ring)["in_flight"] == 0
-    ring.dismiss()
+    ring.clear_interrupt()
     assert pump(ring, ours) == ("tick", 0, 100)
 
 
 @pytest.mark.parametrize("some", [[], frames(1)], ids=["idle", "lingering"])
-def test_a_summons_ends_every_sleep(connect, some):
+def test_an_interrupt_ends_every_sleep(connect, some):
     ours, _ = connect(tcp_pair)
     ring = ring_with(some)
     pumping = Task(lambda: pump(ring, ours, linger=PATIENCE, idle=PATIENCE))
     time.sleep(0.05)
 
     with within(SOON):
-        ring.summon()
-        assert pumping.result()[0] == "summoned"
+        ring.interrupt()
+        assert pumping.result()[0] == "interrupted"
 
 
-def test_a_summons_ends_the_wait_for_acknowledgement(connect):
+def test_an_interrupt_ends_the_wait_for_acknowledgement(connect):
     ours, _ = connect(unix_pair)
     ring = ring_with(frames(1))
     pumping = Task(lambda: pump(ring, ours, idle=PATIENCE))
     wait_until(lambda: account(ring)["in_flight"])
 
     with within(SOON):
-        ring.summon()
-        assert pumping.result() == ("summoned", 0, 100)
+        ring.interrupt()
+        assert pumping.result() == ("interrupted", 0, 100)
     assert account(ring)["in_flight"] == 1, "the connection is as good as before"
 
 
-def test_a_summons_in_the_middle_of_a_write_gives_the_connection_up(connect):
+def test_an_interrupt_in_the_middle_of_a_write_gives_the_connection_up(connect):
     """The peer may have part of a frame; the frame is sent again."""
     ours, _ = connect(unix_pair, 4096)
     some = frames(100, 1000)
@@ -410,7 +410,7 @@ def test_a_summons_in_the_middle_of_a_write_gives_the_connection_up(connect):
     wait_until(lambda: account(ring)["in_flight"])
 
     with within(SOON):
-        ring.summon()
+        ring.interrupt()
         event, code, moved = pumping.result()
 
     assert (event, code) == ("failed", errno.ECANCELED)
@@ -430,7 +430,7 @@ def test_dropping_all_in_the_middle_of_a_write_keeps_the_account(connect):
     assert ring.drop_all("closed") == 100
     for one in frames(50, 1000):
         ring.put(one)
-    ring.summon()
+    ring.interrupt()
 
     assert pumping.result()[:2] == ("failed", errno.ECANCELED)
     stats = account(ring)

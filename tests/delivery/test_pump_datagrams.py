@@ -258,7 +258,7 @@ def test_a_reader_that_takes_nothing_is_given_up(connect):
     assert account(ring)["resent"] == 0
 
 
-def test_a_summons_ends_the_wait_for_room(connect):
+def test_an_interrupt_ends_the_wait_for_room(connect):
     ours, _ = connect(unix_pair, 2304)
     with contextlib.suppress(BlockingIOError):
         while True:
@@ -268,7 +268,7 @@ def test_a_summons_ends_the_wait_for_room(connect):
     wait_until(lambda: account(ring)["in_flight"])
 
     with within(SOON):
-        ring.summon()
+        ring.interrupt()
         assert pumping.result() == ("failed", errno.ECANCELED, 0)
 
     assert len(rest(ring)) == 100

@@ -199,7 +199,7 @@ def test_the_end_of_a_connection_is_no_signal():
     ours, theirs = socket.socketpair()
     ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
     ring = Ring(1 << 20, 1000)
-    ring.attend()
+    ring.set_consumer()
     for _ in range(100):
         ring.put(bytes(1000))
     def close():

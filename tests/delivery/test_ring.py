@@ -38,7 +38,7 @@ def test_a_new_ring_has_no_past_and_the_defaults():
     assert (ring.capacity, ring.max_frame) == (100_000, 65_794)
     assert (ring.overflow, ring.block_timeout) == ("drop_new", 1.0)
     assert (ring.start, ring.pause, ring.full_error) == (None, None, heka.HekaError)
-    assert (ring.attended, ring.summoned) == (False, False)
+    assert (ring.has_consumer, ring.interrupted) == (False, False)
     assert ring.stats() == {
         **dict.fromkeys(["offered", "recovered", "sent", "resent", "bytes"], 0),
         **dict.fromkeys(["queued", "in_flight", "high_water"], 0),
@@ -97,7 +97,7 @@ def test_a_directory_that_is_not_there_is_an_error(tmp_path):
         ("full_error", int, TypeError),
         ("full_error", None, TypeError),
         ("capacity", 5, AttributeError),
-        ("attended", True, AttributeError),
+        ("has_consumer", True, AttributeError),
     ],
 )
 def test_attributes_refuse_what_they_are_not_by_their_name(name, value, error):
@@ -321,7 +321,7 @@ def test_block_ends_when_the_ring_is_closed():
 def test_block_does_not_wait_for_the_thread_that_waits():
     """The consumer thread may log, for instance in a resolver; only itself could make room."""
     ring = full_ring("block", block_timeout=PATIENCE)
-    ring.attend()
+    ring.set_consumer()
 
     with within(SOON):
         assert ring.put(frame(4, 1000)) is False
@@ -371,7 +371,7 @@ def test_many_producers_that_block_all_get_in():
     done = threading.Event()
 
     def drain() -> None:
-        ring.attend()
+        ring.set_consumer()
         while not done.is_set() or ring.stats()["queued"]:
             ring.wait(1, 0.05)
             while one := ring.take(1):

@@ -218,11 +218,11 @@ def test_wait_is_woken_by_enough():
 @pytest.mark.parametrize(
     ("act", "event"),
     [
-        (lambda ring: ring.summon(), "woken"),
+        (lambda ring: ring.interrupt(), "woken"),
         (lambda ring: ring.close(), "drained"),
         (lambda ring: [ring.put(frame(0)), ring.close()], "ready"),
     ],
-    ids=["summon", "close", "close with frames"],
+    ids=["interrupt", "close", "close with frames"],
 )
 def test_wait_is_ended(act, event):
     ring = ring_with()
@@ -255,31 +255,31 @@ def test_wait_refuses_what_is_no_size_and_no_time(arguments):
         ring_with().wait(*arguments)
 
 
-# ---- summons -------------------------------------------------------------------------------------
+# ---- interrupt -----------------------------------------------------------------------------------
 
 
-def test_sleep_ends_with_its_time_or_a_summons():
+def test_sleep_ends_with_its_time_or_an_interrupt():
     ring = ring_with()
 
     assert ring.sleep(0) is False
     assert ring.sleep(0.05) is False
-    ring.summon()
-    assert ring.summoned
+    ring.interrupt()
+    assert ring.interrupted
     with within(SOON):
         assert ring.sleep(PATIENCE) is True
         assert ring.sleep(float("inf")) is True
-    ring.dismiss()
-    assert not ring.summoned
+    ring.clear_interrupt()
+    assert not ring.interrupted
     assert ring.sleep(0.01) is False
 
 
-def test_a_summons_ends_a_sleep():
+def test_an_interrupt_ends_a_sleep():
     ring = ring_with()
     sleeping = Task(lambda: ring.sleep(PATIENCE))
     time.sleep(0.05)
 
     with within(SOON):
-        ring.summon()
+        ring.interrupt()
         assert sleeping.result() is True
 
 
@@ -295,21 +295,21 @@ def test_frames_do_not_end_a_sleep():
     assert sleeping.result() is False
 
 
-def test_a_summons_is_not_lost_whenever_it_comes():
+def test_an_interrupt_is_not_lost_whenever_it_comes():
     ring = ring_with()
 
     def sleep(number: int) -> bool:
         return all([ring.sleep(PATIENCE) for _ in range(200)])
 
-    def summon(number: int) -> bool:
+    def interrupt(number: int) -> bool:
         for _ in range(200):
-            ring.summon()
-            ring.dismiss()
-        ring.summon()
+            ring.interrupt()
+            ring.clear_interrupt()
+        ring.interrupt()
         return True
 
     with within(PATIENCE):
-        assert run_threads(3, lambda number: (sleep if number else summon)(number)) == [True] * 3
+        assert run_threads(3, lambda number: (sleep if number else interrupt)(number)) == [True] * 3
 
 
 @pytest.mark.parametrize("value", [-1, float("nan"), "1", None])
@@ -336,25 +336,25 @@ def test_pump_refuses_arguments_by_their_name(name, value):
 # ---- threads -------------------------------------------------------------------------------------
 
 
-def test_attending_is_of_the_thread_that_says_so():
+def test_consumer_is_the_thread_that_says_so():
     ring = Ring(SMALL, 1000)
     ring.overflow, ring.block_timeout = "block", 0.2
-    Task(ring.attend).result()
-    assert ring.attended
+    Task(ring.set_consumer).result()
+    assert ring.has_consumer
     for one in FULL:
         ring.put(one)
     start = time.monotonic()
     assert ring.put(FULL[0]) is False
     assert time.monotonic() - start >= 0.2, "the drainer is another, for which we wait"
 
-    ring.attend()
-    ring.attend()
+    ring.set_consumer()
+    ring.set_consumer()
     ring.block_timeout = PATIENCE
     with within(SOON):
         assert ring.put(FULL[0]) is False
-    ring.desert()
-    ring.desert()
-    assert not ring.attended
+    ring.clear_consumer()
+    ring.clear_consumer()
+    assert not ring.has_consumer
 
 
 def test_eight_producers_and_a_consumer_lose_nothing():
@@ -365,7 +365,7 @@ def test_eight_producers_and_a_consumer_lose_nothing():
     taken: list[bytes] = []
 
     def drain() -> None:
-        ring.attend()
+        ring.set_consumer()
         turn = 0
         while not done.is_set() or ring.stats()["queued"]:
             if ring.wait(500, 0.01) == "drained":
@@ -414,7 +414,12 @@ def test_everybody_at_once_on_one_ring_keeps_the_account():
             lambda: ring.wait(1, 0),
             lambda: setattr(ring, "overflow", ["drop_new", "drop_old"][number % 2]),
             lambda: setattr(ring, "start", lambda: None),
-            lambda: (ring.summon(), ring.dismiss(), ring.attend(), ring.desert()),
+            lambda: (
+                ring.interrupt(),
+                ring.clear_interrupt(),
+                ring.set_consumer(),
+                ring.clear_consumer(),
+            ),
             lambda: (ring.pump(-1, number, 0, 0, 0), ring.stats(), ring.count()),
         ]
         for turn in range(300):

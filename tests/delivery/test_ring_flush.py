@@ -120,7 +120,7 @@ def test_flush_wants_seconds(value):
 
 def test_flush_from_the_thread_that_drains_does_not_wait_for_itself():
     ring = full_ring()
-    ring.attend()
+    ring.set_consumer()
 
     with within(SOON):
         assert ring.flush(PATIENCE) is False
@@ -166,14 +166,14 @@ def test_a_child_has_an_empty_ring_that_works():
         ring.put(bytes(900))
     ring.refuse("filter")
     ring.take(1)
-    ring.summon()
+    ring.interrupt()
     def sleep():
-        ring.attend()
+        ring.set_consumer()
         ring.wait(100_000, 20)
         ring.sleep(20)
     threading.Thread(target=sleep, daemon=True).start()
     threading.Thread(target=ring.flush, args=(20,), daemon=True).start()
-    while not ring.attended:
+    while not ring.has_consumer:
         time.sleep(0.001)
     time.sleep(0.1)
     reading, writing = os.pipe()
@@ -182,14 +182,14 @@ def test_a_child_has_an_empty_ring_that_works():
         signal.alarm(15)
         ring.start = None
         ring.after_fork()
-        first = [ring.stats()["offered"], ring.count(), ring.attended, ring.summoned]
+        first = [ring.stats()["offered"], ring.count(), ring.has_consumer, ring.interrupted]
         ring.put(b"x")
-        ring.attend()
+        ring.set_consumer()
         seen = [ring.wait(1, 1), ring.take(100).decode(), ring.sleep(0.01)]
         ring.acknowledge()
-        ring.summon()
+        ring.interrupt()
         ring.put(b"y")
-        seen += [ring.sleep(10), ring.flush(0.01), ring.attended]
+        seen += [ring.sleep(10), ring.flush(0.01), ring.has_consumer]
         stats = ring.stats()
         del ring
         os.write(writing, json.dumps([first, seen, stats]).encode())

@@ -35,12 +35,12 @@ def test_start_is_called_by_the_first_frame_until_somebody_drains():
     ring.put(b"1")
     ring.put(b"2")
     assert start.calls == 2, "nobody came"
-    ring.start = started = Start(ring.attend)
+    ring.start = started = Start(ring.set_consumer)
     ring.put(b"3")
     ring.put(b"4")
-    assert (started.calls, ring.attended) == (1, True)
-    ring.desert()
-    assert not ring.attended
+    assert (started.calls, ring.has_consumer) == (1, True)
+    ring.clear_consumer()
+    assert not ring.has_consumer
     ring.put(b"5")
 
     assert started.calls == 2
@@ -119,7 +119,7 @@ def test_an_interruption_of_start_in_a_wait_drops_the_frame():
 
 def test_start_may_put_frames_itself(unraisable):
     ring = Ring(SMALL, 1000)
-    inner = Start(ring.attend)
+    inner = Start(ring.set_consumer)
 
     def put() -> None:
         ring.start = inner

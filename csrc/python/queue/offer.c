@@ -50,16 +50,16 @@ wait_for_room(HekaRing *r, size_t len, double end)
 /* ---- who drains ---- */
 
 static bool
-is_attended(const HekaRing *r)
+has_consumer(const HekaRing *r)
 {
-    return r->attended == hk_fork_generation() + 1;
+    return r->consumer_generation == hk_fork_generation() + 1;
 }
 
 /* The consumer itself, in a call of the program's: it would wait for itself. */
 static bool
 is_drainer(const HekaRing *r)
 {
-    return is_attended(r) && r->drainer == PyThread_get_thread_ident();
+    return has_consumer(r) && r->consumer_thread == PyThread_get_thread_ident();
 }
 
 /* Has somebody drain it: a thread is started, or this one sends in place. What is raised is not the
@@ -118,7 +118,7 @@ put_after_waiting(HekaRing *r, const uint8_t *data, size_t len)
         return status;
     }
     do {
-        if (!is_attended(r) && start(r) < 0) {
+        if (!has_consumer(r) && start(r) < 0) {
             return -1;
         }
         status = wait_for_room(r, len, end);
@@ -177,7 +177,7 @@ finish(HekaRing *r, hk_status status, const uint8_t *data, size_t len)
 {
     Py_INCREF(r);
     int queued = status == HK_OK ? 1 : settle(r, (int)status, data, len);
-    if (queued == 1 && !is_attended(r) && start(r) < 0) {
+    if (queued == 1 && !has_consumer(r) && start(r) < 0) {
         queued = -1;
     }
     Py_DECREF(r);
@@ -188,7 +188,7 @@ int
 heka_ring_offer(HekaRing *r, const uint8_t *data, size_t len)
 {
     const hk_status status = hk_queue_put(r->queue, data, len);
-    return HK_LIKELY(status == HK_OK && is_attended(r)) ? 1 : finish(r, status, data, len);
+    return HK_LIKELY(status == HK_OK && has_consumer(r)) ? 1 : finish(r, status, data, len);
 }
 
 /* ---- flush ---- */
@@ -197,7 +197,7 @@ heka_ring_offer(HekaRing *r, const uint8_t *data, size_t len)
 static int
 wait_for_end(HekaRing *r, hk_queue_goal *goal, double end, hk_queue_outcome *outcome)
 {
-    if (!is_attended(r) && start(r) < 0) {
+    if (!has_consumer(r) && start(r) < 0) {
         return -1;
     }
     if (r->pause != NULL) {

@@ -88,7 +88,7 @@ ring_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     self->max_frame = max_frame;
     self->block_timeout = 1.0;
     self->full_error = Py_NewRef(state->HekaError);
-    atomic_init(&self->summoned, false);
+    atomic_init(&self->interrupted, false);
     if (open_queue(state, self, window, in[3]) < 0) {
         goto failed;
     }
@@ -280,9 +280,9 @@ read_pump(heka_state *state, PyObject *const *args, size_t nargs, PyObject *kwna
 static PyObject *
 ring_pump(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
-    static const char *const events[] = {"tick", "summoned", "drained", "closed", "failed"};
+    static const char *const events[] = {"tick", "interrupted", "drained", "closed", "failed"};
     HekaRing *self = (HekaRing *)op;
-    heka_pump p = {.interrupted = &self->summoned, .past = &self->past};
+    heka_pump p = {.interrupted = &self->interrupted, .past = &self->past};
     heka_pump_result result;
     if (read_pump(heka_state_of(op), args, (size_t)nargs, kwnames, &p) < 0) {
         return NULL;
@@ -306,7 +306,7 @@ renew_monitor(HekaRing *self)
             PyErr_NoMemory();
             return -1;
         }
-        atomic_store(&self->summoned, false);
+        atomic_store(&self->interrupted, false);
     }
     return 0;
 }
@@ -326,16 +326,16 @@ ring_sleep(PyObject *op, PyObject *value)
     const int64_t deadline = hk_deadline(heka_to_ns(timeout));
     Py_BEGIN_ALLOW_THREADS(void)
     pthread_mutex_lock(&self->monitor.mutex);
-    while (!atomic_load(&self->summoned) && in_time) {
+    while (!atomic_load(&self->interrupted) && in_time) {
         in_time = hk_monitor_sleep(&self->monitor, &self->monitor.filled, deadline);
     }
     (void)pthread_mutex_unlock(&self->monitor.mutex);
     Py_END_ALLOW_THREADS
-    return PyBool_FromLong(atomic_load(&self->summoned));
+    return PyBool_FromLong(atomic_load(&self->interrupted));
 }
 
 static PyObject *
-ring_summon(PyObject *op, PyObject *ignored)
+ring_interrupt(PyObject *op, PyObject *ignored)
 {
     HekaRing *self = (HekaRing *)op;
     (void)ignored;
@@ -343,7 +343,7 @@ ring_summon(PyObject *op, PyObject *ignored)
         return NULL;
     }
     (void)pthread_mutex_lock(&self->monitor.mutex); /* held for a look, never while asleep */
-    atomic_store(&self->summoned, true);
+    atomic_store(&self->interrupted, true);
     (void)pthread_mutex_unlock(&self->monitor.mutex);
     (void)pthread_cond_broadcast(&self->monitor.filled);
     hk_queue_wake(self->queue);
@@ -351,30 +351,30 @@ ring_summon(PyObject *op, PyObject *ignored)
 }
 
 static PyObject *
-ring_dismiss(PyObject *op, PyObject *ignored)
+ring_clear_interrupt(PyObject *op, PyObject *ignored)
 {
     (void)ignored;
-    atomic_store(&((HekaRing *)op)->summoned, false);
+    atomic_store(&((HekaRing *)op)->interrupted, false);
     Py_RETURN_NONE;
 }
 
 static PyObject *
-ring_attend(PyObject *op, PyObject *ignored)
+ring_set_consumer(PyObject *op, PyObject *ignored)
 {
     HekaRing *self = (HekaRing *)op;
     (void)ignored;
     HEKA_BEGIN_CRITICAL_SECTION(op);
-    self->drainer = PyThread_get_thread_ident();
-    self->attended = hk_fork_generation() + 1;
+    self->consumer_thread = PyThread_get_thread_ident();
+    self->consumer_generation = hk_fork_generation() + 1;
     HEKA_END_CRITICAL_SECTION();
     Py_RETURN_NONE;
 }
 
 static PyObject *
-ring_desert(PyObject *op, PyObject *ignored)
+ring_clear_consumer(PyObject *op, PyObject *ignored)
 {
     (void)ignored;
-    ((HekaRing *)op)->attended = 0;
+    ((HekaRing *)op)->consumer_generation = 0;
     Py_RETURN_NONE;
 }
 
@@ -454,21 +454,23 @@ static PyMethodDef ring_methods[] = {
     {"pump", WITH_NAMES(ring_pump),
      "pump($self, fd, datagram, linger, write_timeout, idle)\n--\n\n"
      "Send frames on the connected socket *fd*, in datagrams of *datagram* bytes (0: a stream), "
-     "for *idle* seconds or until something happens: ('tick', 'summoned', 'drained', 'closed' or "
+     "for *idle* seconds or until something happens: ('tick', 'interrupted', 'drained', 'closed' "
+     "or "
      "'failed', errno, bytes written)."},
     {"outstanding", ring_outstanding, METH_O | METH_STATIC,
      "outstanding(fd, /)\n--\n\n"
      "Bytes written to the stream socket *fd* that its peer has not acknowledged; 0 where the "
      "system cannot tell."},
     {"sleep", ring_sleep, METH_O,
-     "sleep($self, seconds, /)\n--\n\nSleep, at most until summon(); True then."},
-    {"summon", ring_summon, METH_NOARGS,
-     "summon($self)\n--\n\nHave the consumer come back from C, whatever it does there."},
-    {"dismiss", ring_dismiss, METH_NOARGS,
-     "dismiss($self)\n--\n\nTake the summons back: the consumer has come."},
-    {"attend", ring_attend, METH_NOARGS,
-     "attend($self)\n--\n\nThe calling thread drains the ring from now on."},
-    {"desert", ring_desert, METH_NOARGS, "desert($self)\n--\n\nNobody drains the ring any more."},
+     "sleep($self, seconds, /)\n--\n\nSleep, at most until interrupt(); True then."},
+    {"interrupt", ring_interrupt, METH_NOARGS,
+     "interrupt($self)\n--\n\nHave the consumer return from C to Python, whatever it does there."},
+    {"clear_interrupt", ring_clear_interrupt, METH_NOARGS,
+     "clear_interrupt($self)\n--\n\nThe consumer has returned: sleep() and pump() go on again."},
+    {"set_consumer", ring_set_consumer, METH_NOARGS,
+     "set_consumer($self)\n--\n\nThe calling thread is the one that drains the ring."},
+    {"clear_consumer", ring_clear_consumer, METH_NOARGS,
+     "clear_consumer($self)\n--\n\nNo thread drains the ring."},
     {"close", ring_close, METH_NOARGS,
      "close($self)\n--\n\nTake in nothing any more; what is queued can be taken."},
     {"after_fork", ring_after_fork, METH_NOARGS,

@@ -22,20 +22,20 @@ typedef struct HekaRing {
     PyObject_HEAD
     hk_queue *queue; /* owned */
     heka_overflow overflow;
-    double block_timeout;  /* seconds */
-    unsigned attended;     /* fork generation of the thread that drains it */
-    unsigned long drainer; /* that thread's identifier */
-    PyObject *start;       /* owned: called by the frame that finds nobody who drains; or NULL */
-    PyObject *pause;       /* owned: sleeps in our place where threads are imitated; or NULL */
-    PyObject *full_error;  /* owned: the exception of `raise` */
-    size_t capacity;       /* bytes */
-    size_t max_frame;      /* bytes */
-    atomic_bool summoned;  /* the consumer is to come back to Python */
-    heka_pump_past past;   /* the consumer's: what is under way on the connection */
-    hk_monitor monitor;    /* of sleep() */
-    bool has_monitor;      /* it was made */
-    unsigned generation;   /* fork generation that the monitor belongs to */
-    unsigned created;      /* fork generation that made it */
+    double block_timeout;          /* seconds */
+    unsigned consumer_generation;  /* fork generation of the thread that drains it, plus 1 */
+    unsigned long consumer_thread; /* that thread's identifier */
+    PyObject *start;         /* owned: called by the frame that finds nobody who drains; or NULL */
+    PyObject *pause;         /* owned: sleeps in our place where threads are imitated; or NULL */
+    PyObject *full_error;    /* owned: the exception of `raise` */
+    size_t capacity;         /* bytes */
+    size_t max_frame;        /* bytes */
+    atomic_bool interrupted; /* the consumer is to come back to Python */
+    heka_pump_past past;     /* the consumer's: what is under way on the connection */
+    hk_monitor monitor;      /* of sleep() */
+    bool has_monitor;        /* it was made */
+    unsigned generation;     /* fork generation that the monitor belongs to */
+    unsigned created;        /* fork generation that made it */
 } HekaRing;
 
 /* Whether it can take frames in this process: a child has no part in its parent's files, and needs

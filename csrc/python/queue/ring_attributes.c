@@ -117,17 +117,17 @@ set_full_error(PyObject *op, PyObject *value, void *closure)
 }
 
 static PyObject *
-get_attended(PyObject *op, void *closure)
+get_has_consumer(PyObject *op, void *closure)
 {
     (void)closure;
-    return PyBool_FromLong(((HekaRing *)op)->attended == hk_fork_generation() + 1);
+    return PyBool_FromLong(((HekaRing *)op)->consumer_generation == hk_fork_generation() + 1);
 }
 
 static PyObject *
-get_summoned(PyObject *op, void *closure)
+get_interrupted(PyObject *op, void *closure)
 {
     (void)closure;
-    return PyBool_FromLong(atomic_load(&((HekaRing *)op)->summoned));
+    return PyBool_FromLong(atomic_load(&((HekaRing *)op)->interrupted));
 }
 
 static PyObject *
@@ -157,8 +157,9 @@ PyGetSetDef heka_ring_getset[] = {
      NULL},
     {"full_error", get_full_error, set_full_error, "The exception class of overflow='raise'.",
      NULL},
-    {"attended", get_attended, NULL, "A thread of this process drains the ring.", NULL},
-    {"summoned", get_summoned, NULL, "summon() was called, and dismiss() was not yet.", NULL},
+    {"has_consumer", get_has_consumer, NULL, "A thread of this process drains the ring.", NULL},
+    {"interrupted", get_interrupted, NULL, "interrupt() was called, and clear_interrupt() not yet.",
+     NULL},
     {"capacity", get_capacity, NULL, "Bytes for frames that wait.", NULL},
     {"max_frame", get_max_frame, NULL, "Bytes of the largest frame.", NULL},
     {NULL, NULL, NULL, NULL, NULL},

@@ -23,7 +23,7 @@ FRAME = bytes(1000)
 def ring(count: int = 0, **attributes: Any) -> Ring:
     """Return a ring with room for four frames, *count* of them there, that somebody drains."""
     made = Ring(4096, 1000, 2000)
-    made.attend()
+    made.set_consumer()
     for _ in range(count):
         made.put(FRAME)
     for name, value in attributes.items():
@@ -31,10 +31,10 @@ def ring(count: int = 0, **attributes: Any) -> Ring:
     return made
 
 
-def deserted(count: int = 0, **attributes: Any) -> Ring:
+def without_consumer(count: int = 0, **attributes: Any) -> Ring:
     """Return the same, which nobody drains."""
     made = ring(count, **attributes)
-    made.desert()
+    made.clear_consumer()
     return made
 
 
@@ -88,11 +88,11 @@ add(
     lambda w: do(blocking(0.01, start=misfits.interrupt).put, FRAME),
     KeyboardInterrupt,
 )
-add("ring-start", lambda w: do(deserted(start=w.text.format).put, FRAME))
-add("ring-start-raises", lambda w: do(deserted(start=fail).put, FRAME))
+add("ring-start", lambda w: do(without_consumer(start=w.text.format).put, FRAME))
+add("ring-start-raises", lambda w: do(without_consumer(start=fail).put, FRAME))
 add(
     "ring-start-interrupted",
-    lambda w: do(deserted(start=misfits.interrupt).put, FRAME),
+    lambda w: do(without_consumer(start=misfits.interrupt).put, FRAME),
     KeyboardInterrupt,
 )
 add("ring-start-replaces", lambda w: do(replacing().put, FRAME))
@@ -100,14 +100,14 @@ add("ring-refuse", lambda w: do(ring().refuse, "full"))
 add("ring-refuse-type", lambda w: do(ring().refuse, w.blob), TypeError)
 add("ring-refuse-value", lambda w: do(ring().refuse, w.lone), ValueError)
 add("ring-flush", lambda w: do(ring().flush, 1))
-add("ring-flush-late", lambda w: do(deserted(2, start=w.text.format).flush, 0.001))
+add("ring-flush-late", lambda w: do(without_consumer(2, start=w.text.format).flush, 0.001))
 add("ring-flush-itself", lambda w: do(ring(2).flush, 9))
-add("ring-flush-pause", lambda w: do(deserted(2, pause=w.text.format).flush, 0.001))
-add("ring-flush-pause-raises", lambda w: do(deserted(2, pause=fail_on).flush, 9), Oops)
-add("ring-flush-start-raises", lambda w: do(deserted(2, start=fail).flush, 0.001))
+add("ring-flush-pause", lambda w: do(without_consumer(2, pause=w.text.format).flush, 0.001))
+add("ring-flush-pause-raises", lambda w: do(without_consumer(2, pause=fail_on).flush, 9), Oops)
+add("ring-flush-start-raises", lambda w: do(without_consumer(2, start=fail).flush, 0.001))
 add(
     "ring-flush-interrupted",
-    lambda w: do(deserted(2, start=misfits.interrupt).flush, 0.01),
+    lambda w: do(without_consumer(2, start=misfits.interrupt).flush, 0.01),
     KeyboardInterrupt,
 )
 add("ring-flush-type", lambda w: do(ring().flush, w.text), TypeError)
@@ -129,12 +129,12 @@ def refusing(error: type[Exception]) -> Ring:
 
 def blocking(timeout: float, **attributes: Any) -> Ring:
     """Return a full ring that nobody drains, whose producers wait."""
-    return deserted(4, overflow="block", block_timeout=timeout, **attributes)
+    return without_consumer(4, overflow="block", block_timeout=timeout, **attributes)
 
 
 def replacing() -> Ring:
     """Return a ring whose ``start`` puts another one in its own place."""
-    made = deserted()
+    made = without_consumer()
     made.start = do(setattr, made, "start", None)
     return made
 
@@ -183,9 +183,18 @@ add("ring-outstanding", lambda w: do(Ring.outstanding, w.local.fileno()))
 add("ring-outstanding-bad", lambda w: do(ring().outstanding, -1), OSError)
 add("ring-outstanding-type", lambda w: do(Ring.outstanding, w.text), TypeError)
 add("ring-sleep", lambda w: do(ring().sleep, 0.0001))
-add("ring-sleep-summoned", lambda w: do(summoned().sleep, 9))
+add("ring-sleep-interrupted", lambda w: do(interrupted().sleep, 9))
 add("ring-sleep-type", lambda w: do(ring().sleep, w.text), TypeError)
-for name in ("summon", "dismiss", "attend", "desert", "close", "after_fork", "sync", "stats"):
+for name in (
+    "interrupt",
+    "clear_interrupt",
+    "set_consumer",
+    "clear_consumer",
+    "close",
+    "after_fork",
+    "sync",
+    "stats",
+):
     add(f"ring-{name}", lambda w, name=name: getattr(taken(), name))
     add(f"ring-{name}-many", lambda w, name=name: do(getattr(taken(), name), w.thing), TypeError)
 add("ring-stats-dropped", lambda w: dropping().stats)
@@ -208,10 +217,10 @@ def rewound() -> Ring:
     return made
 
 
-def summoned() -> Ring:
-    """Return a ring whose consumer is summoned."""
+def interrupted() -> Ring:
+    """Return a ring whose consumer is interrupted."""
     made = ring()
-    made.summon()
+    made.interrupt()
     return made
 
 
@@ -252,7 +261,7 @@ for name, good, bad, error in (
     add(f"ring-del-{name}-{number}", lambda w, name=name: do(delattr, ring(), name), AttributeError)
 for name in (
     *("overflow", "block_timeout", "start", "pause", "full_error"),
-    *("attended", "summoned", "capacity", "max_frame"),
+    *("has_consumer", "interrupted", "capacity", "max_frame"),
 ):
     add(f"ring-get-{name}", lambda w, name=name: do(getattr, ring(), name))
 add("ring-set-capacity", lambda w: do(setattr, ring(), "capacity", 5), AttributeError)
@@ -308,5 +317,5 @@ add(
 def losing() -> Sink:
     """Return a sink whose ring has it let go of that very ring."""
     made = sink()
-    made.attach_ring(deserted(start=do(made.attach_ring, None)))
+    made.attach_ring(without_consumer(start=do(made.attach_ring, None)))
     return made

@@ -106,7 +106,7 @@ def test_a_finalizer_may_log_into_the_ring_that_its_thread_is_in(overflow, monke
     def start() -> None:
         Logging(emitter.log, count)
         [[] for _ in range(20)]
-        ring.attend()
+        ring.set_consumer()
         gc.collect()
 
     ring.start = start
@@ -117,7 +117,7 @@ def test_a_finalizer_may_log_into_the_ring_that_its_thread_is_in(overflow, monke
             for number in range(30):
                 Logging(emitter.log, count)
                 if number % 10 == 0:
-                    ring.desert()
+                    ring.clear_consumer()
                 with contextlib.suppress(heka.HekaError):
                     emitter.log("t", fields={"number": number, "list": [str(number)] * 3})
                 ring.stats()
@@ -178,12 +178,12 @@ def test_forks_among_threads_that_use_a_ring_leave_every_child_whole():
             ring.flush(0.0001)
             ring.stats()
     def drain():
-        ring.attend()
+        ring.set_consumer()
         while not done.is_set():
             ring.pump(ours.fileno(), 0, 0, 5, 0.001)
             ring.sleep(0.0001)
-            ring.summon()
-            ring.dismiss()
+            ring.interrupt()
+            ring.clear_interrupt()
     def read():
         while not done.is_set():
             theirs.recv(65536)
@@ -194,11 +194,11 @@ def test_forks_among_threads_that_use_a_ring_leave_every_child_whole():
     def child():
         ring.after_fork()
         first = ring.stats()
-        ring.start = ring.attend
+        ring.start = ring.set_consumer
         made = [ring.put(b"%d" % number) for number in range(20)]
         taken = b"".join(iter(lambda: ring.take(1), b""))
         ring.acknowledge()
-        ring.summon()
+        ring.interrupt()
         return first["offered"], made == [True] * 20, len(taken), ring.sleep(9), ring.flush(9)
     results = [in_child(child) for _ in range(15)]
     done.set()
@@ -249,7 +249,7 @@ def test_what_was_under_way_in_the_parent_is_not_the_child_s():
     from heka._core import Ring
     ours, theirs = socket.socketpair()
     ring = Ring(16 * 1024, 1000, 4096)
-    ring.attend()
+    ring.set_consumer()
     ring.put(bytes(500))
     assert ring.pump(ours.fileno(), 0, 0, 5, 0) == ("tick", 0, 500)
     def child():
