@@ -112,7 +112,7 @@ print_ways(hk_queue *q, const char *name)
         printf("%-22s", cases[c].name);
         for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++) {
             double best = 1e18;
-            queues_write(source, sizes[s], 1, 1);
+            heka_frame_write(source, sizes[s], 1, 1);
             for (unsigned repeat = 0; repeat < REPEATS; repeat++) {
                 const double start = now();
                 for (unsigned i = 0; i < 10; i++) {
@@ -160,7 +160,7 @@ static void
 print_fills(hk_queue *queues[2], size_t len, bool drained)
 {
     double times[4][REPEATS];
-    queues_write(source, len, 1, 1);
+    heka_frame_write(source, len, 1, 1);
     for (unsigned round = 0; round < REPEATS; round++) {
         for (unsigned which = 0; which < 2; which++) {
             times[which][round] = fill_up(queues[which], len, drained ? 65536 / len : BYTES);
@@ -191,7 +191,7 @@ main(int argc, char **argv)
     }
     if (argc == 5) {
         hk_queue *q = queues[strcmp(argv[1], "disk") == 0];
-        queues_write(source, (size_t)atol(argv[3]), 1, 1);
+        heka_frame_write(source, (size_t)atol(argv[3]), 1, 1);
         for (size_t c = 0; c < CASES; c++) {
             for (long i = 0; strcmp(argv[2], cases[c].name) == 0 && i < atol(argv[4]); i++) {
                 cases[c].run(q, (size_t)atol(argv[3]));

@@ -121,7 +121,7 @@ static struct {
     unsigned rewinds;
     unsigned number[PRODUCERS];   /* of the next frame */
     unsigned expected[PRODUCERS]; /* the least number that may come */
-    unsigned count;               /* under way */
+    unsigned count;               /* in flight */
     unsigned taken;               /* of those, since the last rewind */
     struct {
         unsigned maker;

@@ -4,7 +4,7 @@
 #include <errno.h>
 
 #include "check.h"
-#include "queues.h"
+#include "heka_frames.h"
 
 /* ---- file systems that cannot reserve: the linker hands this call to us ---- */
 

@@ -48,7 +48,7 @@ test_only_frames_are_put(const char *directory)
     static const size_t lens[] = {70, 100, 132, 133, 134, 140, 300};
     for (size_t i = 0; i < sizeof lens / sizeof lens[0]; i++) {
         const size_t len = lens[i];
-        queues_write(frame, len, 1, 1);
+        heka_frame_write(frame, len, 1, 1);
         CHECK_INT(hk_queue_put(q, frame, len - 1), HK_ERR_ARGUMENT);
         CHECK_INT(hk_queue_put(q, frame, len + 1), HK_ERR_ARGUMENT);
         CHECK_INT(hk_queue_put(q, frame + 1, len - 1), HK_ERR_ARGUMENT);
@@ -135,15 +135,11 @@ test_dropping_leaves_no_empty_segment(const char *directory)
     made = 0;
     size_t dropped;
     for (size_t i = 0; i < 2; i++) {
-        for (size_t k = 0; k < 5; k++) {
-            CHECK_INT(put(q, 100), HK_OK);
-        }
+        put_many(q, 100, 5);
         CHECK(takes(q, (unsigned)i * 5, 5));
         hk_queue_acknowledge(q, 0);
     }
-    for (size_t k = 0; k < 5; k++) {
-        CHECK_INT(put(q, 100), HK_OK);
-    }
+    put_many(q, 100, 5);
     CHECK_SIZE(files_in(directory, "0"), 2);
     CHECK_INT(hk_queue_drop_oldest(q, 100, REASON, &dropped), HK_OK);
     CHECK_SIZE(files_in(directory, "0"), 0);
@@ -326,9 +322,7 @@ test_damage_while_it_is_open(const char *directory)
     hk_queue_acknowledge(q, 0);
     CHECK_SIZE(stats_of(q).queued, 0);
 
-    for (size_t i = 0; i < 5; i++) {
-        CHECK_INT(put(q, 90), HK_OK);
-    }
+    put_many(q, 90, 5);
     (void)snprintf(path, sizeof path, "%s/%020u.heka", directory, 20);
     fd = open(path, O_RDWR); /* one frame becomes many, many become one */
     for (off_t at = 500; at < 590; at += 30) {
@@ -415,7 +409,7 @@ fill_the_disk(const char *directory, size_t capacity)
     unsigned number = 0;
     hk_status status;
     do {
-        queues_write(frame, LARGEST, 1, number);
+        heka_frame_write(frame, LARGEST, 1, number);
         status = hk_queue_put(q, frame, LARGEST);
         number += status == HK_OK;
     } while (status == HK_OK && number < 100000);

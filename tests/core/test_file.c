@@ -7,7 +7,7 @@
 #include <sys/vfs.h>
 
 #include "check.h"
-#include "queues.h"
+#include "heka_frames.h"
 
 /* ---- a file system that copies on write: the linker replaces fstatfs (--wrap) ---- */
 

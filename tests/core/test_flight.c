@@ -1,4 +1,4 @@
-/* test_flight.c -- the lengths of frames under way, round and round. */
+/* test_flight.c -- the lengths of frames in flight, used as a ring. */
 #include "core/queue/hk_flight.h"
 
 #include "check.h"

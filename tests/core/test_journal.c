@@ -46,7 +46,7 @@ append(hk_journal *j, unsigned count)
     uint8_t frame[LARGEST];
     hk_status status = HK_OK;
     for (unsigned i = 0; i < count && status == HK_OK; i++) {
-        queues_write(frame, 100, 1, (unsigned)j->number);
+        heka_frame_write(frame, 100, 1, (unsigned)j->number);
         status = hk_journal_append(j, frame, 100);
     }
     return status;
@@ -210,7 +210,7 @@ test_ended_segments_are_cut(void)
     hk_journal j = open_journal();
     uint8_t frame[LARGEST];
     CHECK_INT(append(&j, 8), HK_OK);
-    queues_write(frame, 300, 1, 8);
+    heka_frame_write(frame, 300, 1, 8);
     CHECK_INT(hk_journal_append(&j, frame, 300), HK_OK);
     CHECK_INT(size_of("00000000000000000000.heka"), SEGMENT);
     CHECK_SIZE(j.uncut, 1);

@@ -259,7 +259,7 @@ use_disk(void *arg)
     CHECK((q != NULL) == (status == HK_OK));
     CHECK_INT(err.status, status);
     if (status == HK_OK) {
-        queues_write(frame, 100, 1, 0);
+        heka_frame_write(frame, 100, 1, 0);
         status = hk_queue_put(q, frame, 100);
         status = status == HK_ERR_FULL ? HK_ERR_NOMEM : status; /* no segment: no room */
         size_t dropped;

@@ -64,7 +64,7 @@ give(hk_queue *q, unsigned count)
     for (unsigned i = 0; i < count; i++) {
         const unsigned number = book->count;
         const size_t len = 75 + number * 37 % 200;
-        queues_write(frame, len, 1, number);
+        heka_frame_write(frame, len, 1, number);
         book->state[number] = BEING_PUT;
         book->count++;
         if (hk_queue_put(q, frame, len) == HK_OK) {
@@ -97,7 +97,7 @@ send_some(hk_queue *q, size_t most, bool all)
     size_t last = 0;
     for (hk_queue_batch batch; frames < 20 && (batch = hk_queue_take(q, most)).frames > 0;) {
         for (size_t at = 0; at < batch.len; at += last) {
-            last = queues_read(batch.data + at, batch.len - at, &maker, &number);
+            last = heka_frame_read(batch.data + at, batch.len - at, &maker, &number);
             if (last == 0) {
                 _exit(5);
             }
@@ -220,7 +220,7 @@ look(const char *directory, size_t n)
         for (size_t at = 0, len; right && at < batch.len; at += len) {
             unsigned maker = 0;
             unsigned number = 0;
-            len = queues_read(batch.data + at, batch.len - at, &maker, &number);
+            len = heka_frame_read(batch.data + at, batch.len - at, &maker, &number);
             right = len > 0 && number >= next && number < book->count;
             for (; right && next < number; next++) { /* what is not there may be missing */
                 right = book->state[next] != THERE;
@@ -262,9 +262,7 @@ test_crashes_while_it_is_opened(void)
     for (size_t n = 1; n < 60; n++) {
         hk_queue *q = open_queue(directory, CAPACITY);
         made = 0;
-        for (size_t i = 0; i < 22; i++) {
-            CHECK_INT(put(q, 100), HK_OK);
-        }
+        put_many(q, 100, 22);
         CHECK(takes(q, 0, 10));
         hk_queue_acknowledge(q, 0);
         hk_queue_free(q);

@@ -102,7 +102,7 @@ put_in_child(void *arg)
     const starter *s = arg;
     uint8_t frame[LEAST];
     size_t wrong = 0;
-    queues_write(frame, sizeof frame, 1, 1);
+    heka_frame_write(frame, sizeof frame, 1, 1);
     atomic_fetch_sub(s->waiting, 1);
     while (atomic_load(s->waiting) > 0) {
     }

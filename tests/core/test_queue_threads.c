@@ -5,6 +5,7 @@
  * order of its producer, or is counted as dropped; the counters balance whenever they are read.
  * Built with ThreadSanitizer too: make run-test_queue_threads CONFIG=gcc-threads */
 #include "check.h"
+#include "frames.h"
 #include "queues.h"
 
 #define PRODUCERS 4u
@@ -48,13 +49,6 @@ expect(world *w, bool good, int line)
 }
 #define EXPECT(w, condition) expect((w), (condition), __LINE__)
 
-static uint32_t
-pick(uint64_t *seed)
-{
-    *seed = *seed * UINT64_C(6364136223846793005) + 1442695040888963407u;
-    return (uint32_t)(*seed >> 33);
-}
-
 /* ---- producers ---- */
 
 static void *
@@ -66,9 +60,9 @@ produce(void *arg)
     size_t dropped;
     uint8_t frame[LARGEST];
     for (unsigned number = 0; number < FRAMES; number++) {
-        const size_t len = LEAST + pick(&seed) % (LARGEST - LEAST);
+        const size_t len = LEAST + frames_random(&seed) % (LARGEST - LEAST);
         hk_status status;
-        queues_write(frame, len, p->maker, number);
+        heka_frame_write(frame, len, p->maker, number);
         while ((status = hk_queue_put(w->queue, frame, len)) == HK_ERR_FULL) {
             if (w->policy == DROP_OLD) {
                 status = hk_queue_drop_oldest(w->queue, len, FULL, &dropped);
@@ -83,7 +77,8 @@ produce(void *arg)
             }
         }
         EXPECT(w, status == HK_OK || w->policy == DROP_NEW);
-        if (pick(&seed) % 1024 == 0 && w->policy != DROP_NEW) { /* the consumer goes to sleep */
+        if (frames_random(&seed) % 1024 == 0 &&
+            w->policy != DROP_NEW) { /* the consumer goes to sleep */
             const int64_t timeout = w->policy == BLOCK ? -1 : MS;
             atomic_fetch_add(&w->flushes, flush(w->queue, timeout) == HK_QUEUE_FLUSHED);
         }
@@ -132,7 +127,7 @@ acknowledge(world *w, connection *c, bool all)
     for (size_t i = 0; i < c->taken; i++) {
         left += c->frames[i].len;
     }
-    const size_t outstanding = all ? 0 : pick(&c->seed) % (left + 1);
+    const size_t outstanding = all ? 0 : frames_random(&c->seed) % (left + 1);
     size_t gone = 0;
     while (gone < c->taken && left - c->frames[gone].len >= outstanding) {
         left -= c->frames[gone++].len;
@@ -147,13 +142,13 @@ acknowledge(world *w, connection *c, bool all)
 static bool
 take(world *w, connection *c)
 {
-    const size_t most = pick(&c->seed) % 4 == 0 ? pick(&c->seed) % 900 : SIZE_MAX;
+    const size_t most = frames_random(&c->seed) % 4 == 0 ? frames_random(&c->seed) % 900 : SIZE_MAX;
     const hk_queue_batch batch = hk_queue_take(w->queue, most);
     size_t frames = 0;
     for (size_t at = 0; at < batch.len;) {
         unsigned maker = 0;
         unsigned number = 0;
-        const size_t len = queues_read(batch.data + at, batch.len - at, &maker, &number);
+        const size_t len = heka_frame_read(batch.data + at, batch.len - at, &maker, &number);
         if (!EXPECT(w, len > 0)) {
             break;
         }
@@ -176,11 +171,11 @@ consume(void *arg)
         }
         const bool last = event == HK_QUEUE_DRAINED;
         ending = last && c.count == 0;
-        if (pick(&c.seed) % 4 == 0) {
-            hk_queue_rewind(w->queue, pick(&c.seed) % 900);
+        if (frames_random(&c.seed) % 4 == 0) {
+            hk_queue_rewind(w->queue, frames_random(&c.seed) % 900);
             c.taken = 0;
         } else {
-            acknowledge(w, &c, last || pick(&c.seed) % 2 == 0);
+            acknowledge(w, &c, last || frames_random(&c.seed) % 2 == 0);
         }
         if (c.count > 0) { /* else nobody says that it may take again */
             hk_queue_wake(w->queue);
@@ -266,7 +261,7 @@ put_always(void *arg)
     world *w = arg;
     uint8_t frame[LARGEST];
     for (unsigned number = 0; !atomic_load(&w->done); number++) {
-        queues_write(frame, 100, 1, number);
+        heka_frame_write(frame, 100, 1, number);
         if (hk_queue_put(w->queue, frame, 100) != HK_OK) {
             (void)usleep(50); /* or nobody else gets the lock */
         }
@@ -305,7 +300,7 @@ test_dropping_all_beside_a_sender(void)
         for (size_t at = 0; at < batch.len; at += 100) {
             unsigned maker;
             unsigned number;
-            EXPECT(&w, queues_read(batch.data + at, batch.len - at, &maker, &number) == 100);
+            EXPECT(&w, heka_frame_read(batch.data + at, batch.len - at, &maker, &number) == 100);
         }
         w.received += batch.frames;
         if (i % 3 == 0) {

@@ -56,14 +56,14 @@ test_measure(void)
 {
     for (size_t len = LEAST; len < 16000; len += len < 400 ? 1 : 997) {
         uint8_t *frame = malloc(len);
-        queues_write(frame, len, 1, 2);
+        heka_frame_write(frame, len, 1, 2);
         CHECK_SIZE(hk_segment_measure(frame, len), len);
         CHECK_SIZE(hk_segment_measure_any(frame, len), len);
         free(frame);
         for (size_t left = 0; left < len; left += left < 10 ? 1 : len / 3) {
             uint8_t *piece = malloc(left + (left == 0));
             uint8_t whole[16000];
-            queues_write(whole, len, 1, 2);
+            heka_frame_write(whole, len, 1, 2);
             memcpy(piece, whole, left);
             CHECK_SIZE(hk_segment_measure(piece, left), 0);
             free(piece);
@@ -113,7 +113,7 @@ static void
 append(hk_segment *s, unsigned number)
 {
     uint8_t frame[LARGEST];
-    queues_write(frame, 100, 1, number);
+    heka_frame_write(frame, 100, 1, number);
     CHECK_INT(hk_segment_append(s, frame, 100), HK_OK);
 }
 
@@ -215,7 +215,7 @@ found(size_t known, size_t *cut)
         if (!CHECK(len > 0)) {
             break;
         }
-        if (queues_read(s->data + at, s->end - at, &maker, &number) == len) {
+        if (heka_frame_read(s->data + at, s->end - at, &maker, &number) == len) {
             CHECK(set >> number == 0);
             set |= 1u << number;
         }
@@ -286,7 +286,7 @@ test_many_holes(void)
     size_t cut;
     hk_segment *s = NULL;
     for (size_t i = 0; i < 40; i++) {
-        queues_write(data + 100 * i, 90, 1, (unsigned)i);
+        heka_frame_write(data + 100 * i, 90, 1, (unsigned)i);
         memset(data + 100 * i + 90, i % 3 == 0 ? 0x1e : 0, 10);
     }
     write_segment(data, sizeof data);
@@ -325,7 +325,7 @@ main(void)
     (void)alarm(DEADLINE);
     directory = open(path, O_RDONLY | O_DIRECTORY);
     for (unsigned i = 0; i < FRAMES; i++) {
-        queues_write(content + 100 * i, 100, 1, i);
+        heka_frame_write(content + 100 * i, 100, 1, i);
     }
     test_names();
     test_measure();

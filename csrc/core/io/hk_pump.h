@@ -13,7 +13,7 @@
 
 #include "core/queue/hk_queue.h"
 
-/* What a run leaves to the next one on the same connection; all zero: nothing is under way. */
+/* What a run leaves to the next one on the same connection; all zero: nothing is in flight. */
 typedef struct {
     size_t in_flight; /* bytes written to a stream that were not acknowledged at the last look */
     int64_t progress; /* when a byte was taken or acknowledged */

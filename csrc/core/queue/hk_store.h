@@ -40,9 +40,7 @@
 #define HK_QUEUE_FRAME_LEAST 32u      /* bytes; smaller frames may fill the table in flight first */
 #define HK_QUEUE_BATCH_MAX 65536u     /* bytes handed out under the lock, or one frame */
 #define HK_QUEUE_EXTRA (128u * 1024u) /* bytes of memory beyond the capacity */
-#define HK_QUEUE_WINDOW                                                      \
-    (112u * 1024u) /* bytes of a window that takes nothing from the capacity \
-                    */
+#define HK_QUEUE_WINDOW (112u * 1024u) /* bytes; a larger window takes from the capacity */
 
 typedef struct {
     size_t capacity;  /* bytes for frames that wait */

@@ -31,7 +31,7 @@ typedef struct HekaRing {
     size_t capacity;         /* bytes */
     size_t max_frame;        /* bytes */
     atomic_bool interrupted; /* the consumer is to come back to Python */
-    heka_pump_past past;     /* the consumer's: what is under way on the connection */
+    heka_pump_past past;     /* the consumer's: what is in flight on the connection */
     hk_monitor monitor;      /* of sleep() */
     bool has_monitor;        /* it was made */
     unsigned generation;     /* fork generation that the monitor belongs to */
