@@ -10,9 +10,7 @@
  * is counted. Nobody waits for ever. A child that is forked anywhere between two calls, whatever
  * the others are doing, starts empty and does all that too.
  *
- * The disk is the real one down to hk_journal.c; its segments lie in a pool here, where a segment
- * that is closed is overwritten at once, so who still reads it is found out. What is removed,
- * renamed and cut, nobody sees. No segment is lost, and the cursor is never ahead of the frames. */
+ * The disk is the real one down to hk_journal.c, over the segments of segments.h. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,14 +18,13 @@
 #include "core/queue/hk_queue.h"
 #include "frames.h"
 #include "model.h"
+#include "segments.h"
 
 #define PRODUCERS 2u
 #define LONGEST 24u  /* bytes of a frame, without HEAD: in memory a record of 32 */
 #define HEAD 5u      /* bytes in front of it, so that it is a Heka frame, on disk */
 #define CAPACITY 64u /* bytes: four of the smallest frame, two of the longest */
 #define WINDOW 40u   /* bytes: two frames by the table */
-#define SEGMENT 64u  /* bytes */
-#define SEGMENTS 9u  /* in the pool */
 #define UNDER_WAY 8u
 #define REASON 1u
 
@@ -170,169 +167,6 @@ __wrap_nanosleep(const struct timespec *span, struct timespec *left)
     (void)left;
     model_step("nap");
     return 0;
-}
-
-/* ---- the disk ---- */
-
-hk_status __wrap_hk_journal_open(const char *directory, size_t segment_size, hk_journal *j,
-                                 size_t *frames, size_t *bytes, size_t *cut, hk_error *err);
-hk_status __wrap_hk_segment_create(int directory, const char *name, size_t size, bool populate,
-                                   hk_segment **out, hk_error *err);
-void __wrap_hk_segment_close(hk_segment *s);
-void __wrap_hk_file_cut(int directory, const char *name, size_t end);
-int __wrap_unlinkat(int directory, const char *name, int flags);
-int __wrap_renameat(int old_directory, const char *old, int directory, const char *name);
-
-static struct {
-    hk_segment segments[SEGMENTS];
-    bool used[SEGMENTS];
-    uint8_t data[SEGMENTS][SEGMENT];
-    uint64_t cursor[HK_CURSOR_SIZE / 8 / 16]; /* its marks */
-} pool;
-
-hk_status
-__wrap_hk_journal_open(const char *directory, size_t segment_size, hk_journal *j, size_t *frames,
-                       size_t *bytes, size_t *cut, hk_error *err)
-{
-    (void)directory;
-    (void)err;
-    memset(&pool, 0, sizeof pool);
-    *frames = *bytes = *cut = 0;
-    *j = (hk_journal){.directory = 1 << 20, /* no descriptor has this number */
-                      .segment_size = segment_size,
-                      .cursor = {.map = pool.cursor, .fd = -1}};
-    return HK_OK;
-}
-
-hk_status
-__wrap_hk_segment_create(int directory, const char *name, size_t size, bool populate,
-                         hk_segment **out, hk_error *err)
-{
-    size_t i = 0;
-    (void)directory;
-    (void)name;
-    (void)err;
-    if (populate) { /* without the lock */
-        model_step("prepare a segment");
-    }
-    while (i < SEGMENTS && pool.used[i]) {
-        i++;
-    }
-    MODEL_CHECK(i < SEGMENTS);
-    pool.used[i] = true;
-    memset(pool.data[i], 0, SEGMENT);
-    pool.segments[i] = (hk_segment){.data = pool.data[i], .size = size, .fd = -1, .open = true};
-    *out = &pool.segments[i];
-    return HK_OK;
-}
-
-void
-__wrap_hk_segment_close(hk_segment *s)
-{
-    if (s != NULL) {
-        const size_t i = (size_t)(s - pool.segments);
-        MODEL_CHECK(i < SEGMENTS && pool.used[i]);
-        pool.used[i] = false;
-        memset(s, 0x5a, sizeof *s);
-        memset(pool.data[i], 0x5a, SEGMENT);
-    }
-}
-
-void
-__wrap_hk_file_cut(int directory, const char *name, size_t end)
-{
-    (void)directory;
-    (void)name;
-    (void)end;
-}
-
-int
-__wrap_unlinkat(int directory, const char *name, int flags)
-{
-    (void)directory;
-    (void)name;
-    (void)flags;
-    return 0;
-}
-
-int
-__wrap_renameat(int old_directory, const char *old, int directory, const char *name)
-{
-    (void)old_directory;
-    (void)old;
-    (void)directory;
-    (void)name;
-    return 0;
-}
-
-static size_t
-length_of(const hk_segment *list)
-{
-    size_t n = 0;
-    for (; list != NULL; list = list->next) {
-        n++;
-    }
-    return n;
-}
-
-static void
-check_disk(const struct hk_queue_guarded *in, bool at_end)
-{
-    const hk_journal *j = &in->store.disk.journal;
-    hk_mark mark = {0, 0, 0};
-    size_t used = 0;
-    size_t frames = 0;
-    for (const hk_segment *s = j->oldest; s != NULL; s = s->next) {
-        frames += s->frames - s->taken;
-        MODEL_CHECK(s->next != NULL || s == j->newest);
-    }
-    MODEL_CHECK(frames == in->waiting.frames);
-    MODEL_CHECK(hk_journal_count(j) == in->waiting.frames + in->flight.count);
-    if (hk_cursor_read(&j->cursor, HK_CURSOR_ACKNOWLEDGED, &mark)) {
-        MODEL_CHECK(mark.frame + in->waiting.frames + in->flight.count <= j->number);
-    }
-    if (at_end) {
-        for (size_t i = 0; i < SEGMENTS; i++) {
-            used += pool.used[i];
-        }
-        MODEL_CHECK(used == length_of(j->oldest) + length_of(j->unlinked) + length_of(j->spare));
-    }
-}
-
-static void
-mix_segments(model_hash *at, const hk_journal *j, const hk_segment *list)
-{
-    for (const hk_segment *s = list; s != NULL; s = s->next) {
-        const size_t from = s == j->first.segment ? j->first.at : 0;
-        const uint64_t known[] = {1,
-                                  s->number,
-                                  s->begin,
-                                  s->end,
-                                  s->frames,
-                                  from,
-                                  s->taken,
-                                  s->taken_bytes,
-                                  s->open,
-                                  s->cut,
-                                  s == j->first.segment,
-                                  s == j->next.segment,
-                                  s == j->taken.segment};
-        model_mix(at, known, sizeof known);
-        model_mix(at, s->data + from, s->end - from);
-    }
-    model_mix(at, &(uint64_t){0}, sizeof(uint64_t));
-}
-
-static void
-mix_disk(model_hash *at, const hk_journal *j)
-{
-    const uint64_t known[] = {j->number, j->first.at,  j->next.at,           j->taken.at,
-                              j->uncut,  j->preparing, (uint64_t)j->retry_at};
-    model_mix(at, known, sizeof known);
-    mix_segments(at, j, j->oldest);
-    mix_segments(at, j, j->spare);
-    mix_segments(at, j, j->unlinked);
-    model_mix(at, pool.used, sizeof pool.used);
 }
 
 /* ---- producers ---- */
@@ -543,7 +377,7 @@ check(void)
     MODEL_CHECK(in->stats.offered ==
                 in->stats.sent + dropped + in->waiting.frames + in->flight.count);
     if (on_disk) {
-        check_disk(in, false);
+        segments_check(in, false);
     } else {
         const hk_memory *m = &in->store.memory;
         MODEL_CHECK(hk_records_count(&m->records) == in->waiting.frames);
@@ -570,7 +404,7 @@ check_end(void)
     MODEL_CHECK(!w.child || w.received + w.dropped == w.accepted);
     MODEL_CHECK(!w.child || !on_disk || w.accepted == 0);
     if (on_disk && !w.child) {
-        check_disk(in, true);
+        segments_check(in, true);
     }
 }
 
@@ -622,7 +456,7 @@ digest(model_hash *at)
         model_mix(at, &len, sizeof len);
     }
     if (on_disk) {
-        mix_disk(at, &queue->in.store.disk.journal);
+        segments_mix(at, &queue->in.store.disk.journal);
     } else {
         mix_memory(at, &queue->in);
     }
@@ -674,7 +508,7 @@ make_child(unsigned self)
     memset(w.frames, 0, sizeof w.frames);
     memcpy(w.expected, w.number, sizeof w.expected);
     spoil(&queue->in);
-    memset(&pool, 0x5a, sizeof pool); /* maps of the parent's files are not here */
+    segments_spoil(); /* maps of the parent's files are not here */
     model_lose_lock();
     model_start(heir);
 }
@@ -695,7 +529,7 @@ explore(const scenario *s)
     const hk_queue_settings settings = {.capacity = CAPACITY,
                                         .frame_max = LONGEST + (on_disk ? HEAD : 0),
                                         .window = WINDOW,
-                                        .segment = SEGMENT};
+                                        .segment = SEGMENT_BYTES};
     sc = s;
     memset(&w, 0, sizeof w);
     w.rewinds = sc->rewinds;
@@ -704,7 +538,7 @@ explore(const scenario *s)
     }
     model_clear();
     model_keep(queue, block_size(&settings), false);
-    model_keep(&pool, sizeof pool, false);
+    segments_keep();
     model_keep(&w, sizeof w, true);
     for (unsigned p = 0; p < PRODUCERS; p++) {
         makers[p] = p;
