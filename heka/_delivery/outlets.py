@@ -316,9 +316,9 @@ class StreamOutlet(_Written):
         return "error"
 
     def _wait(self, stream: Any, seconds: float) -> bool:
-        """Wait until *stream* takes more; False after *seconds*, or when the drain is summoned."""
+        """Wait until *stream* takes more; False after *seconds*, or on an interrupt."""
         end = time.monotonic() + seconds
-        while not (self._ring is not None and self._ring.summoned and not self._ending):
+        while not (self._ring is not None and self._ring.interrupted and not self._ending):
             left = end - time.monotonic()
             if wait_until_ready(stream, min(max(0.0, left), _SLICE)):
                 return True

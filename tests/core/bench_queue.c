@@ -20,7 +20,7 @@
 #define REPEATS 15u
 #define BYTES (6u << 20)
 
-static uint8_t source[HK_QUEUE_FRAME_MAX];
+static uint8_t source[HK_FRAME_MAX];
 
 static void
 fail(const char *what)
@@ -48,7 +48,7 @@ encode(uint8_t *to, size_t size)
 static void
 encode_only(hk_queue *q, size_t size)
 {
-    uint8_t block[HK_QUEUE_FRAME_MAX];
+    uint8_t block[HK_FRAME_MAX];
     (void)q;
     for (unsigned i = 0; i < ROUND; i++) {
         encode(block, size);
@@ -58,7 +58,7 @@ encode_only(hk_queue *q, size_t size)
 static void
 put_all(hk_queue *q, size_t size)
 {
-    uint8_t block[HK_QUEUE_FRAME_MAX];
+    uint8_t block[HK_FRAME_MAX];
     for (unsigned i = 0; i < ROUND; i++) {
         encode(block, size);
         if (hk_queue_put(q, block, size) != HK_OK) {
@@ -183,7 +183,7 @@ main(int argc, char **argv)
 {
     const char *directory = fresh_directory();
     const hk_queue_settings settings = {
-        .capacity = 16u << 20, .frame_max = HK_QUEUE_FRAME_MAX, .window = HK_QUEUE_WINDOW};
+        .capacity = 16u << 20, .frame_max = HK_FRAME_MAX, .window = HK_QUEUE_WINDOW};
     hk_queue *queues[2] = {NULL, NULL};
     if (hk_queue_open(NULL, &settings, &queues[0], NULL) != HK_OK ||
         hk_queue_open(directory, &settings, &queues[1], NULL) != HK_OK) {

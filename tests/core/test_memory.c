@@ -46,9 +46,9 @@ test_largest_frame_has_to_fit(void)
 static void
 test_block_is_no_larger_than_said(void)
 {
-    static const size_t windows[] = {HK_QUEUE_FRAME_MAX, HK_QUEUE_WINDOW, 320u * 1024, 1u << 20};
+    static const size_t windows[] = {HK_FRAME_MAX, HK_QUEUE_WINDOW, 320u * 1024, 1u << 20};
     hk_queue *q = NULL;
-    hk_queue_settings settings = {.frame_max = HK_QUEUE_FRAME_MAX};
+    hk_queue_settings settings = {.frame_max = HK_FRAME_MAX};
     for (size_t capacity = 128u * 1024; capacity <= 64u << 20; capacity *= 2) {
         for (size_t i = 0; i < sizeof windows / sizeof windows[0]; i++) {
             settings.capacity = capacity;
@@ -92,9 +92,9 @@ test_capacity_is_for_waiting_frames(void)
 static void
 test_frame_may_be_larger_than_a_batch(void)
 {
-    static uint8_t large[HK_QUEUE_FRAME_MAX];
+    static uint8_t large[HK_FRAME_MAX];
     const hk_queue_settings settings = {
-        .capacity = 1 << 20, .frame_max = HK_QUEUE_FRAME_MAX, .window = 1 << 18};
+        .capacity = 1 << 20, .frame_max = HK_FRAME_MAX, .window = 1 << 18};
     hk_queue *q = open_with(NULL, &settings);
     memset(large, 7, sizeof large); /* in memory any bytes are a frame */
     CHECK_INT(hk_queue_put(q, large, sizeof large), HK_OK);

@@ -235,7 +235,7 @@ static hk_status
 make_queue(void *arg)
 {
     const hk_queue_settings settings = {
-        .capacity = 1u << 20, .frame_max = HK_QUEUE_FRAME_MAX, .window = HK_QUEUE_WINDOW};
+        .capacity = 1u << 20, .frame_max = HK_FRAME_MAX, .window = HK_QUEUE_WINDOW};
     hk_queue *q = NULL;
     hk_error err = {HK_OK, 0, ""};
     (void)arg;

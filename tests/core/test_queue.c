@@ -38,7 +38,7 @@ test_settings_that_cannot_work(const char *directory)
     const hk_queue_settings good = settings_of(4000);
     hk_queue_settings bad[] = {good, good, good, good, good};
     bad[0].frame_max = 0;
-    bad[1].frame_max = HK_QUEUE_FRAME_MAX + 1;
+    bad[1].frame_max = HK_FRAME_MAX + 1;
     bad[2].window = LARGEST - 1;
     bad[3].window = SIZE_MAX;
     bad[4].capacity = LARGEST - 1;

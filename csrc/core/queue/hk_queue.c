@@ -7,8 +7,6 @@
 
 #include "core/base/hk_clock.h"
 
-_Static_assert(HK_QUEUE_FRAME_MAX == HK_MESSAGE_MAX + HK_FRAME_ROOM, "the largest frame");
-
 typedef struct hk_queue_guarded guarded;
 
 /* ---- opened, forked, freed ---- */
@@ -62,14 +60,13 @@ hk_queue_open(const char *directory, const hk_queue_settings *settings, hk_queue
     const size_t data = on_disk ? 0 : hk_memory_size(settings, head);
     assert(queue != NULL && settings->corrupt < HK_QUEUE_REASONS);
     *queue = NULL;
-    if (settings->frame_max == 0 || settings->frame_max > HK_QUEUE_FRAME_MAX ||
+    if (settings->frame_max == 0 || settings->frame_max > HK_FRAME_MAX ||
         settings->window < settings->frame_max || settings->window > SIZE_MAX / 4 ||
         (on_disk ? hk_disk_segment_size(settings) : data) == 0) {
         return hk_fail(err, HK_ERR_ARGUMENT, 0,
                        "expected room for a frame of %zu bytes (1 to %u) in a queue of %zu, a "
                        "window of %zu and, on disk, a segment: raise them",
-                       settings->frame_max, HK_QUEUE_FRAME_MAX, settings->capacity,
-                       settings->window);
+                       settings->frame_max, HK_FRAME_MAX, settings->capacity, settings->window);
     }
     hk_queue *q = hk_clock_init() == HK_OK ? malloc(head + data) : NULL;
     if (q == NULL || hk_monitor_init(&q->monitor) != HK_OK) {

@@ -30,13 +30,13 @@
  *   many frames and bytes wait. hk_journal_open() takes these from the cursor and the names of
  *   segments, and looks into a segment when fetch() comes to it; what it finds damaged then is told
  *   as fetch() tells it today: in `lost`.
- * Includes: hk_flight.h. */
+ * Includes: hk_frame.h, hk_flight.h. */
 #ifndef HK_STORE_H
 #define HK_STORE_H
 
+#include "core/wire/hk_frame.h"
 #include "hk_flight.h"
 
-#define HK_QUEUE_FRAME_MAX 65794u     /* bytes: HK_MESSAGE_MAX + HK_FRAME_ROOM */
 #define HK_QUEUE_FRAME_LEAST 32u      /* bytes; smaller frames may fill the table in flight first */
 #define HK_QUEUE_BATCH_MAX 65536u     /* bytes handed out under the lock, or one frame */
 #define HK_QUEUE_EXTRA (128u * 1024u) /* bytes of memory beyond the capacity */
@@ -44,7 +44,7 @@
 
 typedef struct {
     size_t capacity;  /* bytes for frames that wait */
-    size_t frame_max; /* bytes of the largest frame, at most HK_QUEUE_FRAME_MAX */
+    size_t frame_max; /* bytes of the largest frame, at most HK_FRAME_MAX */
     size_t window;    /* bytes that may be in flight at once, at least frame_max */
     size_t segment;   /* disk: bytes of a segment; 0: an eighth of the capacity, within limits */
     unsigned corrupt; /* disk: the reason that damaged frames are counted for */

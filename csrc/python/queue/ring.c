@@ -67,7 +67,7 @@ ring_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     heka_state *state = heka_state_of_type(type);
     PyObject *in[4];
     size_t capacity = 0;
-    size_t max_frame = HK_QUEUE_FRAME_MAX;
+    size_t max_frame = HK_FRAME_MAX;
     size_t window = HK_QUEUE_WINDOW;
     if (heka_parse_tuple(state, &sig, args, kwargs, in) < 0 ||
         read_size(in[0], "capacity", &capacity) < 0 ||
