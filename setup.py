@@ -1,4 +1,4 @@
-"""Build the C extension ``heka._core``; everything else is said in pyproject.toml."""
+"""Build the C extension ``heka._core``; pyproject.toml holds all other settings."""
 
 import os
 import shlex
@@ -9,7 +9,7 @@ from glob import glob
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
-# pkg-config's name and the least version, then the package with its headers on each system.
+# pkg-config name and least version, then the package with the headers on Debian, Fedora, Homebrew.
 LIBRARIES = [
     ("libprotobuf-c >= 1.3", "libprotobuf-c-dev", "protobuf-c-devel", "protobuf-c"),
     ("uuid >= 2.20", "uuid-dev", "libuuid-devel", "util-linux"),
@@ -19,7 +19,7 @@ PKG_CONFIG = ("pkg-config", "pkg-config", "pkgconf-pkg-config", "pkgconf")
 
 
 def missing(wanted: list[tuple[str, str, str, str]]) -> str:
-    """Say in one sentence what is not there and which package brings it."""
+    """Return the error text that names the missing libraries and the packages to install."""
     names, debian, fedora, homebrew = (" ".join(column) for column in zip(*wanted, strict=True))
     names = names if len(wanted) == 1 else ", ".join(entry[0] for entry in wanted)
     return (
@@ -29,7 +29,7 @@ def missing(wanted: list[tuple[str, str, str, str]]) -> str:
 
 
 def pkg_config(*args: str) -> subprocess.CompletedProcess[str]:
-    """Run ``$PKG_CONFIG``; a machine without it ends the build."""
+    """Run ``$PKG_CONFIG``; exit with an error if it is not installed."""
     command = shlex.split(os.environ.get("PKG_CONFIG", "pkg-config"))
     try:
         return subprocess.run([*command, *args], check=False, capture_output=True, text=True)
@@ -38,7 +38,7 @@ def pkg_config(*args: str) -> subprocess.CompletedProcess[str]:
 
 
 def library_flags() -> tuple[list[str], list[str]]:
-    """Return the compiler and linker flags of the C libraries; without one the build ends."""
+    """Return the compiler and linker flags of the C libraries; exit if a library is missing."""
     absent = [entry for entry in LIBRARIES if pkg_config("--exists", entry[0]).returncode != 0]
     if absent:
         sys.exit(missing(absent))
@@ -49,10 +49,10 @@ def library_flags() -> tuple[list[str], list[str]]:
 
 
 class BuildCore(build_ext):
-    """Ask for the C libraries only when something is compiled: an sdist needs none of them."""
+    """Look for the C libraries only when something is compiled: an sdist needs none of them."""
 
     def build_extensions(self) -> None:
-        """Complete the flags, then compile; HEKA_CFLAGS and HEKA_LDFLAGS come last and win."""
+        """Add the flags, then compile; HEKA_CFLAGS and HEKA_LDFLAGS come last and override."""
         cflags, libs = library_flags()
         for extension in self.extensions:
             extension.extra_compile_args += cflags

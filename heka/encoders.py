@@ -1,9 +1,9 @@
-r"""Encoders: what a client's messages look like when its stream gets them.
+r"""Encoders convert a client's messages to what its stream writes.
 
-An encoder is made from the client's ``hmc`` (None, or a dict with the keys of ``signer_of``) and
-has ``encode(message)``. Four are here:
+An encoder is created with the client's ``hmc`` (None, or a dict with the keys of ``signer_of``)
+and has ``encode(message)``. The encoders here:
 
-    ProtobufEncoder       framed, and signed with ``hmc``: bytes for Heka and Hindsight
+    ProtobufEncoder       a frame, signed with ``hmc``: bytes for Heka and Hindsight
     JSONEncoder           one line of JSON: text for people, files and jq
     StdlibPayloadEncoder  level, type and payload: bytes for StdLibLoggingStream
     NullEncoder           the message itself: for streams that take messages
@@ -58,7 +58,7 @@ HASHNAME_TO_FUNC: Final[dict[str, Callable[..., Any]]] = {
     "SHA1": hashlib.sha1,
     "MD5": hashlib.md5,
 }
-#: The numbers that a field's value_type has on the wire.
+#: {name of a field's value_type: its number on the wire}.
 PB_NAMETYPE_TO_INT: Final = {
     "STRING": Field.STRING,
     "BYTES": Field.BYTES,
@@ -82,25 +82,26 @@ LOGLEVEL_MAP: Final = {
     6: INFO,
     7: DEBUG,
 }
-#: Bytes of a message's type in what StdlibPayloadEncoder makes; a longer one is cut.
+#: Bytes of the message type in the output of StdlibPayloadEncoder; a longer type is cut.
 TYPE_SIZE: Final = 10
 
 _HMC_KEYS: Final = ("signer", "key_version", "hash_function", "key")
 
 
 class NotAMessageError(EncodeError, TypeError, RuntimeError):
-    """An encoder was given something else than a ``heka.Message``."""
+    """The argument of an encoder is not a ``heka.Message``."""
 
 
 def signer_of(hmc: Mapping[str, Any] | None) -> SignerConfig | None:
-    """Return what signs with *hmc*; None when there is nothing in it.
+    """Return the signer that *hmc* describes; None if it is None or empty.
 
     Args:
-        hmc: ``signer`` (a name), ``key_version`` (a number, or its text, as INI files have it),
+        hmc: ``signer`` (a name), ``key_version`` (an int, or its text, as INI files have it),
             ``hash_function`` (``sha1`` or ``md5``, in any case) and ``key`` (text or bytes).
+            Other keys cause a ``ConfigWarning``.
 
     Raises:
-        ConfigError: One of the four is missing, or is not what was expected.
+        ConfigError: A key is missing, or its value is wrong.
     """
     if not hmc:
         return None
@@ -132,7 +133,10 @@ def _version(given: Any) -> int:
 
 
 def log_level(message: Message) -> int:
-    """Return the level for ``logging``: the field ``loglevel``, else that of the severity."""
+    """Return the level for ``logging``: the field ``loglevel`` if that is an int above 0.
+
+    Otherwise the level of the message's severity in LOGLEVEL_MAP.
+    """
     given = first_value(message, "loglevel")
     if isinstance(given, int) and not isinstance(given, bool) and given > 0:
         return given
@@ -140,11 +144,11 @@ def log_level(message: Message) -> int:
 
 
 class BaseEncoder:
-    """Frames, and signs, what ``msg_to_payload`` makes of a message.
+    """Frames and signs the bytes that ``msg_to_payload`` returns for a message.
 
     Attributes:
-        hmc: As it was given.
-        signer: The ``SignerConfig`` made of it, or None.
+        hmc: The argument *hmc*, unchanged.
+        signer: The ``SignerConfig`` created from it, or None.
     """
 
     def __init__(self, hmc: Mapping[str, Any] | None = None) -> None:
@@ -153,36 +157,36 @@ class BaseEncoder:
         self.signer = signer_of(hmc)
 
     def msg_to_payload(self, msg: Message) -> bytes:
-        """Return what goes between header and end of the frame."""
+        """Return the bytes that follow the frame's header."""
         raise NotImplementedError
 
     def encode(self, msg: Message) -> bytes:
-        """Return the frame of *msg*.
+        """Return *msg* as one frame, signed if there is a signer.
 
         Raises:
-            NotAMessageError: *msg* is something else.
-            EncodeError: It cannot be encoded, or has more than 65,536 bytes.
+            NotAMessageError: *msg* is not a ``heka.Message``.
+            EncodeError: *msg* cannot be encoded, or is larger than 65,536 bytes.
         """
         return frame(self.msg_to_payload(_message(msg)), self.signer)
 
 
 class ProtobufEncoder(BaseEncoder):
-    """The wire format of Heka: a framed protobuf message."""
+    """Encodes a message as a framed protobuf message, the wire format of Heka."""
 
     def msg_to_payload(self, msg: Message) -> bytes:
         """Return the encoded message, without a frame."""
         return msg.encode()
 
     def decode(self, data: bytes | bytearray | memoryview) -> Message:
-        """Return the message of *data*, with its frame or without.
+        """Return the message in *data*: one encoded message, with or without a frame.
 
-        The signature of a frame is checked if this encoder's own signer made it.
+        The signature of a frame is verified if it names this encoder's signer.
 
         Raises:
-            DecodeError: It is no message, or not one whole frame.
+            DecodeError: *data* is no message, or not exactly one frame.
             SignatureError: The signature is wrong.
         """
-        if bytes(data[:1]) != bytes([RECORD_SEPARATOR]):  # no tag of a message
+        if bytes(data[:1]) != bytes([RECORD_SEPARATOR]):  # no message begins with this byte
             return Message.decode(data)
         signer = self.signer
         keys = None if signer is None else {(signer.name, signer.version): signer.key}
@@ -198,21 +202,22 @@ class ProtobufEncoder(BaseEncoder):
 
 
 class _Unsigned:
-    """The base of encoders whose output has no place for a signature."""
+    """Base of encoders whose output cannot hold a signature."""
 
     def __init__(self, hmc: Mapping[str, Any] | None = None) -> None:
-        """Keep *hmc*, which has no effect."""
+        """Store *hmc*, which has no effect; warn if it is set."""
         self.hmc = hmc
         if hmc:
             warnings.warn(
-                f"hmac has no effect: {type(self).__name__} does not sign; ProtobufEncoder does",
+                f"hmac has no effect: {type(self).__name__} does not sign; use ProtobufEncoder, or "
+                "remove hmac",
                 ConfigWarning,
                 stacklevel=2,
             )
 
 
 class NullEncoder(_Unsigned):
-    """Passes messages on as they are."""
+    """Returns messages unchanged."""
 
     def encode(self, msg: Any) -> Any:
         """Return *msg*."""
@@ -224,36 +229,38 @@ class NullEncoder(_Unsigned):
 
 
 class JSONEncoder(_Unsigned):
-    """One line of JSON for each message; heka.jsonlines says how it looks."""
+    """Encodes a message as one line of JSON, in the format of ``heka.jsonlines``."""
 
     def encode(self, msg: Message) -> str:
-        """Return the line, its newline included.
+        """Return the line with its newline.
 
         Raises:
-            NotAMessageError: *msg* is something else.
+            NotAMessageError: *msg* is not a ``heka.Message``.
         """
         return line_of(_message(msg))
 
     def decode(self, data: str | bytes | bytearray) -> Message:
-        """Return the message of one line.
+        """Return the message in one line of JSON.
 
         Raises:
-            DecodeError: It is none.
+            DecodeError: The line is not valid, see ``heka.jsonlines``.
         """
         return message_of(data)
 
 
 class StdlibPayloadEncoder(_Unsigned):
-    """What StdLibLoggingStream logs: one byte of level, ten of type, and the payload."""
+    """Encodes a message for StdLibLoggingStream: 1 byte level, 10 bytes type, the payload."""
 
     def encode(self, msg: Message) -> bytes:
-        """Return level, type and payload of *msg*; the rest of it is lost.
+        """Return level (at most 255), type (cut or padded to 10 bytes) and payload of *msg*.
+
+        All other attributes and the fields are dropped.
 
         Raises:
-            NotAMessageError: *msg* is something else.
+            NotAMessageError: *msg* is not a ``heka.Message``.
         """
         kind = _message(msg).type.encode("utf-8", "surrogateescape")
-        if len(kind) > TYPE_SIZE:  # at a character
+        if len(kind) > TYPE_SIZE:  # cut at a character boundary
             kind = kind[:TYPE_SIZE].decode("utf-8", "ignore").encode()
         payload = msg.payload.encode("utf-8", "surrogateescape")
         return struct.pack("B10s", min(log_level(msg), 255), kind.ljust(TYPE_SIZE)) + payload
@@ -261,8 +268,10 @@ class StdlibPayloadEncoder(_Unsigned):
     msg_to_payload = encode
 
     def decode(self, data: bytes) -> Message:
-        """Refuse: what makes a message is not in *data*."""
-        raise NotImplementedError("a level, a type and a payload do not make a message again")
+        """Raise NotImplementedError: *data* lacks most attributes of a message."""
+        raise NotImplementedError(
+            "StdlibPayloadEncoder cannot decode: its output has only level, type and payload"
+        )
 
 
 def _message(msg: object) -> Message:

@@ -1,10 +1,10 @@
-"""Filters: which of a client's messages are sent.
+"""Filters decide which of a client's messages are sent.
 
-A filter is called with a message and returns True to send it. A provider makes one of its
-configuration. Those made here look at type and severity only: a client asks their
-``admits(type, severity)`` before it builds anything, as long as no filter of another kind stands
-before them. The first four say the same each time; ``RateLimit`` and ``Sample`` change with each
-question (``stateful``), so a message must be asked for once.
+A filter is called with a message and returns True to send it. A provider creates a filter from
+its configuration. The filters here use type and severity only: a client calls their
+``admits(type, severity)`` before it builds the message, up to the first filter of another kind.
+``RateLimit`` and ``Sample`` are ``stateful``: each call changes later answers, so a client calls
+them once per message.
 """
 
 from __future__ import annotations
@@ -35,30 +35,35 @@ __all__ = [
     "type_whitelist_provider",
 ]
 
-#: Message types that a rate limit keeps apart; with more, those that wait longest begin anew.
+#: Most message types that a rate limit keeps state for; beyond that, the least recently used
+#: type is forgotten and starts with a full budget again.
 _BUCKETS_MAX = 1024
 
 
 class HeadFilter:
-    """A filter that looks at type and severity only.
+    """A filter that uses type and severity only.
 
     Attributes:
-        stateful: Asking changes the answer to the next question.
+        stateful: Whether a call of ``admits`` changes the result of later calls.
     """
 
     stateful: ClassVar[bool] = False
 
     def admits(self, type: str, severity: int) -> bool:
-        """Say whether a message of *type* and *severity* is to be sent."""
+        """Return whether to send a message of *type* and *severity*."""
         raise NotImplementedError
 
     def __call__(self, msg: Message) -> bool:
-        """Say whether *msg* is to be sent."""
+        """Return whether to send *msg*."""
         return self.admits(msg.type, msg.severity)
 
 
 class SeverityMax(HeadFilter):
-    """Sends what is at least as severe as *severity*, 0 (emergency) to 7 (debug)."""
+    """Sends messages with a severity number up to *severity*, 0 (emergency) to 7 (debug).
+
+    Raises:
+        ConfigError: *severity* is no number from 0 to 7, nor the text of one.
+    """
 
     __name__ = func_name = "severity_max"
 
@@ -67,59 +72,66 @@ class SeverityMax(HeadFilter):
 
     @property
     def severity(self) -> int:
-        """The largest number that is sent."""
+        """The largest severity number that is sent."""
         return self._severity
 
     def admits(self, type: str, severity: int) -> bool:
-        """Compare *severity*."""
+        """Return whether *severity* is at most the limit."""
         return severity <= self._severity
 
     def __repr__(self) -> str:
-        """Return what makes it."""
+        """Return the constructor call."""
         return f"SeverityMax({self._severity})"
 
 
-class _OfTypes(HeadFilter):
-    """What a list of types is kept in."""
+class _TypeFilter(HeadFilter):
+    """Base of the filters that look up the type in a set.
+
+    Raises:
+        ConfigError: *types* is neither a text nor an iterable of texts.
+    """
 
     def __init__(self, types: str | Iterable[str]) -> None:
         self._types = _types(types)
 
     @property
     def types(self) -> frozenset[str]:
-        """The types."""
+        """The types in the set."""
         return self._types
 
     def __repr__(self) -> str:
-        """Return what makes it."""
+        """Return the constructor call."""
         return f"{type(self).__name__}({sorted(self._types)})"
 
 
-class TypeBlacklist(_OfTypes):
-    """Sends everything but messages of these *types*."""
+class TypeBlacklist(_TypeFilter):
+    """Sends all messages except those of these *types*, a type or an iterable of types."""
 
     __name__ = func_name = "type_blacklist"
 
     def admits(self, type: str, severity: int) -> bool:
-        """Look for *type*."""
+        """Return whether *type* is not in the set."""
         return type not in self._types
 
 
-class TypeWhitelist(_OfTypes):
-    """Sends messages of these *types* only."""
+class TypeWhitelist(_TypeFilter):
+    """Sends only messages of these *types*, a type or an iterable of types."""
 
     __name__ = func_name = "type_whitelist"
 
     def admits(self, type: str, severity: int) -> bool:
-        """Look for *type*."""
+        """Return whether *type* is in the set."""
         return type in self._types
 
 
 class TypeSeverityMax(HeadFilter):
-    """Sends messages of some types only if they are severe enough, and all others.
+    """Sends messages of the given types up to a severity number each, and all other messages.
 
     Args:
         types: {type: {'severity': largest number that is sent}}, or {type: number}.
+
+    Raises:
+        ConfigError: *types* has another shape, or a severity is not 0 to 7.
     """
 
     __name__ = func_name = "type_severity_max"
@@ -132,21 +144,21 @@ class TypeSeverityMax(HeadFilter):
 
     @property
     def levels(self) -> dict[str, int]:
-        """The largest number that is sent, of each type."""
+        """{type: largest severity number that is sent}."""
         return self._levels
 
     def admits(self, type: str, severity: int) -> bool:
-        """Compare *severity* with what *type* has."""
+        """Return whether *severity* is at most the limit of *type*, if it has one."""
         level = self._levels.get(type)
         return level is None or severity <= level
 
     def __repr__(self) -> str:
-        """Return what makes it."""
+        """Return the constructor call."""
         return f"TypeSeverityMax({self._levels})"
 
 
-class _Selective(HeadFilter):
-    """What lets some messages pass without looking further, and counts what it holds back."""
+class _StatefulFilter(HeadFilter):
+    """Base of RateLimit and Sample: passes exempt messages and counts dropped ones."""
 
     stateful = True
 
@@ -163,17 +175,17 @@ class _Selective(HeadFilter):
 
     @property
     def dropped(self) -> int:
-        """How many messages were held back in this process."""
+        """The number of messages that this filter dropped in this process."""
         return self._dropped
 
     def reset_after_fork(self) -> None:
-        """Replace what a child process must not share with its parent."""
-        # Reentrant: a signal handler may log while its thread is in here.
+        """Create the lock and reset the count, in a child process after ``fork()`` too."""
+        # Reentrant: a signal handler may log while its thread holds the lock.
         self._lock = threading.RLock()
         self._dropped = 0
 
     def admits(self, type: str, severity: int) -> bool:
-        """Let pass what is exempt; ask ``_next`` of everything else."""
+        """Return True for an exempt message, else the result of ``_next``; count a drop."""
         if severity <= self._exempt or (self._only is not None and type not in self._only):
             return True
         with self._lock:
@@ -185,17 +197,21 @@ class _Selective(HeadFilter):
         raise NotImplementedError
 
 
-class RateLimit(_Selective):
+class RateLimit(_StatefulFilter):
     """Sends at most *rate* messages of each type in *per* seconds, on average.
 
     Args:
-        rate: How many messages, more than 0.
-        per: Seconds.
-        burst: How many may come at once after a pause; None is *rate*, at least 1.
+        rate: Number of messages, more than 0.
+        per: Seconds, more than 0.
+        burst: Most messages at once after a pause, 1 or more; None means *rate*, at least 1.
         types: Only messages of these types are limited; None limits all.
-        exempt_severity: Messages with this number or a smaller one always pass; None: none does.
-        by_type: False counts messages of all types together.
-        clock: Seconds that never go back.
+        exempt_severity: Messages with this severity number or a smaller one always pass; None
+            exempts none.
+        by_type: True limits each type separately; False limits the sum over all types.
+        clock: Returns monotonic seconds.
+
+    Raises:
+        ConfigError: An argument is out of range or of a wrong type.
     """
 
     __name__ = func_name = "rate_limit"
@@ -212,8 +228,8 @@ class RateLimit(_Selective):
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         amount = _number(rate, "rate", "a number of messages, more than 0", above=0)
-        # The time that one message takes of the budget, and the budget: the virtual scheduling of
-        # ITU-T I.371, which needs one number for each type.
+        # Virtual scheduling (the generic cell rate algorithm of ITU-T I.371): the interval between
+        # messages, the slack for bursts, and one number per type.
         self._interval = _number(per, "per", "seconds, more than 0", above=0) / amount
         size = max(1.0, math.floor(amount)) if burst is None else _whole(burst, "burst")
         self._slack = (size - 1) * self._interval
@@ -221,7 +237,7 @@ class RateLimit(_Selective):
             raise ConfigError(f"by_type: expected true or false, got {by_type!r}")
         self._by_type = by_type
         self._clock = clock
-        self._due: dict[str, float] = {}  # when the budget of each type is full again
+        self._due: dict[str, float] = {}  # {type: time at which its budget is full again}
         super().__init__(types, exempt_severity)
 
     def _next(self, type: str) -> bool:
@@ -229,21 +245,25 @@ class RateLimit(_Selective):
         now = self._clock()
         due = max(self._due.pop(key, now), now)
         admitted = due - now <= self._slack + 1e-9 * self._interval
-        # Last in the dict: the first is the one that was not asked for longest.
+        # Inserted last, so that the first entry of the dict is the least recently used one.
         self._due[key] = due + self._interval if admitted else due
         if len(self._due) > _BUCKETS_MAX:
             del self._due[next(iter(self._due))]
         return admitted
 
 
-class Sample(_Selective):
+class Sample(_StatefulFilter):
     """Sends each message with the probability *rate*.
 
     Args:
         rate: From 0 (none) to 1 (all).
         types: Only messages of these types are sampled; None samples all.
-        exempt_severity: Messages with this number or a smaller one always pass; None: none does.
-        random: Called for numbers from 0 to below 1; None is a generator of the filter's own.
+        exempt_severity: Messages with this severity number or a smaller one always pass; None
+            exempts none.
+        random: Returns a number in [0, 1) per call; None creates a generator for this filter.
+
+    Raises:
+        ConfigError: An argument is out of range or of a wrong type.
     """
 
     __name__ = func_name = "sample"
@@ -262,13 +282,13 @@ class Sample(_Selective):
 
     @property
     def rate(self) -> float:
-        """The probability."""
+        """The probability with which a message is sent."""
         return self._rate
 
     def reset_after_fork(self) -> None:
-        """Draw other numbers than the parent does."""
+        """Also create a new generator: a child must not repeat its parent's numbers."""
         super().reset_after_fork()
-        # Of its own: the program may have seeded, and count on, the one in the module random.
+        # Not the generator of the module random: the program may have seeded that one.
         self._random = self._given or random.Random().random
 
     def _next(self, type: str) -> bool:
@@ -279,24 +299,24 @@ class Sample(_Selective):
 
 
 def severity_max_provider(severity: int | str) -> SeverityMax:
-    """Return a filter that sends what is at least as severe as *severity*."""
+    """Return ``SeverityMax(severity)``."""
     return SeverityMax(severity)
 
 
 def type_blacklist_provider(types: str | Iterable[str]) -> TypeBlacklist:
-    """Return a filter that sends everything but messages of these *types*."""
+    """Return ``TypeBlacklist(types)``."""
     return TypeBlacklist(types)
 
 
 def type_whitelist_provider(types: str | Iterable[str]) -> TypeWhitelist:
-    """Return a filter that sends messages of these *types* only."""
+    """Return ``TypeWhitelist(types)``."""
     return TypeWhitelist(types)
 
 
 def type_severity_max_provider(
     types: Mapping[str, Mapping[str, int | str] | int | str],
 ) -> TypeSeverityMax:
-    """Return a filter with a largest severity for some *types*: {type: {'severity': n}}."""
+    """Return ``TypeSeverityMax(types)``."""
     return TypeSeverityMax(types)
 
 
@@ -308,7 +328,7 @@ def rate_limit_provider(
     exempt_severity: int | str | None = None,
     by_type: bool = True,
 ) -> RateLimit:
-    """Return a filter that sends at most *rate* messages of each type in *per* seconds."""
+    """Return a ``RateLimit`` with these arguments."""
     return RateLimit(rate, per, burst, types, exempt_severity, by_type)
 
 
@@ -317,17 +337,17 @@ def sample_provider(
     types: str | Iterable[str] | None = None,
     exempt_severity: int | str | None = None,
 ) -> Sample:
-    """Return a filter that sends each message with the probability *rate*."""
+    """Return a ``Sample`` with these arguments."""
     return Sample(rate, types, exempt_severity)
 
 
-# ---- what configurations hold --------------------------------------------------------------------
+# ---- checks of arguments -------------------------------------------------------------------------
 
 
 def _severity(given: Any, name: str) -> int:
     value = _maybe_whole(given)
     if value is None or not 0 <= value <= 7:
-        raise ConfigError(f"{name}: expected a severity, 0 to 7, got {given!r}")
+        raise ConfigError(f"{name}: expected a severity from 0 to 7, got {given!r}")
     return value
 
 
@@ -346,12 +366,12 @@ def _types(given: Any) -> frozenset[str]:
     found = list(types)
     for one in found:
         if not isinstance(one, str):
-            raise ConfigError(f"types: expected message types, which are text, got {one!r}")
+            raise ConfigError(f"types: expected message types as text, got {one!r}")
     return frozenset(found)
 
 
 def _maybe_whole(given: Any) -> int | None:
-    """Return a whole number that was given as one, or as its text; None for anything else."""
+    """Return an int given as an int or as text of its digits; None for anything else."""
     if isinstance(given, str) and given.isascii() and given.isdecimal() and len(given) < 20:
         return int(given)
     return given if isinstance(given, int) and not isinstance(given, bool) else None

@@ -1,4 +1,4 @@
-"""Stdlib ``logging`` to Heka: a handler, and the maps between levels and severities.
+"""A handler that sends records of stdlib ``logging``, and maps between levels and severities.
 
 ::
 
@@ -21,7 +21,7 @@ from heka.streams.logging import RECORD_MARK, StdLibLoggingStream
 
 __all__ = ["LOGLEVEL_MAP", "SEVERITY_MAP", "HekaHandler", "hook_logger", "severity_of"]
 
-#: Level of ``logging`` -> severity. A program may add its own levels.
+#: {level of ``logging``: severity}. A program may add its own levels.
 SEVERITY_MAP = {
     logging.NOTSET: DEBUG,
     logging.DEBUG: DEBUG,
@@ -30,19 +30,20 @@ SEVERITY_MAP = {
     logging.ERROR: ERROR,
     logging.CRITICAL: CRITICAL,
 }
-# What a record has when nobody gave it `extra`; Formatter.format() adds two, Python 3.12 the last.
-_BARE = tuple(logging.LogRecord("", 0, "", 0, "", (), None).__dict__)
-_BARE_COUNT = len(_BARE)
-_NO_FIELDS = frozenset(_BARE) | {"message", "asctime", "taskName", RECORD_MARK}
-#: As ``logging`` itself formats for a handler that has no formatter.
+#: Attributes of a record without `extra`.
+_STANDARD = tuple(logging.LogRecord("", 0, "", 0, "", (), None).__dict__)
+_STANDARD_COUNT = len(_STANDARD)
+# Formatter.format() adds message and asctime; Python 3.12 adds taskName.
+_NO_FIELDS = frozenset(_STANDARD) | {"message", "asctime", "taskName", RECORD_MARK}
+#: The same formatter as ``logging`` uses for a handler that has none.
 _DEFAULT = logging.Formatter()
 
 
 def severity_of(level: int) -> int:
-    """Return the severity of *level*: from SEVERITY_MAP, else that of the next level below.
+    """Return the severity of *level*: from SEVERITY_MAP, else that of the next lower level.
 
-    Levels between INFO and WARNING are NOTICE, which has no name in ``logging``; those below INFO,
-    DEBUG.
+    Exceptions: a level between INFO and WARNING is NOTICE, which ``logging`` has no name for.
+    Levels below INFO are DEBUG.
     """
     severity = SEVERITY_MAP.get(level)
     if severity is not None:
@@ -59,33 +60,32 @@ def severity_of(level: int) -> int:
 class HekaHandler(logging.Handler):
     """Sends each record as one message.
 
-    The payload is what ``record.getMessage()`` says, or the handler's formatter where it has one;
-    traceback and stack follow it. The values of ``extra=`` become fields of their own types, others
-    than Heka has as their ``repr``. The time is the record's.
-
-    Args:
-        client: A ``HekaClient``; a URL, as ``heka.log(to=...)`` takes it; the name of a client in
-            ``heka.holder``, which may be configured later; None: the holder's default client or, as
-            long as it has none, where ``heka.log`` sends.
-        level: The least level that is sent.
-        type: The type of the messages.
-        fields: Attributes of the record that become fields too, such as ``name``, ``pathname``,
-            ``lineno``, ``funcName`` and ``threadName``; a mapping gives {field: attribute}. Those
-            that are None are left out.
-        heka_client: What older programs call *client*.
-
-    The logger of the message is the client's, or the record's where the client has none; the field
+    The payload is the text of the handler's formatter, or of ``record.getMessage()`` without one,
+    followed by traceback and stack. The values of ``extra=`` become fields; a value of a type that
+    Heka does not have is sent as its ``repr``. The timestamp is that of the record. The logger of
+    the message is that of the client, or that of the record if the client has none; the field
     ``loglevel`` holds the record's level.
 
-    Threads do not wait for each other: there is no lock, clients need none. What a value's
-    ``__str__`` logs while its record is made is sent before it; what the client's own stream or
-    filters log comes back to the client, which ends it there. No error leaves the handler:
-    ``stats()`` counts it, and ``handleError`` says so on stderr, once a minute, unless
-    ``logging.raiseExceptions`` is false.
+    Args:
+        client: A ``HekaClient``; a URL, as for ``heka.log(to=...)``; the name of a client in
+            ``heka.holder``, which may be configured later; or None for the holder's default client
+            and, as long as there is none, the destination of ``heka.log``.
+        level: The lowest level that is sent.
+        type: The type of the messages.
+        fields: Attributes of the record that become fields too, such as ``name``, ``pathname``,
+            ``lineno``, ``funcName`` and ``threadName``; or a mapping {field: attribute}. Attributes
+            that are None are left out.
+        heka_client: The old name of the argument *client*.
+
+    Threads do not block each other: the handler takes no lock. A record that a value's ``__str__``
+    logs while another record is formatted is sent first. A record that the client's own stream or
+    filter logs is refused, so that logging cannot recurse. The handler raises no exception:
+    ``stats()`` counts errors, and ``handleError`` reports them on stderr, at most once a minute,
+    unless ``logging.raiseExceptions`` is false.
 
     Raises:
-        ConfigError: The URL names no destination.
-        TypeError: An argument is none of these.
+        ConfigError: The URL is not a valid destination.
+        TypeError: An argument has another type than described, or *client* is given twice.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class HekaHandler(logging.Handler):
         heka_client: object = None,
     ) -> None:
         if client is not None and heka_client is not None:
-            raise TypeError("HekaHandler: client and heka_client are the same; give one of them")
+            raise TypeError("HekaHandler: expected client or heka_client, its old name, got both")
         self._bridge = Bridge(heka_client if client is None else client, type, "HekaHandler")
         self._client = self._bridge.fixed
         self._local = self._bridge.local
@@ -108,18 +108,18 @@ class HekaHandler(logging.Handler):
 
     @property
     def heka_client(self) -> Client | None:
-        """The client, or whichever stands under the name at present; None where none does."""
+        """The client, or the one that has the given name now; None if there is none."""
         return self._bridge.find()
 
     def sends_to(self, client: object) -> bool:
-        """Say whether *client* is what this handler was made with."""
+        """Return whether this handler was created with *client*."""
         target = self._bridge.target
         return target is client or (isinstance(client, str) and target == client)
 
     def handle(self, record: logging.LogRecord) -> bool:
-        """Send *record* if the handler's filters let it through; without the handler's lock."""
+        """Send *record* if the handler's filters accept it; does not take the handler's lock."""
         if self.filters:
-            passed: Any = self.filter(record)  # a record from Python 3.12 on
+            passed: Any = self.filter(record)  # from Python 3.12 on this may be another record
             if not passed:
                 return False
             if isinstance(passed, logging.LogRecord):
@@ -128,7 +128,7 @@ class HekaHandler(logging.Handler):
         return True
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Send *record*, whatever its level. Never raises."""
+        """Send *record* without comparing its level. Never raises."""
         try:
             depth = self._local.depth
         except AttributeError:
@@ -156,10 +156,10 @@ class HekaHandler(logging.Handler):
             logger = client.logger or record.name
             created = record.created
             fields: dict[str, Any] = {"loglevel": level}
-            # From here on Python has to make a dict of what the record holds, and reads that.
-            more = len(record.__dict__) != _BARE_COUNT
-            if more or self._fields:
-                if more and RECORD_MARK in record.__dict__ and _logs(client):
+            # record.__dict__ makes CPython build a dict of the attributes, so it is read last.
+            has_extra = len(record.__dict__) != _STANDARD_COUNT
+            if has_extra or self._fields:
+                if has_extra and RECORD_MARK in record.__dict__ and _logs(client):
                     self._bridge.count("reentrant")
                     return
                 self._add_fields(record, fields)
@@ -168,27 +168,28 @@ class HekaHandler(logging.Handler):
             client.heka(self._type, logger, severity, payload, fields, created, bad_values="repr")
         except Exception:
             depth[0] = before
-            self._send_anyhow(record, payload)
+            self._send_fallback(record, payload)
         finally:
             depth[0] = before
 
     def _add_fields(self, record: logging.LogRecord, fields: dict[str, Any]) -> None:
-        """Add to *fields* the attributes that are asked for, then what came as ``extra``."""
+        """Add to *fields* the requested attributes, then the values of ``extra``."""
         attributes = record.__dict__
         for name, attribute in self._fields:
             value = attributes.get(attribute)
             if value is not None:
                 fields[name] = value
-        # In the order of setting: behind the last that a bare record has, if nothing came before.
-        last = _BARE[-1] if type(record) is logging.LogRecord else None
+        # extra is set after the standard attributes, so the loop from the end stops at the last of
+        # these. A record of a subclass may have attributes before them: all are looked at.
+        last = _STANDARD[-1] if type(record) is logging.LogRecord else None
         for name in reversed(attributes):
             if name == last:
                 break
             if name not in _NO_FIELDS:
                 fields[name] = attributes[name]
 
-    def _send_anyhow(self, record: logging.LogRecord, payload: object) -> None:
-        """Send as much of *record* as can be sent; ``handleError`` tells what stood in the way."""
+    def _send_fallback(self, record: logging.LogRecord, payload: object) -> None:
+        """Send the parts of *record* that can be sent, after an error; call ``handleError``."""
         if payload is None:
             payload = _unformatted(record)
         fields: dict[str, Any] = {}
@@ -202,39 +203,40 @@ class HekaHandler(logging.Handler):
         self.handleError(record)
 
     def handleError(self, record: logging.LogRecord) -> None:
-        """Say on stderr what is wrong with *record*, unless something was said lately."""
+        """Report on stderr, rate-limited, which error *record* caused."""
         if logging.raiseExceptions:
             place = f"{as_text(record.pathname)}:{as_text(record.lineno)}"
             self._bridge.report(
-                f"a record of logger {as_text(record.name)!r}, made at {place}, is sent as far as "
-                f"it goes: {describe(sys.exc_info()[1])}"
+                f"a record of logger {as_text(record.name)!r}, logged at {place}, was sent in "
+                f"part: {describe(sys.exc_info()[1])}"
             )
 
     def flush(self) -> None:
-        """Wait for what is under way, a second at most; ``logging.shutdown`` calls this."""
+        """Wait up to 1 s until queued messages are sent; ``logging.shutdown`` calls this."""
         self._bridge.flush()
 
     def stats(self) -> dict[str, int]:
-        """Return how often something went wrong here, {} when nothing did.
+        """Return the counts of errors of this handler, {} if there were none.
 
         Returns:
-            ``altered``: records that could not be formatted or sent as they were, and were sent as
-            far as they went. ``reentrant``: records refused because they came of sending another
-            one. ``error``: records lost for an error, such as one of the encoder. What the stream
-            loses is in the client's own ``stats()``.
+            ``altered``: records that could not be formatted or sent unchanged and were sent in
+            part. ``reentrant``: records refused because they were logged while another one was
+            sent. ``error``: records lost because of an exception, such as one of the encoder.
+            Losses in the stream are counted by the client's ``stats()``.
         """
         return self._bridge.stats()
 
     def __repr__(self) -> str:
-        """Return the level and where records go."""
+        """Return class, client or destination, and level."""
         level = logging.getLevelName(self.level)
         return f"<{type(self).__name__} {self._bridge.target!r} ({level})>"
 
 
 def _logs(client: Client) -> bool:
-    """Say whether what *client* sends is logged: then it is no place for what came from there.
+    """Return whether *client* writes its messages to ``logging``.
 
-    Its thread tells a stream that logs; behind a queue there is another thread, and only a mark.
+    A marked record (RECORD_MARK) came from such a stream; sending it there again would loop. The
+    depth of calls cannot show this loop when a queue moves the write to another thread.
     """
     return isinstance(getattr(client, "stream", None), StdLibLoggingStream)
 
@@ -251,9 +253,9 @@ def _attributes(fields: Iterable[str] | Mapping[str, str]) -> tuple[tuple[str, s
 
 
 def _unformatted(record: logging.LogRecord) -> str:
-    """Return the text of *record* with its arguments behind it, not in it."""
+    """Return the text of *record*; if that cannot be formatted, its parts one after another."""
     with contextlib.suppress(Exception):
-        return _DEFAULT.format(record)  # it was the handler's own formatter that failed
+        return _DEFAULT.format(record)  # works if only the handler's own formatter failed
     parts = [as_text(record.msg)]
     with contextlib.suppress(Exception):
         parts.append(repr(record.args))
@@ -267,10 +269,10 @@ _hooking = threading.RLock()
 
 
 def hook_logger(logger_name: str | None, client: object) -> HekaHandler:
-    """Have what is logged to *logger_name* (None: the root) sent by *client*, once.
+    """Add a HekaHandler for *client* to the logger *logger_name* (None: the root), once.
 
     Returns:
-        The handler: a new one, or the one that the logger has for this client already.
+        The new handler, or the one that the logger already has for this client.
     """
     logger = logging.getLogger(logger_name)
     with _hooking:

@@ -1,4 +1,4 @@
-"""heka_cef.cef_plugin: heka.plugins.cef under the name that configurations have for it."""
+"""heka_cef.cef_plugin: heka.plugins.cef under the name that old configurations use."""
 
 from heka.plugins.cef import (
     ACCOUNT_LOCKED,

@@ -1,1 +1,1 @@
-"""heka_raven, once a package of its own: the raven plugin is a part of heka."""
+"""heka_raven, formerly a separate distribution: the raven plugin is now part of heka."""

@@ -1,4 +1,4 @@
-"""heka_raven.raven_plugin: heka.raven_plugin under the name that configurations have for it."""
+"""heka_raven.raven_plugin: heka.raven_plugin under the name that old configurations use."""
 
 from heka.raven_plugin import (
     HEKA_PLUGIN_NAME,

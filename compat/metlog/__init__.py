@@ -1,9 +1,9 @@
-"""metlog, the first name of heka-py: every module is that of heka under its old name."""
+"""metlog, the first name of heka-py: each module re-exports that of heka under the old names."""
 
 import warnings
 
 warnings.warn(
-    "metlog is heka now: write 'heka' where you import 'metlog', HekaClient for MetlogClient",
+    "metlog is deprecated: import 'heka' instead of 'metlog', HekaClient instead of MetlogClient",
     DeprecationWarning,
     stacklevel=2,
 )

@@ -1,4 +1,4 @@
-"""metlog.client: the client under its first name."""
+"""metlog.client: HekaClient under its old name MetlogClient."""
 
 from heka.client import SEVERITY, HekaClient
 

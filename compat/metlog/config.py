@@ -1,4 +1,4 @@
-"""metlog.config: clients from INI texts and dicts; keys may begin with ``sender``."""
+"""metlog.config: create clients from INI text and dicts; keys may begin with ``sender``."""
 
 from heka.config import (
     client_from_dict_config,

@@ -1,4 +1,4 @@
-"""metlog.exceptions: what configuration raised."""
+"""metlog.exceptions: the exceptions that metlog's configuration raised."""
 
 from heka.exceptions import EnvironmentNotFoundError, MethodNotFoundError
 

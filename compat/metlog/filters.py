@@ -1,4 +1,4 @@
-"""metlog.filters: the providers of filters."""
+"""metlog.filters: the filter providers of heka.filters."""
 
 from heka.filters import (
     severity_max_provider,

@@ -1,4 +1,4 @@
-"""metlog.logging: the handler of the standard library's logging."""
+"""metlog.logging: HekaHandler, for stdlib ``logging``, under its old name MetlogHandler."""
 
 from heka.logging import HekaHandler, hook_logger
 

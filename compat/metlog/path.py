@@ -1,4 +1,4 @@
-"""metlog.path: objects by dotted name."""
+"""metlog.path: import objects by dotted name."""
 
 from heka.path import DottedNameResolver, resolve_name
 

@@ -1,4 +1,4 @@
-"""metlog_cef, once a package of its own: the CEF plugin is a part of heka."""
+"""metlog_cef, formerly a separate distribution: the CEF plugin is now part of heka."""
 
 from heka.plugins.cef import (
     ACCOUNT_LOCKED,

@@ -1,4 +1,4 @@
-"""metlog_cef.cef_plugin: heka.plugins.cef under the first of its names."""
+"""metlog_cef.cef_plugin: heka.plugins.cef under the name that metlog used."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -26,5 +26,5 @@ __all__ = [
 
 
 def config_plugin(config: Mapping[str, Any]) -> Callable[..., str]:
-    """Return the method ``cef``; takes ``syslog_options`` too, a field of the messages then."""
+    """Return the method ``cef``; *config* may hold ``syslog_options``, sent as a field."""
     return method(Options.read(config, "syslog_options"))

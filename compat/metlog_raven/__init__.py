@@ -1,1 +1,1 @@
-"""metlog_raven, once a package of its own: the raven plugin is a part of heka."""
+"""metlog_raven, formerly a separate distribution: the raven plugin is now part of heka."""

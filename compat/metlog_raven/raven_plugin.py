@@ -1,4 +1,4 @@
-"""metlog_raven.raven_plugin: heka.raven_plugin under the first of its names."""
+"""metlog_raven.raven_plugin: heka.raven_plugin under the name that metlog used."""
 
 from heka.raven_plugin import (
     HEKA_PLUGIN_NAME,

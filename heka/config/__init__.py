@@ -1,4 +1,4 @@
-"""Clients from configuration: INI files, dicts and TOML.
+"""Create clients from configuration: INI files, dicts and TOML.
 
 ::
 
@@ -39,41 +39,44 @@ __all__ = [
 def client_from_dict_config(
     config: Mapping[str, Any], client: HekaClient | None = None, *, strict: bool = False
 ) -> HekaClient:
-    """Return a client as *config* describes it.
+    """Return the client that the dict *config* describes.
 
     Args:
-        config: What the client is to be; not changed. All keys but the stream are optional:
+        config: The settings; not changed. Only ``stream`` (or ``to``) is required:
 
             ``logger``, ``severity``
-                Defaults of the messages: text, and 0 to 7 (6).
+                Defaults for messages: text (``''``), and 0 to 7 (6).
             ``disabled_timers``
-                Names of timers that do nothing; ``*`` is all of them.
+                Names of timers that do nothing; ``*`` disables all.
             ``stream``
-                ``{'class': dotted name, 'args': positional arguments, ...}``; the rest are keyword
-                arguments. ``stream_host`` beside it is the same as ``host`` in it.
+                ``{'class': dotted name, 'args': positional arguments, ...}``; all other keys are
+                keyword arguments. A top-level key ``stream_host`` means ``host`` in this dict.
             ``to``
-                Instead of ``stream``: a destination as for ``heka.log``, ``udp://localhost:5565``.
+                Instead of ``stream``: a destination as for ``heka.log``, such as
+                ``udp://localhost:5565``.
             ``encoder``
-                Dotted name; ``heka.encoders.ProtobufEncoder`` where there is none.
+                Dotted name; the default is ``heka.encoders.ProtobufEncoder``.
             ``hmac``
                 ``signer``, ``key_version``, ``hash_function`` (sha1 or md5) and ``key``.
             ``filters``
                 A sequence of ``(provider, {argument: value})``, or a table of tables each with a
-                key ``provider``; asked in that order.
+                key ``provider``; evaluated in that order.
             ``plugins``
-                ``{section: (provider, {key: value})}``, or a table of such tables. The method is
-                called what ``override`` in it says, or its ``heka_name``, or the section.
+                ``{section: (provider, {key: value})}``, or a table of tables each with a key
+                ``provider``. The method is named by ``override`` if that is a text, else by the
+                method's ``heka_name``, else by the section.
             ``level``, ``bad_values``, ``oversize``, ``timeout``
                 As in ``heka.configure``.
 
-            ``${NAME}`` in a text is the environment variable; ``$${`` is ``${``.
-        client: Configured in place; None makes one. As long as this raises, it is as it was.
-        strict: Refuse what would have no effect, instead of a ``ConfigWarning``.
+            ``${NAME}`` in a text is replaced by the environment variable; ``$${`` means ``${``.
+        client: The client to configure in place; None creates one. If this function raises, the
+            client is unchanged.
+        strict: Raise ConfigError for a setting that has no effect, instead of a ``ConfigWarning``.
 
     Raises:
-        ConfigError: Something is wrong; says where, what was expected, and what came.
-        InvalidArgumentError: From a plugin.
-        SyntaxError: The name of a plugin's method is taken.
+        ConfigError: A setting is wrong; the text says which, what was expected, and what came.
+        InvalidArgumentError: A plugin refused its settings.
+        SyntaxError: A plugin's method would replace an existing one, and ``override`` is not set.
     """
     if not isinstance(config, Mapping):
         raise ConfigError(f"expected the configuration as a dict, got {type(config).__name__}")
@@ -101,15 +104,16 @@ def dict_from_stream_config(
         stream: An open file, or an iterable of lines.
         section: The client's section; ``[section_filter_*]``, ``[section_plugin_*]`` and
             ``[section_hmac]`` belong to it.
-        strict: Refuse what would have no effect, instead of a ``ConfigWarning``.
+        strict: Raise ConfigError for a setting that has no effect, instead of a ``ConfigWarning``.
 
-    A value is an int, ``true t on yes`` or ``false f off no``, or text; several lines are a list.
-    ``%(name)s`` is another option of the section, ``%%`` is ``%``, and any other ``%`` itself.
-    Environment variables are replaced, and stay text.
+    A value is converted to int, to bool (``true t on yes``, ``false f off no``) or stays text; a
+    value of several lines becomes a list. ``%(name)s`` is replaced by another option of the
+    section, ``%%`` means ``%``, any other ``%`` is kept. The value of an environment variable is
+    always text.
 
     Raises:
-        ConfigError: It is no INI text, or has no such section.
-        EnvironmentNotFoundError: A variable is not set.
+        ConfigError: The text is not valid INI, or has no such section.
+        EnvironmentNotFoundError: An environment variable is not set.
     """
     return read_ini(stream, section, strict)
 
@@ -117,9 +121,10 @@ def dict_from_stream_config(
 def client_from_stream_config(
     stream: Source, section: str, client: HekaClient | None = None, *, strict: bool = False
 ) -> HekaClient:
-    """Return a client as INI text in the open file *stream* describes it.
+    """Return the client that the INI text in the open file *stream* describes.
 
-    See ``dict_from_stream_config`` for the notation, ``client_from_dict_config`` for the rest.
+    See ``dict_from_stream_config`` for the syntax, ``client_from_dict_config`` for the settings,
+    the other arguments and the errors.
     """
     config = read_ini(stream, section, strict)
     return client_from_dict_config(config, client, strict=strict)
@@ -128,7 +133,10 @@ def client_from_stream_config(
 def client_from_text_config(
     text: str, section: str, client: HekaClient | None = None, *, strict: bool = False
 ) -> HekaClient:
-    """Return a client as the INI *text* describes it; the text may be indented as a whole."""
+    """Return the client that the INI *text* describes; common indentation is removed.
+
+    See ``client_from_stream_config`` for the arguments and the errors.
+    """
     return client_from_stream_config(dedented(text), section, client, strict=strict)
 
 
@@ -139,7 +147,7 @@ def client_from_toml_config(
     *,
     strict: bool = False,
 ) -> HekaClient:
-    """Return a client as a table of a TOML document describes it.
+    """Return the client that a table of a TOML document describes.
 
     ::
 
@@ -154,13 +162,14 @@ def client_from_toml_config(
     Args:
         toml: The document: text, bytes, a path, a file opened in binary mode, or a dict that
             ``tomllib`` has read.
-        section: Dotted name of the table; ``""`` is the whole document.
+        section: Dotted name of the table; ``""`` means the whole document.
         client: As in ``client_from_dict_config``.
-        strict: As there.
+        strict: As in ``client_from_dict_config``.
 
     Raises:
-        ConfigError: It is no TOML, or has no such table. Python 3.10 has no ``tomllib``: install
-            the package tomli, or give a dict.
+        ConfigError: The document is not valid TOML, has no such table, or describes no client.
+            Also on Python 3.10, which has no ``tomllib``, without the package tomli: install it,
+            or pass a dict.
     """
     table, places = read_toml(toml, section)
     return _from_mapping(table, places, client, strict)

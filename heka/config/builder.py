@@ -1,6 +1,7 @@
-"""Makes the client that a configuration describes: stream, encoder, filters, plugins.
+"""Build a client from a configuration: stream, encoder, filters, plugins.
 
-Everything is made before a client is touched: a configuration with an error leaves it as it was.
+All parts are created before the client is changed: if the configuration has an error, the client
+is unchanged.
 """
 
 from __future__ import annotations
@@ -27,18 +28,22 @@ from heka.path import resolve_name
 from heka.streams import QueuedStream, UrlStream
 
 _ENCODER = "heka.encoders.ProtobufEncoder"
-#: Characters of an error's text; values are shown in it.
-_LONGEST = 1000
+#: Most characters of an error text, which quotes values of any length.
+_ERROR_TEXT_MAX = 1000
 #: Settings that are attributes of a client.
 _ATTRIBUTES = ("bad_values", "oversize", "timeout")
-#: The methods that configurations have bound; the next one may bind them anew.
+#: Names of the plugin methods that the last configuration added; the next one may replace them.
 _bound: weakref.WeakKeyDictionary[HekaClient, frozenset[str]] = weakref.WeakKeyDictionary()
 
 
 def build(
     config: dict[str, Any], places: Places, client: HekaClient | None, strict: bool
 ) -> HekaClient:
-    """Return the client that *config*, which becomes ours, describes; *client* configured so."""
+    """Build the client that *config* describes, or configure *client*.
+
+    Takes ownership of *config* and changes it. Error texts are cut to 1,000 characters, and the
+    secrets of *config* are masked in them.
+    """
     try:
         old = nest_stream(config, places)
         if old:
@@ -50,17 +55,19 @@ def build(
         schema.report_unknown(config, places, strict)
         return _Builder(config, places, strict).build(client)
     except ConfigError as error:
-        said = str(error)
-        text = hide(said, secrets(config))
-        if type(error) is not ConfigError or (text == said and len(said) <= _LONGEST):
+        message = str(error)
+        text = hide(message, secrets(config))
+        if type(error) is not ConfigError or (text == message and len(message) <= _ERROR_TEXT_MAX):
             raise
-        # A cause says the same, secrets included.
-        raise ConfigError(text[:_LONGEST]) from (error.__cause__ if text == said else None)
+        # The text of the cause may hold the same secret, so it is dropped then.
+        raise ConfigError(text[:_ERROR_TEXT_MAX]) from (
+            error.__cause__ if text == message else None
+        )
 
 
 @dataclass
 class _Plugin:
-    """A method that is ready to be bound."""
+    """A method to add to the client."""
 
     name: str
     method: Callable[..., Any]
@@ -69,10 +76,10 @@ class _Plugin:
 
 
 class _Builder:
-    """Makes the parts of one client."""
+    """Builds the parts of one client."""
 
     def __init__(self, config: dict[str, Any], places: Places, strict: bool) -> None:
-        # None, as JSON and YAML have it, is not there.
+        # JSON and YAML write None for a setting that is not set.
         self._config = {key: value for key, value in config.items() if value is not None}
         self._places = places
         self._strict = strict
@@ -99,7 +106,7 @@ class _Builder:
                 "severity": settings.get("severity", 6),
                 "disabled_timers": settings.get("disabled_timers", []),
                 "filters": filters,
-                "encoder": lambda hmc: encoder,  # made already, where its errors have a place
+                "encoder": lambda hmc: encoder,  # created above, so that its errors name a setting
                 "hmc": hmac,
             }
             if client is None:
@@ -145,15 +152,15 @@ class _Builder:
                 type(made),
                 self._places(*path),
             )
-        return made  # type: ignore[no-any-return]  # callable() cannot say of what
+        return made  # type: ignore[no-any-return]  # callable() does not narrow the return type
 
     def _encoder(self, hmac: dict[str, Any]) -> Any:
         name = self._config.get("encoder", _ENCODER)
         if not isinstance(name, (str, type)) and callable(getattr(name, "encode", None)):
             if hmac:
                 raise ConfigError(
-                    f"{self._places('hmac')}: {self._places('encoder')} is an object, which signs "
-                    "as it was made to; give its class, or no hmac"
+                    f"{self._places('hmac')}: has no effect, as {self._places('encoder')} is an "
+                    "encoder object with its own signer; pass its class, or remove hmac"
                 )
             return name
         factory = self._resolved(name, ("encoder",))
@@ -169,13 +176,15 @@ class _Builder:
         stream, to = self._config.get("stream"), self._config.get("to")
         if to is not None:
             if stream is not None:
-                raise ConfigError(f"{self._places('to')} and {where}: expected one of them")
+                raise ConfigError(
+                    f"{self._places('to')} and {where}: expected one of them, got both"
+                )
             timeout = {key: settings[key] for key in ("timeout",) if key in settings}
             return self._call(UrlStream, "heka.streams.UrlStream", (to,), timeout, ("to",))
         if stream is None or (isinstance(stream, Mapping) and "class" not in stream):
             raise ConfigError(
                 f"{self._places('stream', 'class')}: expected the class of the stream, as in "
-                "heka.streams.UdpStream, and got nothing; or name a destination by "
+                "heka.streams.UdpStream, got nothing; or set a destination with "
                 f"{self._places('to')}, as in udp://localhost:5565"
             )
         if isinstance(stream, Mapping):
@@ -245,19 +254,19 @@ class _Builder:
         return _Plugin(name, method, override is not False, place)
 
     def _provider(self, name: object, path: Path) -> Callable[..., Any]:
-        """Return the provider that *name*, a dotted or a published one, stands for."""
+        """Return the provider with the dotted name or published name *name*."""
         if not (isinstance(name, str) and is_published_name(name)):
             return self._resolved(name, path)
         where = self._places(*path)
         found = published(name, where)
         if not callable(found):
             raise schema.expected(f"{name} to be published as a function", found, where)
-        return found  # type: ignore[no-any-return]  # callable() cannot say of what
+        return found  # type: ignore[no-any-return]  # callable() does not narrow the return type
 
     # ---- how parts are made -----------------------------------------------------------------
 
     def _spec(self, entry: object, path: Path) -> tuple[Any, dict[str, Any]]:
-        """Return provider and arguments of a filter or plugin, given as a pair or as a table."""
+        """Return (provider, arguments) of a filter or plugin, given as a pair or as a table."""
         if isinstance(entry, Mapping):
             arguments = dict(entry)
             provider = arguments.pop("provider", None)
@@ -270,20 +279,22 @@ class _Builder:
             raise schema.expected("(provider, {key: value})", entry, self._places(*path))
         if not provider:
             raise ConfigError(
-                f"{self._places(*path, 'provider')}: expected the dotted name of a function, and "
-                "got nothing"
+                f"{self._places(*path, 'provider')}: expected the dotted name of a function, got "
+                "nothing"
             )
         return provider, arguments
 
     def _resolved(self, name: object, path: Path) -> Callable[..., Any]:
-        """Return what the dotted *name* is, or *name* if it is a callable already."""
+        """Return the object with the dotted *name*, or *name* itself if it is a callable."""
         where = self._places(*path)
         found: Any = name
         if isinstance(name, str):
             try:
                 found = resolve_name(name)
             except Exception as error:  # modules may raise anything while they are imported
-                raise ConfigError(f"{where}: cannot import {name!r}: {_said(error)}") from error
+                raise ConfigError(
+                    f"{where}: cannot import {name!r}: {_error_text(error)}"
+                ) from error
         if not callable(found):
             raise schema.expected("a dotted name of a class or function", name, where)
         return found  # type: ignore[no-any-return]
@@ -296,7 +307,7 @@ class _Builder:
         keywords: dict[str, Any],
         path: Path,
     ) -> Any:
-        """Call *factory*, known as *name*; whatever it raises gets the place of *path*."""
+        """Call *factory*, shown as *name*; an error it raises becomes a ConfigError at *path*."""
         for key in keywords:
             self._refuse_unknown_argument(factory, name, key, path)
         try:
@@ -305,7 +316,7 @@ class _Builder:
             raise
         except Exception as error:
             place = self._places(*path)
-            raise ConfigError(f"{place}: {_named(name)}: {_said(error)}") from error
+            raise ConfigError(f"{place}: {_named(name)}: {_error_text(error)}") from error
 
     def _refuse_unknown_argument(
         self, factory: Callable[..., Any], name: object, key: object, path: Path
@@ -315,7 +326,7 @@ class _Builder:
             raise schema.expected("a name as key", key, place)
         try:
             parameters = inspect.signature(factory).parameters.values()
-        except (TypeError, ValueError):  # of some callables written in C
+        except (TypeError, ValueError):  # some callables written in C have no signature
             return
         if any(each.kind is inspect.Parameter.VAR_KEYWORD for each in parameters):
             return
@@ -327,13 +338,13 @@ class _Builder:
 
 
 def _refuse_taken(client: HekaClient, plugins: list[_Plugin]) -> None:
-    """Refuse plugins that would hide what the client has, other than earlier plugins."""
+    """Refuse plugins that would hide an attribute of the client that no plugin added."""
     ours = _bound.get(client, frozenset())
     for plugin in plugins:
         if not plugin.overrides and plugin.name not in ours and hasattr(client, plugin.name):
             raise SyntaxError(
-                f"{plugin.place}: the client has a {plugin.name!r} already; set override to "
-                "another name, or to true to replace it"
+                f"{plugin.place}: the client already has the method {plugin.name!r}; set override "
+                "to another name, or to true to replace it"
             )
 
 
@@ -345,8 +356,8 @@ def _named(name: object) -> str:
     return name if isinstance(name, str) else getattr(name, "__qualname__", None) or repr(name)
 
 
-def _said(error: Exception) -> str:
-    """Return what *error* says; a ConfigError's text stands for itself."""
+def _error_text(error: Exception) -> str:
+    """Return the text of *error*, with its type in front unless it is a ConfigError."""
     try:
         text = str(error)
     except Exception:

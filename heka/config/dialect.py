@@ -1,4 +1,4 @@
-"""The values of configurations: ``${ENV}`` in texts, and numbers, truth and lists in INI text."""
+"""Convert configuration values: ``${ENV}`` in texts; ints, bools and lists in INI text."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def expand(text: str, where: str) -> str:
     """Replace each ``${NAME}`` by the environment variable, and ``$${`` by ``${``.
 
     Raises:
-        EnvironmentNotFoundError: There is none; names it and *where*.
+        EnvironmentNotFoundError: A variable is not set; names the variable and *where*.
     """
 
     def replacement(match: re.Match[str]) -> str:
@@ -34,14 +34,14 @@ def expand(text: str, where: str) -> str:
             return "${"
         try:
             return os.environ[name]
-        except (KeyError, ValueError):  # ValueError: no variable can be called that
+        except (KeyError, ValueError):  # ValueError: not a valid name, such as one with a NUL
             raise EnvironmentNotFoundError(name, where) from None
 
     return _VARIABLE.sub(replacement, text)
 
 
 def expand_tree(config: Mapping[str, Any], places: Places) -> dict[str, Any]:
-    """Return a copy of *config* in which every text, however deep, is expanded."""
+    """Return a copy of *config* with every text expanded, at any depth."""
 
     def expanded(text: str, path: Path) -> str:
         return expand(text, places(*path)) if "${" in text else text
@@ -51,7 +51,7 @@ def expand_tree(config: Mapping[str, Any], places: Places) -> dict[str, Any]:
 
 
 def plain(text: str, where: str) -> str | list[str]:
-    """Return the text of an option that is text whatever it looks like, or a list of its lines."""
+    """Return the value of an option that is never converted: its text, or a list of its lines."""
     if "\n" in text:
         return [expand(line, where) for line in _lines(text)]
     return expand(text.strip(), where)
@@ -60,7 +60,7 @@ def plain(text: str, where: str) -> str | list[str]:
 def convert(text: str, where: str) -> Scalar | list[Scalar]:
     """Return the value of an option: int, bool or text; a list of those if it has several lines.
 
-    What the environment brings in stays text: ``${PIN}`` may be ``007``.
+    Values of environment variables stay text: ``${PIN}`` may be ``007``.
     """
     if "\n" in text:
         return [_scalar(line, where) for line in _lines(text)]
@@ -75,7 +75,7 @@ def _scalar(text: str, where: str) -> Scalar:
     if _INTEGER.fullmatch(text):
         try:
             return int(text)
-        except ValueError:  # more digits than Python converts
+        except ValueError:  # more digits than int() converts, see sys.set_int_max_str_digits
             return text
     word = _WORDS.get(text.lower())
     return expand(text, where) if word is None else word

@@ -1,4 +1,4 @@
-"""INI text to the dict of a client: sections, options, and what is wrong with the text."""
+"""Read INI text into the dict of a client: sections, options, and errors with line numbers."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from heka.config.places import IniPlaces, Places
 from heka.exceptions import ConfigError
 
 Source = IO[str] | IO[bytes] | Iterable[str]
-#: What may follow ``[x_`` in the name of a section that belongs to ``[x]``.
+#: ``[x_filter_*]``, ``[x_plugin_*]`` and ``[x_hmac]`` belong to the section ``[x]``.
 _PARTS = ("filter", "plugin", "hmac")
-#: How much a section's name has to be like one of them to be one with a typing error.
-_NEAR = 0.75
-#: Options that one may lead through by ``%(name)s``; Python's own limit too.
-_DEEPEST = 10
+#: From this ``difflib`` ratio on, a section's name counts as one of _PARTS with a typing error.
+_SIMILARITY_MIN = 0.75
+#: Most levels of nested ``%(name)s``; configparser's own limit.
+_INTERPOLATION_DEPTH_MAX = 10
 
 
 class ReadConfig(dict[str, Any]):
-    """A configuration that has been read: its variables are replaced, which is done once.
+    """A configuration read from INI text: its ``${NAME}`` are already replaced.
 
     Attributes:
-        places: Where its values stand in the file.
+        places: The name of each value's place in the file, for error texts.
     """
 
     places: Places = Places()
 
 
 class _Interpolation(configparser.Interpolation):
-    """``%(name)s`` is another option, ``%%`` is ``%``; every other ``%`` is itself."""
+    """Replaces ``%(name)s`` by another option and ``%%`` by ``%``; keeps any other ``%``."""
 
     _REFERENCE = re.compile(r"%(?:%|\(([^()]+)\)s)")
 
@@ -47,7 +47,10 @@ class _Interpolation(configparser.Interpolation):
         value: str,
         defaults: Any,
     ) -> str:
-        """Return *value* with its references replaced; *defaults* has all options in sight."""
+        """Return *value* with its references replaced.
+
+        *defaults* holds the options of the section and of ``[DEFAULT]``.
+        """
         return self._replaced(value, (option,), section, defaults)
 
     def _replaced(self, value: str, trail: tuple[str, ...], section: str, options: Any) -> str:
@@ -57,10 +60,10 @@ class _Interpolation(configparser.Interpolation):
             name = match[1].lower()
             if name not in options:
                 return match[0]
-            if name in trail or len(trail) == _DEEPEST:
+            if name in trail or len(trail) == _INTERPOLATION_DEPTH_MAX:
                 raise ConfigError(
-                    f"[{section}] {trail[0]}: %({match[1]})s leads back to itself, or through more "
-                    f"than {_DEEPEST} options"
+                    f"[{section}] {trail[0]}: %({match[1]})s refers to itself, or is nested more "
+                    f"than {_INTERPOLATION_DEPTH_MAX} levels deep"
                 )
             return self._replaced(options[name], (*trail, name), section, options)
 
@@ -68,7 +71,7 @@ class _Interpolation(configparser.Interpolation):
 
 
 def read_ini(stream: Source, section: str, strict: bool) -> ReadConfig:
-    """Return the configuration of the client whose section is *section*."""
+    """Return the configuration of the client in the section *section*."""
     parser = _parsed(stream)
     _check_sections(parser, section, strict)
     places = IniPlaces(section)
@@ -94,7 +97,7 @@ def read_ini(stream: Source, section: str, strict: bool) -> ReadConfig:
 
 
 def dedented(text: str) -> io.StringIO:
-    """Return *text* as a file, without the space that all of its lines begin with."""
+    """Return *text* as a file, with the indentation common to all lines removed."""
     if not isinstance(text, str):
         raise ConfigError(f"expected the configuration as text, got {type(text).__name__}")
     return io.StringIO(textwrap.dedent(text))
@@ -109,21 +112,21 @@ def _main(
         where = places(option)
         if option in _PARTS or option in ("filters", "plugins"):
             part = option.removesuffix("s")
-            schema.useless(
+            schema.report_no_effect(
                 f"[{section}] {option}: not an option here; expected a section [{section}_{part}"
                 f"{'' if part == 'hmac' else '_NAME'}]",
                 strict,
             )
             continue
         if not schema.is_known(option) and option in defaults:
-            continue  # [DEFAULT] is for every reader of the file
+            continue  # options of [DEFAULT] may be meant for other readers of the file
         read = plain if option in schema.TEXT_KEYS else convert
         config[option] = read(parser.get(section, option), where)
     return config
 
 
 def _provided(parser: configparser.ConfigParser, section: str) -> tuple[str, dict[str, Any]]:
-    """Return the provider that a section names, and its other options."""
+    """Return (provider, other options) of a section."""
     options = {
         option: (plain if option == "provider" else convert)(
             parser.get(section, option), f"[{section}] {option}"
@@ -133,7 +136,7 @@ def _provided(parser: configparser.ConfigParser, section: str) -> tuple[str, dic
     provider = options.pop("provider", "")
     if not isinstance(provider, str) or not provider:
         raise ConfigError(
-            f"[{section}] provider: expected the dotted name of what makes it, as in "
+            f"[{section}] provider: expected the dotted name of a function, as in "
             f"heka.filters.severity_max_provider; got {provider or 'nothing'}"
         )
     return provider, options
@@ -147,7 +150,7 @@ def _hmac(parser: configparser.ConfigParser, section: str) -> dict[str, Any]:
         for option in parser.options(section)
         if option in schema.HMAC_KEYS or option not in parser.defaults()
     }
-    # Present and empty: a section alone asks for signatures as well.
+    # Missing keys are present and empty, so that an empty section is an error, not "unsigned".
     return {**dict.fromkeys(schema.HMAC_KEYS, ""), **options}
 
 
@@ -164,14 +167,14 @@ def _check_sections(parser: configparser.ConfigParser, section: str, strict: boo
     for name in sections:
         part = name.removeprefix(f"{section}_").partition("_")[0]
         if name.startswith(f"{section}_") and not part.startswith(_PARTS):
-            close = schema.closest(part, _PARTS, _NEAR)
+            close = schema.closest(part, _PARTS, _SIMILARITY_MIN)
             if close:
-                schema.useless(f"[{name}]: unknown section{close}", strict)
+                schema.report_no_effect(f"[{name}]: unknown section{close}", strict)
 
 
 def _parsed(stream: Source) -> configparser.ConfigParser:
     parser = configparser.ConfigParser(
-        # What Python 2 took for a comment, and the files were written for.
+        # Python 2's default, for which existing files were written.
         inline_comment_prefixes=(";",),
         interpolation=_Interpolation(),
     )
@@ -179,26 +182,26 @@ def _parsed(stream: Source) -> configparser.ConfigParser:
     try:
         parser.read_file(_lines(stream, source), source)
     except configparser.DuplicateSectionError as error:
-        problem = f"section [{error.section}] is there twice; put them together"
+        problem = f"section [{error.section}] occurs twice; merge the two"
         raise ConfigError(f"{source}, line {error.lineno}: {problem}") from None
     except configparser.DuplicateOptionError as error:
-        problem = f"[{error.section}] {error.option} is there twice; keep one"
+        problem = f"[{error.section}] {error.option} occurs twice; keep one"
         raise ConfigError(f"{source}, line {error.lineno}: {problem}") from None
     except configparser.MissingSectionHeaderError as error:
         problem = "expected a [section] before the first option"
         raise ConfigError(f"{source}, line {error.lineno}: {problem}") from None
     except configparser.ParsingError as error:
-        # Not the lines themselves: one may hold a key.
+        # The text quotes no line: one may hold a signing key.
         numbers = ", ".join(str(number) for number, _ in error.errors)
         problem = "expected 'option = value', '[section]' or a comment"
         raise ConfigError(f"{source}, line {numbers}: {problem}") from None
-    except UnicodeDecodeError as error:  # of a file in text mode, which knows no line
+    except UnicodeDecodeError as error:  # from a file in text mode; the line is unknown
         raise ConfigError(f"{source}: expected {error.encoding} text") from None
     return parser
 
 
 def _lines(stream: Any, source: str) -> Iterator[str]:
-    """Yield the lines of *stream*, of a file in binary mode too."""
+    """Yield the lines of *stream* as text, without a byte order mark; bytes must be UTF-8."""
     if not isinstance(stream, Iterable):
         raise ConfigError(f"expected an open file with INI text, got {stream!r}")
     for number, line in enumerate(stream, 1):

@@ -1,6 +1,6 @@
-"""Secrets in configurations: the signing key, passwords in URLs, values called password or token.
+"""Mask secrets of configurations in ``client._config`` and in error texts.
 
-They are left out of what is shown: ``client._config`` and the texts of errors.
+Secrets are the signing key, passwords in URLs, and values whose key is such as password or token.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import Any
 from heka.config.tree import Path
 
 MASK = "********"
-#: Characters of the shortest secret that is looked for in texts; shorter ones are in every word.
-_SHORTEST = 4
+#: Fewest characters of a secret that is masked in error texts; shorter ones occur by chance.
+_SECRET_MIN = 4
 _URL_PASSWORD = re.compile(r"(?<=://)([^/?#\s:@]*):([^/?#\s]+)@")
 _SECRET_NAME = re.compile(
     r"(?<![a-z])(password|passwd|passphrase|secret|token|authorization|cookie|credentials?"
@@ -25,12 +25,12 @@ _SECRET_NAME = re.compile(
 
 
 def as_json(config: Mapping[str, Any]) -> str:
-    """Return *config* as JSON with its secrets masked; what JSON has no form for is named."""
+    """Return *config* as JSON with its secrets masked; other objects become their type's name."""
     return json.dumps(_masked(config))
 
 
 def secrets(value: Any, path: Path = ()) -> Iterator[str]:
-    """Yield the secrets in *value*, as an error's text may show them."""
+    """Yield the secrets in *value*, in each form in which an error text may quote them."""
     if isinstance(value, Mapping):
         for key, inner in value.items():
             yield from secrets(inner, (*path, key))
@@ -41,14 +41,14 @@ def secrets(value: Any, path: Path = ()) -> Iterator[str]:
         text = value if isinstance(value, str) else value.decode("utf-8", "backslashreplace")
         found = [text] if _is_secret(path) else [m[2] for m in _URL_PASSWORD.finditer(text)]
         for secret in found:
-            # As it is, and as repr() and str() of bytes write it.
+            # The text itself, its repr(), and the repr() of its bytes.
             yield from {secret, repr(secret)[1:-1], repr(secret.encode("utf-8", "replace"))[2:-1]}
 
 
 def hide(text: str, found: Iterator[str]) -> str:
-    """Return *text* without the secrets *found*."""
-    # Longest first: one may be a part of another.
-    for secret in sorted((s for s in found if len(s) >= _SHORTEST), key=len, reverse=True):
+    """Return *text* with the secrets *found* masked."""
+    # Longest first, as one secret may be part of another.
+    for secret in sorted((s for s in found if len(s) >= _SECRET_MIN), key=len, reverse=True):
         text = text.replace(secret, MASK)
     return text
 
@@ -61,7 +61,7 @@ def _is_secret(path: Path) -> bool:
 
 
 def _masked(value: Any, path: Path = ()) -> Any:
-    """Return *value* made of what JSON knows, without secrets."""
+    """Return *value* as types that JSON has, with secrets masked."""
     if isinstance(value, Mapping):
         return {
             key if isinstance(key, str) else repr(key): _masked(inner, (*path, key))

@@ -1,4 +1,4 @@
-"""Keys with a prefix become a table of their own: ``stream_host`` is ``host`` of ``stream``."""
+"""Collect keys with a prefix into a table: ``stream_host`` becomes ``host`` of ``stream``."""
 
 from __future__ import annotations
 
@@ -10,23 +10,28 @@ from heka.config.places import Places
 from heka.config.tree import Path
 from heka.exceptions import ConfigError
 
-#: What the stream was called before it was a stream.
+#: The name of a stream in older versions of heka-py and in metlog; still accepted.
 OLD_NAME = "sender"
 
 
 def nest_prefixes(
     config_dict: dict[str, Any], prefixes: Iterable[str] | None = None, separator: str = "_"
 ) -> dict[str, Any]:
-    """Collect the keys that begin with a prefix in one dict each, under the prefix alone.
+    """Collect the keys that begin with a prefix into one dict per prefix.
+
+    ``{'stream_host': 'a'}`` becomes ``{'stream_host': 'a', 'stream': {'host': 'a'}}``.
 
     Args:
-        config_dict: Gets the new dicts, and keeps the keys they are made of; what is in one of
-            them already is kept, unless a key with the prefix says otherwise.
-        prefixes: ``['stream']`` where None.
-        separator: Stands between the prefix and the rest of the key.
+        config_dict: Changed in place: gets a dict under each prefix and keeps the flat keys. A
+            dict that is already there is copied; flat keys override its values.
+        prefixes: None means ``['stream']``.
+        separator: The text between the prefix and the rest of the key.
 
     Returns:
         *config_dict*.
+
+    Raises:
+        ConfigError: The value under a prefix is neither a mapping, a text (the class) nor None.
     """
     for prefix in ["stream"] if prefixes is None else prefixes:
         found = _with_prefix(config_dict, prefix + separator)
@@ -36,22 +41,25 @@ def nest_prefixes(
 
 
 def nest_stream(config: dict[str, Any], places: Places) -> list[str]:
-    """Make ``config['stream']`` of it, of ``stream_*``, and of ``sender`` and ``sender_*``.
+    """Merge ``stream``, ``stream_*``, ``sender`` and ``sender_*`` into ``config['stream']``.
 
-    *places* learns where the keys in it were written. What ``stream`` is other than a table or
-    text (then the class) stays as it is, unless there are more keys for it.
+    Records in *places* which key each value was written under. A ``stream`` that is a stream
+    object (neither table nor text) is left as it is if no ``stream_*`` key is set.
 
     Returns:
         The keys that begin with ``sender``.
+
+    Raises:
+        ConfigError: A ``sender*`` key and a ``stream*`` key have different values.
     """
     new = _collected(config, "stream", places)
     old = _collected(config, OLD_NAME, places)
     for key in new.keys() & old.keys():
         (value, path), (old_value, old_path) = new[key], old[key]
-        # Equal where this has been done before.
+        # Equal if this function has already run on the configuration.
         if value != old_value:
             raise ConfigError(
-                f"{places(*old_path)} and {places(*path)} are two names of one setting, with two "
+                f"{places(*old_path)} and {places(*path)} set the same setting to different "
                 "values; keep the second"
             )
     if new or old:
@@ -64,9 +72,9 @@ def nest_stream(config: dict[str, Any], places: Places) -> list[str]:
 def _collected(
     config: Mapping[str, Any], prefix: str, places: Places
 ) -> dict[str, tuple[Any, Path]]:
-    """Return what is set under *prefix*, in its table or flat, with the path where."""
+    """Return {key: (value, path)} of the settings in the table *prefix* or in flat keys."""
     flat = _with_prefix(config, f"{prefix}_")
-    # An object with a write method, say, is the stream.
+    # Any other type is a stream object, not a table of settings.
     if not flat and not isinstance(config.get(prefix), (str, Mapping, NoneType)):
         return {}
     table = _table(config, prefix, places)
@@ -89,7 +97,7 @@ def _with_prefix(config: Mapping[str, Any], start: str) -> dict[str, Any]:
 
 
 def _table(config: Mapping[str, Any], key: str, places: Places) -> dict[str, Any]:
-    """Return the table under *key*, empty where there is none; a text alone names the class."""
+    """Return the table under *key*: empty if there is none; for a text, its ``class``."""
     value = config.get(key)
     if value is None:
         return {}
@@ -98,6 +106,6 @@ def _table(config: Mapping[str, Any], key: str, places: Places) -> dict[str, Any
     if isinstance(value, Mapping):
         return dict(value)
     raise ConfigError(
-        f"{places(key)}: expected a table, for there is more than this key for it; "
+        f"{places(key)}: expected a table, because there are keys with the prefix {key}_ too; "
         f"got {type(value).__name__}"
     )

@@ -1,6 +1,7 @@
-"""Names the places of a configuration the way its author wrote them, for error texts.
+"""Name the place of a setting in the notation of its author, for error texts.
 
-A path is what leads to a value in the nested dict: ``('stream', 'host')``, ``('filters', 0)``.
+A path is the sequence of keys to a value in the nested dict: ``('stream', 'host')``,
+``('filters', 0)``.
 """
 
 from __future__ import annotations
@@ -14,14 +15,15 @@ class Places:
     """Places in a dict: ``config['stream']['host']``.
 
     Attributes:
-        written: Paths of values that were written elsewhere, with the paths where.
+        written: {path in the nested dict: path at which the author wrote the value}, for values
+            that were moved.
     """
 
     def __init__(self) -> None:
         self.written: dict[Path, Path] = {}
 
     def __call__(self, *path: object) -> str:
-        """Return the name of the place that *path* leads to."""
+        """Return the name of the place at *path*."""
         return self._name(self.written.get(path, path))
 
     def _name(self, path: Path) -> str:
@@ -32,7 +34,7 @@ class TomlPlaces(Places):
     """Places in a table of a TOML document: ``tool.heka.stream.host``."""
 
     def __init__(self, table: str) -> None:
-        """Take the name of the client's table, ``""`` where it is the whole document."""
+        """Set the dotted name of the client's table; ``""`` means the whole document."""
         super().__init__()
         self._table = table
 
@@ -45,8 +47,8 @@ class IniPlaces(Places):
     """Places in an INI file: ``[heka] stream_host``, ``[heka_filter_max] severity``.
 
     Attributes:
-        filters: The sections of the filters, in their order.
-        plugins: The section of each plugin.
+        filters: Sections of the filters, in order.
+        plugins: {plugin: its section}.
     """
 
     def __init__(self, section: str) -> None:

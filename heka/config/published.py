@@ -1,6 +1,6 @@
-"""Providers by their published names: entry points of the group ``heka.plugins``.
+"""Look up plugin providers by name: entry points of the group ``heka.plugins``.
 
-Asks the metadata of what is installed, and only when a configuration names a plugin so.
+Reads the metadata of installed distributions only when a configuration uses such a name.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from heka.path import resolve_name
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
-#: Where distributions announce the providers of plugins.
+#: The entry point group in which distributions publish plugin providers.
 GROUP = "heka.plugins"
 
 
 def is_published_name(name: str) -> bool:
-    """Say whether *name* is no dotted name: those have a dot or a colon."""
+    """Return whether *name* is a published name; a dotted name has a dot or a colon."""
     return "." not in name and ":" not in name
 
 
@@ -28,19 +28,19 @@ def published(name: str, where: str) -> Any:
     """Return the provider that an installed distribution publishes as *name*.
 
     Raises:
-        ConfigError: None does, several do, or it cannot be imported; says what there is instead,
-            which they are, and *where* it was named.
+        ConfigError: No distribution or several distributions publish *name*, or the provider
+            cannot be imported. The text begins with *where* and lists the candidates.
     """
-    from importlib.metadata import entry_points  # takes longer than all of heka
+    from importlib.metadata import entry_points  # its import takes longer than that of heka
 
     name = name.strip()
     try:
         installed = list(entry_points(group=GROUP))
-        # One provider that two distributions announce, a fork and its origin, is one.
+        # A fork and its original distribution may publish the same provider: count it once.
         found = list({each.value: each for each in installed if each.name == name}.values())
-    except Exception as error:  # of metadata that is broken
+    except Exception as error:  # broken metadata raises anything
         raise ConfigError(
-            f"{where}: cannot look for the plugin {name!r} among what is installed: "
+            f"{where}: cannot look up the plugin {name!r} in the installed distributions: "
             f"{type(error).__name__}: {error}"
         ) from error
     if not found:
@@ -62,15 +62,15 @@ def published(name: str, where: str) -> Any:
 
 def _missing(name: str, known: set[str]) -> str:
     close = schema.closest(name, known) or ";"
-    names = f"published are {', '.join(sorted(known))}" if known else "none is published at all"
+    names = f"published are {', '.join(sorted(known))}" if known else "none is published"
     return (
-        f"nothing that is installed publishes a plugin {name!r}{close} {names} (entry points of "
-        f"the group {GROUP!r}); a dotted name is written as in package.module:function"
+        f"no installed distribution publishes a plugin {name!r}{close} {names} (entry points of "
+        f"the group {GROUP!r}); write a dotted name as package.module:function"
     )
 
 
 def _listed(entries: Sequence[EntryPoint]) -> str:
-    """Return ``distribution version (dotted name)`` of each."""
+    """Return ``distribution version (dotted name)`` of each entry point, joined by "and"."""
     return " and ".join(
         [
             f"{each.dist.name} {each.dist.version} ({each.value})"

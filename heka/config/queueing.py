@@ -1,4 +1,4 @@
-"""``queue`` and ``queue_*`` among the settings of a stream: whether it is queued, and how."""
+"""Read ``queue`` and ``queue_*`` from the settings of a stream: the options of its queue."""
 
 from __future__ import annotations
 
@@ -20,29 +20,31 @@ _NO = (False, 0, "0", "false", "no", "off", None)
 
 
 def take_queue(settings: dict[str, Any], places: Places) -> dict[str, Any] | None:
-    """Take the settings of the queue out of those of a stream.
+    """Remove the settings of the queue from those of a stream and return them.
 
-    ``queue = true`` queues the stream, ``queue_capacity`` and so on say how; in TOML and in a dict
-    ``queue`` may be a table of them.
+    ``queue = true`` puts a queue in front of the stream, ``queue_capacity`` and so on configure
+    it; in TOML and in a dict ``queue`` may be a table of these options.
 
     Returns:
-        Arguments of QueuedStream; None where there is to be no queue.
+        Keyword arguments of QueuedStream; None without a queue.
 
     Raises:
-        ConfigError: A setting that no queue has, or one of a queue that is switched off.
+        ConfigError: A queue has no such setting, or one is set while the queue is switched off.
     """
-    asked = settings.pop("queue", None)
+    switch = settings.pop("queue", None)
     given = {key: key for key in settings if isinstance(key, str) and key.startswith(_PREFIX)}
     options = {key.removeprefix(_PREFIX): settings.pop(key) for key in given}
-    if isinstance(asked, Mapping):
-        options = {**asked, **options}
-    elif asked in _NO:
+    if isinstance(switch, Mapping):
+        options = {**switch, **options}
+    elif switch in _NO:
         if options:
             where = places("stream", f"{_PREFIX}{next(iter(options))}")
-            raise ConfigError(f"{where}: of use to a queue only; set {places('stream', 'queue')}")
+            raise ConfigError(
+                f"{where}: has no effect without a queue; set {places('stream', 'queue')} = true"
+            )
         return None
-    elif asked not in _YES:
-        raise schema.expected("true, false or a table", asked, places("stream", "queue"))
+    elif switch not in _YES:
+        raise schema.expected("true, false or a table", switch, places("stream", "queue"))
     for option in options:
         if option not in _OPTIONS:
             close = schema.closest(str(option), _OPTIONS)

@@ -1,4 +1,4 @@
-"""What the settings of a client may be, and what is said of one that is something else."""
+"""The settings of a client, their checks, and the errors of a setting that fails its check."""
 
 from __future__ import annotations
 
@@ -14,16 +14,20 @@ from heka.config.places import Places
 from heka.exceptions import ConfigError, ConfigWarning
 
 HMAC_KEYS = ("signer", "key_version", "hash_function", "key")
-#: Settings of an INI section that are text, whatever they look like; so are those of [x_hmac].
+#: Settings of an INI section that are never converted from text; nor are those of [x_hmac].
 TEXT_KEYS = {
     *("logger", "disabled_timers", "encoder", "to", "bad_values", "oversize"),
     *("stream", "stream_class", "sender", "sender_class"),
 }
-_CLOSE_ENOUGH = 0.6
+#: Least ``difflib`` ratio of a suggestion ("did you mean").
+_SIMILARITY_MIN = 0.6
 
 
 def severity(value: object, where: str) -> int:
-    """Return *value* as a severity."""
+    """Return *value* as a severity, 0 to 7.
+
+    Like each check here, raises ConfigError, whose text begins with *where*.
+    """
     number = _integer(value)
     if number is None or not 0 <= number <= 7:
         raise expected("a severity from 0 (emergency) to 7 (debug)", value, where)
@@ -31,7 +35,7 @@ def severity(value: object, where: str) -> int:
 
 
 def seconds(value: object, where: str) -> float:
-    """Return *value* as a length of time."""
+    """Return *value* as seconds, finite and 0 or more."""
     try:
         number = math.nan if isinstance(value, bool) else float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError):
@@ -42,14 +46,14 @@ def seconds(value: object, where: str) -> float:
 
 
 def text(value: object, where: str) -> str:
-    """Return *value*, a text."""
+    """Return *value*, which must be str."""
     if not isinstance(value, str):
         raise expected("one line of text", value, where)
     return value
 
 
 def names(value: object, where: str) -> list[str]:
-    """Return *value* as a list of texts; one alone will do."""
+    """Return *value*, an iterable of texts or a single text, as a list."""
     found = [value] if isinstance(value, str) else value
     if isinstance(found, (Mapping, bytes)) or not isinstance(found, Iterable):
         raise expected("names", value, where)
@@ -60,18 +64,18 @@ def names(value: object, where: str) -> list[str]:
     return listed
 
 
-def one_of(*words: str) -> Callable[[object, str], str]:
-    """Return the check for a setting that is one of *words*."""
+def one_of(*choices: str) -> Callable[[object, str], str]:
+    """Return the check for a setting whose value is one of *choices*."""
 
     def check(value: object, where: str) -> str:
-        if not isinstance(value, str) or value not in words:
-            raise expected(" or ".join(map(repr, words)), value, where)
+        if not isinstance(value, str) or value not in choices:
+            raise expected(" or ".join(map(repr, choices)), value, where)
         return value
 
     return check
 
 
-#: The check of each setting that is a value and not a part of the client.
+#: The check of each setting with a plain value; the others describe parts of the client.
 SETTINGS: dict[str, Callable[[object, str], Any]] = {
     "logger": text,
     "severity": severity,
@@ -86,20 +90,22 @@ _PREFIXES = ("stream_", "sender_")
 
 
 def is_known(key: object) -> bool:
-    """Say whether a client has a setting of that name."""
+    """Return whether a client has a setting named *key*."""
     return isinstance(key, str) and (key in KNOWN or key == "sender" or key.startswith(_PREFIXES))
 
 
 def report_unknown(config: Mapping[Any, Any], places: Places, strict: bool) -> None:
-    """Warn of every key of *config* that has no effect, with the closest that has one."""
+    """Warn about each unknown key of *config* and suggest the closest known one."""
     for key in config:
         if not is_known(key):
             close = closest(str(key), (*KNOWN, "stream_class", "stream_host", "stream_port"))
-            useless(f"{places(key)}: unknown key{close}; known keys: {', '.join(KNOWN)}", strict)
+            report_no_effect(
+                f"{places(key)}: unknown key{close}; known keys: {', '.join(KNOWN)}", strict
+            )
 
 
 def hmac(config: object, places: Places, strict: bool) -> dict[str, Any]:
-    """Return the hmac settings as they were given, or ``{}`` for messages that are not signed."""
+    """Check the hmac settings and return a copy, ``{}`` for unsigned messages."""
     if config is None:
         return {}
     if not isinstance(config, Mapping):
@@ -109,11 +115,12 @@ def hmac(config: object, places: Places, strict: bool) -> dict[str, Any]:
     for key in config:
         if key not in HMAC_KEYS:
             close = closest(str(key), HMAC_KEYS)
-            useless(f"{places('hmac', key)}: unknown key{close}", strict)
+            report_no_effect(f"{places('hmac', key)}: unknown key{close}", strict)
     for key in HMAC_KEYS:
         if config.get(key) in (None, "", b""):
             raise ConfigError(
-                f"{places('hmac', key)}: expected a value: signing takes {', '.join(HMAC_KEYS)}"
+                f"{places('hmac', key)}: expected a value, got nothing: signing requires "
+                f"{', '.join(HMAC_KEYS)}"
             )
     text(config["signer"], places("hmac", "signer"))
     if not isinstance(config["key"], (str, bytes)):
@@ -130,25 +137,25 @@ def hmac(config: object, places: Places, strict: bool) -> dict[str, Any]:
 
 
 def expected(what: str, got: object, where: str) -> ConfigError:
-    """Return the error for *got* where *what* was expected."""
+    """Return the ConfigError "*where*: expected *what*, got *got*"."""
     return ConfigError(f"{where}: expected {what}, got {_shown(got)}")
 
 
-def closest(word: str, known: Iterable[str], near: float = _CLOSE_ENOUGH) -> str:
-    """Return ``; did you mean 'x'?`` for the closest of *known*, nothing if none is near."""
-    found = difflib.get_close_matches(word.lower(), list(known), 1, near)
+def closest(word: str, known: Iterable[str], similarity: float = _SIMILARITY_MIN) -> str:
+    """Return ``; did you mean 'x'?`` for the closest of *known*, ``""`` if none is similar."""
+    found = difflib.get_close_matches(word.lower(), list(known), 1, similarity)
     return f"; did you mean {found[0]!r}?" if found else ""
 
 
-def useless(problem: str, strict: bool) -> None:
-    """Raise or warn of something that has no effect."""
+def report_no_effect(problem: str, strict: bool) -> None:
+    """Raise ConfigError if *strict*, else warn, about a setting that has no effect."""
     if strict:
         raise ConfigError(problem)
     warn(problem, ConfigWarning)
 
 
 def warn(problem: str, category: type[Warning]) -> None:
-    """Warn at the line of the program that called us, however deep we are."""
+    """Issue a warning at the program's line that called heka, at any call depth."""
     level = 1
     frame: FrameType | None = sys._getframe()
     while frame is not None and str(frame.f_globals.get("__name__")).startswith("heka."):
@@ -158,7 +165,7 @@ def warn(problem: str, category: type[Warning]) -> None:
 
 
 def _shown(value: object) -> str:
-    """Return *value* as it is written; whole, or a secret that is cut would not be hidden."""
+    """Return the repr of *value*, not cut: ``masking.hide`` would not find a cut secret."""
     if isinstance(value, type):
         return value.__name__
     try:
@@ -168,7 +175,7 @@ def _shown(value: object) -> str:
 
 
 def _integer(value: object) -> int | None:
-    """Return an int given as such or as its digits, which is how the environment has it."""
+    """Return an int from an int or from text of digits (as environment variables have); or None."""
     if isinstance(value, bool):
         return None
     if isinstance(value, str):

@@ -1,4 +1,4 @@
-"""TOML documents to the table of a client."""
+"""Read the table of a client from a TOML document."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _PARSER = "tomllib" if sys.version_info >= (3, 11) else "tomli"
 
 
 def read_toml(toml: TomlSource, section: str) -> tuple[Mapping[str, Any], TomlPlaces]:
-    """Return the table *section* of the document, and how its places are called."""
+    """Return the table *section* of the document, and the names of its places."""
     table: Any = toml if isinstance(toml, Mapping) else _parsed(_text(toml))
     for part in section.split(".") if section else ():
         if not isinstance(table, Mapping) or part not in table:
             there = [str(key) for key in table] if isinstance(table, Mapping) else []
             raise ConfigError(
-                f"there is no table [{section}]{closest(part, there)}; if this is its content, "
-                "pass it to client_from_dict_config"
+                f"there is no table [{section}]{closest(part, there)}; if the document is the "
+                'table itself, pass section=""'
             )
         table = table[part]
     if not isinstance(table, Mapping):
@@ -44,7 +44,7 @@ def _text(toml: str | bytes | os.PathLike[str] | IO[bytes]) -> str:
     try:
         return data.decode("utf-8") if isinstance(data, bytes) else str(data)
     except UnicodeDecodeError as error:
-        raise ConfigError(f"TOML: expected UTF-8; byte {error.start} is not") from None
+        raise ConfigError(f"TOML: expected UTF-8, got an invalid byte at {error.start}") from None
 
 
 def _parsed(text: str) -> Any:
@@ -52,11 +52,11 @@ def _parsed(text: str) -> Any:
         parser = importlib.import_module(_PARSER)
     except ImportError:
         raise ConfigError(
-            f"reading TOML takes the package {_PARSER} on Python 3.10: pip install {_PARSER}, or "
-            "give a dict to client_from_dict_config"
+            f"reading TOML on Python 3.10 requires the package {_PARSER}: pip install {_PARSER}, "
+            "or pass a dict to client_from_dict_config"
         ) from None
     try:
         return parser.loads(text)
     except (ValueError, RecursionError) as error:
-        # Its own error is a ValueError; it says line and column, and shows no value.
+        # TOMLDecodeError is a ValueError; its text has line and column and quotes no value.
         raise ConfigError(f"TOML: {error}") from None

@@ -1,4 +1,4 @@
-"""Copies of nested configuration: containers are copied, what they hold is shared."""
+"""Copy nested configuration: containers are copied, other objects are shared."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ def copy_tree(value: Any, change: Callable[[str, Path], Any] | None = None, path
 
     Args:
         value: The root; objects of other types are not copied: they may be sockets or files.
-        change: Called with each text and the path to it; returns what stands there instead.
-        path: Of *value*.
+        change: Called with each text and its path; returns the replacement.
+        path: The path of *value*.
     """
     if isinstance(value, str):
         return change(value, path) if change else value

@@ -1,4 +1,4 @@
-"""Decorators that time and count calls: ``@timeit``, ``@incr_count``, and the base of others."""
+"""Decorators that time and count calls: ``@timeit``, ``@incr_count`` and their base class."""
 
 from heka.decorators.base import HekaDecorator
 from heka.decorators.stats import incr_count, timeit

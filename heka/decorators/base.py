@@ -1,7 +1,7 @@
-"""The base of decorators that tell a client about calls.
+"""The base class of decorators that send messages about calls.
 
 A decorator is evaluated when its module is imported, mostly before any client is configured. So
-which client it is, and whether there is anything to tell, is asked at each call.
+the client is looked up at each call.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from heka.client import HekaClient
 from heka.decorators.util import return_fq_name
 from heka.holder import CLIENT_HOLDER
 
-# With these and __name__ and __annotations__ inspect takes a callable for a function, and sees of
-# which kind it is.
-_OF_FUNCTIONS = ("__code__", "__defaults__", "__kwdefaults__")
+# inspect treats a callable with these, __name__ and __annotations__ as a function, and can then
+# tell coroutine functions and generator functions.
+_FUNCTION_ATTRIBUTES = ("__code__", "__defaults__", "__kwdefaults__")
 
 
 class Kind(enum.Enum):
-    """What calling a function gives: its result, or something that is yet to be run."""
+    """What a call of a function returns: its result, a coroutine or a generator."""
 
     FUNCTION = enum.auto()
     COROUTINE = enum.auto()
@@ -34,7 +34,7 @@ class Kind(enum.Enum):
     @classmethod
     def of(cls, fn: Any) -> Kind:
         """Return the kind of *fn*."""
-        for one in (fn, getattr(fn, "__call__", None)):  # noqa: B004 - an object's may be async
+        for one in (fn, getattr(fn, "__call__", None)):  # noqa: B004 - __call__ may be async
             if inspect.iscoroutinefunction(one):
                 return cls.COROUTINE
             if inspect.isasyncgenfunction(one):
@@ -45,17 +45,18 @@ class Kind(enum.Enum):
 
 
 class HekaDecorator:
-    """Stands in for the function that it decorates; ``heka_call`` is what a subclass does with it.
+    """A callable that wraps the decorated function; subclasses implement ``heka_call``.
 
-    Usable bare or with arguments, on functions, methods, class methods and static methods. It looks
-    like the function: name, docstring, signature, attributes, ``__wrapped__``; and what is true of
-    the function for ``inspect.iscoroutinefunction`` and its like, is true of it.
+    Usable with or without arguments, on functions, methods, class methods and static methods. It
+    has the function's name, docstring, signature, attributes and ``__wrapped__``;
+    ``inspect.iscoroutinefunction`` and similar give the same answer as for the function.
 
     Args:
-        client: The client; without it, that of *client_name*.
-        client_name: The name of a client in ``heka.holder``; empty: the default client.
-        *args: Kept in ``args``, for the subclass. One callable alone is the function.
-        **kwargs: Kept in ``kwargs``, to which ``name`` is added, ``module.function`` if not given.
+        client: The client; None means the one named *client_name*.
+        client_name: The name of a client in ``heka.holder``; ``""`` means the default client.
+        *args: Stored in ``args`` for the subclass. A single callable, without keyword arguments,
+            is the function to decorate.
+        **kwargs: Stored in ``kwargs`` for the subclass; ``name`` defaults to ``module.function``.
     """
 
     def __init__(
@@ -73,7 +74,7 @@ class HekaDecorator:
         self._fn_fq_name: str | None = None
         self._binder: type[classmethod[Any, Any, Any] | staticmethod[Any, Any]] | None = None
         self._kind = Kind.FUNCTION
-        self._in_pieces = False
+        self._is_lazy = False
         self._reporter = Reporter()
         if len(args) == 1 and not kwargs and _is_function(args[0]):
             self.args = ()
@@ -86,13 +87,13 @@ class HekaDecorator:
 
     @property
     def client(self) -> HekaClient | None:
-        """The client at present; None as long as there is none."""
+        """The client that is configured now, or None."""
         if self._client is not None:
             return self._client
         return CLIENT_HOLDER.find_client(self.client_name or None)
 
     def predicate(self) -> bool:
-        """Say whether this call goes through ``heka_call``; asked when there is a client."""
+        """Return whether this call goes through ``heka_call``; called only if there is a client."""
         return True
 
     def set_fn(self, fn: Any) -> None:
@@ -108,19 +109,19 @@ class HekaDecorator:
             fn = fn.__func__
         self._fn = fn
         self._kind = Kind.of(fn)
-        self._in_pieces = self._kind is not Kind.FUNCTION
+        self._is_lazy = self._kind is not Kind.FUNCTION
         self._fn_fq_name = fn._fn_fq_name if isinstance(fn, HekaDecorator) else return_fq_name(fn)
         self.kwargs.setdefault("name", self._fn_fq_name)
         functools.update_wrapper(self, fn, updated=())
-        for name in _OF_FUNCTIONS:
+        for name in _FUNCTION_ATTRIBUTES:
             if hasattr(fn, name):
                 setattr(self, name, getattr(fn, name))
-        if not isinstance(fn, type):  # whose attributes are its instances'
+        if not isinstance(fn, type):  # the attributes of a class belong to its instances
             for name, value in getattr(fn, "__dict__", {}).items():
                 self.__dict__.setdefault(name, value)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Call the function; the first call of a decorator with arguments gives it."""
+        """Call the function; the first call of a decorator with arguments passes the function."""
         if self._fn is None:
             self.set_fn(args[0] if args else None)
             return self
@@ -134,7 +135,7 @@ class HekaDecorator:
         return self._invoke(*args, **kwargs)
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
-        """Bind as the function would."""
+        """Bind to *instance* or *owner* as the function would."""
         if self._binder is staticmethod:
             return self
         if self._binder is classmethod:
@@ -142,35 +143,35 @@ class HekaDecorator:
         return self if instance is None else MethodType(self, instance)
 
     def _invoke(self, *args: Any, **kwargs: Any) -> Any:
-        """Call the function and nothing else."""
+        """Call the function without sending a message."""
         return self._fn(*args, **kwargs)
 
     def heka_call(self, *args: Any, **kwargs: Any) -> Any:
-        """Call the function and tell the client; what the function raises goes to its caller."""
-        raise NotImplementedError(f"{self.decorator_name} has no heka_call()")
+        """Call the function and send a message; pass on what the function returns or raises."""
+        raise NotImplementedError(f"{self.decorator_name} does not implement heka_call()")
 
     def _renamed(self, running: Any) -> Any:
-        """Return *running*, a coroutine or generator, under the function's name."""
+        """Give *running*, a coroutine or generator, the function's name and return it."""
         name = getattr(self, "__qualname__", self._fn_fq_name)
         running.__name__ = getattr(self, "__name__", name)
         running.__qualname__ = name
         return running
 
     def _report(self, error: Exception) -> None:
-        """Say on stderr that a call went untold, unless that was said lately."""
+        """Report on stderr, rate-limited, that no message was sent for a call."""
         self._reporter.report(f"{self.decorator_name} of {self._fn_fq_name}: {describe(error)}")
 
     def __reduce__(self) -> str | tuple[Any, ...]:
-        """Pickle as functions do, by name."""
+        """Pickle by qualified name, as functions are."""
         if self._fn is None:
             return super().__reduce__()
         return str(getattr(self, "__qualname__", self._fn_fq_name))
 
     def __repr__(self) -> str:
         """Return the name of the class and of the function."""
-        return f"<{self.decorator_name} of {self._fn_fq_name or 'nothing yet'}>"
+        return f"<{self.decorator_name} of {self._fn_fq_name or 'no function yet'}>"
 
 
 def _is_function(fn: Any) -> bool:
-    # class methods cannot be called by themselves
+    # classmethod objects are not callable
     return callable(fn) or isinstance(fn, (classmethod, staticmethod))

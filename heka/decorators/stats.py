@@ -1,7 +1,7 @@
-"""``@timeit`` and ``@incr_count``: how long calls take, and how many there are.
+"""``@timeit`` and ``@incr_count``: send the duration and the number of calls.
 
-What goes wrong in telling stays in here: a function's caller gets what the function returns, or
-raises, and nothing else. Wrong arguments of a decorator raise where it stands.
+An error while sending never reaches the function's caller: it is reported on stderr. Wrong
+arguments of a decorator raise TypeError where the decorator is applied.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from heka.message import pack
 
 __all__ = ["incr_count", "timeit"]
 
-#: Ours, so that the program's own sequence of random numbers stays what it was.
+#: A separate generator, so that the sequence of the program's ``random`` does not change.
 _random = Random()
 
 
@@ -40,7 +40,7 @@ def _counter(
 
 
 class _Measure(HekaDecorator):
-    """What both have in common: arguments that are read once."""
+    """Base of both: checks the arguments once, in the order of the client's method."""
 
     _takes: inspect.Signature
 
@@ -58,7 +58,7 @@ class _Measure(HekaDecorator):
             self._read()
 
     def set_fn(self, fn: Any) -> None:
-        """Decorate *fn*; without a name, messages have that of the function."""
+        """Decorate *fn*; the name of the messages defaults to that of the function."""
         name, *rest = self._read()
         super().set_fn(fn)
         self._call = (self._fn_fq_name if name is None else name, *rest)
@@ -68,7 +68,7 @@ class _Measure(HekaDecorator):
         """Return the arguments in the order of the client's method.
 
         Raises:
-            TypeError: One that the client's method would refuse too.
+            TypeError: An argument is unknown or has a wrong type or value.
         """
         try:
             bound = self._takes.bind(*self.args, **self.kwargs)
@@ -89,23 +89,26 @@ class _Measure(HekaDecorator):
 
 
 class timeit(_Measure):
-    """Send a 'timer' message for each call: how many milliseconds it took.
+    """Send a 'timer' message with the duration of each call, in whole milliseconds.
 
-    Coroutines and generators are timed from their first step to their end, whatever happens between
-    the steps included.
+    Coroutines and generators are timed from their first step to their end, including the time
+    between steps.
 
     Args:
-        name: Of the timer; by default ``module.function``.
-        logger, severity: By default the client's.
-        fields: Mapping of further fields.
-        rate: The share of calls that is timed; each call is decided for itself.
-        client, client_name: As of ``HekaDecorator``.
+        name: The name of the timer; default ``module.function``.
+        logger, severity: Default those of the client.
+        fields: A mapping of further fields.
+        rate: The probability, 0 to 1, with which a call is timed.
+        client, client_name: As for ``HekaDecorator``.
+
+    Raises:
+        TypeError: An argument is wrong.
     """
 
     _takes = inspect.signature(_timer)
 
     def predicate(self) -> bool:
-        """Say whether this timer runs: the client may have disabled it, by either of its names."""
+        """Return whether the client has not disabled this timer, by its name or the function's."""
         client = self._client or self.client
         disabled = client._disabled_timers if client is not None else ()
         return not disabled or not (
@@ -115,8 +118,8 @@ class timeit(_Measure):
         )
 
     def heka_call(self, *args: Any, **kwargs: Any) -> Any:
-        """Call the function and tell how long it took."""
-        if self._in_pieces:
+        """Call the function and send how long it took."""
+        if self._is_lazy:
             return self._in_steps(self._fn(*args, **kwargs))
         start = perf_counter_ns() if self._rate >= 1.0 else self._start()
         try:
@@ -125,12 +128,12 @@ class timeit(_Measure):
             self._stop(start)
 
     def _start(self) -> int:
-        """Return the time in ns, -1 when this call is left out."""
+        """Return the time in ns, or -1 if this call is not sampled."""
         left_out = self._rate < 1.0 and _random.random() >= self._rate
         return -1 if left_out else perf_counter_ns()
 
     def _stop(self, start: int) -> None:
-        """Send the ms since *start*."""
+        """Send the milliseconds since *start*, a time in ns; -1 sends nothing."""
         if start < 0:
             return
         elapsed = round((perf_counter_ns() - start) / 1_000_000)
@@ -143,7 +146,7 @@ class timeit(_Measure):
             self._report(error)
 
     def _in_steps(self, running: Any) -> Any:
-        """Return what takes the steps of *running*, a coroutine or generator, and times them."""
+        """Wrap *running*, a coroutine or generator, in one that times it."""
         if self._kind is Kind.COROUTINE:
             return self._renamed(self._awaited(running))
         if self._kind is Kind.GENERATOR:
@@ -179,24 +182,27 @@ class timeit(_Measure):
 
 
 class incr_count(_Measure):
-    """Send a 'counter' message for each call, when it has returned or raised.
+    """Send a 'counter' message for each call, once it has returned or raised.
 
-    A coroutine is counted when it has ended, a generator function when it is called.
+    A coroutine is counted when it ends, a generator function when it is called.
 
     Args:
-        name: Of the counter; by default ``module.function``.
-        count: What a call adds.
-        logger, severity: By default the client's.
-        fields: Mapping of further fields.
-        rate: The share of calls that is told; receivers divide by it.
-        client, client_name: As of ``HekaDecorator``.
+        name: The name of the counter; default ``module.function``.
+        count: The number that a call adds.
+        logger, severity: Default those of the client.
+        fields: A mapping of further fields.
+        rate: The probability, 0 to 1, with which a call is sent; receivers divide by it.
+        client, client_name: As for ``HekaDecorator``.
+
+    Raises:
+        TypeError: An argument is wrong.
     """
 
     _takes = inspect.signature(_counter)
 
     def heka_call(self, *args: Any, **kwargs: Any) -> Any:
-        """Call the function and count that."""
-        if self._in_pieces and self._kind is Kind.COROUTINE:
+        """Call the function and count the call."""
+        if self._is_lazy and self._kind is Kind.COROUTINE:
             return self._renamed(self._awaited(self._fn(*args, **kwargs)))
         try:
             return self._fn(*args, **kwargs)

@@ -1,4 +1,4 @@
-"""What a decorated callable is called in a message."""
+"""The name of a decorated callable in messages."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from typing import Any
 
 
 def return_fq_name(func: Any, klass: type | None = None) -> str:
-    """Return ``module.name`` of *func*: a decorator sees a method before its class is there.
+    """Return ``module.name`` of *func*.
 
-    A callable without a name of its own has that of what it wraps, or of its class. With *klass*
-    the name is ``module.class.PyCallable``.
+    The class of a method is not part of the name: it does not exist yet when a decorator runs. A
+    ``functools.partial`` has the name of its function, any other callable without a name that of
+    its class. With *klass* the name is ``module.class.PyCallable``.
     """
     if klass is not None:
         return f"{klass.__module__}.{klass.__name__}.PyCallable"

@@ -1,1 +1,1 @@
-"""Other logging libraries to Heka; each module needs the library that it is named after."""
+"""Send records of other logging libraries; each module needs the library it is named after."""

@@ -1,4 +1,4 @@
-"""loguru to Heka: a sink.
+"""A loguru sink that sends each message.
 
 ::
 
@@ -21,13 +21,17 @@ __all__ = ["HekaSink"]
 
 
 class HekaSink:
-    """Sends each message of loguru; what was bound or given to it as ``extra`` becomes fields.
+    """Sends each message of loguru; bound and ``extra`` values become fields.
 
     Args:
         client: A ``HekaClient``, a URL, the name of a client, or None, as for ``HekaHandler``.
         type: The type of the messages.
         fields: Keys of loguru's record that become fields too, such as ``name``, ``function`` and
-            ``line``.
+            ``line``; those that are None are left out.
+
+    Raises:
+        ConfigError: The URL is not a valid destination.
+        TypeError: *client* has another type than described.
     """
 
     def __init__(
@@ -37,7 +41,7 @@ class HekaSink:
         self._fields = tuple(fields)
 
     def __call__(self, message: Message) -> None:
-        """Send *message*, its traceback behind it."""
+        """Send *message*; a traceback follows its text in the payload. Never raises."""
         record = message.record
         error = record["exception"]
         trace = ""
@@ -51,10 +55,10 @@ class HekaSink:
             severity_of(level),
             record["message"],
             fields | record["extra"],
-            record["time"].timestamp(),  # a datetime takes four times as long
+            record["time"].timestamp(),  # converting a datetime in heka takes four times as long
             trace=trace,
         )
 
     def stats(self) -> dict[str, int]:
-        """Return how often something went wrong, {} when nothing did; as of ``HekaHandler``."""
+        """Return the counts of errors, {} if there were none, as ``HekaHandler.stats``."""
         return self._bridge.stats()

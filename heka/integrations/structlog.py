@@ -1,4 +1,4 @@
-"""structlog to Heka: a processor that sends each event.
+"""A structlog processor that sends each event.
 
 ::
 
@@ -38,14 +38,19 @@ _SEVERITIES = {
 
 
 class HekaProcessor:
-    """Sends a copy of each event and passes it on to the next processor.
+    """Sends each event and passes it on unchanged to the next processor.
 
-    The event's text is the payload, its values become fields, an ``exc_info`` follows the payload
-    as a traceback; the severity is that of the event's ``level``, or of the method that was called.
+    The event's text is the payload, followed by the traceback of ``exc_info``; its values become
+    fields. The severity is that of the event's ``level``, else that of the method called; INFO if
+    the name is unknown.
 
     Args:
         client: A ``HekaClient``, a URL, the name of a client, or None, as for ``HekaHandler``.
         type: The type of the messages.
+
+    Raises:
+        ConfigError: The URL is not a valid destination.
+        TypeError: *client* has another type than described.
     """
 
     def __init__(self, client: object = None, *, type: str = "oldstyle") -> None:
@@ -54,7 +59,7 @@ class HekaProcessor:
     def __call__(
         self, logger: Any, method_name: str, event_dict: MutableMapping[str, Any]
     ) -> MutableMapping[str, Any]:
-        """Send *event_dict*, and return it as it was."""
+        """Send *event_dict* and return it unchanged."""
         fields = dict(event_dict)
         payload = fields.pop("event", "")
         severity = _SEVERITIES.get(as_text(fields.pop("level", method_name)).lower(), INFO)
@@ -64,27 +69,27 @@ class HekaProcessor:
         return event_dict
 
     def stats(self) -> dict[str, int]:
-        """Return how often something went wrong, {} when nothing did; as of ``HekaHandler``."""
+        """Return the counts of errors, {} if there were none, as ``HekaHandler.stats``."""
         return self._bridge.stats()
 
 
 class HekaRenderer(HekaProcessor):
-    """Sends each event, as the last processor: nothing is left for the logger to print."""
+    """Sends each event as the last processor; the logger prints nothing."""
 
     def __call__(
         self, logger: Any, method_name: str, event_dict: MutableMapping[str, Any]
     ) -> NoReturn:
-        """Send *event_dict* and end its way.
+        """Send *event_dict* and drop it.
 
         Raises:
-            DropEvent: Always; it is how structlog is told that there is nothing to print.
+            DropEvent: Always; structlog then prints nothing.
         """
         super().__call__(logger, method_name, event_dict)
         raise structlog.DropEvent
 
 
 def _traceback(exc_info: object) -> str:
-    """Return the traceback of what structlog takes as ``exc_info``; "" where there is none."""
+    """Return the traceback for a value of structlog's ``exc_info``, or ""."""
     if isinstance(exc_info, tuple):
         error = exc_info[1]
     else:

@@ -89,7 +89,7 @@ def hmac(**changes):
         ),
         pytest.param(
             {"stream": RECORDER, "to": "localhost"},
-            "config['to'] and config['stream']: expected one of them",
+            "config['to'] and config['stream']: expected one of them, got both",
             id="two-streams",
         ),
         pytest.param(
@@ -140,7 +140,7 @@ def hmac(**changes):
         ),
         pytest.param(
             {"encoder": NullEncoder(), **hmac()},
-            "config['hmac']: config['encoder'] is an object, which signs as it was made to",
+            "config['hmac']: has no effect, as config['encoder'] is an encoder object",
             id="encoder-that-cannot-sign",
         ),
         pytest.param({"filters": 5}, "config['filters']: expected a sequence of", id="filters"),
@@ -156,7 +156,7 @@ def hmac(**changes):
         ),
         pytest.param(
             {"filters": [{"severity": 4}]},
-            "config['filters'][0]['provider']: expected the dotted name of a function, and got no",
+            "config['filters'][0]['provider']: expected the dotted name of a function, got no",
             id="filter-provider",
         ),
         pytest.param(
@@ -223,7 +223,8 @@ def hmac(**changes):
         pytest.param({"hmac": 5}, "config['hmac']: expected a table with signer, ", id="hmac"),
         pytest.param(
             {"hmac": {"signer": "s"}},
-            "config['hmac']['key_version']: expected a value: signing takes signer, key_version, ",
+            "config['hmac']['key_version']: expected a value, got nothing: signing requires "
+            "signer, key_version, ",
             id="hmac-missing",
         ),
         pytest.param(hmac(signer=5), "config['hmac']['signer']: expected one line", id="signer"),
@@ -281,7 +282,7 @@ def test_dict_inside_itself_is_refused():
         ),
         pytest.param(
             ["[heka_filter_max]", "severity = 4"],
-            "[heka_filter_max] provider: expected the dotted name of what makes it",
+            "[heka_filter_max] provider: expected the dotted name of a function, as in",
             id="no-provider",
         ),
         pytest.param(
@@ -301,15 +302,17 @@ def test_dict_inside_itself_is_refused():
         ),
         pytest.param(
             ["[heka_hmac]", "signer = a"],
-            "[heka_hmac] key_version: expected a value: signing takes ",
+            "[heka_hmac] key_version: expected a value, got nothing: signing requires ",
             id="hmac",
         ),
         pytest.param(
-            ["[heka_hmac]"], "[heka_hmac] signer: expected a value: signing takes ", id="hmac-empty"
+            ["[heka_hmac]"],
+            "[heka_hmac] signer: expected a value, got nothing: signing requires ",
+            id="hmac-empty",
         ),
         pytest.param(
             ["sender_class = heka.streams.UdpStream"],
-            "[heka] sender_class and [heka] stream_class are two names of one setting",
+            "[heka] sender_class and [heka] stream_class set the same setting to different values",
             id="sender-and-stream",
         ),
     ],
@@ -380,17 +383,17 @@ def test_stream_argument_is_named_as_it_is_written(config, where):
         ),
         pytest.param(
             "[heka]\na = 1\n\n[heka]\n",
-            "the configuration, line 4: section [heka] is there twice; put them together",
+            "the configuration, line 4: section [heka] occurs twice; merge the two",
             id="section-twice",
         ),
         pytest.param(
             "[heka]\na = 1\nA = 2\n",
-            "the configuration, line 3: [heka] a is there twice; keep one",
+            "the configuration, line 3: [heka] a occurs twice; keep one",
             id="option-twice",
         ),
         pytest.param(
             "[heka]\n[heka_plugin_a]\n[heka_plugin_a]\n",
-            "the configuration, line 3: section [heka_plugin_a] is there twice",
+            "the configuration, line 3: section [heka_plugin_a] occurs twice",
             id="plugin-twice",
         ),
     ],

@@ -72,7 +72,9 @@ def test_override_is_not_a_setting_of_the_plugin():
 
 
 def test_name_of_a_method_that_is_there_is_a_syntax_error():
-    with pytest.raises(SyntaxError, match=r"^\[heka_plugin_e\]: the client has a 'exception'"):
+    with pytest.raises(
+        SyntaxError, match=r"^\[heka_plugin_e\]: the client already has the method 'exception'"
+    ):
         client_from_text_config(
             ini("[heka_plugin_e]", f"provider = {SUPPORT}.exception_plugin_provider"), "heka"
         )
@@ -92,7 +94,7 @@ def test_method_bound_by_hand_is_in_the_way():
     client = HekaClient(stream=None, logger="app")
     client.add_method(dummy)
 
-    with pytest.raises(SyntaxError, match="the client has a 'dummy' already"):
+    with pytest.raises(SyntaxError, match="the client already has the method 'dummy'"):
         configured("plugin_provider", client=client)
 
     assert client.dummy() == "by hand"

@@ -114,8 +114,8 @@ def test_a_queue_that_is_switched_off_is_none(word):
     ("lines", "said"),
     [
         ("stream_queue = perhaps", "stream_queue: expected true, false or a table"),
-        ("stream_queue_capacity = 1 MiB", "of use to a queue only; set"),
-        ("stream_queue = 0\nstream_queue_linger = 1", "of use to a queue only; set"),
+        ("stream_queue_capacity = 1 MiB", "has no effect without a queue; set"),
+        ("stream_queue = 0\nstream_queue_linger = 1", "has no effect without a queue; set"),
         ("stream_queue = 1\nstream_queue_size = 5", "a queue has no such setting"),
         ("stream_queue = 1\nstream_queue_capacty = 5", "did you mean 'capacity'?"),
         ("stream_queue = 1\nstream_queue_capacity = 9 GB", "expected bytes"),

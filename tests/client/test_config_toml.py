@@ -121,12 +121,14 @@ def test_dates_are_shown_as_text():
         pytest.param(
             "[tool.hkea]\n", "there is no table [tool.heka]; did you mean 'hkea'?", id="no"
         ),
-        pytest.param("", "there is no table [tool.heka]; if this is its content", id="empty"),
+        pytest.param("", "there is no table [tool.heka]; if the document is the table", id="empty"),
         pytest.param("tool = 5", "there is no table [tool.heka]", id="number"),
         pytest.param("[tool]\nheka = 5", "tool.heka: expected a table, got int", id="no-table"),
         pytest.param("[tool.heka\n", "TOML: ", id="no-toml"),
         pytest.param("a = 1\na = 2", "TOML: Cannot overwrite a value", id="twice"),
-        pytest.param(b"a = '\xff'", "TOML: expected UTF-8; byte 5 is not", id="no-utf-8"),
+        pytest.param(
+            b"a = '\xff'", "TOML: expected UTF-8, got an invalid byte at 5", id="no-utf-8"
+        ),
         pytest.param(
             "[tool.heka]\nseverity = 9", "tool.heka.severity: expected a severity", id="setting"
         ),
@@ -185,4 +187,4 @@ def test_python_without_a_parser_says_what_to_do(tmp_path):
 
     name = "tomllib" if sys.version_info >= (3, 11) else "tomli"
     last = done.stderr.splitlines()[-1]
-    assert f"ConfigError: reading TOML takes the package {name} on Python 3.10" in last
+    assert f"ConfigError: reading TOML on Python 3.10 requires the package {name}:" in last

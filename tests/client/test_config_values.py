@@ -225,7 +225,9 @@ def test_per_cent_sign(text, value):
     ],
 )
 def test_options_that_lead_nowhere(lines):
-    with pytest.raises(ConfigError, match=r"^\[heka\] stream_a: %\(stream_[a-z]\)s leads back"):
+    with pytest.raises(
+        ConfigError, match=r"^\[heka\] stream_a: %\(stream_[a-z]\)s refers to itself"
+    ):
         client_from_text_config(ini(*lines), "heka")
 
 

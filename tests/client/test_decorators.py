@@ -349,7 +349,7 @@ def test_own_decorator_without_a_client_calls_the_function(client, monkeypatch):
 
 def test_function_may_be_set_later(client):
     decorator = announce(name="n")
-    assert repr(decorator) == "<announce of nothing yet>"
+    assert repr(decorator) == "<announce of no function yet>"
     decorator.set_fn(abs)
 
     assert decorator(-1) == 1
@@ -360,5 +360,5 @@ def test_decorator_that_does_nothing_says_so(client):
     class Empty(HekaDecorator):
         pass
 
-    with pytest.raises(NotImplementedError, match=r"Empty has no heka_call\(\)"):
+    with pytest.raises(NotImplementedError, match=r"Empty does not implement heka_call\(\)"):
         Empty(abs)(1)

@@ -164,7 +164,10 @@ def test_old_name_of_the_argument_is_known(client):
         ),
         pytest.param({"client": "ftp://host"}, ConfigError, "ftp", id="url"),
         pytest.param(
-            {"client": "a", "heka_client": "b"}, TypeError, "give one of them", id="both-names"
+            {"client": "a", "heka_client": "b"},
+            TypeError,
+            "expected client or heka_client",
+            id="both-names",
         ),
         pytest.param({"type": 5}, TypeError, "type must be str, not int", id="type"),
         pytest.param({"level": "LOUD"}, ValueError, "LOUD", id="level"),

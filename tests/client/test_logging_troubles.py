@@ -273,7 +273,7 @@ def test_error_is_said_once_and_names_the_place(logger, capsys):
         logger.info("%d", "x")
 
     (line,) = capsys.readouterr().err.splitlines()
-    assert f"made at {__file__}:" in line
+    assert f"logged at {__file__}:" in line
     assert "TypeError: %d format" in line
 
 

@@ -153,7 +153,9 @@ def test_importing_warns_once_at_the_line_that_imports(tmp_path):
     )
 
     assert done.stderr.count("DeprecationWarning") == 1
-    assert done.stderr.startswith(f"{program}:2: DeprecationWarning: metlog is heka now")
+    assert done.stderr.startswith(
+        f"{program}:2: DeprecationWarning: metlog is deprecated: import 'heka'"
+    )
 
 
 # ---- configuration ------------------------------------------------------------------------------

@@ -165,17 +165,17 @@ def test_unknown_name_tells_the_closest(publish):
         client("note")
 
     assert str(caught.value).startswith(
-        "config['plugins']['x']['provider']: nothing that is installed publishes a plugin 'note'; "
+        "config['plugins']['x']['provider']: no installed distribution publishes a plugin 'note'; "
         "did you mean 'notes'? published are "
     )
     assert "diary, notes" in str(caught.value)
-    assert "a dotted name is written as in package.module:function" in str(caught.value)
+    assert "write a dotted name as package.module:function" in str(caught.value)
 
 
 def test_nothing_is_published(monkeypatch, tmp_path):
     monkeypatch.setattr(sys, "path", [str(tmp_path)])
 
-    with pytest.raises(ConfigError, match="a plugin 'notes'; none is published at all"):
+    with pytest.raises(ConfigError, match="a plugin 'notes'; none is published"):
         client("notes")
 
 

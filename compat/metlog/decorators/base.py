@@ -1,4 +1,4 @@
-"""metlog.decorators.base: the base of decorators, which implement ``metlog_call``."""
+"""metlog.decorators.base: the base class of decorators that implement ``metlog_call``."""
 
 from typing import Any
 
@@ -8,12 +8,12 @@ __all__ = ["MetlogDecorator"]
 
 
 class MetlogDecorator(HekaDecorator):
-    """``HekaDecorator`` whose subclasses call the function in ``metlog_call``."""
+    """``HekaDecorator`` whose subclasses implement ``metlog_call`` instead of ``heka_call``."""
 
     def heka_call(self, *args: Any, **kwargs: Any) -> Any:
-        """Call what the subclass has for it."""
+        """Call ``metlog_call``."""
         return self.metlog_call(*args, **kwargs)
 
     def metlog_call(self, *args: Any, **kwargs: Any) -> Any:
-        """Call the function and tell the client; what the function raises goes to its caller."""
-        raise NotImplementedError(f"{self.decorator_name} has no metlog_call()")
+        """Call the function and send a message; pass on what the function returns or raises."""
+        raise NotImplementedError(f"{self.decorator_name} does not implement metlog_call()")

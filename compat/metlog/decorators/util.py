@@ -1,4 +1,4 @@
-"""metlog.decorators.util: what a decorated callable is called in a message."""
+"""metlog.decorators.util: the name of a decorated callable in messages."""
 
 from heka.decorators.util import return_fq_name
 

@@ -1,4 +1,4 @@
-"""metlog.senders: the streams, which were senders once; ``heka.senders`` says which."""
+"""metlog.senders: streams under their old names, as ``heka.senders`` lists them."""
 
 from heka.senders import __dir__, __getattr__
 

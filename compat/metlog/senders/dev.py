@@ -1,4 +1,4 @@
-"""metlog.senders.dev: streams for development."""
+"""metlog.senders.dev: streams for development under their old names."""
 
 from heka.senders.dev import __dir__, __getattr__
 

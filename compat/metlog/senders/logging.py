@@ -1,4 +1,4 @@
-"""metlog.senders.logging: messages for the standard library's logging."""
+"""metlog.senders.logging: the stream to stdlib ``logging`` under its old name."""
 
 from heka.senders.logging import __dir__, __getattr__
 

@@ -1,4 +1,4 @@
-"""metlog.senders.udp: datagrams."""
+"""metlog.senders.udp: UDP streams under their old names."""
 
 from heka.senders.udp import __dir__, __getattr__
 

@@ -1,4 +1,4 @@
-"""metlog.senders.zmq: gone with ZeroMQ; importing from here says what to use."""
+"""metlog.senders.zmq: removed; importing a name from here raises an error with its replacement."""
 
 from typing import Any
 

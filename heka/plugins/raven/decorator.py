@@ -29,7 +29,7 @@ class capture_stack(HekaDecorator):
     def heka_call(self, *args: Any, **kwargs: Any) -> Any:
         """Call the function and report what it raises."""
         __traceback_hide__ = True
-        if self._in_pieces:
+        if self._is_lazy:
             return self._in_steps(self._fn(*args, **kwargs))
         try:
             return self._fn(*args, **kwargs)
