@@ -40,27 +40,42 @@ def test_client_without_a_stream_is_inactive():
     assert not client.is_active
     assert client.heka("t") is False
     assert client.incr("n") is False
+    assert client.error("a line") is False
+    with client.timer("n"):
+        pass
     assert client.admits("t", 0) is False
     assert client.send_message(heka.Message("t")) is False
     assert client.flush() is True
     assert client.stats() == total([])
 
 
-@pytest.mark.parametrize("call", ["heka", "send_message"])
-def test_what_a_stream_raises_is_counted_and_said_once(call, capfd):
-    client = HekaClient(Broken(OSError(28, "disk full")), "tests")
-    for _ in range(3):
-        assert getattr(client, call)("t" if call == "heka" else heka.Message("t")) is False
+@pytest.mark.parametrize(
+    "error",
+    [OSError(28, "disk full"), UnicodeError("no text"), ValueError("wrong"), TypeError("a bug")],
+    ids=lambda error: type(error).__name__,
+)
+def test_exception_of_a_stream_is_counted_and_reported_once_without_the_message(error, capfd):
+    client = HekaClient(Broken(error), "tests")
+    calls = [
+        lambda: client.heka("t", payload="a secret"),
+        lambda: client.incr("n"),
+        lambda: client.error("a secret"),
+        lambda: client.timer_send("n", 1),
+        lambda: client.send_message(heka.Message("t", payload="a secret")),
+    ]
 
-    assert client.stats() == total([{"offered": 3, "dropped": {"error": 3}}])
-    said = capfd.readouterr().err.splitlines()
-    assert len(said) == 1
-    assert "Broken raised OSError(28, 'disk full')" in said[0]
+    assert [call() for call in calls * 200] == [False] * 1000
+    assert client.stats() == total([{"offered": 1000, "dropped": {"error": 1000}}])
+    lines = capfd.readouterr().err.splitlines()
+    assert len(lines) == 1
+    assert f"Broken raised {error!r}" in lines[0]
+    assert "secret" not in lines[0]
 
 
-def test_keyboard_interrupt_in_a_stream_is_the_callers():
-    client = HekaClient(Broken(KeyboardInterrupt()), "tests")
-    with pytest.raises(KeyboardInterrupt):
+@pytest.mark.parametrize("ending", [KeyboardInterrupt, SystemExit])
+def test_exception_that_ends_the_program_passes_through_a_stream(ending):
+    client = HekaClient(Broken(ending()), "tests")
+    with pytest.raises(ending):
         client.heka("t")
 
     assert client.stats()["dropped"] == {"interrupted": 1}
@@ -118,6 +133,37 @@ def test_oversize_raise(filtered):
         client.heka("t", payload="x" * 70_000)
 
 
+class Sender:
+    """A stream of metlog, which has no write()."""
+
+    def send_message(self, msg):
+        """Take a message."""
+
+
+@pytest.mark.parametrize(
+    ("stream", "remedy"),
+    [
+        pytest.param(object(), r"write\(data\), got <object", id="object"),
+        pytest.param(Sender(), "called write", id="sender"),
+        pytest.param("builtins.dict", r"got \{\}", id="dotted-name"),
+    ],
+)
+def test_stream_without_write_is_refused_and_changes_nothing(stream, remedy):
+    before = Kept()
+    client = HekaClient(before, "tests")
+
+    with pytest.raises(heka.ConfigError, match=remedy):
+        HekaClient(stream, "tests")
+    with pytest.raises(heka.ConfigError, match=remedy):
+        client.setup(stream, logger="other")
+    if not isinstance(stream, str):
+        with pytest.raises(heka.ConfigError, match=remedy):
+            client.stream = stream
+
+    assert (client.stream, client.logger) == (before, "tests")
+    assert client.info("as before") is True
+
+
 def test_stream_by_its_dotted_name():
     client = HekaClient("client.messages:Kept", "tests")
 
@@ -152,19 +198,31 @@ def test_null_encoder_hands_the_message_over():
     assert (message.type, message.fields) == ("t", {"a": [1]})
 
 
-def test_encoder_of_ones_own():
+@pytest.mark.parametrize("given", ["class", "object"])
+def test_encoder_may_be_a_class_or_an_object_of_the_program(given):
+    """A class is created with the client's hmc."""
+
     class Shout:
+        def __init__(self, hmc=None):
+            self.hmc = hmc
+
         def encode(self, message):
             return message.type.upper()
 
-    client = HekaClient(Kept(), "tests", encoder=Shout())
+    hmc = {"signer": "ops", "key_version": 1, "hash_function": "SHA1", "key": "k"}
+    if given == "class":
+        client = HekaClient(Kept(), "tests", encoder=Shout, hmc=hmc)
+    else:
+        client = HekaClient(Kept(), "tests", encoder=Shout(hmc))
     client.heka("t")
 
     assert kept_by(client).written == ["T"]
+    assert client.encoder.hmc == hmc
 
 
-def test_encoder_may_be_replaced():
+def test_encoder_is_protobuf_by_default_and_may_be_replaced():
     client = HekaClient(Kept(), "tests")
+    assert type(client.encoder) is ProtobufEncoder
     client.encoder = NullEncoder(None)
     client.heka("t")
     client.encoder = ProtobufEncoder(None)
@@ -226,10 +284,11 @@ hello.heka_name = "greet"
 def test_added_method_is_bound_under_its_name():
     client = HekaClient(Kept(), "tests")
     client.add_method(hello)
-    client.greet("you")
 
+    assert client.greet(name="you") is True
     assert [m.payload for m in kept_by(client).messages] == ["you"]
     assert client._dynamic_methods == {"greet": hello}
+    assert not hasattr(HekaClient(Kept(), "other"), "greet")
 
 
 def test_name_in_use_is_refused_unless_overridden():
@@ -243,10 +302,21 @@ def test_name_in_use_is_refused_unless_overridden():
     assert [m.type for m in kept_by(client).messages] == ["hello"]
 
 
+def test_override_true_replaces_the_method_of_the_same_name():
+    def incr(self, name):
+        return f"not {name}"
+
+    incr.heka_name = "incr"
+    client = HekaClient(Kept(), "tests")
+    client.add_method(incr, override=True)
+
+    assert client.incr("n") == "not n"
+
+
 @pytest.mark.parametrize(
     ("method", "error"), [(5, TypeError), (len, TypeError), (lambda client: 0, AttributeError)]
 )
-def test_what_cannot_be_a_method_is_refused(method, error):
+def test_object_that_cannot_be_a_method_is_refused(method, error):
     with pytest.raises(error, match=r"function|heka_name"):
         HekaClient(Kept(), "tests").add_method(method)
 
@@ -257,12 +327,25 @@ def test_what_cannot_be_a_method_is_refused(method, error):
 def test_setup_changes_a_client_in_place():
     client = HekaClient(None, "")
     client.heka("lost")
-    client.setup(Kept(), logger="tests", severity=3, disabled_timers="t")
+    client.setup(Kept(), "heka.encoders.NullEncoder", None, "tests", 3, ["t"], [])
     client.heka("t")
 
-    (message,) = kept_by(client).messages
+    (message,) = kept_by(client).written
     assert (message.logger, message.severity) == ("tests", 3)
     assert client._disabled_timers == {"t"}
+    assert client.is_active is True
+
+
+def test_settings_of_the_caller_are_not_changed():
+    disabled = ["slow"]
+    hmc = {"signer": "ops", "key_version": "2", "hash_function": "SHA1", "key": "k"}
+    before = dict(hmc)
+    client = HekaClient(Kept(), "tests", disabled_timers=disabled, hmc=hmc)
+    client._disabled_timers.add("another")
+    client.heka("t")
+
+    assert disabled == ["slow"]
+    assert hmc == before
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import datetime
 import os
 import random
 import socket
 import sys
+import time
 
 import pytest
 from client.messages import Kept, kept_by
@@ -30,9 +32,12 @@ def one(client):
 
 
 def test_heka_fills_in_the_defaults(client):
+    before = time.time_ns()
     assert client.heka("t", payload="p") is True
+    after = time.time_ns()
 
     message = one(client)
+    assert before <= message.timestamp <= after
     assert (message.type, message.logger, message.severity, message.payload) == (
         "t",
         "tests",
@@ -40,7 +45,9 @@ def test_heka_fills_in_the_defaults(client):
         "p",
     )
     assert (message.pid, message.hostname) == (os.getpid(), socket.gethostname())
-    assert (message.env_version, message.fields) == (client.env_version, {})
+    assert client.hostname == message.hostname
+    assert message.env_version == client.env_version == "0.8"
+    assert message.fields == {}
 
 
 def test_heka_takes_payload_before_fields(client):
@@ -52,23 +59,46 @@ def test_heka_takes_payload_before_fields(client):
     assert (message.fields, message.timestamp) == ({"a": [1]}, 1_500_000_000)
 
 
-def test_none_means_the_clients_own(client):
+def test_none_means_the_clients_default_and_zero_does_not(client):
     client.logger, client.severity = "other", 3
     client.heka("t", logger=None, severity=None, fields=None, timestamp=None)
+    client.heka("t", "", 0)
 
-    assert (one(client).logger, one(client).severity) == ("other", 3)
-
-
-def test_naive_datetime_is_local_time_with_its_microseconds(client):
-    when = datetime.datetime(2026, 11, 21, 12, 0, 0, 123456)
-    client.heka("t", timestamp=when)
-
-    assert one(client).timestamp == int(when.timestamp()) * 10**9 + 123_456_000
+    default, given = kept_by(client).messages
+    assert (default.logger, default.severity) == ("other", 3)
+    assert (given.logger, given.severity) == ("", SEVERITY.EMERGENCY)
 
 
-def test_bad_field_raises_at_the_caller_and_sends_nothing(client):
+def test_datetime_keeps_its_microseconds_and_its_time_zone(client):
+    """A naive one is local time."""
+    local = datetime.datetime(2013, 4, 26, 12, 30, 0, 123456)
+    zone = datetime.timezone(datetime.timedelta(hours=5))
+    client.heka("t", timestamp=local)
+    client.heka("t", timestamp=local.replace(tzinfo=zone))
+
+    naive, aware = kept_by(client).messages
+    assert naive.timestamp == int(local.timestamp()) * 10**9 + 123_456_000
+    assert aware.timestamp == 1_366_961_400_123_456_000
+
+
+def test_fields_keep_their_types_and_nest(client):
+    client.heka("t", fields={"n": 5, "x": 0.5, "s": "x", "on": True, "outer": {"in": {"n": 1}}})
+
+    assert {name: (list(f), f.value_type) for name, f in one(client).fields.items()} == {
+        "n": ([5], heka.Field.INTEGER),
+        "x": ([0.5], heka.Field.DOUBLE),
+        "s": (["x"], heka.Field.STRING),
+        "on": ([True], heka.Field.BOOL),
+        "outer.in.n": ([1], heka.Field.INTEGER),
+    }
+
+
+@pytest.mark.parametrize("call", ["heka", "incr", "gauge", "timer_send"])
+def test_field_without_a_type_raises_at_the_caller_and_sends_nothing(client, call):
+    arguments = ("t",) if call in ("heka", "incr") else ("t", 1)
+
     with pytest.raises(heka.FieldError, match="foo"):
-        client.heka("t", fields={"foo": None})
+        getattr(client, call)(*arguments, fields={"foo": None})
 
     assert kept_by(client).written == []
     assert client.stats()["offered"] == 0
@@ -81,14 +111,19 @@ def test_bad_values_repr_loses_no_message(client):
     assert one(client).fields == {"a": ["None"]}
 
 
-def test_fields_are_not_changed(client):
-    fields = {"a": 1, "name": "mine"}
-    client.heka("t", fields=fields)
-    client.incr("n", fields=fields)
-    client.gauge("n", 1, fields=fields)
-    client.timer_send("n", 1, fields=fields)
+def test_fields_of_the_caller_are_not_changed(client):
+    fields = {"a": [1, 2], "outer": {"inner": "x"}, "name": "mine", "rate": 0.1}
+    before = copy.deepcopy(fields)
+    for _ in range(2):
+        client.heka("t", fields=fields)
+        client.incr("n", fields=fields)
+        client.gauge("n", 1, fields=fields)
+        client.timer_send("n", 1, fields=fields)
+        with client.timer("n", fields=fields):
+            pass
 
-    assert fields == {"a": 1, "name": "mine"}
+    assert fields == before
+    assert len(kept_by(client).written) == 10
 
 
 def test_each_write_is_followed_by_flush(client):
@@ -105,16 +140,17 @@ def test_context_fields_are_merged(client):
     assert one(client).fields == {"name": ["n"], "rate": [1.0], "request_id": ["r1"]}
 
 
-def test_signed_with_hmc():
-    client = HekaClient(
-        Kept(),
-        "tests",
-        hmc={"signer": "ops", "key_version": "1", "hash_function": "SHA1", "key": "secret"},
-    )
+@pytest.mark.parametrize("version", [2, "2"], ids=["int", "text"])
+@pytest.mark.parametrize("hash_function", ["SHA1", "sha1", "MD5"])
+def test_messages_are_signed_with_hmc(version, hash_function):
+    """The version is text where it comes from an INI file."""
+    hmc = {"signer": "ops", "key_version": version, "hash_function": hash_function, "key": "secret"}
+    client = HekaClient(Kept(), "tests", hmc=hmc)
     client.heka("t")
 
-    (frame,) = heka.StreamReader(signers={("ops", 1): "secret"}).feed(kept_by(client).written[0])
-    assert (frame.signer, frame.signer_version) == ("ops", 1)
+    reader = heka.StreamReader(signers={("ops", 2): "secret"}, require_signature=True)
+    (frame,) = reader.feed(kept_by(client).written[0])
+    assert (frame.signer, frame.signer_version) == ("ops", 2)
 
 
 def test_signer_name_that_makes_a_header_of_over_127_bytes():
@@ -126,76 +162,76 @@ def test_signer_name_that_makes_a_header_of_over_127_bytes():
     )
     client.heka("t")
 
-    (frame,) = heka.StreamReader(signers={(name, 1): "secret"}).feed(kept_by(client).written[0])
+    (data,) = kept_by(client).written
+    assert data[1] > 127
+    (frame,) = heka.StreamReader(signers={(name, 1): "secret"}).feed(data)
     assert frame.signer == name
 
 
-def test_old_name_of_the_call(client):
-    client.metlog("t", payload="p")
+def test_metlog_is_the_old_name_of_heka(client):
+    client.metlog("t", "l", 3, "p", {"a": 1})
 
-    assert one(client).payload == "p"
+    message = one(client)
+    assert (message.type, message.logger, message.severity) == ("t", "l", 3)
+    assert (message.payload, message.fields) == ("p", {"a": [1]})
 
 
 # --- counters, gauges, timers ---
 
 
-def test_incr_counts_one(client):
-    client.incr("hits")
+@pytest.mark.parametrize(
+    ("call", "arguments", "type", "payload"),
+    [
+        pytest.param("incr", (), "counter", "1", id="incr"),
+        pytest.param("incr", (10,), "counter", "10", id="incr-by"),
+        pytest.param("incr", (-3,), "counter", "-3", id="incr-negative"),
+        pytest.param("gauge", (42,), "gauge", "42", id="gauge"),
+        pytest.param("gauge", (1.5,), "gauge", "1.5", id="gauge-float"),
+        pytest.param("timer_send", (17,), "timer", "17", id="timer-send"),
+    ],
+)
+def test_measurement_has_its_value_as_payload_and_name_and_rate(
+    client, call, arguments, type, payload
+):
+    assert getattr(client, call)("a.name", *arguments) is True
 
     message = one(client)
-    assert (message.type, message.payload) == ("counter", "1")
-    assert message.fields == {"name": ["hits"], "rate": [1.0]}
+    assert (message.type, message.payload) == (type, payload)
+    assert (message.logger, message.severity) == ("tests", 6)
+    assert message.fields == {"name": ["a.name"], "rate": [1.0]}
+    assert message.fields["rate"].value_type == heka.Field.DOUBLE
 
 
-def test_incr_counts_what_it_is_told(client):
-    client.incr("hits", 10, "l", 3, {"a": 1})
+@pytest.mark.parametrize(("call", "rate"), [("incr", 1), ("gauge", 1), ("timer_send", 2)])
+def test_measurement_takes_logger_severity_fields_and_rate_by_position(client, call, rate):
+    """An int rate becomes a DOUBLE: receivers refuse the message otherwise."""
+    getattr(client, call)("n", 2, "other", 3, {"extra": "x"}, rate)
 
     message = one(client)
-    assert (message.payload, message.logger, message.severity) == ("10", "l", 3)
-    assert message.fields == {"a": [1], "name": ["hits"], "rate": [1.0]}
+    assert (message.logger, message.severity) == ("other", 3)
+    assert message.fields == {"extra": ["x"], "name": ["n"], "rate": [float(rate)]}
+    assert message.fields["rate"].value_type == heka.Field.DOUBLE
 
 
-def test_rate_is_a_double_on_the_wire(client):
-    """Receivers refuse the message otherwise; int and bool rates are converted."""
-    client.incr("a", rate=1)
-    client.timer_send("a", 5, rate=2)
-
-    for message in kept_by(client).messages:
-        assert message.fields["rate"].value_type == heka.Field.DOUBLE
-
-
-def test_name_and_rate_win_over_the_callers_fields(client):
+def test_name_and_rate_override_the_callers_fields(client):
     client.incr("hits", fields={"rate": "x", "name": "y", "z": 1})
 
     assert one(client).fields == {"z": [1], "name": ["hits"], "rate": [1.0]}
 
 
-def test_gauge_tells_a_value(client):
-    client.gauge("load", 0.5)
-
-    assert (one(client).type, one(client).payload) == ("gauge", "0.5")
-
-
-def test_timer_send_tells_milliseconds(client):
-    client.timer_send("query", 12)
-
-    message = one(client)
-    assert (message.type, message.payload) == ("timer", "12")
-    assert message.fields == {"name": ["query"], "rate": [1.0]}
-
-
 @pytest.mark.parametrize("call", ["incr", "gauge"])
-def test_rate_is_the_share_that_is_sent(client, call):
+def test_rate_is_the_probability_of_being_sent(client, call):
     for _ in range(2000):
         getattr(client, call)("n", 1, rate=0.25)
 
     sent = len(kept_by(client).written)
     assert 350 < sent < 650
-    assert kept_by(client).messages[0].fields["rate"] == [0.25]
+    assert {message.fields["rate"][0] for message in kept_by(client).messages} == {0.25}
 
 
-def test_rate_zero_sends_nothing(client):
-    assert client.incr("n", rate=0) is False
+@pytest.mark.parametrize("call", ["incr", "gauge"])
+def test_rate_zero_sends_nothing(client, call):
+    assert {getattr(client, call)("n", 1, rate=0) for _ in range(50)} == {False}
     assert kept_by(client).written == []
 
 
@@ -203,15 +239,17 @@ def test_timer_send_is_never_sampled(client):
     assert client.timer_send("n", 1, rate=0.0) is True
 
 
-def test_the_programs_random_numbers_are_its_own(client):
+def test_sampling_does_not_use_the_programs_random_generator(client):
     random.seed(42)
     expected = [random.random() for _ in range(3)]
     random.seed(42)
 
     HekaClient(Kept(), "other")
-    client.incr("n", rate=0.5)
-    with client.timer("n", rate=0.5):
-        pass
+    for _ in range(20):
+        client.incr("n", rate=0.5)
+        client.gauge("n", 1, rate=0.5)
+        with client.timer("n", rate=0.5):
+            pass
 
     assert [random.random() for _ in range(3)] == expected
 
@@ -268,22 +306,20 @@ def test_log_takes_a_severity(client):
     assert (one(client).severity, one(client).payload) == (0, "text 5")
 
 
-def test_log_line_is_formatted(client):
-    client.warn("%s, %s", "a", "b")
+@pytest.mark.parametrize(
+    ("text", "args", "payload"),
+    [
+        pytest.param("1: %s\n2: %s", ("shoe", "door"), "1: shoe\n2: door", id="positional"),
+        pytest.param("%(a)s, %(b)s", ({"a": 1, "b": 2},), "1, 2", id="mapping"),
+        pytest.param("100 %", (), "100 %", id="no-arguments-no-formatting"),
+        pytest.param("%s", ((1, 2),), "(1, 2)", id="a-tuple-is-one-argument"),
+        pytest.param("\u00e9%s", ("\u20ac",), "\u00e9\u20ac", id="not-ascii"),
+    ],
+)
+def test_log_line_is_formatted(client, text, args, payload):
+    client.warn(text, *args)
 
-    assert one(client).payload == "a, b"
-
-
-def test_log_line_takes_one_mapping(client):
-    client.info("%(a)s, %(b)s", {"a": 1, "b": 2})
-
-    assert one(client).payload == "1, 2"
-
-
-def test_percent_sign_without_arguments_is_text(client):
-    client.info("100 %")
-
-    assert one(client).payload == "100 %"
+    assert one(client).payload == payload
 
 
 def test_exc_info_appends_the_traceback(client):
@@ -295,16 +331,19 @@ def test_exc_info_appends_the_traceback(client):
     lines = one(client).payload.splitlines()
     assert lines[:2] == ["text", "Traceback (most recent call last):"]
     assert lines[-1] == "KeyError: 'lost'"
+    assert "test_client_messages.py" in lines[2]
 
 
 @pytest.mark.parametrize("kind", ["tuple", "exception"])
-def test_exc_info_may_be_given(client, kind):
+def test_exc_info_may_be_an_earlier_exception(client, kind):
+    """A text that ends with a newline gets no empty line before the traceback."""
     try:
         raise KeyError("lost")
     except KeyError as error:
         given = sys.exc_info() if kind == "tuple" else error
-    client.critical("text", exc_info=given)
+    client.critical("text\n", exc_info=given)
 
+    assert one(client).payload.startswith("text\nTraceback")
     assert one(client).payload.endswith("KeyError: 'lost'")
 
 
@@ -315,4 +354,11 @@ def test_exception_is_an_alert_with_its_traceback(client):
         client.exception("text")
 
     assert one(client).severity == SEVERITY.ALERT
+    assert one(client).payload.startswith("text\nTraceback")
     assert one(client).payload.endswith("KeyError: 'lost'")
+
+
+def test_exception_outside_of_a_handler_is_sent(client):
+    client.exception("nothing was raised")
+
+    assert one(client).payload.startswith("nothing was raised")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import inspect
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from client.messages import Kept, kept_by
@@ -23,10 +25,17 @@ def sent(client):
     return [(m.fields["name"][0], int(m.payload)) for m in kept_by(client).messages]
 
 
-def test_block_is_timed_in_milliseconds(client):
+def run_in_threads(*calls):
+    """Run each call in a thread of its own, all at once; raise what one of them raises."""
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return [future.result(30) for future in [pool.submit(call) for call in calls]]
+
+
+def test_block_is_timed_in_whole_milliseconds(client):
     with client.timer("query") as timer:
         time.sleep(0.02)
 
+    assert type(timer.result) is int
     assert 20 <= timer.result < 2000
     assert sent(client) == [("query", timer.result)]
 
@@ -45,13 +54,19 @@ def test_arguments_reach_the_message(client):
     assert message.fields == {"a": [1], "name": ["t"], "rate": [1.0]}
 
 
-def test_nested_timers_of_one_name_do_not_clobber_each_other(client):
-    with client.timer("t") as outer:
+def test_nested_timers_of_one_name_keep_their_own_times_and_arguments(client):
+    with client.timer("t", fields={"which": "outer"}) as outer:
         time.sleep(0.02)
-        with client.timer("t") as inner:
+        with client.timer("t", fields={"which": "inner"}) as inner:
             pass
+        time.sleep(0.02)
 
-    assert outer.result >= 20 > inner.result
+    assert outer.result >= 40
+    assert inner.result < 20
+    assert [(m.fields["which"], m.payload) for m in kept_by(client).messages] == [
+        (["inner"], str(inner.result)),
+        (["outer"], str(outer.result)),
+    ]
 
 
 def test_one_timer_may_be_entered_again_while_it_runs(client):
@@ -65,7 +80,7 @@ def test_one_timer_may_be_entered_again_while_it_runs(client):
     assert timer.result >= 20
 
 
-def test_wall_clock_does_not_matter(client, monkeypatch):
+def test_setting_the_wall_clock_does_not_change_the_result(client, monkeypatch):
     monkeypatch.setattr(time, "time", lambda: 0.0)
     with client.timer("t") as timer:
         monkeypatch.setattr(time, "time", lambda: -5000.0)
@@ -73,7 +88,7 @@ def test_wall_clock_does_not_matter(client, monkeypatch):
     assert 0 <= timer.result < 2000
 
 
-def test_exception_goes_through_and_is_timed(client):
+def test_block_that_raises_is_timed_and_the_exception_passes(client):
     with pytest.raises(KeyError), client.timer("t"):
         raise KeyError
 
@@ -88,13 +103,46 @@ def test_one_timer_in_many_threads(client):
         with timer:
             inside.wait(10)
 
-    threads = [threading.Thread(target=work) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    run_in_threads(*[work] * 4)
 
     assert len(sent(client)) == 4
+
+
+def test_timers_of_one_name_in_two_threads_keep_their_own_results(client):
+    inside = threading.Barrier(2)
+
+    def work(seconds):
+        with client.timer("t") as timer:
+            inside.wait(10)
+            time.sleep(seconds)
+        inside.wait(10)
+        return timer.result
+
+    short, long = run_in_threads(lambda: work(0.0), lambda: work(0.08))
+
+    assert long >= 80
+    assert {elapsed for _, elapsed in sent(client)} == {short, long}
+
+
+def test_one_timer_whose_first_user_leaves_first(client):
+    """The first user's start is not replaced by that of a second user who enters later."""
+    timer = client.timer("t")
+    entered, leave = threading.Event(), threading.Event()
+
+    def second():
+        with timer:
+            entered.set()
+            leave.wait(30)
+
+    thread = threading.Thread(target=second)
+    with timer:
+        time.sleep(0.04)
+        thread.start()
+        entered.wait(30)
+    leave.set()
+    thread.join(30)
+
+    assert sent(client)[0][1] >= 40
 
 
 def test_one_timer_whose_first_user_leaves_last(client):
@@ -155,28 +203,35 @@ def test_decorated_function_is_timed_in_each_call(client):
     assert str(inspect.signature(work)) == "(a, *, b=2)"
 
 
-def test_decorated_function_may_be_called_by_another_thread(client):
+def test_calls_of_a_decorated_function_in_threads_are_timed_separately(client):
+    inside = threading.Barrier(4)
+
     @client.timer("t")
-    def work():
-        return 5
+    def work(seconds):
+        inside.wait(10)
+        time.sleep(seconds)
+        return seconds
 
-    answers = []
-    thread = threading.Thread(target=lambda: answers.append(work()))
-    thread.start()
-    thread.join()
+    steps = [0.0, 0.02, 0.04, 0.06]
 
-    assert answers == [5]
-    assert len(sent(client)) == 1
+    assert run_in_threads(*[functools.partial(work, step) for step in steps]) == steps
+    times = sorted(elapsed for _, elapsed in sent(client))
+    assert len(times) == 4
+    assert times[3] >= 60
 
 
-def test_decorated_function_may_call_itself(client):
+def test_recursive_decorated_function_is_timed_at_each_level(client):
     @client.timer("t")
     def work(depth):
+        time.sleep(0.01)
         return depth and work(depth - 1)
 
-    work(3)
+    work(2)
 
-    assert len(sent(client)) == 4
+    times = [elapsed for _, elapsed in sent(client)]
+    assert len(times) == 3
+    assert times[2] >= 30
+    assert times == sorted(times)
 
 
 def test_coroutine_is_timed_to_its_end(client):
@@ -237,23 +292,24 @@ def test_async_generator_gets_what_is_sent_and_thrown(client):
     assert len(sent(client)) == 1
 
 
-def test_what_is_not_callable_cannot_be_decorated(client):
-    with pytest.raises(ValueError, match="callables, not int"):
-        client.timer("t")(5)
+@pytest.mark.parametrize("what", [5, "foo", None])
+def test_object_that_is_not_callable_cannot_be_decorated(client, what):
+    with pytest.raises(ValueError, match=f"callables, not {type(what).__name__}"):
+        client.timer("t")(what)
 
 
-def test_decorator_is_sampled_in_each_call(client):
+def test_each_call_of_a_decorated_function_is_sampled(client):
     @client.timer("t", rate=0.25)
     def work():
-        pass
+        return 7
 
-    for _ in range(2000):
-        work()
+    assert {work() for _ in range(2000)} == {7}
 
     assert 350 < len(sent(client)) < 650
+    assert {m.fields["rate"][0] for m in kept_by(client).messages} == {0.25}
 
 
-def test_timer_left_out_by_its_rate_has_no_result(client):
+def test_timer_that_is_not_sampled_has_no_result(client):
     with client.timer("t", rate=0.0) as timer:
         pass
 
@@ -261,8 +317,7 @@ def test_timer_left_out_by_its_rate_has_no_result(client):
     assert sent(client) == []
 
 
-def test_bad_fields_do_not_reach_the_timed_code(client):
-    """A block's own outcome is what counts."""
+def test_field_without_a_type_does_not_raise_in_the_timed_block(client):
     with client.timer("t", fields={"a": None}):
         pass
 
@@ -272,8 +327,8 @@ def test_bad_fields_do_not_reach_the_timed_code(client):
 # --- disabled ---
 
 
-@pytest.mark.parametrize("disabled", ["t", "*", ["t", "u"], {"*"}])
-def test_disabled_timer_sends_nothing(disabled):
+@pytest.mark.parametrize("disabled", ["t", "*", ["t", "u"], ("t", "u"), {"*"}])
+def test_timer_disabled_at_construction_sends_nothing_and_has_no_result(disabled):
     client = HekaClient(Kept(), "tests", disabled_timers=disabled)
 
     def work():
@@ -286,12 +341,21 @@ def test_disabled_timer_sends_nothing(disabled):
     assert sent(client) == []
 
 
-def test_timers_are_disabled_and_enabled_as_the_set_says(client):
-    client._disabled_timers.add("t")
-    with client.timer("t"), client.timer("u"):
+@pytest.mark.parametrize(("disabled", "names"), [("t", ["u", "t"]), ("*", ["t"])])
+def test_changing_the_set_of_disabled_timers_takes_effect_at_once(client, disabled, names):
+    client._disabled_timers.add(disabled)
+    with client.timer("t") as off, client.timer("u"):
         pass
-    client._disabled_timers.remove("t")
-    with client.timer("t"):
+    client._disabled_timers.remove(disabled)
+    with client.timer("t") as on:
         pass
 
-    assert [name for name, _ in sent(client)] == ["u", "t"]
+    assert [name for name, _ in sent(client)] == names
+    assert (off.result, on.result is None) == (None, False)
+
+
+def test_timer_send_ignores_disabled_timers(client):
+    client._disabled_timers.add("*")
+    client.timer_send("t", 5)
+
+    assert sent(client) == [("t", 5)]

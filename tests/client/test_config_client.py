@@ -125,8 +125,10 @@ def test_prefixed_keys_win_over_the_table():
     assert client.stream.kwargs == {"host": "b"}
 
 
-def test_text_alone_names_the_class():
-    client = client_from_dict_config({"stream": RECORDER["class"], "stream_host": "b"})
+@pytest.mark.parametrize("name", [RECORDER["class"], "${RECORDER}"])
+def test_text_instead_of_a_table_names_the_class(name, monkeypatch):
+    monkeypatch.setenv("RECORDER", RECORDER["class"])
+    client = client_from_dict_config({"stream": name, "stream_host": "b"})
 
     assert client.stream.kwargs == {"host": "b"}
 

@@ -71,9 +71,9 @@ def test_defaults_are_the_clients(client, decorator, kind):
 @pytest.mark.parametrize(
     "arguments",
     [
-        pytest.param(((), {"name": "n", "severity": 2}), id="by-name"),
-        pytest.param((("n", None, 2), {}), id="by-position"),
-        pytest.param((("n",), {"severity": 2}), id="mixed"),
+        pytest.param(((), {"name": "n", "logger": "l", "severity": 2}), id="by-name"),
+        pytest.param((("n", "l", 2), {}), id="by-position"),
+        pytest.param((("n", "l"), {"severity": 2}), id="mixed"),
     ],
 )
 def test_arguments_of_timeit(client, arguments):
@@ -81,7 +81,7 @@ def test_arguments_of_timeit(client, arguments):
     timeit(*args, fields={"a": 1}, rate=7, **kwargs)(abs)(-1)
 
     (message,) = kept_by(client).messages
-    assert message.severity == 2
+    assert (message.logger, message.severity) == ("l", 2)
     assert message.fields == {"a": [1], "name": ["n"], "rate": [7.0]}
     assert message.fields["rate"].value_type == type(message.fields["rate"]).DOUBLE
 
@@ -221,14 +221,15 @@ def test_disabled_timer_tells_nothing(client, disabled):
     assert [row[0] for row in told(client)] == ["counter"]
 
 
-def test_timer_may_be_enabled_again(client):
-    fn = timeit("n")(abs)
+def test_timer_may_be_enabled_again_and_others_stay_enabled(client):
+    fn, other = timeit("n")(abs), timeit("other")(abs)
     client._disabled_timers.add("n")
-    fn(1)
-    client._disabled_timers.clear()
-    fn(1)
+    assert (fn(-1), other(-1)) == (1, 1)
+    assert [row[1] for row in told(client)] == ["other"]
 
-    assert len(told(client)) == 1
+    client._disabled_timers = set()
+    fn(1)
+    assert [row[1] for row in told(client)] == ["other", "n"]
 
 
 # ---- troubles ------------------------------------------------------------------------------------
@@ -238,6 +239,7 @@ def test_timer_may_be_enabled_again(client):
     ("make", "text"),
     [
         pytest.param(lambda: timeit("n", bad=7), "timeit: .*unexpected.*'bad'", id="unknown"),
+        pytest.param(lambda: incr_count(bad=7), "incr_count: .*unexpected.*'bad'", id="counter"),
         pytest.param(lambda: incr_count("n", name="m"), "incr_count: multiple values", id="twice"),
         pytest.param(lambda: timeit(5), "timeit: name must be str, not int", id="name"),
         pytest.param(lambda: timeit("n", logger=b"l"), "logger must be str", id="logger"),

@@ -100,6 +100,18 @@ def test_a_socket_replaced_after_the_client_was_made_is_called(keep):
     assert address == ("127.0.0.1", 9)
 
 
+def test_a_tcp_socket_replaced_after_the_client_was_made_is_connected_and_called(keep):
+    client = keep(HekaClient(TcpStream("127.0.0.1", 9), "app"))
+    replaced = client.stream.sockets[0] = Mock()
+
+    client.incr("n")
+    client.incr("n")
+
+    sent = b"".join(bytes(call.args[0]) for call in replaced.sendall.call_args_list)
+    assert [frame.message.type for frame in heka.StreamReader().feed(sent)] == ["counter"] * 2
+    replaced.connect.assert_called_once_with(("127.0.0.1", 9))
+
+
 @pytest.mark.parametrize("encoder", ["Protobuf", "JSON"])
 def test_a_write_replaced_after_the_client_was_made_is_called(keep, encoder):
     client = keep(

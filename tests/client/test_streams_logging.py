@@ -6,6 +6,7 @@ import logging
 import logging.handlers
 import queue
 from contextlib import contextmanager
+from unittest.mock import patch
 
 import pytest
 
@@ -62,6 +63,14 @@ def test_every_severity_is_logged_at_its_level(records, severity, level):
     assert [(record.levelname, record.getMessage()) for record in records] == [
         (level, "oldstyle: text")
     ]
+
+
+def test_a_replaced_log_method_of_the_logger_is_called():
+    stream = StdLibLoggingStream(NAME)
+    with patch.object(stream.logger, "log") as log:
+        stream.write(StdlibPayloadEncoder().encode(heka.Message("t", severity=6, payload="text")))
+
+    assert [call.args for call in log.call_args_list] == [(logging.INFO, "t: text")]
 
 
 @pytest.mark.parametrize(

@@ -233,17 +233,7 @@ def test_global_settings_are_said_to_do_nothing():
         metlog.config.client_from_text_config(text, "metlog")
 
 
-# ---- calls --------------------------------------------------------------------------------------
-
-
-def test_metlog_takes_what_it_always_took():
-    client = capturing()
-
-    client.metlog("bawlp", logger="alternate", severity=2, payload="text", fields={"foo": "bar"})
-
-    sent = message(client)
-    assert (sent.type, sent.logger, sent.severity) == ("bawlp", "alternate", 2)
-    assert (sent.payload, sent.fields) == ("text", {"foo": ["bar"]})
+# ---- plugins and decorators ---------------------------------------------------------------------
 
 
 def test_a_plugin_of_metlog_is_bound_by_its_name():

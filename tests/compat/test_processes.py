@@ -16,9 +16,7 @@ import pytest
 from compat.support import capturing, messages, read
 
 import heka
-from heka.client import HekaClient
 from heka.message import first_value
-from heka.streams import UdpStream
 
 ROOT = Path(heka.__file__).resolve().parent.parent
 PATIENCE = 60.0  # seconds; a sanitizer build starts slowly
@@ -150,27 +148,6 @@ def test_a_client_works_in_a_pool(receiver, tmp_path, method):
     assert Counter(one.pid for one in sent) == Counter([main, *pids])
     assert sorted(int(one.payload) for one in sent if one.pid != main) == list(range(10))
     assert len({one.uuid for one in sent}) == 11
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
-def test_pid_and_hostname_are_asked_for_again_after_a_fork(receiver, request):
-    client = HekaClient(UdpStream("127.0.0.1", receiver.port), "tests")
-    request.addfinalizer(client.close)
-    client.heka("parent")
-    pid = os.fork()
-    if pid == 0:
-        code = 1
-        try:
-            code = 0 if client.heka("child") and client.pid == os.getpid() else 2
-        finally:
-            os._exit(code)
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
-
-    parent, child = receiver.take(2)
-    assert (parent.type, parent.pid) == ("parent", os.getpid())
-    assert (child.type, child.pid) == ("child", pid)
-    assert client.pid == os.getpid()
-    assert client.hostname == socket.gethostname()
 
 
 def test_threads_share_a_client():
