@@ -86,7 +86,8 @@ def test_new_alone_makes_a_whole_object_or_none(kind):
         return
 
     assert repr(made)
-    for name in attributes(kind.type):
+    assert made == made
+    for name in dir(made):
         getattr(made, name)
     for name in ("encode", "__reduce__", "__copy__", "close", "counts"):
         if name in vars(kind.type):
@@ -132,7 +133,7 @@ EMPTIED = {
 def test_no_other_attributes_can_be_set(kind):
     made = kind.make()
 
-    with pytest.raises(AttributeError):
+    with pytest.raises(AttributeError, match="nonsense"):
         made.nonsense = 1
 
 
@@ -144,7 +145,7 @@ def test_the_module_and_the_types_know_each_other(kind):
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.is_final], ids=name_of)
 def test_final_types_cannot_be_subclassed(kind):
-    with pytest.raises(TypeError, match="not an acceptable base type"):
+    with pytest.raises(TypeError, match=f"{kind.name}.* is not an acceptable base type"):
         type("Sub", (kind.type,), {})
 
 

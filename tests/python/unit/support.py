@@ -12,6 +12,28 @@ from heka.testing import capture
 HEAD: dict[str, Any] = {"pid": 1, "hostname": "h", "uuid": bytes(16), "timestamp_ns": 5}
 
 
+#: Every argument of Message in its position, with a value that is not its default.
+ARGUMENTS: dict[str, Any] = {
+    "type": "counter",
+    "logger": "ads",
+    "severity": 3,
+    "fields": {"a": 1},
+    "payload": "text",
+    "env_version": "0.9",
+    "pid": 42,
+    "hostname": "db1",
+    "timestamp": 1.5,
+    "uuid": bytes(range(16)),
+}
+#: Arguments of Message that are text.
+TEXTS = ["type", "logger", "payload", "env_version", "hostname"]
+
+
+def sample(**changes: Any) -> heka.Message:
+    """Return a message that is the same in every run."""
+    return heka.Message(**{**ARGUMENTS, **changes})
+
+
 def by_message(fields: Any) -> dict[str, heka.Field]:
     return heka.Message(fields=fields).fields
 

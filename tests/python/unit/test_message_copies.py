@@ -1,36 +1,15 @@
-"""``heka.Message``: copied, pickled, encoded and decoded; what the garbage collector sees."""
+"""``heka.Message``: copied, pickled, encoded and decoded."""
 
 from __future__ import annotations
 
 import copy
-import gc
 import io
 import pickle
-from typing import Any
 
 import pytest
+from python.unit.support import TEXTS, sample
 
 import heka
-
-TEXTS = ["type", "logger", "payload", "env_version", "hostname"]
-
-
-def sample(**changes: Any) -> heka.Message:
-    """A message that is the same in every run."""
-    arguments: dict[str, Any] = {
-        "type": "counter",
-        "logger": "ads",
-        "severity": 3,
-        "fields": {"a": 1},
-        "payload": "text",
-        "env_version": "0.9",
-        "pid": 42,
-        "hostname": "db1",
-        "timestamp": 1.5,
-        "uuid": bytes(range(16)),
-    }
-    return heka.Message(**{**arguments, **changes})
-
 
 # ---- copies -----------------------------------------------------------------------------------
 
@@ -191,35 +170,3 @@ def test_decode_works_on_an_instance_too():
     data = sample().encode()
 
     assert heka.Message("other").decode(data) == sample()
-
-
-# ---- the garbage collector ---------------------------------------------------------------------
-
-
-def test_the_collector_learns_of_a_message_only_once_its_fields_were_read():
-    """Without the dict no cycle can pass through it, so a retained one costs nothing."""
-    message = sample()
-
-    assert not gc.is_tracked(message)
-    assert message.fields
-    assert gc.is_tracked(message)
-
-
-def test_a_cycle_through_the_fields_is_collected():
-    message = sample()
-    canary = Canary()
-    message.fields["me"] = [message, canary]
-    gone: list[bool] = []
-    canary.gone = gone
-
-    del message, canary
-    gc.collect()
-
-    assert gone == [True]
-
-
-class Canary:
-    gone: list[bool]
-
-    def __del__(self) -> None:
-        self.gone.append(True)

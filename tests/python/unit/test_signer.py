@@ -7,7 +7,6 @@ import copy
 import hashlib
 import hmac
 import pickle
-import types
 from typing import Any
 
 import pytest
@@ -163,16 +162,6 @@ def test_a_name_of_a_subclass_is_kept_as_plain_str():
     signer = SignerConfig(Text("ops"), 1, "key", "sha1")
 
     assert (signer.name, type(signer.name)) == ("ops", str)
-
-
-def test_new_needs_its_arguments():
-    with pytest.raises(TypeError, match="missing 4 required positional arguments"):
-        SignerConfig.__new__(SignerConfig)
-
-
-def test_it_cannot_be_subclassed():
-    with pytest.raises(TypeError, match=r"heka\.SignerConfig.* is not an acceptable base type"):
-        types.new_class("Sub", (SignerConfig,))
 
 
 # ---- immutable --------------------------------------------------------------------------------
