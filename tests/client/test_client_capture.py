@@ -38,7 +38,7 @@ def test_messages_of_clients_and_of_log_are_kept_in_order():
     assert one.stream.data == other.stream.data == []
 
 
-def test_client_has_its_stream_again():
+def test_client_gets_its_stream_back():
     client = HekaClient(Written(), "app")
     stream = client.stream
     client.incr("before")
@@ -53,7 +53,7 @@ def test_client_has_its_stream_again():
     assert client.stats()["offered"] == 2
 
 
-def test_inactive_client_is_active_meanwhile():
+def test_inactive_client_is_active_while_capturing():
     client = HekaClient(None, "app")
 
     with capture(client) as captured:
@@ -79,7 +79,7 @@ def test_stream_with_a_sink_sends_nothing(tmp_path):
 
 
 @pytest.mark.parametrize("encoder", ["NullEncoder", "JSONEncoder", "StdlibPayloadEncoder"])
-def test_encoder_gives_way(encoder):
+def test_encoder_of_the_client_is_not_used_while_capturing(encoder):
     client = HekaClient(DebugCaptureStream(), "app", encoder=f"heka.encoders.{encoder}")
     before = client.encoder
 

@@ -43,7 +43,7 @@ def types_sent(client):
         ),
     ],
 )
-def test_hasty_filter_drops_before_anything_is_built(one, dropped, sent):
+def test_filter_on_type_and_severity_drops_before_the_message_is_built(one, dropped, sent):
     client = client_with(one)
 
     assert client.heka(dropped[0], severity=dropped[1], fields=NeverBuilt()) is False
@@ -53,7 +53,7 @@ def test_hasty_filter_drops_before_anything_is_built(one, dropped, sent):
     assert types_sent(client) == [sent[0]]
 
 
-def test_hasty_filters_add_up():
+def test_message_must_pass_every_filter_on_type_and_severity():
     client = client_with(
         severity_max_provider(severity=5),
         type_whitelist_provider(types=["a", "b"]),
@@ -92,7 +92,7 @@ def test_filter_after_one_that_changes_the_message_sees_the_change():
     assert client.heka("t", severity=0) is False
 
 
-def test_filters_are_asked_in_order_until_one_says_no():
+def test_filters_are_called_in_order_until_one_returns_false():
     asked = []
     client = client_with(
         lambda m: asked.append(1) or True,
@@ -129,7 +129,7 @@ def test_context_fields_reach_the_filters():
     assert seen == [{"a": [1], "request_id": ["r1"]}]
 
 
-def test_filter_that_raises_drops_the_message_and_says_so(capfd):
+def test_filter_that_raises_drops_the_message_and_is_reported(capfd):
     """A filter that failed has not said that the message may be sent: it may have had a secret."""
 
     def broken(message):
@@ -142,7 +142,7 @@ def test_filter_that_raises_drops_the_message_and_says_so(capfd):
     assert "KeyError('lost')" in capfd.readouterr().err
 
 
-def test_filter_of_the_callers_that_needs_no_message():
+def test_filter_of_the_program_with_admits_needs_no_message():
     class Every:
         """Admits every other one."""
 
@@ -190,7 +190,7 @@ def test_message_too_large_is_cut_behind_filters_too():
     assert message.fields["heka.truncated"] == [70_000]
 
 
-def test_type_whose_hash_makes_another_plan():
+def test_hash_of_a_type_may_replace_the_filters_during_the_lookup():
     """Code of the user's may run in the middle of a look-up; the set being read stays alive."""
 
     class Plotting(str):

@@ -81,7 +81,7 @@ def test_exception_that_ends_the_program_passes_through_a_stream(ending):
     assert client.stats()["dropped"] == {"interrupted": 1}
 
 
-def test_stream_that_logs_through_its_own_client_ends():
+def test_stream_that_logs_through_its_own_client_does_not_recurse():
     class Loop(Kept):
         def write(self, data):
             super().write(data)
@@ -94,7 +94,7 @@ def test_stream_that_logs_through_its_own_client_ends():
     assert [m.type for m in kept_by(client).messages] == ["t"]
 
 
-def test_method_of_a_stream_that_is_replaced_is_called():
+def test_replaced_write_method_of_a_stream_is_called():
     """Old tests patch the stream that a client has."""
     client = HekaClient(Kept(), "tests")
     with mock.patch.object(client.stream, "write") as write:
@@ -190,7 +190,7 @@ def test_encoder_decides_what_is_written():
     assert client.stats()["sent"] == 1
 
 
-def test_null_encoder_hands_the_message_over():
+def test_null_encoder_passes_the_message_to_the_stream():
     client = HekaClient(Kept(), "tests", encoder="heka.encoders.NullEncoder")
     client.heka("t", fields={"a": 1})
 
@@ -244,7 +244,7 @@ def test_encoder_that_raises_is_counted(capfd):
     assert "KeyError('lost')" in capfd.readouterr().err
 
 
-def test_what_is_no_encoder_is_refused():
+def test_object_without_encode_is_refused_as_encoder():
     with pytest.raises(heka.ConfigError, match="encode"):
         HekaClient(Kept(), "tests", encoder=5)
 
@@ -252,7 +252,7 @@ def test_what_is_no_encoder_is_refused():
 # --- methods ---
 
 
-def test_subclass_may_send_its_own_way():
+def test_subclass_may_override_send_message():
     class Mine(HekaClient):
         def send_message(self, msg):
             msg.payload = "mine"
@@ -385,7 +385,7 @@ def test_closed_client_is_inactive_and_keeps_its_account():
     client.close()
 
 
-def test_closing_shares_its_time_and_counts_what_a_queue_gives_up():
+def test_close_shares_its_timeout_and_counts_messages_left_in_the_queue():
     asked = []
 
     class Recorded(QueuedStream):
@@ -484,7 +484,7 @@ def test_forked_child_counts_from_zero(kind):
         client.close()
 
 
-def test_repr_tells_no_secret():
+def test_repr_shows_no_secret():
     client = HekaClient(
         Kept(),
         "tests",

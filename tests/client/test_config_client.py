@@ -58,7 +58,7 @@ def test_every_setting_reaches_the_client():
     assert (client.bad_values, client.oversize, client.timeout) == ("repr", "drop", 0.25)
 
 
-def test_every_setting_of_ini_text():
+def test_every_setting_of_ini_text_reaches_the_client():
     client = client_from_text_config(
         """
         [app]
@@ -92,7 +92,7 @@ def test_number_of_the_environment_is_a_number_where_one_is_expected(severity, m
     assert client.severity == 4
 
 
-def test_setting_of_none_is_not_there():
+def test_setting_of_none_counts_as_not_set():
     """As JSON and YAML write what is left out."""
     config = {"logger": None, "severity": None, "filters": None, "to": None, "stream": RECORDER}
 
@@ -235,7 +235,7 @@ def test_hmac_is_kept_as_it_was_given():
     }
 
 
-def test_encoder_may_be_made_already():
+def test_encoder_may_be_an_object():
     encoder = NullEncoder()
 
     client = client_from_dict_config({"stream": RECORDER, "encoder": encoder})
@@ -404,7 +404,7 @@ def test_file_on_disk(tmp_path):
     assert client.logger == "Zoë"
 
 
-def test_sections_of_others_are_theirs():
+def test_sections_of_other_programs_are_ignored():
     text = "[other]\nx = 1\n" + ini("[other_filter_x]\ny = 1", "[logger_root]", "level = INFO")
 
     client = client_from_text_config(text, "heka", strict=True)
@@ -523,7 +523,7 @@ def test_unknown_key_is_warned_of(key, said):
         ),
     ],
 )
-def test_what_has_no_effect_in_ini_text(lines, said):
+def test_setting_without_effect_in_ini_text_is_a_warning_or_an_error_if_strict(lines, said):
     with pytest.warns(ConfigWarning) as caught:
         client_from_text_config(ini(*lines), "heka")
 

@@ -154,7 +154,7 @@ def test_disabled_timers_send_nothing():
     assert read(data).message.fields["name"] == ["quick"]
 
 
-def test_values_that_cannot_be_typed():
+def test_bad_values_of_a_configuration_are_used():
     client = client_from_text_config(f"[heka]\n{CAPTURE}\nbad_values = repr\n", "heka")
 
     assert client.heka("x", fields={"thing": None})

@@ -254,7 +254,7 @@ def test_wrong_dict(config, said):
 
 
 @pytest.mark.parametrize("config", [None, 5, "text", [("logger", "a")]])
-def test_what_is_no_dict_is_refused(config):
+def test_configuration_that_is_not_a_dict_is_refused(config):
     with pytest.raises(ConfigError, match=r"expected the configuration as a dict, got \w+"):
         client_from_dict_config(config)
 
@@ -398,14 +398,14 @@ def test_stream_argument_is_named_as_it_is_written(config, where):
         ),
     ],
 )
-def test_text_that_cannot_be_read_names_the_line(text, said):
+def test_error_of_invalid_ini_text_names_the_line(text, said):
     with pytest.raises(ConfigError) as caught:
         dict_from_stream_config(io.StringIO(text), "heka")
 
     assert str(caught.value).startswith(said)
 
 
-def test_file_that_cannot_be_read_is_named(tmp_path):
+def test_error_of_an_unreadable_file_names_the_file(tmp_path):
     path = tmp_path / "app.ini"
     path.write_text("[heka]\nno value\n")
 
@@ -413,7 +413,7 @@ def test_file_that_cannot_be_read_is_named(tmp_path):
         client_from_stream_config(file, "heka")
 
 
-def test_bytes_that_are_no_text():
+def test_bytes_that_are_not_utf_8_are_refused():
     with pytest.raises(ConfigError, match="the configuration, line 2: expected UTF-8 text"):
         client_from_stream_config(io.BytesIO(b"[heka]\na=\xff\n"), "heka")
 
@@ -436,7 +436,7 @@ def test_file_of_another_encoding(tmp_path):
         pytest.param(["[heka]", 5], "the configuration, line 2: expected text, got int", id="int"),
     ],
 )
-def test_stream_that_is_none(stream, said):
+def test_ini_source_of_another_type_is_refused(stream, said):
     with pytest.raises(ConfigError) as caught:
         client_from_stream_config(stream, "heka")
 
@@ -444,7 +444,7 @@ def test_stream_that_is_none(stream, said):
 
 
 @pytest.mark.parametrize("text", [None, b"[heka]\n", 5])
-def test_text_that_is_none(text):
+def test_ini_text_that_is_not_str_is_refused(text):
     with pytest.raises(ConfigError, match="expected the configuration as text"):
         client_from_text_config(text, "heka")
 

@@ -71,7 +71,7 @@ def test_override_is_not_a_setting_of_the_plugin():
     assert configured("plugin_provider", override=True, port=1).dummy() == {"port": 1}
 
 
-def test_name_of_a_method_that_is_there_is_a_syntax_error():
+def test_plugin_with_the_name_of_a_client_method_is_a_syntax_error():
     with pytest.raises(
         SyntaxError, match=r"^\[heka_plugin_e\]: the client already has the method 'exception'"
     ):
@@ -86,7 +86,7 @@ def test_override_replaces_a_method():
     assert client.exception() == "the plugin's"
 
 
-def test_method_bound_by_hand_is_in_the_way():
+def test_plugin_with_the_name_of_an_added_method_is_a_syntax_error():
     def dummy(self):
         return "by hand"
 
@@ -129,7 +129,7 @@ def test_one_provider_serves_two_sections():
     assert (client.a(), client.b()) == ({"n": "a"}, {"n": "b"})
 
 
-def test_refused_argument_comes_through_as_it_is():
+def test_invalid_argument_error_of_a_plugin_is_passed_on():
     with pytest.raises(InvalidArgumentError) as caught:
         configured("picky_plugin_provider", dns="x")
 

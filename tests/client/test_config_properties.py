@@ -116,7 +116,7 @@ ini_texts = st.text() | st.lists(pieces | st.text(max_size=3), max_size=40).map(
 @example("[heka]\nstream = x\nsender_class = y\n", False)
 @example("[heka]\n= 5\n", False)
 @example("[heka]\n %(logger)s\n", False)
-def test_any_text_is_a_client_or_a_config_error(text, strict):
+def test_any_ini_text_gives_a_client_or_a_config_error(text, strict):
     """A name that is taken is a SyntaxError, as it was."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -130,7 +130,7 @@ def test_any_text_is_a_client_or_a_config_error(text, strict):
 
 
 @given(st.text() | st.binary() | st.lists(pieces, max_size=40).map("".join))
-def test_any_document_is_a_client_or_a_config_error(text):
+def test_any_toml_document_gives_a_client_or_a_config_error(text):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with contextlib.suppress(ConfigError):
@@ -158,7 +158,7 @@ keys = st.sampled_from(
 @example({"filters": {"a": {"provider": "x", 5: 1}}})
 @example({"hmac": {5: 1}})
 @example({"plugins": {5: ("client.config_support.nameless_plugin_provider", {})}})
-def test_any_dict_is_a_client_or_a_config_error(config):
+def test_any_dict_gives_a_client_or_a_config_error(config):
     """And is what it was before."""
     config = {"stream": {"class": Recorder}, **config}
     before = copy.deepcopy(config)

@@ -102,7 +102,7 @@ def test_messages_go_through_the_queue(server, make):
 
 
 @pytest.mark.parametrize("word", ["0", "false", "off"])
-def test_a_queue_that_is_switched_off_is_none(word):
+def test_stream_with_the_queue_switched_off_has_no_queue(word):
     text = f"[heka]\nstream_class = {RECORDER}\nstream_queue = {word}\n"
 
     client = client_from_text_config(text, "heka")
@@ -124,7 +124,7 @@ def test_a_queue_that_is_switched_off_is_none(word):
         ("stream_queue = 1\nstream_queue_on_drop = no.such.name", "cannot import 'no.such.name'"),
     ],
 )
-def test_what_is_wrong_is_said(lines, said):
+def test_wrong_queue_setting_is_a_config_error(lines, said):
     with pytest.raises(ConfigError, match=said):
         client_from_text_config(f"[heka]\nstream_class = {RECORDER}\n{lines}\n", "heka")
 
@@ -139,7 +139,7 @@ def test_the_stream_of_a_queue_that_cannot_be_made_is_closed():
     assert [stream.closed for stream in made[before:]] == [True]
 
 
-def test_a_name_of_what_is_told_of_drops_is_resolved(monkeypatch):
+def test_dotted_name_of_on_drop_is_resolved(monkeypatch):
     said = queue.SimpleQueue()
     monkeypatch.setattr(config_support, "told", lambda *drop: said.put(drop), raising=False)
     monkeypatch.setattr(config_support.Recorder, "write", lambda self, data: False)

@@ -114,7 +114,7 @@ def test_secret_is_in_no_error(config):
         assert "s3cr3t" not in text
 
 
-def test_secret_that_is_part_of_another_hides_neither():
+def test_both_of_two_secrets_are_masked_if_one_contains_the_other():
     settings = {"password": "abcd", "token": "abcdefgh", "secret": "efghabcdefgh"}
     config = {"stream": RECORDER, "filters": [(telling_provider, settings)]}
 

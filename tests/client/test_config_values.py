@@ -202,7 +202,7 @@ def test_dict_that_was_read_is_not_read_again():
         pytest.param("%%(logger)s", "%(logger)s", id="doubled-before-a-name"),
     ],
 )
-def test_per_cent_sign(text, value):
+def test_percent_notation_of_a_value(text, value):
     client = client_from_text_config(
         "[DEFAULT]\nhere = /etc\n"
         + ini("logger = app", "stream_chain = %(logger)s and more", f"stream_value = {text}"),
@@ -224,7 +224,7 @@ def test_per_cent_sign(text, value):
         ),
     ],
 )
-def test_options_that_lead_nowhere(lines):
+def test_option_that_refers_to_itself_or_is_nested_too_deeply_is_refused(lines):
     with pytest.raises(
         ConfigError, match=r"^\[heka\] stream_a: %\(stream_[a-z]\)s refers to itself"
     ):
@@ -232,11 +232,11 @@ def test_options_that_lead_nowhere(lines):
 
 
 @pytest.mark.parametrize("text", ["2024", "on", "007", "no"])
-def test_logger_is_text_whatever_it_looks_like(text):
+def test_logger_is_never_converted_from_text(text):
     assert client_from_text_config(ini(f"logger = {text}"), "heka").logger == text
 
 
-def test_timers_are_named_by_text():
+def test_names_of_disabled_timers_are_never_converted_from_text():
     client = client_from_text_config(ini("disabled_timers = on", "    404"), "heka")
 
     assert client._disabled_timers == {"on", "404"}

@@ -109,7 +109,7 @@ def test_a_unit_is_kept():
     assert messages[0].fields["size"].representation == "KiB"
 
 
-def test_message_and_pack_stay_pure():
+def test_message_and_pack_ignore_the_context():
     with heka.context(a=1):
         assert heka.Message("t").fields == {}
         (frame,) = heka.StreamReader().feed(heka.pack("t"))
@@ -122,7 +122,7 @@ def test_a_thread_begins_without_fields():
         assert in_thread(heka.bound) == {}
 
 
-def test_what_a_thread_binds_stays_there():
+def test_fields_bound_in_a_thread_are_not_seen_in_others():
     in_thread(lambda: heka.bind(a=1))
 
     assert heka.bound() == {}

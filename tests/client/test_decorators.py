@@ -120,7 +120,7 @@ def test_decorators_nest_under_one_name(client, decorate, types):
     assert [(kind, name) for kind, name, _ in told(client)] == [(t, f"{HERE}.fn") for t in types]
 
 
-def test_inner_name_is_the_outer_ones_too(client):
+def test_outer_decorator_takes_the_name_of_the_inner_one(client):
     """Even where the function has none."""
     incr_count(timeit(functools.partial(abs, 1)))()
 
@@ -128,7 +128,7 @@ def test_inner_name_is_the_outer_ones_too(client):
 
 
 @BOTH
-def test_function_that_raises_is_told_and_raises(client, decorator, kind):
+def test_function_that_raises_is_measured_and_the_exception_passes(client, decorator, kind):
     @decorator("n")
     def fail():
         raise LookupError("mine")
@@ -142,7 +142,7 @@ def test_function_that_raises_is_told_and_raises(client, decorator, kind):
 
 
 @BOTH
-def test_no_client_is_no_trouble(client, decorator, kind, monkeypatch):
+def test_function_decorated_without_a_client_is_only_called(client, decorator, kind, monkeypatch):
     """A module is imported, and used, before anything is configured."""
     fn = decorator(lambda x: x)
     empty_holder(monkeypatch)
@@ -182,7 +182,7 @@ def test_client_may_be_given(client):
     assert len(told(other)) == 1
 
 
-def test_inactive_client_is_no_trouble():
+def test_function_of_an_inactive_client_is_only_called():
     assert timeit(client=HekaClient(None, ""))(abs)(-1) == 1
 
 
@@ -199,20 +199,20 @@ def test_each_call_is_sampled_for_itself(client, decorator, kind):
 
 
 @BOTH
-def test_no_rate_is_every_call(client, decorator, kind):
+def test_rate_of_none_sends_every_call(client, decorator, kind):
     decorator("n", rate=None)(abs)(1)
 
     assert kept_by(client).messages[0].fields["rate"] == [1.0]
 
 
 @BOTH
-def test_rate_zero_tells_nothing(client, decorator, kind):
+def test_rate_zero_of_a_decorator_sends_nothing(client, decorator, kind):
     assert decorator("n", rate=0)(abs)(-1) == 1
     assert told(client) == []
 
 
 @pytest.mark.parametrize("disabled", ["*", "abs", "builtins.abs"])
-def test_disabled_timer_tells_nothing(client, disabled):
+def test_disabled_timer_of_a_decorator_sends_nothing(client, disabled):
     """By the star, by the function's name, by the timer's."""
     client._disabled_timers.add(disabled)
     assert timeit(abs)(-1) == 1
@@ -250,7 +250,7 @@ def test_timer_may_be_enabled_again_and_others_stay_enabled(client):
         pytest.param(lambda: timeit("n")(), "expected a function to decorate", id="nothing"),
     ],
 )
-def test_wrong_argument_raises_where_the_decorator_stands(make, text):
+def test_wrong_argument_raises_where_the_decorator_is_applied(make, text):
     with pytest.raises(TypeError, match=text):
         make()
 
@@ -265,7 +265,7 @@ class Raising(HekaClient):
 
 
 @BOTH
-def test_error_of_telling_stays_inside(decorator, kind, capsys):
+def test_error_while_sending_is_reported_and_does_not_reach_the_caller(decorator, kind, capsys):
     fn = decorator("n", client=Raising(Kept(), ""))(abs)
 
     assert [fn(-1), fn(-2)] == [1, 2]
@@ -275,7 +275,7 @@ def test_error_of_telling_stays_inside(decorator, kind, capsys):
 
 
 @BOTH
-def test_error_of_telling_does_not_replace_the_functions(decorator, kind):
+def test_error_while_sending_does_not_replace_the_functions_exception(decorator, kind):
     @decorator("n", client=Raising(Kept(), ""))
     def fail():
         raise LookupError("mine")
@@ -284,7 +284,7 @@ def test_error_of_telling_does_not_replace_the_functions(decorator, kind):
         fail()
 
 
-def test_error_of_a_predicate_means_no(client, capsys):
+def test_error_of_a_predicate_sends_nothing(client, capsys):
     class Odd(timeit):
         def predicate(self):
             raise RuntimeError("odd")
@@ -310,7 +310,7 @@ class announce(HekaDecorator):
         return self._invoke(*args, **kwargs)
 
 
-def test_own_decorator_bare(client):
+def test_derived_decorator_without_arguments(client):
     fn = announce(abs)
 
     assert fn(-1) == 1
@@ -318,7 +318,7 @@ def test_own_decorator_bare(client):
     assert fn.decorator_name == "announce"
 
 
-def test_own_decorator_with_arguments(client):
+def test_derived_decorator_with_arguments(client):
     fn = announce("one", two=2)(abs)
 
     assert fn(-1) == 1
@@ -333,7 +333,7 @@ def test_callable_among_other_arguments_is_an_argument(client):
     assert decorator.args == (len,)
 
 
-def test_own_predicate_is_asked_by_each_call(client):
+def test_predicate_is_called_for_each_call(client):
     fn = announce(abs)
     fn.allowed = False
     fn(-1)
@@ -343,7 +343,7 @@ def test_own_predicate_is_asked_by_each_call(client):
     assert len(kept_by(client).messages) == 1
 
 
-def test_own_decorator_without_a_client_calls_the_function(client, monkeypatch):
+def test_derived_decorator_without_a_client_calls_the_function(client, monkeypatch):
     empty_holder(monkeypatch)
 
     assert announce(abs)(-1) == 1
@@ -358,7 +358,7 @@ def test_function_may_be_set_later(client):
     assert len(kept_by(client).messages) == 1
 
 
-def test_decorator_that_does_nothing_says_so(client):
+def test_decorator_without_heka_call_raises_not_implemented(client):
     class Empty(HekaDecorator):
         pass
 

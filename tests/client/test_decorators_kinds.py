@@ -148,7 +148,7 @@ def test_cancelled_coroutine_is_timed(client):
     assert [row[:2] for row in told(client)] == [("timer", "n")]
 
 
-def test_tasks_are_timed_each_for_itself(client, clock):
+def test_interleaved_tasks_are_timed_separately(client, clock):
     """The second starts and ends while the first one waits."""
 
     @timeit("n")
@@ -257,7 +257,7 @@ def test_asynchronous_generator_keeps_its_protocol(client):
     assert [row[1] for row in told(client)] == ["n", "n"]
 
 
-def test_calls_in_threads_are_timed_each_for_itself(client):
+def test_recursive_and_concurrent_calls_are_timed_separately(client):
     """Recursive and concurrent calls do not share a clock."""
 
     @timeit("n")
@@ -279,7 +279,7 @@ def test_calls_in_threads_are_timed_each_for_itself(client):
 # ---- likeness ------------------------------------------------------------------------------------
 
 
-def test_decorated_function_looks_like_itself():
+def test_decorated_function_keeps_its_name_docstring_and_signature():
     assert timed_add.__name__ == "timed_add"
     assert timed_add.__qualname__ == "timed_add"
     assert timed_add.__module__ == HERE
@@ -314,7 +314,7 @@ def test_attributes_of_the_function_are_there():
     ],
 )
 @BOTH
-def test_kind_of_the_function_stays(decorator, kind, asks, fn):
+def test_inspect_sees_the_same_kind_of_function(decorator, kind, asks, fn):
     """Frameworks ask inspect how to call what they are given."""
 
     class Owner:

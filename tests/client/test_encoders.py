@@ -40,7 +40,7 @@ def with_raw_payload(raw):
 # ---- the old public tables -----------------------------------------------------------------------
 
 
-def test_tables():
+def test_tables_of_value_types():
     assert encoders.PB_NAMETYPE_TO_INT == {
         "STRING": 0,
         "BYTES": 1,
@@ -139,7 +139,7 @@ def test_an_unknown_key_of_hmc_is_a_warning():
 
 @pytest.mark.parametrize("encoder", [ProtobufEncoder, JSONEncoder, StdlibPayloadEncoder])
 @pytest.mark.parametrize("other", [None, "text", b"bytes", {"type": "t"}])
-def test_what_is_no_message_is_refused(encoder, other):
+def test_object_that_is_not_a_message_is_refused(encoder, other):
     with pytest.raises(RuntimeError, match=r"expected a heka\.Message to encode, got") as caught:
         encoder().encode(other)
     assert isinstance(caught.value, (EncodeError, TypeError))
@@ -178,7 +178,7 @@ def test_decode_checks_its_own_signature():
         pytest.param(b"\xff", id="no-message"),
     ],
 )
-def test_decode_refuses_anything_else(data):
+def test_decode_refuses_anything_but_one_message_or_frame(data):
     with pytest.raises(DecodeError):
         ProtobufEncoder().decode(data)
 
@@ -219,7 +219,7 @@ ALL_KINDS = {
 }
 
 
-def test_a_json_line_says_everything():
+def test_a_json_line_has_every_attribute_and_field():
     line = JSONEncoder().encode(message(payload="p", fields=ALL_KINDS, severity=3))
 
     assert json.loads(line) == {
@@ -303,7 +303,7 @@ def test_severities_have_names(severity, name):
     assert (record["severity"], record["severity_name"]) == (severity, name)
 
 
-def test_what_a_filter_put_among_the_fields_is_typed():
+def test_field_set_by_a_filter_has_its_type_in_json():
     one = message(fields={"a": 1})
     one.fields["b"] = {"c": 2.5}
 
@@ -449,6 +449,6 @@ def test_bytes_that_are_no_utf_8_are_passed_on():
     assert StdlibPayloadEncoder().encode(with_raw_payload(b"a\xff"))[11:] == b"a\xff"
 
 
-def test_what_logging_gets_cannot_be_decoded():
+def test_output_of_the_stdlib_encoder_cannot_be_decoded():
     with pytest.raises(NotImplementedError):
         StdlibPayloadEncoder().decode(b"")

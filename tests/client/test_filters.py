@@ -55,7 +55,7 @@ def sent(one, count, type="t", severity=6):
         ),
     ],
 )
-def test_what_is_sent(provider, config, admitted):
+def test_which_types_and_severities_each_filter_admits(provider, config, admitted):
     one = getattr(filters, f"{provider}_provider")(**config)
     asked = [(type, severity) for type in ("foo", "bar") for severity in (3, 6)]
 
@@ -64,7 +64,7 @@ def test_what_is_sent(provider, config, admitted):
     assert (one.__name__, one.func_name, one.stateful) == (provider, provider, False)
 
 
-def test_one_type_is_not_its_letters():
+def test_types_given_as_one_text_are_one_type():
     """The old filter looked for 'fo' in 'foo'."""
     assert not filters.type_whitelist_provider("foo").admits("fo", 6)
 
@@ -82,7 +82,7 @@ def test_configuration_is_neither_changed_nor_kept():
     assert not other.admits("foo", 4)
 
 
-def test_what_a_client_reads():
+def test_attributes_that_a_client_reads():
     assert filters.SeverityMax(3).severity == 3
     assert filters.TypeBlacklist(["a", "b"]).types == frozenset("ab")
     assert filters.TypeWhitelist(["a"]).types == frozenset("a")
@@ -98,7 +98,7 @@ def test_what_a_client_reads():
         (filters.TypeSeverityMax({"a": 3}), "TypeSeverityMax({'a': 3})"),
     ],
 )
-def test_repr_is_what_makes_it(one, text):
+def test_repr_is_the_constructor_call(one, text):
     assert repr(one) == text
 
 
@@ -161,13 +161,13 @@ def test_only_some_types_and_severities_are_limited():
     assert one.dropped == 8
 
 
-def test_a_clock_that_stands_still_is_no_trouble():
+def test_a_clock_that_does_not_advance_admits_the_burst_only():
     one = filters.RateLimit(1e9, burst=1, clock=Clock())
 
     assert sent(one, 9) == 1
 
 
-def test_types_without_end_take_bounded_room():
+def test_memory_is_bounded_for_any_number_of_types():
     clock = Clock()
     one = filters.RateLimit(1, clock=clock)
     size = sys.getsizeof(one._due)
@@ -188,7 +188,7 @@ def test_threads_together_get_no_more_than_the_limit():
     assert one.dropped == 3500
 
 
-def test_one_thread_at_a_time_is_asked():
+def test_only_one_thread_at_a_time_computes_the_limit():
     """Whatever the switch interval: between reading and writing a budget nobody else does."""
     inside, most = [], []
 
@@ -225,7 +225,7 @@ def test_each_number_below_the_rate_is_sent():
 
 
 @pytest.mark.parametrize(("rate", "count"), [(0, 0), ("1", 50), (1.0, 50)])
-def test_none_and_all(rate, count):
+def test_rate_zero_admits_none_and_rate_one_admits_all(rate, count):
     assert sent(filters.sample_provider(rate), 50) == count
 
 
@@ -240,7 +240,7 @@ def test_only_some_types_and_severities_are_sampled():
     assert (sent(one, 5, "b"), sent(one, 5, "a", 2), sent(one, 5, "a", 3)) == (5, 5, 0)
 
 
-def test_the_programs_own_random_numbers_stay_as_they_are():
+def test_sample_does_not_use_the_programs_random_generator():
     random.seed(5)
     expected = [random.random() for _ in range(3)]
     random.seed(5)
@@ -270,7 +270,7 @@ def in_child(work):
 
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # of 3.12
-def test_a_child_draws_other_numbers():
+def test_a_forked_child_draws_different_random_numbers():
     one = filters.Sample(0.5)
 
     def draw():
@@ -283,7 +283,7 @@ def test_a_child_draws_other_numbers():
 
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # of 3.12
-def test_a_child_is_not_held_by_a_thread_of_its_parent():
+def test_a_lock_held_during_a_fork_does_not_block_the_child():
     """A thread is in the middle of asking while its process forks."""
     entered, go_on = threading.Event(), threading.Event()
     here = os.getpid()

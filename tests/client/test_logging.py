@@ -201,7 +201,7 @@ def test_severity_map_may_be_extended(client, monkeypatch):
     assert sent(client).severity == SEVERITY.ALERT
 
 
-def test_maps_agree_where_both_have_a_word():
+def test_level_and_severity_maps_are_inverse_where_both_have_a_name():
     """Every severity has a level, and what logging names comes back as it was."""
     assert set(LOGLEVEL_MAP) == set(range(8))
     for level in (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR, logging.CRITICAL):
@@ -345,7 +345,7 @@ def test_context_is_added_and_extra_wins(logger, client):
 # ---- the rest ------------------------------------------------------------------------------------
 
 
-def test_time_is_the_records(client):
+def test_timestamp_is_that_of_the_record(client):
     record = logging.makeLogRecord({"msg": "x", "levelno": 20, "created": 1_700_000_000.5})
     HekaHandler(client).handle(record)
 
@@ -353,7 +353,7 @@ def test_time_is_the_records(client):
 
 
 @pytest.mark.parametrize("answer", [False, 0, None], ids=repr)
-def test_filter_of_the_handler_holds_a_record_back(client, answer):
+def test_filter_of_the_handler_may_drop_a_record(client, answer):
     handler = HekaHandler(client)
     handler.addFilter(lambda record: answer)
 

@@ -128,7 +128,7 @@ def test_name_follows_the_holder(logger, name, client):
     assert handler.heka_client is client
 
 
-def test_no_client_is_the_default_client(logger, name, client, monkeypatch):
+def test_handler_without_a_client_uses_the_default_client(logger, name, client, monkeypatch):
     monkeypatch.setattr(CLIENT_HOLDER, "_clients", {})
     monkeypatch.setattr(CLIENT_HOLDER, "_default_clientname", None)
     CLIENT_HOLDER.set_client(name, client)
@@ -139,7 +139,7 @@ def test_no_client_is_the_default_client(logger, name, client, monkeypatch):
     assert payloads(client) == ["x"]
 
 
-def test_no_client_at_all_is_heka_log(logger, monkeypatch, heka_capture):
+def test_without_any_client_records_go_where_heka_log_sends(logger, monkeypatch, heka_capture):
     monkeypatch.setattr(CLIENT_HOLDER, "_clients", {})
     monkeypatch.setattr(CLIENT_HOLDER, "_default_clientname", None)
     logger.addHandler(HekaHandler())
@@ -244,7 +244,7 @@ def test_dict_config_takes_an_object(logger, monkeypatch):
     assert payloads(CLIENT) == ["x"]
 
 
-def test_dict_config_names_what_is_wrong():
+def test_dict_config_names_the_handler_and_keeps_the_config_error():
     with pytest.raises(ValueError, match="heka") as caught:
         logging.config.dictConfig(
             {
@@ -257,7 +257,7 @@ def test_dict_config_names_what_is_wrong():
     assert isinstance(caught.value.__cause__, ConfigError)
 
 
-def test_file_config_takes_it(logger, receiver, tmp_path):
+def test_file_config_takes_a_handler_by_class_and_arguments(logger, receiver, tmp_path):
     file = tmp_path / "logging.ini"
     file.write_text(
         "[loggers]\nkeys=root,test\n[handlers]\nkeys=heka\n[formatters]\nkeys=\n"
@@ -306,7 +306,7 @@ def test_repr_says_where_records_go():
 # ---- other handlers, and the end -----------------------------------------------------------------
 
 
-def test_behind_a_queue_records_keep_what_they_say(logger, client):
+def test_queue_handler_keeps_time_fields_and_traceback(logger, client):
     """QueueHandler formats, copies and pickles; time, fields and traceback come through."""
     records = queue.SimpleQueue()
     listener = logging.handlers.QueueListener(records, HekaHandler(client, fields=["lineno"]))
@@ -326,7 +326,7 @@ def test_behind_a_queue_records_keep_what_they_say(logger, client):
     assert message.fields["lineno"][0] > 0
 
 
-def test_behind_a_memory_handler_records_come_together(logger, client):
+def test_memory_handler_sends_its_records_when_flushed(logger, client):
     memory = logging.handlers.MemoryHandler(10, target=HekaHandler(client))
     logger.addHandler(memory)
     logger.info("x")
@@ -355,7 +355,7 @@ def test_records_after_the_shutdown_are_sent(logger, client):
     assert kept_by(client).flushes >= flushes
 
 
-def test_nothing_is_forgotten_at_exit(listener):
+def test_records_logged_before_exit_are_sent_at_exit(listener):
     """What a program logged before it ended is there, up to its last atexit function."""
     run(
         """

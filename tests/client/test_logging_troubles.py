@@ -61,7 +61,7 @@ class LoggingStream(Kept):
         self.logger.info("wrote %d bytes", len(data))
 
 
-def test_stream_that_logs_ends_in_no_loop(logger, handler, client):
+def test_stream_that_logs_does_not_loop(logger, handler, client):
     client.stream = LoggingStream(logger)
     logger.info("x")
 
@@ -81,7 +81,7 @@ def known():
 
 
 @pytest.mark.parametrize("encoder", [StdlibPayloadEncoder, NullEncoder, ProtobufEncoder])
-def test_stdlib_stream_behind_the_handler_ends_in_no_loop(known, encoder):
+def test_stdlib_stream_of_the_handlers_client_does_not_loop(known, encoder):
     """Each record comes back once, and is refused."""
     client = HekaClient(StdLibLoggingStream(known.name), "tests", encoder=encoder)
     handler = HekaHandler(client)
@@ -94,7 +94,7 @@ def test_stdlib_stream_behind_the_handler_ends_in_no_loop(known, encoder):
     assert handler.stats() == {"reentrant": 1}
 
 
-def test_stdlib_stream_behind_a_queue_ends_in_no_loop(known):
+def test_stdlib_stream_behind_a_queue_does_not_loop(known):
     """There another thread brings the record back; it is known by its mark."""
     client = HekaClient(StdLibLoggingStream(known.name), "tests", encoder=NullEncoder)
     handler = HekaHandler(client)
@@ -109,7 +109,7 @@ def test_stdlib_stream_behind_a_queue_ends_in_no_loop(known):
     assert handler.stats() == {"reentrant": 1}
 
 
-def test_what_another_client_logs_is_sent_on(known, client):
+def test_record_logged_by_the_stream_of_another_client_is_sent(known, client):
     """Where the way ends elsewhere, it is no loop; nor is the mark a field."""
     known.addHandler(HekaHandler(client))
     HekaClient(StdLibLoggingStream(known.name), "other", encoder=NullEncoder).info("x")
@@ -118,7 +118,7 @@ def test_what_another_client_logs_is_sent_on(known, client):
     assert (message.payload, message.fields) == ("x", {"loglevel": [20]})
 
 
-def test_two_handlers_that_feed_each_other_end_in_no_loop(logger, handler, client):
+def test_two_handlers_that_log_to_each_other_do_not_loop(logger, handler, client):
     """Each record goes once through the other handler, and not back."""
     other = logging.Logger("other")
     clients = client, HekaClient(LoggingStream(logger), "other")
@@ -130,7 +130,7 @@ def test_two_handlers_that_feed_each_other_end_in_no_loop(logger, handler, clien
     assert client.stats()["dropped"] == {"reentrant": 1}
 
 
-def test_filter_that_logs_ends_in_no_loop(logger, handler, client):
+def test_filter_that_logs_does_not_loop(logger, handler, client):
     def log(message):
         logger.debug("filtering")
         return True
@@ -155,7 +155,7 @@ def test_record_logged_by_an_argument_is_sent_before_its_own(logger, client):
     assert payloads(client) == ["loading", "is loaded"]
 
 
-def test_argument_that_logs_itself_comes_to_an_end(logger, handler, client):
+def test_argument_that_logs_itself_does_not_recurse_forever(logger, handler, client):
     class Mirror:
         def __str__(self):
             logger.info("left %s", self)
@@ -236,7 +236,7 @@ class Broken:
         pytest.param(Broken(), (), "<Broken object, str() failed> ()", id="message-without-text"),
     ],
 )
-def test_record_that_cannot_be_formatted_is_sent_as_far_as_it_goes(
+def test_record_that_cannot_be_formatted_is_sent_in_part(
     logger, handler, client, text, args, payload, capsys
 ):
     logger.error(text, *args, extra={"a": 1})
@@ -259,7 +259,7 @@ def test_traceback_of_a_record_that_cannot_be_formatted_is_sent(logger, client):
     assert payload.endswith("LookupError: no such thing")
 
 
-def test_formatter_that_fails_is_done_without(logger, handler, client):
+def test_record_is_sent_unformatted_if_the_formatter_fails(logger, handler, client):
     """A field of the formatter's that this record has not costs the format, not the record."""
     handler.setFormatter(logging.Formatter("%(tenant)s %(message)s"))
     logger.info("x %d", 1)
@@ -268,7 +268,7 @@ def test_formatter_that_fails_is_done_without(logger, handler, client):
     assert handler.stats() == {"altered": 1}
 
 
-def test_error_is_said_once_and_names_the_place(logger, capsys):
+def test_error_is_reported_once_with_file_and_line(logger, capsys):
     for _ in range(3):
         logger.info("%d", "x")
 
@@ -327,7 +327,7 @@ def test_record_with_an_odd_attribute_is_filtered_too(handler, client):
     assert handler.stats() == {"altered": 1}
 
 
-def test_name_that_is_no_text_is_sent():
+def test_record_whose_logger_name_is_not_text_is_sent():
     client = HekaClient(Kept(), "")
     HekaHandler(client).handle(logging.makeLogRecord({"msg": "x", "name": 5}))
 
@@ -335,7 +335,7 @@ def test_name_that_is_no_text_is_sent():
     assert message.logger == "5"
 
 
-def test_client_that_raises_costs_the_record_only(logger, handler, client, capsys):
+def test_exception_of_the_client_loses_only_the_record(logger, handler, client, capsys):
     client.oversize = "raise"
     logger.info("x" * 70_000)
     logger.info("next")
@@ -345,7 +345,7 @@ def test_client_that_raises_costs_the_record_only(logger, handler, client, capsy
     assert capsys.readouterr().err.count("\n") == 1
 
 
-def test_error_of_the_stream_is_the_clients_to_count(logger, handler, client):
+def test_error_of_the_stream_is_counted_by_the_client(logger, handler, client):
     class Failing:
         def write(self, data):
             raise OSError("disk full")
@@ -358,7 +358,7 @@ def test_error_of_the_stream_is_the_clients_to_count(logger, handler, client):
 
 
 @pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit])
-def test_end_of_the_program_is_not_held_up(logger, client, stop):
+def test_keyboard_interrupt_and_system_exit_pass_through(logger, client, stop):
     """And a record that comes after it, in the same thread, is sent."""
 
     class Stopping:
@@ -401,7 +401,7 @@ def test_records_of_many_threads_all_arrive(logger, handler, client):
     assert handler.stats() == {}
 
 
-def test_no_lock_is_waited_for(logger, handler, client):
+def test_handler_never_waits_for_its_lock(logger, handler, client):
     """A thread that holds the handler's lock, or died with it in a fork, stops nobody."""
     handler.acquire()
     try:

@@ -87,7 +87,7 @@ def test_source_is_sent_on_request(logger, client):
     assert "nonsense" not in fields
 
 
-def test_time_is_the_records(logger, client):
+def test_timestamp_is_that_of_the_record(logger, client):
     times = []
     logger.add(lambda message: times.append(message.record["time"]))
     logger.add(HekaSink(client))
@@ -96,7 +96,7 @@ def test_time_is_the_records(logger, client):
     assert round(sent(client).timestamp / 1000) == round(times[0].timestamp() * 1e6)
 
 
-def test_module_stands_in_for_the_clients_logger(logger):
+def test_module_is_the_logger_if_the_client_has_none(logger):
     client = HekaClient(Kept(), "")
     logger.add(HekaSink(client))
     logger.info("x")
@@ -111,7 +111,7 @@ def test_value_without_a_type_is_sent_as_its_repr(logger, client):
     assert sent(client).fields == {"loglevel": [20], "a": ["None"], "b": [1]}
 
 
-def test_queue_of_loguru_carries_it(logger):
+def test_message_is_sent_with_enqueue(logger):
     """With enqueue=True a thread of loguru's sends."""
     sender = []
     client = HekaClient(Kept(), "tests")
@@ -136,7 +136,7 @@ def test_error_stays_in_the_sink(logger, client, capsys):
     assert "HekaSink: a message is lost" in capsys.readouterr().err
 
 
-def test_handler_of_logging_is_a_sink_too(logger, client):
+def test_heka_handler_works_as_a_loguru_sink(logger, client):
     """It gets a stdlib record for it, with everything bound under one name."""
     logger.add(HekaHandler(client), format="{message}")
     logger.bind(a=1).info("x")

@@ -50,7 +50,7 @@ def test_name_resolves(name, found):
     assert resolve_name(name) is found
 
 
-def test_submodule_is_imported_on_the_way(package):
+def test_submodule_of_a_dotted_name_is_imported(package):
     """With dots alone, nobody has to import the module before."""
     assert resolve_name("hekapath.fine.Thing.Inner.value") == 5
 
@@ -81,7 +81,7 @@ def test_relative_name_starts_at_the_package(package_of, name, found):
         pytest.param("no_such_top:thing", "No module named 'no_such_top'", id="no-module-colon"),
     ],
 )
-def test_name_of_nothing_is_an_import_error(name, said):
+def test_name_that_does_not_exist_is_an_import_error(name, said):
     with pytest.raises(ImportError) as caught:
         resolve_name(name)
 
@@ -96,7 +96,7 @@ def test_error_inside_a_module_is_not_hidden(package, name):
 
 
 @pytest.mark.parametrize("name", ["hekapath.moved.Gone", "hekapath.moved:Gone"])
-def test_what_a_module_says_of_a_name_is_said(package, name):
+def test_import_error_of_a_modules_getattr_is_shown(package, name):
     with pytest.raises(ImportError, match=r"Gone has gone to hekapath\.fine"):
         resolve_name(name)
 
@@ -108,13 +108,13 @@ def test_a_module_is_asked_for_a_name_once(package, name):
     assert resolve_name("hekapath.moved:asked").count("Old") == 1
 
 
-def test_what_a_module_raises_goes_through(package):
+def test_exception_raised_while_importing_is_passed_on(package):
     with pytest.raises(ZeroDivisionError):
         resolve_name("hekapath.failing.X")
 
 
 @pytest.mark.parametrize("name", ["", " ", "a..b", "a:", "a:b:c", "a b", "a-b.c", "1a", None, 5])
-def test_what_is_no_dotted_name_is_a_value_error(name):
+def test_invalid_dotted_name_is_a_value_error(name):
     with pytest.raises(ValueError, match=r"expected 'package\.module:attribute'"):
         resolve_name(name)
 
@@ -130,7 +130,7 @@ def test_relative_name_stays_below_the_top():
         resolve_name("...x", "xml.dom")
 
 
-def test_maybe_resolve_returns_what_is_no_text():
+def test_maybe_resolve_returns_any_object_that_is_not_text():
     thing = object()
 
     assert DottedNameResolver().maybe_resolve(thing) is thing

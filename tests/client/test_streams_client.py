@@ -55,7 +55,7 @@ def test_several_destinations_each_get_the_message(keep):
     assert [peer.message().type for peer in peers] == ["t", "t"]
 
 
-def test_what_no_destination_took_is_a_drop_of_the_clients(keep, capsys):
+def test_message_that_no_destination_took_is_counted_as_dropped_by_the_client(keep, capsys):
     stream = TcpStream(["127.0.0.1"] * 2, [free_port(), free_port()])
     client = keep(HekaClient(stream, "app"))
 
@@ -65,7 +65,7 @@ def test_what_no_destination_took_is_a_drop_of_the_clients(keep, capsys):
 
 
 @pytest.mark.parametrize("encoder", ["Protobuf", "JSON"])
-def test_a_closed_stdout_is_a_drop_of_the_clients(keep, monkeypatch, encoder):
+def test_message_to_a_closed_stdout_is_counted_as_dropped_by_the_client(keep, monkeypatch, encoder):
     client = keep(HekaClient(StdOutStream(), "app", encoder=f"heka.encoders.{encoder}Encoder"))
     monkeypatch.setattr(sys, "stdout", None)
 
@@ -73,7 +73,7 @@ def test_a_closed_stdout_is_a_drop_of_the_clients(keep, monkeypatch, encoder):
     assert account(client) == (0, {"stream": 1})
 
 
-def test_heka_log_knows_a_drop_too(monkeypatch):
+def test_heka_log_returns_false_for_a_dropped_message(monkeypatch):
     stream = StdOutStream()
     monkeypatch.setattr(sys, "stdout", None)
 
@@ -187,7 +187,7 @@ def test_exceptions_reach_logging(caplog):
 
 
 @pytest.mark.parametrize("call", ["heka", "info"])
-def test_a_rate_limit_is_asked_once_for_each_message(call):
+def test_a_rate_limit_is_called_once_per_message(call):
     stream = DebugCaptureStream()
     client = HekaClient(stream, "app", filters=[RateLimit(1, burst=6, clock=lambda: 1.0)])
 
@@ -198,7 +198,7 @@ def test_a_rate_limit_is_asked_once_for_each_message(call):
     assert client.filters[0].dropped == 4
 
 
-def test_a_rate_limit_behind_a_filter_that_needs_the_message_is_asked_once():
+def test_a_rate_limit_after_a_filter_that_needs_the_message_is_called_once():
     client = HekaClient(
         DebugCaptureStream(),
         "app",
@@ -209,7 +209,7 @@ def test_a_rate_limit_behind_a_filter_that_needs_the_message_is_asked_once():
 
 
 @pytest.mark.parametrize("call", ["heka", "info"])
-def test_a_sample_is_drawn_once_for_each_message(call):
+def test_a_sample_is_drawn_once_per_message(call):
     numbers = iter([0.1, 0.9, 0.2])
     client = HekaClient(
         DebugCaptureStream(), "app", filters=[Sample(0.5, random=lambda: next(numbers))]
@@ -218,7 +218,7 @@ def test_a_sample_is_drawn_once_for_each_message(call):
     assert [getattr(client, call)("text") for _ in range(3)] == [True, False, True]
 
 
-def test_what_another_filter_drops_takes_nothing_of_the_limit():
+def test_message_dropped_by_another_filter_is_not_counted_by_a_rate_limit():
     """Wherever it stands among those that need no message."""
     limit = RateLimit(1, burst=1, clock=lambda: 1.0)
     client = HekaClient(DebugCaptureStream(), "app", filters=[limit, SeverityMax(5)])
@@ -226,7 +226,7 @@ def test_what_another_filter_drops_takes_nothing_of_the_limit():
     assert [client.info("6"), client.notice("5"), client.notice("5")] == [False, True, False]
 
 
-def test_admits_is_what_stays_the_same():
+def test_client_admits_ignores_stateful_filters():
     """It may be asked as often as one likes."""
     limit = RateLimit(1, burst=1, clock=lambda: 1.0)
     client = HekaClient(DebugCaptureStream(), "app", filters=[limit, SeverityMax(5)])

@@ -36,7 +36,7 @@ def test_the_file_is_made_at_once(keep, tmp_path):
     assert (tmp_path / "f").read_bytes() == b""
 
 
-def test_a_relative_path_means_the_directory_of_its_making(keep, tmp_path, monkeypatch):
+def test_a_relative_path_is_resolved_when_the_stream_is_created(keep, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     stream = keep(FileStream("f"))
     monkeypatch.chdir("/")
@@ -98,7 +98,7 @@ def test_a_fifo_may_get_its_reader_later(keep, tmp_path):
     os.close(reader)
 
 
-def test_a_file_is_no_descriptor_of_the_hot_path(keep, tmp_path):
+def test_a_file_is_written_without_the_gil(keep, tmp_path):
     """Its writes may take long, so they let other threads run."""
     stream = keep(FileStream(tmp_path / "f"))
 
@@ -125,12 +125,12 @@ def test_a_file_that_cannot_be_opened_is_known_at_once(tmp_path, path, number):
 
 
 @pytest.mark.parametrize("path", [None, 1, b"f", "", "a\0b"])
-def test_what_is_no_path_is_refused(path):
+def test_object_that_is_not_a_path_is_refused(path):
     with pytest.raises(ConfigError, match="filepath: expected the path of a file, got"):
         FileStream(path)
 
 
-def test_the_mask_of_the_process_holds(keep, tmp_path):
+def test_the_file_mode_respects_the_umask(keep, tmp_path):
     before = os.umask(0o077)
     try:
         keep(FileStream(tmp_path / "f"))

@@ -102,13 +102,13 @@ def test_an_ip_v6_host_is_sent_to(keep):
         pytest.param("udp://a", 1, "without a port, got 'udp://a'", id="host-is-url"),
     ],
 )
-def test_what_is_no_host_or_port_is_refused(kind, host, port, said):
+def test_invalid_host_or_port_is_refused(kind, host, port, said):
     with pytest.raises(ConfigError, match=said):
         kind(host, port)
 
 
 @pytest.mark.parametrize("timeout", ["soon", -1, None, True, "nan", float("inf")])
-def test_a_timeout_that_is_none_is_refused(timeout):
+def test_an_invalid_timeout_is_refused(timeout):
     with pytest.raises(ConfigError, match="timeout: expected seconds, 0 or more, got"):
         UdpStream("a", 1, timeout=timeout)
 

@@ -77,7 +77,7 @@ def test_stdout_is_looked_up_at_each_write():
     assert (first.getvalue(), second.getvalue()) == ("1", "2")
 
 
-def test_what_is_read_behind_a_pipe_is_what_was_written():
+def test_each_write_reaches_a_pipe_at_once():
     """Each write is there at once: nothing waits in a buffer."""
     done = run(
         """
@@ -125,7 +125,7 @@ def test_frames_of_threads_stay_whole(tmp_path):
         pytest.param(io.BytesIO, FRAME, FRAME, id="bytes-only"),
     ],
 )
-def test_frames_go_into_whatever_stands_in_its_place(monkeypatch, out, data, text):
+def test_frames_go_to_a_replaced_stdout(monkeypatch, out, data, text):
     monkeypatch.setattr(sys, "stdout", out())
 
     assert StdOutStream().write(data) is True
@@ -167,7 +167,7 @@ def test_a_broken_pipe_is_counted(monkeypatch, capsys):
         out.close()
 
 
-def test_whatever_it_raises_is_counted(monkeypatch, capsys):
+def test_exception_of_a_replaced_stdout_is_counted(monkeypatch, capsys):
     stream = StdOutStream()
     monkeypatch.setattr(sys, "stdout", Mock(closed=False, **{"write.side_effect": RuntimeError}))
 
@@ -175,7 +175,7 @@ def test_whatever_it_raises_is_counted(monkeypatch, capsys):
     assert outcome(stream) == (0, {"error": 1})
 
 
-def test_an_interrupt_goes_through(monkeypatch):
+def test_a_keyboard_interrupt_of_stdout_passes(monkeypatch):
     stream = StdOutStream()
     with monkeypatch.context() as context:
         out = Mock(closed=False, **{"write.side_effect": KeyboardInterrupt})
@@ -188,7 +188,7 @@ def test_an_interrupt_goes_through(monkeypatch):
     assert out.getvalue() == "2"
 
 
-def test_a_stdout_that_logs_through_the_stream_ends(monkeypatch):
+def test_a_stdout_that_logs_through_the_stream_does_not_recurse(monkeypatch):
     """Programs send what is printed to their logs."""
     stream = StdOutStream()
 
@@ -260,7 +260,7 @@ def test_names_are_resolved(monkeypatch, capsys):
         pytest.param(io.StringIO(), "sys.nothing", "formatter: 'sys' has no", id="no-formatter"),
     ],
 )
-def test_what_cannot_format_or_write_is_refused(stream, formatter, said):
+def test_object_that_cannot_format_or_write_is_refused(stream, formatter, said):
     with pytest.raises(ConfigError, match=said):
         FormatterStream(stream, formatter)
 
@@ -286,7 +286,7 @@ def test_the_last_hundred_are_kept():
     assert stream.flush() is True
 
 
-def test_things_are_kept_as_the_encoder_made_them():
+def test_captured_messages_are_the_encoders_output():
     stream = DebugCaptureStream()
     message = heka.Message("t")
 
@@ -301,7 +301,7 @@ def test_options_become_attributes():
 
 
 @pytest.mark.parametrize("name", ["write", "msgs", "close"])
-def test_options_replace_nothing(name):
+def test_options_do_not_replace_existing_attributes(name):
     with pytest.raises(ConfigError, match=f"{name}: DebugCaptureStream has an attribute"):
         DebugCaptureStream(**{name: 1})
 
@@ -347,7 +347,7 @@ def test_a_child_counts_from_zero():
     assert (told["before"], told["after"]["sent"], told["parent"]) == (0, 1, 1)
 
 
-def test_heka_log_takes_it():
+def test_heka_log_takes_the_capture_stream():
     stream = DebugCaptureStream()
 
     heka.log("t", to=stream)

@@ -93,7 +93,7 @@ def test_none_is_the_root_logger(monkeypatch):
     assert repr(StdLibLoggingStream()) == "<StdLibLoggingStream 'root'>"
 
 
-def test_a_level_that_is_off_is_not_logged(records):
+def test_a_message_below_the_loggers_level_is_not_logged(records):
     logging.getLogger(NAME).setLevel(logging.ERROR)
 
     StdLibLoggingStream(NAME).write(StdlibPayloadEncoder().encode(heka.Message("t", severity=6)))
@@ -102,7 +102,7 @@ def test_a_level_that_is_off_is_not_logged(records):
 
 
 @pytest.mark.parametrize("encoder", [NullEncoder, ProtobufEncoder])
-def test_whole_messages_go_by_their_type(records, encoder):
+def test_whole_messages_are_logged_by_their_type(records, encoder):
     """As metlog's sender did it."""
     stream = StdLibLoggingStream(NAME, payload_types="line", json_types=["data", "more"])
     messages = [
@@ -162,7 +162,7 @@ def test_a_byte_that_is_no_utf_8_is_logged(records):
 
 
 @pytest.mark.parametrize("data", [b"", b"short", None, 5, b"\x1e\x02\x08\x01"])
-def test_what_no_encoder_made_is_counted(records, capsys, data):
+def test_data_that_no_encoder_produces_is_counted_as_dropped(records, capsys, data):
     stream = StdLibLoggingStream(NAME)
 
     assert stream.write(data) is False
@@ -229,7 +229,7 @@ def test_a_handler_that_writes_to_the_stream_does_not_loop(records):
     assert stream.stats()["dropped"] == {"reentrant": 1}
 
 
-def test_two_streams_that_feed_each_other_do_not_loop(records):
+def test_two_streams_that_log_to_each_other_do_not_loop(records):
     first, second = StdLibLoggingStream(NAME), StdLibLoggingStream(NAME)
     with handling(ToStream(first)), handling(ToStream(second)):
         logging.getLogger(NAME).info("once")
@@ -237,7 +237,7 @@ def test_two_streams_that_feed_each_other_do_not_loop(records):
     assert len(records) < 10
 
 
-def test_records_from_here_are_marked_across_queues():
+def test_records_of_the_stream_are_marked_across_queues():
     """Behind a queue no guard of a thread sees that a record comes from the stream."""
     waiting = queue.SimpleQueue()
     with handling(logging.handlers.QueueHandler(waiting)):

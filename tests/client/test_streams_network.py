@@ -70,7 +70,7 @@ def test_an_abstract_unix_socket(keep):
     assert peer.take() == FRAME
 
 
-def test_a_relative_unix_path_means_the_directory_of_its_making(keep, tmp_path, monkeypatch):
+def test_a_relative_unix_path_is_resolved_when_the_stream_is_created(keep, tmp_path, monkeypatch):
     peer = keep(Datagrams(socket.AF_UNIX, str(tmp_path / "s")))
     monkeypatch.chdir(tmp_path)
     stream = keep(UnixStream("s", kind="datagram"))
@@ -91,7 +91,7 @@ def test_a_relative_unix_path_means_the_directory_of_its_making(keep, tmp_path, 
         pytest.param("/s", "seqpacket", "kind: expected 'stream' or 'datagram'", id="kind"),
     ],
 )
-def test_what_is_no_unix_socket_is_refused(path, kind, said):
+def test_invalid_path_or_kind_of_a_unix_socket_is_refused(path, kind, said):
     with pytest.raises(ConfigError, match=said):
         UnixStream(path, kind)
 
@@ -118,7 +118,7 @@ def test_a_url_in_each_notation_of_heka_log(keep, notation):
 @pytest.mark.parametrize(
     "url", [None, 5, [], "", "tls://a?ca=/no", "gopher://a", ["udp://a:1", None]]
 )
-def test_what_is_no_url_is_refused(url):
+def test_invalid_url_is_refused(url):
     with pytest.raises(ConfigError):
         UrlStream(url)
 
@@ -152,7 +152,7 @@ def test_without_framing_bare_messages_are_sent(keep):
         pytest.param("a\ud800", b"a\\ud800", id="another-surrogate-is-shown"),
     ],
 )
-def test_what_may_be_written(keep, data, sent):
+def test_types_that_may_be_written(keep, data, sent):
     peer = keep(Datagrams())
 
     assert keep(UdpStream("127.0.0.1", peer.port)).write(data)
@@ -160,7 +160,7 @@ def test_what_may_be_written(keep, data, sent):
 
 
 @pytest.mark.parametrize("hosts", [["127.0.0.1"], ["127.0.0.1", "127.0.0.1"]], ids=["one", "two"])
-def test_what_no_encoder_made_is_a_type_error(keep, hosts):
+def test_object_that_no_encoder_produces_is_a_type_error(keep, hosts):
     stream = keep(UdpStream(hosts, 9))
 
     with pytest.raises(TypeError, match=r"expected bytes or str, got Message; .* ProtobufEncoder"):
@@ -186,7 +186,7 @@ def test_several_destinations_offer_no_sink(keep):
     assert keep(UdpStream(["a", "b"], 1)).sink is None
 
 
-def test_a_write_of_a_subclass_is_not_passed_by(keep):
+def test_an_overridden_write_of_a_subclass_is_called(keep):
     class Own(UdpStream):
         def write(self, data):
             return super().write(data)
@@ -205,7 +205,7 @@ def test_a_write_of_a_subclass_is_not_passed_by(keep):
         ),
     ],
 )
-def test_the_largest_frame_is_said(keep, stream, size):
+def test_the_largest_frame_is_an_attribute(keep, stream, size):
     assert keep(stream()).max_frame == size
 
 
@@ -230,7 +230,7 @@ def test_every_destination_gets_each_frame(keep):
 
 
 @pytest.mark.parametrize("first", [True, False], ids=["the-first-fails", "the-last-fails"])
-def test_one_that_fails_does_not_keep_the_others_from_theirs(keep, first, capsys):
+def test_a_failing_destination_does_not_stop_the_others(keep, first, capsys):
     peer, dead = keep(Listener()), free_port()
     ports = [dead, peer.port] if first else [peer.port, dead]
     stream = keep(TcpStream(["127.0.0.1"] * 2, ports))
@@ -246,7 +246,7 @@ def test_one_that_fails_does_not_keep_the_others_from_theirs(keep, first, capsys
     assert capsys.readouterr().err.count("cannot send to") == 1
 
 
-def test_a_frame_that_nobody_took_is_false_and_counted(keep, capsys):
+def test_write_is_false_and_counted_if_no_destination_took_the_frame(keep, capsys):
     stream = keep(TcpStream(["127.0.0.1"] * 2, [free_port(), free_port()]))
 
     assert stream.write(FRAME) is False
@@ -254,7 +254,7 @@ def test_a_frame_that_nobody_took_is_false_and_counted(keep, capsys):
     assert identity_holds(stream.stats())
 
 
-def test_several_share_the_time_of_one_write(keep, capsys):
+def test_several_destinations_share_the_timeout_of_one_write(keep, capsys):
     """Two that hang leave the third its share, and the write its deadline."""
     full = [keep(Listener(backlog=0)) for _ in range(2)]
     for one in full:  # the backlog is full: the kernel answers nobody
@@ -273,7 +273,7 @@ def test_several_share_the_time_of_one_write(keep, capsys):
     assert stream.stats()["dropped"] == {"timeout": 2}
 
 
-def test_each_of_several_gets_its_share_of_the_time(keep, monkeypatch):
+def test_remaining_time_is_divided_by_the_remaining_destinations(keep, monkeypatch):
     """What is left is divided by those that are left."""
     shares = []
 
@@ -301,7 +301,7 @@ def test_the_same_destination_twice_gets_two_frames_under_one_name(keep):
 
 
 @pytest.mark.parametrize("count", [1, 2], ids=["one-destination", "two"])
-def test_frames_of_threads_never_mix(keep, count):
+def test_frames_of_threads_are_never_interleaved(keep, count):
     """Small buffers: most frames are written in parts, and wait for the reader."""
     peers = [keep(Listener(buffer=4096)) for _ in range(count)]
     stream = keep(TcpStream(["127.0.0.1"] * count, [peer.port for peer in peers], timeout=60.0))
@@ -355,11 +355,11 @@ def test_a_child_connects_for_itself_and_counts_from_zero(keep):
 # ---- flush and close -----------------------------------------------------------------------------
 
 
-def test_flush_has_nothing_to_wait_for(keep):
+def test_flush_of_a_synchronous_stream_returns_at_once(keep):
     assert keep(UdpStream("a", 1)).flush() is True
 
 
-def test_flush_says_that_a_frame_is_half_written(keep):
+def test_flush_is_false_while_a_frame_is_half_written(keep):
     peer = keep(Listener(buffer=4096))
     stream = keep(TcpStream("127.0.0.1", peer.port, timeout=60.0))
     stream.write(heka.pack("first"))

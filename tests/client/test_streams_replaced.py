@@ -45,7 +45,7 @@ def test_sendto_is_called_for_each_destination(keep, host, port, ends):
     assert sock.sendto.call_args_list == [call('{"this": "is"}', end) for end in ends]
 
 
-def test_the_hot_path_calls_it_too(keep):
+def test_a_replaced_socket_is_called_by_the_hot_path_too(keep):
     """A client keeps the sink; it must not go on sending on the descriptor."""
     peer, stream = udp_pair(keep)
     sink = stream.sink
@@ -61,7 +61,7 @@ def test_the_hot_path_calls_it_too(keep):
 
 
 @pytest.mark.parametrize("how", ["delete", "none", "monkeypatch", "patch"])
-def test_afterwards_the_kernel_has_the_frames_again(keep, how):
+def test_frames_go_to_the_kernel_again_after_the_socket_is_restored(keep, how):
     peer, stream = udp_pair(keep)
     stream.write(b"1")
     if how == "monkeypatch":
@@ -87,7 +87,7 @@ def test_afterwards_the_kernel_has_the_frames_again(keep, how):
     assert stream.stats()["sent"] == 3
 
 
-def test_it_is_none_before_the_first_frame(keep):
+def test_the_socket_is_none_before_the_first_frame(keep):
     _, stream = udp_pair(keep)
 
     assert stream.socket is None
@@ -107,7 +107,9 @@ def test_a_socket_of_the_programs_own_is_used(keep):
 
 
 @pytest.mark.parametrize("through", ["write", "sink"])
-def test_what_it_raises_is_counted_and_the_next_frame_is_tried(keep, through, capsys):
+def test_exception_of_a_replaced_socket_is_counted_and_the_next_frame_is_tried(
+    keep, through, capsys
+):
     stream = keep(UdpStream("127.0.0.1", 9))
     stream.socket = Mock()
     stream.socket.sendto.side_effect = [OSError("no"), None]
@@ -119,7 +121,7 @@ def test_what_it_raises_is_counted_and_the_next_frame_is_tried(keep, through, ca
     assert "cannot send to udp://127.0.0.1:9 (error): OSError('no')" in capsys.readouterr().err
 
 
-def test_one_that_fails_for_one_destination_is_called_for_the_other(keep, capsys):
+def test_a_socket_that_fails_for_one_destination_is_called_for_the_other(keep, capsys):
     stream = keep(UdpStream(["a", "b"], 1))
     stream.socket = Mock()
     stream.socket.sendto.side_effect = [OSError("no"), None]
@@ -129,7 +131,7 @@ def test_one_that_fails_for_one_destination_is_called_for_the_other(keep, capsys
     assert [each[f"udp://{host}:1"]["sent"] for host in "ab"] == [0, 1]
 
 
-def test_an_interrupt_goes_through_and_blocks_nobody(keep):
+def test_an_interrupt_of_a_replaced_socket_passes_and_releases_the_lock(keep):
     stream = keep(UdpStream("127.0.0.1", 9))
     stream.socket = Mock()
     stream.socket.sendto.side_effect = [KeyboardInterrupt, None]
@@ -139,7 +141,7 @@ def test_an_interrupt_goes_through_and_blocks_nobody(keep):
     assert stream.write(b"2") is True
 
 
-def test_after_close_it_is_not_called(keep):
+def test_a_replaced_socket_is_not_called_after_close(keep):
     stream = keep(UdpStream("127.0.0.1", 9))
     stream.socket = Mock()
     stream.close()
@@ -150,7 +152,7 @@ def test_after_close_it_is_not_called(keep):
     assert stream.stats()["dropped"] == {"closed": 2}
 
 
-def test_what_is_replaced_during_a_back_off_is_called(keep, capsys):
+def test_a_socket_replaced_during_a_back_off_is_called(keep, capsys):
     stream = keep(TcpStream("127.0.0.1", free_port()))
     assert stream.write(b"x") is False
     stream.sockets[0] = Mock()
@@ -202,7 +204,7 @@ def test_a_socket_of_the_programs_own_is_connected(keep):
 
 
 @pytest.mark.parametrize("how", ["item", "list", "patch", "monkeypatch"])
-def test_afterwards_the_connection_is_made_again(keep, how):
+def test_the_connection_is_made_again_after_the_socket_is_restored(keep, how):
     peer, stream = tcp_pair(keep)
     stream.write(b"1")
     before = stream.sockets[0]
@@ -257,7 +259,7 @@ def test_calls_of_threads_do_not_overlap(keep):
     assert set(most) == {1}
 
 
-def test_one_that_hangs_holds_another_thread_for_its_timeout_only(keep):
+def test_a_socket_that_hangs_blocks_another_thread_for_its_timeout_only(keep):
     entered, go_on = threading.Event(), threading.Event()
 
     def sendall(data):
@@ -281,7 +283,7 @@ def test_one_that_hangs_holds_another_thread_for_its_timeout_only(keep):
 
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # of 3.12
-def test_a_child_is_not_held_by_a_call_of_its_parent(keep):
+def test_a_call_in_progress_during_a_fork_does_not_block_the_child(keep):
     """A thread is inside of sendall() while its process forks."""
     entered, go_on = threading.Event(), threading.Event()
 
@@ -305,7 +307,7 @@ def test_a_child_is_not_held_by_a_call_of_its_parent(keep):
     assert os.waitpid(child, 0)[1] == 0
 
 
-def test_a_frame_that_is_half_written_goes_where_it_began(keep):
+def test_a_half_written_frame_is_finished_on_the_socket_where_it_began(keep):
     """Its rest is the kernel's; the next one is not, though the connection is whole again."""
     peer = keep(Listener(buffer=4096))
     stream = keep(TcpStream("127.0.0.1", peer.port, timeout=PATIENCE))
@@ -394,7 +396,7 @@ def test_a_replaced_write_may_call_what_it_replaced(keep, through):
     write.assert_called_once_with(b"x")
 
 
-def test_another_attribute_is_an_attribute(keep):
+def test_setting_another_attribute_changes_nothing(keep):
     stream = keep(UdpStream("a", 1))
     stream.note = 5
     del stream.note
@@ -402,7 +404,7 @@ def test_another_attribute_is_an_attribute(keep):
     assert not hasattr(stream, "note")
 
 
-def test_an_object_that_logs_through_the_stream_does_not_hang(keep):
+def test_a_socket_that_logs_through_the_stream_does_not_deadlock(keep):
     """What comes from inside of it goes to the kernel."""
     peer, stream = udp_pair(keep)
     stream.socket = Mock(sendto=lambda data, address: stream.write(b"inner"))

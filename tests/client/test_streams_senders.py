@@ -62,12 +62,12 @@ def test_from_import():
         ("Nothing", "has no attribute 'Nothing'$"),
     ],
 )
-def test_what_is_gone_says_so(name, text):
+def test_removed_senders_raise_with_the_replacement(name, text):
     with pytest.raises(AttributeError, match=text):
         getattr(heka.senders, name)
 
 
-def test_a_name_is_where_it_was():
+def test_old_name_is_only_in_its_own_module():
     with pytest.raises(AttributeError, match=r"module 'heka\.senders\.udp' has no attribute"):
         importlib.import_module("heka.senders.udp").TcpSender  # noqa: B018 - the access is the test
 

@@ -129,14 +129,14 @@ def test_value_without_a_type_is_sent_as_its_repr(client):
     assert sent(client).fields == {"a": ["None"], "b": [1], "loglevel": [20]}
 
 
-def test_event_that_is_no_text_is_sent(client):
+def test_event_that_is_not_text_is_sent(client):
     logger, _ = logger_with(HekaRenderer(client))
     logger.info({"a": 1})
 
     assert sent(client).payload == "{'a': 1}"
 
 
-def test_context_variables_come_along(client):
+def test_context_variables_become_fields(client):
     logger, _ = logger_with(structlog.contextvars.merge_contextvars, HekaRenderer(client))
     with structlog.contextvars.bound_contextvars(request_id="r1"):
         logger.info("x")
@@ -144,7 +144,7 @@ def test_context_variables_come_along(client):
     assert sent(client).fields == {"request_id": ["r1"], "loglevel": [20]}
 
 
-def test_logger_name_stands_in_for_the_clients():
+def test_logger_name_is_used_if_the_client_has_none():
     client = HekaClient(Kept(), "")
     logger, _ = logger_with(HekaRenderer(client))
     logger.info("x", logger="app.part")
@@ -152,7 +152,7 @@ def test_logger_name_stands_in_for_the_clients():
     assert sent(client).logger == "app.part"
 
 
-def test_stream_that_logs_ends_in_no_loop(client):
+def test_stream_that_logs_does_not_loop(client):
     class Logging(Kept):
         def write(self, data):
             super().write(data)
@@ -166,7 +166,7 @@ def test_stream_that_logs_ends_in_no_loop(client):
     assert client.stats()["dropped"] == {"reentrant": 1}
 
 
-def test_filter_that_logs_ends_in_no_loop(client):
+def test_filter_that_logs_does_not_loop(client):
     renderer = HekaRenderer(client)
     logger, _ = logger_with(renderer)
     client.filters.append(lambda message: logger.info("filtering") or True)
@@ -177,7 +177,7 @@ def test_filter_that_logs_ends_in_no_loop(client):
     assert renderer.stats() == {"reentrant": 2}
 
 
-def test_event_that_logs_itself_comes_to_an_end(client):
+def test_event_that_logs_itself_does_not_recurse_forever(client):
     class Mirror:
         def __str__(self):
             logger.info(self)
@@ -202,7 +202,7 @@ def test_event_that_the_clients_filters_refuse_is_never_made_text(client):
     assert kept_by(client).messages == []
 
 
-def test_client_that_raises_costs_the_event_only(client, capsys):
+def test_exception_of_the_client_loses_only_the_event(client, capsys):
     client.oversize = "raise"
     renderer = HekaRenderer(client)
     logger, _ = logger_with(renderer)

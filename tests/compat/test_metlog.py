@@ -128,7 +128,7 @@ def test_a_sender_is_the_stream_of_today(module, name, meant):
 
 @pytest.mark.parametrize("name", ["ZmqPubSender", "ZmqHandshakePubSender"])
 @pytest.mark.parametrize("module", ["metlog.senders", "metlog.senders.zmq"])
-def test_zeromq_is_gone_and_says_so(module, name):
+def test_zeromq_senders_raise_with_the_replacement(module, name):
     with pytest.raises(ImportError):
         exec(f"from {module} import {name}", {})
     with pytest.raises(AttributeError, match=r"heka\.streams\.TcpStream"):
@@ -220,7 +220,7 @@ def test_zeromq_in_a_file_is_refused_with_the_remedy():
         metlog.config.client_from_text_config(text, "metlog")
 
 
-def test_global_settings_are_said_to_do_nothing():
+def test_global_settings_warn_that_they_have_no_effect():
     text = (
         "[metlog]\nsender_class = heka.streams.DebugCaptureStream\n"
         "global_disabled_decorators = incr_count\n"
@@ -269,7 +269,7 @@ def test_a_decorator_of_the_program_uses_metlog_call():
     assert message(client).payload.endswith(".add")
 
 
-def test_a_decorator_without_metlog_call_says_so():
+def test_a_decorator_without_metlog_call_raises_not_implemented():
     with pytest.raises(NotImplementedError, match="metlog_call"):
         MetlogDecorator(lambda: None, client=capturing()).heka_call()
 

@@ -19,7 +19,7 @@ from heka._core import Bound, Client, Emitter, Ring, Sink
 
 
 @pytest.fixture
-def by_hand() -> Iterator[None]:
+def collector_off() -> Iterator[None]:
     """Nothing is collected but when the test says so."""
     gc.collect()
     gc.freeze()
@@ -199,7 +199,7 @@ def tie(make: Callable[[Link], Any], link: Link) -> None:
 
 
 @each_cycle
-def test_a_cycle_is_collected(make, by_hand, monkeypatch):
+def test_a_cycle_is_collected(make, collector_off, monkeypatch):
     monkeypatch.setattr(sys, "unraisablehook", bool)  # a link delivers nothing
     link = Link()
     gone = weakref.ref(link)
@@ -235,7 +235,7 @@ USES: list[Callable[[Any], Any]] = [
 
 
 @each_cycle
-def test_a_finalizer_may_use_what_is_collected_with_it(make, by_hand, monkeypatch):
+def test_a_finalizer_may_use_what_is_collected_with_it(make, collector_off, monkeypatch):
     monkeypatch.setattr(sys, "unraisablehook", bool)
     monkeypatch.setattr(Finalized, "used", [])
     link = Finalized()
@@ -259,7 +259,7 @@ class Cleared(Link):
 
 
 @each_cycle
-def test_what_a_finalizer_brings_back_can_be_used(make, by_hand, monkeypatch):
+def test_an_object_resurrected_by_a_finalizer_can_be_used(make, collector_off, monkeypatch):
     monkeypatch.setattr(sys, "unraisablehook", bool)
     monkeypatch.setattr(Cleared, "held", [])
     link = Cleared()
@@ -277,7 +277,7 @@ def test_what_a_finalizer_brings_back_can_be_used(make, by_hand, monkeypatch):
 # ---- what it has to look at ----------------------------------------------------------------------
 
 
-def test_a_message_is_looked_at_only_once_its_fields_were_read():
+def test_a_message_is_tracked_by_the_collector_only_after_its_fields_were_read():
     made = heka.Message("t", fields={"a": 1})
     assert not gc.is_tracked(made)
     made.encode()
@@ -294,7 +294,7 @@ def test_a_message_is_looked_at_only_once_its_fields_were_read():
     assert gc.is_tracked(made)
 
 
-def test_a_frame_is_looked_at_only_once_its_message_was_read():
+def test_a_frame_is_tracked_by_the_collector_only_after_its_message_was_read():
     (made,) = heka.StreamReader().feed(heka.pack("t"))
     assert not gc.is_tracked(made)
     assert made.payload
@@ -304,7 +304,7 @@ def test_a_frame_is_looked_at_only_once_its_message_was_read():
     assert gc.is_tracked(made)
 
 
-def test_retained_messages_and_frames_cost_the_collector_nothing():
+def test_retained_messages_and_frames_are_not_tracked_by_the_collector():
     before = len(gc.get_objects())
     messages = [heka.Message("t", fields={"a": [1], "b": {"c": "d"}}) for _ in range(1000)]
     frames = heka.StreamReader().feed(heka.pack("t") * 1000)
@@ -363,7 +363,7 @@ class Replacing:
         self._message.fields = {"new": "x" * 2000}
 
 
-def test_a_finalizer_may_replace_the_fields_that_are_being_read(by_hand):
+def test_a_finalizer_may_replace_the_fields_that_are_being_read(collector_off):
     """Reading makes objects, each of which may start a collection (before 3.12)."""
     for allocations in range(1, 40):
         made = heka.Message("t", fields={f"name{i}": [i, i] for i in range(20)})
@@ -392,7 +392,7 @@ class Feeding:
             self._seen.append(type(error).__name__)
 
 
-def test_a_finalizer_cannot_enter_a_reader_that_is_reading(by_hand):
+def test_a_finalizer_cannot_feed_a_reader_that_is_reading(collector_off):
     """It is told so, and what was being read is whole."""
     seen: list[str] = []
     reader = heka.StreamReader()

@@ -125,7 +125,7 @@ def test_every_message_of_a_child_has_its_own_pid(tmp_path):
     not sys.platform.startswith("linux") or os.geteuid() != 0,
     reason="giving a child another hostname takes Linux and root",
 )
-def test_a_child_that_is_another_host_says_so():
+def test_a_child_with_another_hostname_sends_that_hostname():
     """As a container's first process does: the name is looked up anew after a fork."""
     facts = run(
         IN_CHILD

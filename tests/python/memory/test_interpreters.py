@@ -23,7 +23,7 @@ STAYING = 1_000 if sys.version_info < (3, 12) else 64_000
 
 @needs_interpreters
 @pytest.mark.skipif(bool(UNCOUNTED), reason=UNCOUNTED)
-def test_interpreters_that_come_and_go_leave_nothing_of_heka_behind():
+def test_closing_interpreters_frees_everything_of_heka():
     facts = run_worker("interpreting", "level").facts
 
     assert facts["with_heka"] - facts["alone"] < STAYING

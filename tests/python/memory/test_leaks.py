@@ -11,7 +11,7 @@ pytestmark = pytest.mark.skipif(bool(UNCOUNTED), reason=UNCOUNTED)
 
 
 @pytest.mark.parametrize("group", ALL)
-def test_memory_stays_level_however_often_a_call_is_made(group):
+def test_repeated_calls_do_not_grow_memory(group):
     report = run_worker("repeating", group)
 
     assert report.failures == []

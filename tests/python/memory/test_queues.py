@@ -33,7 +33,7 @@ def identity(stats: dict[str, Any]) -> bool:
 
 
 @pytest.mark.parametrize("count", [0, 100], ids=["unused", "used and closed"])
-def test_a_queue_that_nobody_holds_is_collected(count, peer):
+def test_an_unreferenced_queue_is_collected(count, peer):
     """Its ring leads to it, as whom to start."""
     stream = QueuedStream(f"udp://127.0.0.1:{peer(Datagrams).port}")
     for number in range(count):
@@ -49,7 +49,7 @@ def test_a_queue_that_nobody_holds_is_collected(count, peer):
     assert [reference() for reference in gone] == [None, None]
 
 
-def test_queues_that_come_and_go_leave_no_threads_behind(peer):
+def test_closing_queues_ends_their_threads(peer):
     to = peer(Datagrams)
     before = threading.active_count()
     for _ in range(10):
@@ -60,7 +60,7 @@ def test_queues_that_come_and_go_leave_no_threads_behind(peer):
     wait_until(lambda: threading.active_count() == before)
 
 
-def test_frames_keep_nothing_of_the_program_alive():
+def test_queued_frames_keep_no_objects_of_the_program_alive():
     """A ring has copies."""
 
     class Frame(bytes):
@@ -241,7 +241,7 @@ def test_a_ring_of_the_parent_s_is_freed_in_the_child():
     assert facts["child"] is True
 
 
-def test_what_was_under_way_in_the_parent_is_not_the_child_s():
+def test_frames_in_flight_in_the_parent_are_not_sent_by_the_child():
     """Nor what its pump knew of the connection."""
     facts = run(
         IN_CHILD
@@ -333,7 +333,7 @@ def test_an_interpreter_that_ends_sends_what_it_has_queued(mode, peer):
 
 
 @each_mode
-def test_an_interpreter_that_ends_with_a_dead_peer_takes_nobody_along(mode, peer):
+def test_an_interpreter_that_ends_with_a_dead_peer_does_not_end_the_process(mode, peer):
     """The process goes on; the frames are lost, in their time."""
     listener = peer(Listener)
     url = listener.url
@@ -345,7 +345,7 @@ def test_an_interpreter_that_ends_with_a_dead_peer_takes_nobody_along(mode, peer
 
 
 @each_mode
-def test_an_interpreter_that_ends_while_it_connects_takes_nobody_along(mode, peer):
+def test_an_interpreter_that_ends_while_it_connects_does_not_end_the_process(mode, peer):
     """A thread that is left would end the process with it."""
     listener = peer(Listener, backlog=0)
     waiting = listener.fill()
@@ -358,7 +358,7 @@ def test_an_interpreter_that_ends_while_it_connects_takes_nobody_along(mode, pee
     assert (done.returncode, done.stdout) == (0, "whole\n"), done.stderr
 
 
-def test_rings_of_many_sizes_are_what_they_say():
+def test_rings_of_many_sizes_hold_and_return_their_frames():
     """Each takes frames until it is full, and gives back exactly those."""
     for capacity in (4096, 4097, 5000, 8191, 65_536, 1_000_001):
         for max_frame in (1, 7, 8, 1000, 2000):

@@ -233,7 +233,7 @@ def test_a_shared_reader_delivers_every_frame_once():
     assert reader.pending_bytes == 0
 
 
-def test_a_shared_reader_stays_in_its_account_whatever_the_pieces():
+def test_a_shared_reader_accounts_for_every_byte():
     """Frames cut between threads are garbage to it, but every byte is one of four kinds."""
     reader = heka.StreamReader()
     frames = [heka.pack("t", payload="x" * i) for i in range(200)]

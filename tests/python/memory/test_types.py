@@ -39,7 +39,7 @@ def test_no_type_of_the_extension_is_left_out_here():
 
 
 @each_made
-def test_instances_that_come_and_go_leave_their_type_as_it_was(kind):
+def test_creating_and_deleting_instances_keeps_the_types_reference_count(kind):
     """Each holds its type as long as it lives."""
     before = sys.getrefcount(kind.type)
     made = [kind.make() for _ in range(COUNT)]
@@ -52,7 +52,7 @@ def test_instances_that_come_and_go_leave_their_type_as_it_was(kind):
 
 
 @each_kind
-def test_instances_that_are_refused_leave_their_type_as_it_was(kind):
+def test_failed_constructions_keep_the_types_reference_count(kind):
     def refuse() -> None:
         for _ in range(COUNT):
             with pytest.raises((TypeError, ValueError, LookupError)):
@@ -67,7 +67,7 @@ def test_instances_that_are_refused_leave_their_type_as_it_was(kind):
 
 
 @pytest.mark.parametrize("error", EXCEPTIONS, ids=lambda error: error.__name__)
-def test_exceptions_that_come_and_go_leave_their_type_as_it_was(error):
+def test_creating_and_deleting_exceptions_keeps_the_types_reference_count(error):
     before = sys.getrefcount(error)
     made = [error("text") for _ in range(COUNT)]
     during = sys.getrefcount(error)
@@ -78,7 +78,7 @@ def test_exceptions_that_come_and_go_leave_their_type_as_it_was(error):
 
 
 @each_kind
-def test_new_alone_makes_a_whole_object_or_none(kind):
+def test_new_without_arguments_makes_a_complete_object_or_raises(kind):
     """No __init__ has run: nothing may be missing."""
     try:
         made = kind.type.__new__(kind.type)
@@ -94,7 +94,7 @@ def test_new_alone_makes_a_whole_object_or_none(kind):
             getattr(made, name)()
 
 
-def test_which_types_new_alone_makes():
+def test_types_that_new_without_arguments_creates():
     made = []
     for kind in KINDS:
         try:
@@ -138,7 +138,7 @@ def test_no_other_attributes_can_be_set(kind):
 
 
 @each_kind
-def test_the_module_and_the_types_know_each_other(kind):
+def test_each_type_names_its_module_and_is_in_it(kind):
     assert kind.type.__module__ in ("heka", "heka._core")
     assert getattr(_core, kind.name) is kind.type
 
@@ -149,7 +149,7 @@ def test_final_types_cannot_be_subclassed(kind):
         type("Sub", (kind.type,), {})
 
 
-def test_instances_of_a_subclass_leave_both_types_as_they_were():
+def test_instances_of_a_subclass_keep_both_reference_counts():
     class Sub(_core.Client):
         pass
 
@@ -178,7 +178,7 @@ def test_a_subclass_can_be_collected_itself():
 
 
 @each_made
-def test_weak_references_are_refused_or_see_the_end(kind):
+def test_weak_references_are_refused_or_cleared(kind):
     made = kind.make()
     try:
         reference = weakref.ref(made)
@@ -209,7 +209,7 @@ def test_copies_are_equal_or_refused(kind):
 
 
 @pytest.mark.parametrize("error", EXCEPTIONS, ids=lambda error: error.__name__)
-def test_exceptions_are_pickled_with_what_they_say(error):
+def test_pickled_exceptions_keep_their_arguments_and_offset(error):
     made = error("text")
     made.offset = 5
     again = pickle.loads(pickle.dumps(made))
@@ -220,7 +220,7 @@ def test_exceptions_are_pickled_with_what_they_say(error):
 
 
 @each_made
-def test_the_collector_sees_the_type_of_what_it_looks_into(kind):
+def test_traversal_visits_the_type(kind):
     """A heap type that its instances do not show could never be collected."""
     made = kind.make()
 

@@ -91,7 +91,7 @@ REPRS = [
 
 
 @pytest.mark.parametrize(("value", "text"), REPRS)
-def test_the_repr_stands_in(captured, value, text):
+def test_value_without_a_type_is_sent_as_its_repr(captured, value, text):
     assert sent_anyhow(captured, {"before": 1, "k": value, "behind": "x"}) == {
         "before": [1],
         "k": [text],
@@ -101,7 +101,7 @@ def test_the_repr_stands_in(captured, value, text):
 
 
 @pytest.mark.parametrize(("value", "text"), REPRS)
-def test_the_repr_stands_in_inside_a_mapping(captured, value, text):
+def test_value_without_a_type_inside_a_mapping_is_sent_as_its_repr(captured, value, text):
     fields = {"o": Plain({"p": {"a": 1, "k": value, "z": 2}})}
 
     assert sent_anyhow(captured, fields) == {"o.p.a": [1], "o.p.k": [text], "o.p.z": [2]}
@@ -118,7 +118,7 @@ def test_the_repr_stands_in_inside_a_mapping(captured, value, text):
         pytest.param(lambda: Index("no int"), id="answer"),
     ],
 )
-def test_code_of_the_users_that_raises_costs_its_value_only(captured, make):
+def test_exception_of_a_values_own_code_affects_only_that_value(captured, make):
     fields = sent_anyhow(captured, {"before": 1, "k": make(), "behind": 2})
 
     assert (fields["before"], fields["behind"]) == ([1], [2])
@@ -126,7 +126,7 @@ def test_code_of_the_users_that_raises_costs_its_value_only(captured, make):
 
 
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit, GeneratorExit])
-def test_what_ends_the_program_is_not_held_up(captured, kind):
+def test_keyboard_interrupt_and_system_exit_are_not_caught(captured, kind):
     def end() -> None:
         raise kind
 
@@ -135,7 +135,7 @@ def test_what_ends_the_program_is_not_held_up(captured, kind):
     assert len(captured) == 0
 
 
-def test_memory_errors_are_not_held_up(captured):
+def test_memory_errors_are_not_caught(captured):
     """The next allocation would fail as well."""
 
     def fail() -> None:
@@ -180,14 +180,14 @@ def test_of_two_fields_of_a_name_both_are_sent(captured):
     assert captured.frames[-1].count(b"a.b") == 2
 
 
-def test_what_is_too_deep_is_sent_as_one_value(captured):
+def test_mapping_nested_too_deeply_is_sent_as_one_value(captured):
     fields = sent_anyhow(captured, {"k": nested(40), "z": 1})
 
     assert fields["k"][0].startswith("{'a': {'a': ")
     assert fields["z"] == [1]
 
 
-def test_what_holds_itself_is_sent_as_one_value(captured):
+def test_container_that_holds_itself_is_sent_as_one_value(captured):
     assert sent_anyhow(captured, {"k": endless(), "z": 1}) == {
         "k": ["{'left': {...}, 'right': {...}}"],
         "z": [1],
@@ -219,7 +219,7 @@ def test_without_it_such_text_raises(captured):
 
 
 @pytest.mark.parametrize("words", [(1,), ("t", 1), ("t", "l", 6, None, b"x"), ("t", "l", 6, 5)])
-def test_arguments_of_a_wrong_type_raise_all_the_same(captured, words):
+def test_arguments_of_a_wrong_type_raise_with_bad_values_repr(captured, words):
     """A mistake of whoever wrote the call, not of a value that happened to come by."""
     with pytest.raises(TypeError, match="must be"):
         heka.log(*words, bad_values="repr")
@@ -228,14 +228,14 @@ def test_arguments_of_a_wrong_type_raise_all_the_same(captured, words):
 # ---- default ----------------------------------------------------------------------------------
 
 
-def test_default_makes_a_value_of_one_without_a_type(captured):
+def test_default_converts_a_value_without_a_type(captured):
     fields = {"when": datetime.date(2020, 1, 2), "n": 1}
 
     assert sent(captured, fields, default=str) == {"when": ["2020-01-02"], "n": [1]}
 
 
 @pytest.mark.parametrize("value", [1, "x", True, 1.5, b"x", [1], {"a": 1}, Index(1), range(2)])
-def test_default_is_asked_for_nothing_else(captured, value):
+def test_default_is_not_called_for_values_with_a_type(captured, value):
     sent(captured, {"k": value}, default=boom)
 
 
@@ -248,21 +248,21 @@ def test_default_is_asked_for_nothing_else(captured, value):
         pytest.param(Index(3), {"k": [3]}, id="runs-code"),
     ],
 )
-def test_default_may_answer_with_any_value_that_has_a_type(captured, answer, expected):
+def test_default_may_return_any_value_that_has_a_type(captured, answer, expected):
     assert sent(captured, {"k": object()}, default=lambda value: answer) == expected
 
 
-def test_default_is_asked_for_each_value_of_a_list(captured):
+def test_default_is_called_for_each_value_of_a_list(captured):
     values = [datetime.date(2020, 1, day) for day in (1, 2)]
 
     assert sent(captured, {"k": values}, default=str) == {"k": ["2020-01-01", "2020-01-02"]}
 
 
-def test_default_is_asked_inside_mappings(captured):
+def test_default_is_called_inside_mappings(captured):
     assert sent(captured, {"o": {"p": None}}, default=json.dumps) == {"o.p": ["null"]}
 
 
-def test_default_is_asked_once_for_a_value(captured):
+def test_default_is_called_once_per_value(captured):
     """An answer without a type is refused, not asked about again."""
     asked = []
 
@@ -271,18 +271,18 @@ def test_default_is_asked_once_for_a_value(captured):
     assert len(asked) == 1
 
 
-def test_what_default_raises_comes_out(captured):
+def test_exception_of_default_is_passed_on(captured):
     with pytest.raises(BoomError):
         heka.log("t", fields={"k": None}, default=boom)
 
 
-def test_with_repr_a_default_that_fails_costs_nothing(captured):
+def test_with_repr_a_default_that_fails_is_replaced_by_the_repr(captured):
     """Neither by raising nor by its answer."""
     for default in (boom, lambda value: None, lambda value: [], lambda value: [1, "a"]):
         assert sent(captured, {"k": None}, default=default, bad_values="repr") == {"k": ["None"]}
 
 
-def test_default_comes_before_repr(captured):
+def test_default_has_priority_over_repr(captured):
     assert sent(captured, {"k": None}, default=lambda v: 0, bad_values="repr") == {"k": [0]}
 
 
@@ -302,7 +302,7 @@ def test_default_may_change_what_is_being_read(captured):
 # ---- where they are set -----------------------------------------------------------------------
 
 
-def test_configured_once(captured):
+def test_bad_values_and_default_may_be_configured(captured):
     heka.configure(bad_values="repr")
     assert sent(captured, {"k": None}) == {"k": ["None"]}
 
@@ -310,7 +310,7 @@ def test_configured_once(captured):
     assert sent(captured, {"k": None}) == {"k": ["by default"]}
 
 
-def test_the_call_has_the_last_word(captured):
+def test_arguments_of_the_call_override_the_configuration(captured):
     heka.configure(bad_values="repr", default=lambda value: "configured")
 
     assert sent(captured, {"k": None}, default=lambda value: "called") == {"k": ["called"]}
@@ -319,14 +319,14 @@ def test_the_call_has_the_last_word(captured):
         heka.log("t", fields={"k": None}, bad_values="raise")
 
 
-def test_none_leaves_what_is_configured(captured):
+def test_none_means_the_configured_value(captured):
     heka.configure(bad_values="repr", default=lambda value: "configured")
 
     assert sent(captured, {"k": None}, default=None, bad_values=None) == {"k": ["configured"]}
 
 
 @pytest.mark.parametrize("word", ["", "Repr", "ignore", "repr ", "\ud800"])
-def test_a_word_that_does_not_exist(word):
+def test_unknown_bad_values_is_a_value_error(word):
     with pytest.raises(ValueError, match="bad_values must be 'raise' or 'repr', got "):
         heka.log("t", bad_values=word)
     with pytest.raises(ValueError, match="bad_values must be 'raise' or 'repr', got "):
@@ -334,7 +334,7 @@ def test_a_word_that_does_not_exist(word):
 
 
 @pytest.mark.parametrize("value", [True, 1, b"repr"])
-def test_a_word_is_a_str(value):
+def test_bad_values_that_is_not_str_is_a_type_error(value):
     with pytest.raises(TypeError, match="bad_values must be str, not"):
         heka.log("t", bad_values=value)
 

@@ -131,7 +131,7 @@ def test_every_thread_is_captured():
     assert sorted(message.type for message in captured) == [str(i) for i in range(8)]
 
 
-def test_what_the_receiver_of_frames_raises_comes_out():
+def test_exception_of_the_capture_callback_is_passed_on():
     """It is the test's own code, and a test wants to know."""
     with capture() as captured:
         captured.add = boom  # type: ignore[method-assign]
@@ -140,7 +140,7 @@ def test_what_the_receiver_of_frames_raises_comes_out():
             heka.log("a")
 
 
-def test_messages_that_are_refused_are_not_there():
+def test_refused_messages_are_not_captured():
     with capture() as captured, pytest.raises(heka.FieldError):
         heka.log("a", fields={"k": None})
 

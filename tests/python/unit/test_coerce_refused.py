@@ -284,7 +284,7 @@ class RaisingMapping(Mapping[str, Any]):
         pytest.param(lambda: RaisingMapping("keys"), id="keys"),
     ],
 )
-def test_what_the_users_code_raises_comes_out_as_it_is(way, make):
+def test_exception_of_a_values_own_code_is_passed_on_unchanged(way, make):
     with pytest.raises(BoomError, match="the user's own"):
         way({"before": 1, "k": make(), "behind": 2})
 
@@ -297,7 +297,7 @@ def test_what_the_users_code_raises_comes_out_as_it_is(way, make):
         pytest.param(Decimal("sNaN"), ValueError, id="signalling-nan"),
     ],
 )
-def test_a_number_that_answers_wrongly(value, kind):
+def test_number_whose_index_or_float_returns_a_wrong_type_is_refused(value, kind):
     with pytest.raises(kind):
         heka.Message(fields={"k": value})
 

@@ -53,7 +53,7 @@ def test_a_payload_with_gaps():
 
 
 @pytest.mark.parametrize("signer", ["ops", ("ops", 1, "key", "sha1"), 5, heka.SignerConfig])
-def test_what_is_no_signer(signer):
+def test_object_that_is_not_a_signer_is_refused(signer):
     with pytest.raises(TypeError, match="signer_config must be SignerConfig or None, not"):
         heka.frame(b"", signer)
     with pytest.raises(TypeError, match="signer must be SignerConfig or None, not"):
@@ -79,7 +79,7 @@ def test_more_than_65536_bytes(signer, size):
     )
 
 
-def test_what_is_framed_is_not_looked_at():
+def test_frame_does_not_validate_the_message():
     """frame() takes the bytes of a message on trust; a reader finds out."""
     assert heka.StreamReader().feed(heka.frame(b"no message")) == []
 
@@ -138,14 +138,14 @@ def test_pack_takes_what_fits_exactly(signer):
     ],
     ids=["payload", "str", "bytes", "endless-iterator", "name", "outer-name"],
 )
-def test_far_more_than_fits_ends_soon(arguments):
+def test_endless_iterator_is_refused_soon(arguments):
     """An endless iterator must not eat the machine."""
     with pytest.raises(heka.EncodeError, match=r"more than 16777216 bytes; .* at most 65536"):
         heka.pack(**arguments)
 
 
 @pytest.mark.parametrize("name", ["severity", "pid", "timestamp_ns"])
-def test_what_the_users_code_raises_comes_out(name):
+def test_exception_of_a_values_own_code_is_passed_on(name):
     with pytest.raises(BoomError):
         heka.pack(**{name: Index(act=boom)})
 

@@ -126,7 +126,7 @@ def test_a_severity_beyond_32_bits(captured, severity):
 
 
 @pytest.mark.parametrize("level", range(8))
-def test_what_is_above_the_level_is_not_sent(captured, level):
+def test_message_above_the_level_is_not_sent(captured, level):
     heka.configure(level=level)
 
     sent = [heka.log("t", severity=severity) for severity in range(8)]
@@ -135,7 +135,7 @@ def test_what_is_above_the_level_is_not_sent(captured, level):
     assert [message.severity for message in captured] == list(range(level + 1))
 
 
-def test_what_is_above_the_level_is_not_even_built():
+def test_message_above_the_level_is_not_built():
     """No value is asked for anything, no destination is looked at, nothing is counted."""
     heka.configure(level=heka.WARNING)
     before = heka.stats()
@@ -153,7 +153,7 @@ def test_the_severity_of_a_call_without_one_is_info(captured):
     assert heka.log("t") is True
 
 
-def test_a_level_may_shut_out_everything(captured):
+def test_a_level_may_drop_everything(captured):
     heka.configure(level=-1)
 
     assert heka.log("t", severity=heka.EMERGENCY) is False
@@ -188,7 +188,7 @@ def test_the_configured_signer_signs(captured):
     assert (frame.signer, frame.signer_version) == ("ops", 1)
 
 
-def test_the_signer_of_the_call_comes_before(captured):
+def test_the_signer_of_the_call_overrides_the_configured_one(captured):
     heka.configure(signer=SIGNER)
     heka.log("t", signer=heka.SignerConfig("other", 2, "key", "md5"))
 
@@ -257,7 +257,7 @@ def test_wrong_settings_change_nothing(captured, settings, kind, text):
     assert captured[0].logger == "before"
 
 
-def test_what_is_not_given_stays(captured):
+def test_settings_that_are_not_given_stay(captured):
     heka.configure(logger="kept")
 
     heka.configure()
@@ -326,7 +326,7 @@ def test_one_may_be_replaced_alone():
 
 
 @pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
-def test_what_is_given_comes_before_the_sources(make):
+def test_given_timestamp_and_uuid_override_the_sources(make):
     with sources(clock=boom, uuid=boom):
         message = make(timestamp_ns=5, uuid=bytes(16))
 
@@ -345,7 +345,7 @@ def test_what_is_given_comes_before_the_sources(make):
         ({"uuid": lambda: 5}, TypeError, "uuid must be 16 bytes, uuid.UUID or str, not int"),
     ],
 )
-def test_sources_that_answer_wrongly(make, replaced, kind, text):
+def test_sources_that_return_a_wrong_value_are_refused(make, replaced, kind, text):
     with sources(**replaced), pytest.raises(kind, match=text):
         make()
 
@@ -357,7 +357,7 @@ def test_sources_end_with_an_exception_too():
     assert heka.Message().timestamp > 10**18
 
 
-def test_a_source_may_put_an_end_to_itself():
+def test_a_source_may_remove_itself():
     def clock() -> int:
         heka._core.set_sources()
         return 10

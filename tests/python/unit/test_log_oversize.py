@@ -88,7 +88,7 @@ def test_one_byte_more_costs_the_room_of_the_mark(captured):
 
 
 @pytest.mark.parametrize("kind", ["sentry", "cef", "counter", "timer", "gauge"])
-def test_a_payload_that_means_nothing_once_cut_is_dropped(captured, kind):
+def test_payload_of_a_type_that_cannot_be_cut_is_dropped(captured, kind):
     """JSON, CEF, a number."""
     assert heka.log(kind, payload="1" * 100_000) is False
 
@@ -146,7 +146,7 @@ def test_the_policy_may_be_configured(captured, oversize):
         assert heka.log("t", payload="x" * MAX) is (oversize == "truncate")
 
 
-def test_the_policy_of_the_call_comes_before(captured):
+def test_the_policy_of_the_call_overrides_the_configured_one(captured):
     heka.configure(oversize="raise")
 
     assert heka.log("t", payload="x" * MAX, oversize="truncate") is True
@@ -197,7 +197,7 @@ def test_a_payload_beyond_16_mebibytes_is_cut_like_any_other(captured):
 
 
 @pytest.mark.parametrize("text", ["é", "€", "😀"])
-def test_its_size_is_that_in_bytes(captured, text):
+def test_size_of_a_huge_payload_is_counted_in_bytes(captured, text):
     assert heka.log("t", payload=text * HUGE) is True
 
     assert captured[0].fields == {"heka.truncated": [HUGE * len(text.encode())]}
@@ -205,7 +205,7 @@ def test_its_size_is_that_in_bytes(captured, text):
     assert MAX - 4 < len(captured[0].encode()) <= MAX
 
 
-def test_it_is_looked_at_to_its_end(captured):
+def test_a_huge_payload_is_validated_to_its_end(captured):
     payload = "x" * HUGE + "\ud800"
 
     with pytest.raises(heka.EncodeError, match=r"payload holds the lone surrogate U\+D800"):
@@ -248,7 +248,7 @@ def test_a_huge_field_does_not_hide_a_wrong_one(captured):
         heka.log("t", fields={"bad": None, "k": "x" * HUGE})
 
 
-def test_with_repr_a_huge_value_costs_itself_only(captured):
+def test_with_repr_a_huge_value_affects_only_itself(captured):
     assert heka.log("t", fields={"a": 1, "k": "x" * HUGE}, bad_values="repr") is True
 
     assert captured[0].fields == {"a": [1], "k": ["'" + "x" * 1020 + "..."]}

@@ -127,7 +127,7 @@ def test_both_are_sent_while_the_dict_is_unchanged():
     assert msg.encode() == data
 
 
-def test_after_a_change_the_dict_is_the_truth():
+def test_after_a_change_the_dict_is_encoded():
     msg = heka.Message.decode(canonical(one(b"a", 1), one(b"a", 2)))
 
     msg.fields["a"][0] = 3
@@ -284,7 +284,7 @@ def test_replaced_fields_are_a_snapshot_too():
     assert type(msg.fields["b"]) is heka.Field
 
 
-def test_the_dict_that_was_replaced_is_of_no_consequence():
+def test_changes_to_a_replaced_dict_have_no_effect():
     msg = heka.Message(fields={"a": 1})
     old = msg.fields
 
@@ -337,7 +337,7 @@ def test_bytes_that_are_no_utf8_go_back_beside_a_change():
     assert resent(msg) == {"a": ["\udcff"], "b": [1]}
 
 
-def test_they_go_back_only_where_they_came_from():
+def test_undecodable_bytes_are_accepted_only_where_they_came_from():
     """A lone surrogate in any other place is a new one, and refused."""
     msg = odd()
 
@@ -347,7 +347,7 @@ def test_they_go_back_only_where_they_came_from():
         msg.encode()
 
 
-def test_they_do_not_cover_other_ones():
+def test_undecodable_bytes_do_not_permit_other_lone_surrogates():
     msg = odd()
 
     msg.fields["a"].append("\udcfe")
@@ -416,7 +416,7 @@ def test_comparing_a_message_that_cannot_be_encoded():
 # ---- code of the user's that runs meanwhile ---------------------------------------------------
 
 
-def test_what_it_raises_comes_out_of_encode():
+def test_exception_of_a_values_own_code_is_passed_on_by_encode():
     msg = heka.Message(fields={"a": 1})
     msg.fields["b"] = Index(act=boom)
 

@@ -234,7 +234,7 @@ def test_a_decode_error_keeps_its_offset():
     assert pickle.loads(pickle.dumps(error.value)).offset == 18
 
 
-def test_a_decode_error_that_no_byte_is_to_blame_for():
+def test_a_decode_error_without_a_byte_at_fault_has_offset_0():
     with pytest.raises(heka.SignatureError) as error:
         heka.SignerConfig("ops", 1, "key", "sha1").verify(b"data", bytes(20))
 

@@ -148,7 +148,7 @@ def test_signers_whose_own_code_raises():
         StreamReader(signers=Plain(SIGNERS, boom))
 
 
-def test_a_signature_can_only_be_required_of_somebody():
+def test_require_signature_needs_signers():
     with pytest.raises(ValueError, match="require_signature needs signers"):
         StreamReader(require_signature=True)
 
@@ -259,7 +259,7 @@ def test_refused_by_reason(data, reason):
 
 
 @pytest.mark.parametrize(("data", "reason"), REASONS[:-1])
-def test_without_signers_all_is_delivered_and_nobody_is_believed(data, reason):
+def test_without_signers_every_frame_is_delivered_and_none_is_verified(data, reason):
     (frame,) = read(data)
 
     assert (frame.signer, frame.signer_version) == (None, None)
@@ -273,7 +273,7 @@ def test_unsigned_frames_are_delivered_unless_a_signature_is_required():
     assert read(data, signers=SIGNERS, require_signature=True) == []
 
 
-def test_no_signers_at_all_refuse_every_signed_frame():
+def test_empty_signers_refuse_every_signed_frame():
     reader = StreamReader(signers={})
 
     assert reader.feed(signed(GOOD)) == []

@@ -54,7 +54,7 @@ class Text(str):
         pytest.param(Text(ID), id="str-subclass"),
     ],
 )
-def test_taken(way, value):
+def test_accepted_uuid_values(way, value):
     assert way(uuid=value) == ID.bytes
 
 
@@ -80,7 +80,7 @@ def test_bytes_of_another_size(way, size):
 
 @every_way
 @pytest.mark.parametrize("text", ["", "x" * 32, ID.hex[:-1], ID.hex + "0", "{" + str(ID) + "}"])
-def test_text_that_is_none(way, text):
+def test_text_that_is_not_a_uuid_is_refused(way, text):
     with pytest.raises(ValueError, match=r"uuid must be 32 hexadecimal digits, .* got '"):
         way(uuid=text)
 
@@ -97,7 +97,7 @@ def test_text_that_is_none(way, text):
         (uuid.UUID, "type"),
     ],
 )
-def test_what_is_no_id(way, value, kind):
+def test_value_of_another_type_is_refused_as_uuid(way, value, kind):
     with pytest.raises(TypeError, match=f"uuid must be 16 bytes, uuid.UUID or str, not {kind}"):
         way(uuid=value)
 
@@ -117,7 +117,7 @@ class NoBytes(uuid.UUID):
 
 
 @pytest.mark.parametrize(("kind", "error"), [(Short, ValueError), (NoBytes, TypeError)])
-def test_a_uuid_subclass_that_answers_wrongly(kind, error):
+def test_uuid_subclass_whose_bytes_are_wrong_is_refused(kind, error):
     with pytest.raises(error, match="must be"):
         heka.Message(uuid=kind(int=1))
 
