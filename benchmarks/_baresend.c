@@ -1,7 +1,7 @@
-/* _baresend.c -- what a log call can at best cost: one send of bytes that are ready.
+/* _baresend.c -- one send of ready bytes: the lower bound of a log call's cost.
  *
  * baresend.send(fd, data) -> bytes sent. One non-blocking send with the GIL kept, as heka sends;
- * nothing is made, checked or counted. The yardstick of bench_send.py, compiled by it. */
+ * no message is built, checked or counted. bench_send.py compiles it and compares with it. */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 #include <sys/socket.h>

@@ -1,11 +1,12 @@
-/* _sink.c -- a receiver that is no bottleneck: it counts the frames that come to a loopback port.
+/* _sink.c -- a fast receiver: it counts the frames that arrive at a loopback port.
  *
  *     _sink tcp|udp [PORT]
  *
- * The first line it writes is "PORT NS": where it listens, and since when. Each line that it reads
- * is answered by "FRAMES BYTES FIRST_NS LAST_NS": what has come, and when the first and the last of
- * it did. The clock is CLOCK_MONOTONIC, which is Python's time.monotonic_ns(). It ends with its
- * input, or says what was no frame. The far end of bench_queue.py, compiled by it. */
+ * The first line of output is "PORT NS": the port and the time at which it began to listen. It
+ * answers each line of input with "FRAMES BYTES FIRST_NS LAST_NS": the counts so far, and the times
+ * of the first and the last frame. The clock is CLOCK_MONOTONIC, which is Python's
+ * time.monotonic_ns(). It exits at the end of its input, or with an error if it receives bytes that
+ * are no frame. sinks.py compiles and starts it. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -21,15 +22,15 @@
 #include <unistd.h>
 
 #define PEERS_MAX 62
-#define BUFFER (1024 * 1024) /* bytes, of a connection */
-#define BURST 64             /* datagrams that one call takes */
+#define BUFFER (1024 * 1024) /* bytes per connection */
+#define BURST 64             /* datagrams per recvmmsg() */
 #define DATAGRAM_MAX 65536
 #define NAP_MS 1  /* a socket's buffer holds 15 ms of 3 million messages a second */
-#define ROUNDS 64 /* reads of one socket before the others' turn */
+#define ROUNDS 64 /* reads of one socket before the next socket is read */
 
 typedef struct {
     int fd;
-    size_t held; /* bytes of a frame that has not come whole */
+    size_t held; /* bytes of an incomplete frame */
     uint8_t *data;
 } peer;
 
@@ -55,18 +56,18 @@ fail(const char *what)
     exit(1);
 }
 
-/* Length of the unsigned frame at data, 0 when it is not all there. */
+/* Length of the unsigned frame at data, 0 while it is incomplete. */
 static size_t
 frame_length(const uint8_t *data, size_t len)
 {
     size_t message = 0;
-    size_t at = 3; /* behind the tag of message_length */
+    size_t at = 3; /* offset after the tag of message_length */
     if (len < 2 || len < 3u + data[1]) {
         return 0;
     }
     if (data[0] != 0x1e || data[1] < 2 || data[2] != 0x08 || data[2 + data[1]] != 0x1f) {
         errno = EPROTO;
-        fail("no frame");
+        fail("expected a frame");
     }
     for (unsigned shift = 0; at < 2u + data[1]; at++, shift += 7) {
         message |= (size_t)(data[at] & 0x7f) << shift;
@@ -78,7 +79,7 @@ frame_length(const uint8_t *data, size_t len)
     return whole <= len ? whole : 0;
 }
 
-/* Counts the whole frames of data; returns their bytes. */
+/* Counts the complete frames in data; returns their bytes. */
 static size_t
 count(const uint8_t *data, size_t len)
 {
@@ -96,7 +97,7 @@ count(const uint8_t *data, size_t len)
     return at;
 }
 
-/* False: the peer is gone. */
+/* Returns false if the peer has closed the connection. */
 static bool
 read_stream(peer *p)
 {
@@ -131,7 +132,7 @@ read_datagrams(int fd)
         for (int i = 0; i < n; i++) {
             if (count(data[i], burst[i].msg_len) != burst[i].msg_len) {
                 errno = EPROTO;
-                fail("a datagram that is not whole frames");
+                fail("expected complete frames in a datagram, got a part");
             }
         }
         if (n < BURST) {
@@ -156,7 +157,7 @@ listen_on(bool stream, uint16_t port)
         (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
     } else {
         (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buffer,
-                         sizeof buffer); /* as much as is allowed */
+                         sizeof buffer); /* the kernel caps it at net.core.rmem_max */
     }
     if (bind(fd, (struct sockaddr *)&name, sizeof name) < 0 ||
         (stream && listen(fd, PEERS_MAX) < 0) ||
@@ -168,7 +169,7 @@ listen_on(bool stream, uint16_t port)
     return fd;
 }
 
-/* False: nobody asks any more. */
+/* Returns false at the end of the input. */
 static bool
 answer(void)
 {
@@ -206,7 +207,7 @@ main(int argc, char **argv)
             fail("poll");
         }
         for (nfds_t i = count_of_peers;
-             i-- > 0;) { /* from the end: the last takes a gone one's place */
+             i-- > 0;) { /* from the end, as the last peer replaces a closed one */
             if (watch[2 + i].revents != 0 && !read_stream(&peers[i])) {
                 close(peers[i].fd);
                 free(peers[i].data);
@@ -215,7 +216,7 @@ main(int argc, char **argv)
         }
         if (watch[1].revents != 0 && !stream) {
             read_datagrams(door);
-            (void)poll(NULL, 0, NAP_MS); /* or each datagram would wake us, at its sender's cost */
+            (void)poll(NULL, 0, NAP_MS); /* else each datagram wakes us, which slows its sender */
         } else if (watch[1].revents != 0 && count_of_peers < PEERS_MAX) {
             peer *p = &peers[count_of_peers++];
             *p = (peer){.fd = accept(door, NULL, NULL), .data = malloc(BUFFER)};

@@ -1,8 +1,7 @@
-"""What a client's call adds to ``heka.pack``, and what a call costs that sends nothing.
+"""The cost of a client's call above ``heka.pack``, and of a call that sends nothing.
 
-A stream of the program's own is called for each frame: two calls of Python that do nothing, which
-no client of such a stream can avoid. ``NullStream`` offers a sink, as those to sockets do, and C
-ends there.
+A stream written in Python is called for each frame: two Python calls, which no client of such a
+stream can avoid. ``NullStream`` has a sink, as network streams do, and is written to from C.
 
 Usage: python benchmarks/bench_client.py [--quick]
 """
@@ -37,7 +36,7 @@ DROPPED_LIMIT = 0.15  # us
 
 
 class Nothing:
-    """A stream of the program's own that does nothing."""
+    """A Python stream that does nothing."""
 
     def write(self, data: bytes) -> None:
         """Do nothing."""
@@ -47,14 +46,14 @@ class Nothing:
 
 
 class WriteOnly:
-    """The same without flush, which the contract does not ask for."""
+    """The same without flush, which the stream contract does not require."""
 
     def write(self, data: bytes) -> None:
         """Do nothing."""
 
 
 def client(stream: Any, **settings: Any) -> HekaClient:
-    """Return a client whose logger is that of the message."""
+    """Return a client with the logger of M1."""
     return HekaClient(stream, M1.logger, **settings)
 
 
@@ -72,7 +71,7 @@ def sending() -> list[Contender]:
 
 
 def dropping() -> list[Contender]:
-    """Calls that send nothing, beside a logging call that is disabled."""
+    """Calls that send nothing, and a disabled call of logging for comparison."""
     logger = logging.getLogger("bench.client")
     logger.setLevel(logging.CRITICAL)
     calm = client(NullStream(), filters=[severity_max_provider(severity=3)], disabled_timers="off")

@@ -1,10 +1,10 @@
-"""How long from bytes to values, beside other decoders; and how fast a stream is validated.
+"""Time from bytes to values, compared with other decoders; and throughput of the stream reader.
 
-A generic decoder returns a dict in which every value is made. heka's first row does as much: it
-decodes, reads all nine attributes and takes ``fields``, the dict with every value of every field.
-A second row also iterates over those values, which stand in a list for each field; msgspec's row
-"looked up" does the same with its dict. The reader's rows split a chunk of about 64 KiB of frames
-and validate every message in it, without making anything of them but the frames.
+A generic decoder returns a dict with every value. heka's first row does the same work: it decodes,
+reads all nine attributes and ``fields``, the dict with every value of every field. A second row
+also iterates over those values, a list for each field; msgspec's row "looked up" does the same with
+its dict. The reader's rows split a chunk of about 64 KiB of frames and validate every message in
+it, but create only the frames.
 
 Usage: python benchmarks/bench_decode.py [--quick]
 """
@@ -54,10 +54,10 @@ NAMES = (
     "hostname",
 )
 
-#: All nine attributes and the dict of the fields: every value is made.
+#: All nine attributes and the dict of the fields: every value is created.
 READ_HEKA = "m = decode(data)\n" + "; ".join(f"m.{name}" for name in (*NAMES, "fields"))
 
-#: And each value looked at; every value of a field stands in a list.
+#: The same, and iterates over each field's list of values.
 VISIT_HEKA = READ_HEKA + "\nfor values in m.fields.values():\n    for value in values: pass"
 
 #: The same from the dict of a generic decoder.
@@ -67,7 +67,7 @@ VISIT_DICT = (
     + "\nfor value in m['fields'].values(): pass"
 )
 
-#: A field that the schema does not have: tag 15, varint 1. It sends a message to the second tier.
+#: A field that the schema does not have (tag 15, varint 1): it makes a message non-canonical.
 UNKNOWN_TAG = b"\x78\x01"
 
 

@@ -1,14 +1,14 @@
-"""Behind the queue: messages a second to the receiver, memory, and the time until it recovers.
+"""Delivery through a queue: messages per second at the receiver, memory, and recovery time.
 
 End to end, from ``client.heka`` in a Python program through the ring, its drain thread and loopback
-to _sink.c, which counts whole frames. The producers wait when the queue is full, so that what is
-counted is what the whole way carries. Two cores carry it: producer, drain, kernel and sink share
-them, so beside each figure stands what the encoder alone makes in the same number of processes at
-the same time, which send nothing. Producers are processes of their own; the ready frames of the
-"batch producer" are put into the ring by a loop, a frame a call, without being encoded.
+to _sink.c, which counts complete frames. The producers wait when the queue is full, so the result
+is the throughput of the whole path. Producer, drain thread, kernel and sink share two cores;
+therefore each figure is shown with the rate of the encoder alone, in the same number of processes
+that send nothing. Producers are separate processes. In the rows "ready frames" a loop puts frames
+into the ring, one per call, without encoding.
 
-Memory: what a process grows by when a million messages meet a queue without a server. Recovery: how
-long after a killed server listens again its first message comes, at default settings.
+Memory: growth of a process that logs a million messages to a queue whose server is down. Recovery:
+time from the restart of a killed server to its first message, at default settings.
 
 Usage: python benchmarks/bench_delivery.py [--quick]
 """
@@ -46,24 +46,24 @@ from heka.streams import QueuedStream
 
 FORK = multiprocessing.get_context("fork")
 
-#: Messages a second that the goals ask for, and the part of the encoder's own rate that will do.
+#: Goals in messages per second, and the share of the encoder's rate that also meets the goal.
 UDP_RATE = 1.5e6
 TCP_RATE = 3.0e6
 OF_ENCODER = 0.8
-#: Bytes beside the capacity.
+#: Bytes of growth that are allowed beside the capacity.
 EXTRA = 128 * 1024
 RECOVERY = 1.0  # s
 
-#: What a producer runs before the clock starts, and the most seconds it waits for the end.
+#: Messages that a producer sends before the clock starts, and the most seconds it waits.
 WARM = 2_000
 PATIENCE = 60.0
 
-#: A loop of the producer's: runs so many times with the client, or the stream.
+#: A producer's loop: (times, client or stream).
 Loop = Callable[[int, Any], None]
 
 
 def compile_loop(statement: str, **scope: Any) -> Loop:
-    """Return a function that runs *statement*, in which ``c`` is what it sends on."""
+    """Return a function that runs *statement*, in which ``c`` is the client or stream."""
     names = dict(scope)
     source = f"def loop(times, c):\n    for _ in range(times):\n        {statement}\n"
     exec(compile(source, "<producer>", "exec"), names)
@@ -81,7 +81,7 @@ PUT = compile_loop("c(ready, 0.0)", ready=READY)
 
 
 def produce(pipe: Connection, loop: Loop, url: str, times: int) -> None:
-    """Be a producer: warm up, wait for the start, run *loop*; tell when it began and ended."""
+    """Run as producer: warm up, wait for the start, run *loop*; report when it began and ended."""
     if not url:
         loop(WARM, None)
         pipe.send(None)
@@ -107,10 +107,10 @@ def produce(pipe: Connection, loop: Loop, url: str, times: int) -> None:
 
 
 def rate(loop: Loop, processes: int, times: int, sink: Sink | None) -> tuple[float, float]:
-    """Run *processes* producers of *times* messages each; return messages a second, and lost ones.
+    """Run *processes* producers of *times* messages each; return messages per second, share lost.
 
-    To a sink: those that came, from the first call to the last frame's arrival. Without: those that
-    were made, until the last process was done.
+    With a sink: received messages, from the first call to the last frame's arrival. Without:
+    encoded messages, until the last process was done.
     """
     pipes = []
     for _ in range(processes):
@@ -132,7 +132,7 @@ def rate(loop: Loop, processes: int, times: int, sink: Sink | None) -> tuple[flo
 
 
 def settled(sink: Sink) -> int:
-    """Return the frames that have come, once no more come."""
+    """Wait until no more frames arrive and return their number."""
     frames = -1
     while (now := sink.seen().frames) != frames:
         frames = now
@@ -333,7 +333,7 @@ def main() -> None:
     for label, one in rates.items():
         if label.startswith("heka: "):
             wanted = UDP_RATE if "UDP" in label else TCP_RATE
-            # Either will do: so many a second, or that part of what the encoder alone makes.
+            # The goal is met by the rate, or by the share of the encoder's rate.
             reached = max(one["median"] / wanted, one["of_encoder"] / OF_ENCODER)
             goals.append(goal(f"wanted rate / that of {label[6:]}", 1.0, 1 / reached, "x"))
     for overflow, one in grown.items():

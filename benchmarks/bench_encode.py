@@ -1,10 +1,10 @@
-"""How long from a Python call to bytes, beside other encoders; and what kept messages cost.
+"""Time from a Python call to bytes, compared with other encoders; and the cost of kept messages.
 
-What is timed, for every contender alike: building its arguments (the dict literal of the fields,
-and for the generic encoders the dict around it) and the call that returns bytes. The generic
-encoders are handed an id, a time, a pid and a host name that are ready; heka.pack makes the id,
-reads the clock, flattens nested names and frames within its own time. A row with uuid4 and time_ns
-shows what that work costs elsewhere.
+Timed for every contender: building its arguments (the dict literal of the fields, and for the
+generic encoders the dict around it) and the call that returns bytes. The generic encoders get a
+ready id, time, pid and host name; heka.pack generates the id, reads the clock, flattens nested
+names and frames within its own time. A row with uuid4 and time_ns shows the cost of that work in
+Python.
 
 Usage: python benchmarks/bench_encode.py [--quick]
 """
@@ -56,7 +56,7 @@ NOT_DRAWN = {
 HELD = 100_000
 BATCH = 10_000
 
-#: ns a message that the collector's share may differ between batches: the noise of its clock.
+#: ns per message that the collector's share may differ between batches: the noise of the clock.
 GROWTH = 25.0
 LIMITS = {"M1": (0.65, 1.8), "M2": (0.95, 1.5)}
 
@@ -114,7 +114,7 @@ def resident() -> int:
 
 
 def hold(make: Callable[[], Any], traced: bool) -> dict[str, Any]:
-    """Keep 100,000 results of *make*; the time of each batch, of the collector, and the bytes."""
+    """Keep 100,000 results of *make*; return the times of batches and collector, and the bytes."""
     spent: list[float] = []
     collector: list[float] = []
     paused = [0, 0]  # ns in the collector, runs of it

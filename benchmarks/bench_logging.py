@@ -1,10 +1,10 @@
-"""One log line, one count and one timed call, through heka and through what stands beside it.
+"""One log line, one counter and one timed call, through heka and through comparable libraries.
 
-Every contender sends over UDP loopback to a socket that exists and is not read. What the handlers
-do is compared above ``NullHandler``: making the record is logging's own work, and the same for all.
-SysLogHandler is the yardstick, being what the stdlib has for one line in one datagram. The other
-libraries are set up as their documentation shows for such a job; one that is not installed (or not
-for this Python) is left out, and named.
+Every contender sends over UDP loopback to a socket that exists and is not read. The cost of
+``NullHandler`` is subtracted from that of each handler: logging creates the record for all of them.
+SysLogHandler is the reference, as the stdlib's handler for one line in one datagram. The other
+libraries are configured as their documentation shows; one that is not installed (or not available
+for this Python) is left out and named.
 
 Usage: python benchmarks/bench_logging.py [--quick]
 """
@@ -76,7 +76,7 @@ class Receiver:
         return made
 
     def contender(self, label: str, statement: str, **scope: Any) -> Contender:
-        """Return a contender that has sent one datagram, the only one yet; its size is known."""
+        """Return a contender after one call, which gives the size of its datagram."""
         exec(statement, dict(scope))
         return Contender(label, statement, scope, len(self.socket.recv(65_536)))
 
@@ -85,7 +85,7 @@ class Receiver:
 
 
 def stdlib_logger(handler: logging.Handler) -> logging.Logger:
-    """Return a logger with one handler, which no configuration reaches."""
+    """Return a logger with one handler that does not propagate."""
     logger = logging.getLogger(f"bench.{id(handler)}")
     logger.propagate = False
     logger.setLevel(logging.INFO)
@@ -110,7 +110,7 @@ def stdlib_lines(to: Receiver) -> Iterator[Contender]:
 
 
 def picologging_lines(to: Receiver) -> Iterator[Contender]:
-    """Logging in C++, whose handlers for a network are Python's own."""
+    """picologging: logging in C++ with Python's network handlers."""
     picologging = peer("picologging")
     if picologging is not None:
         handlers = importlib.import_module("picologging.handlers")
@@ -120,7 +120,7 @@ def picologging_lines(to: Receiver) -> Iterator[Contender]:
 
 
 def structlog_lines(to: Receiver) -> Iterator[Contender]:
-    """The filtering logger of structlog in front of its JSON and of us."""
+    """The filtering logger of structlog with its JSON renderer and with heka's."""
     structlog = peer("structlog")
     if structlog is None:
         return
@@ -129,14 +129,14 @@ def structlog_lines(to: Receiver) -> Iterator[Contender]:
     sock = to.connected()
 
     class Output:
-        """What structlog calls a logger: its last processor's result goes there."""
+        """The output of structlog's last processor."""
 
         def info(self, line: str) -> None:
             sock.send(line.encode())
 
     def logger_with(*processors: Callable[..., Any]) -> Any:
         wrapper = structlog.make_filtering_bound_logger(logging.INFO)
-        # bind() makes of the lazy proxy what a program logs with.
+        # bind() turns the lazy proxy into the logger that a program uses.
         return structlog.wrap_logger(
             Output(), processors=list(processors), wrapper_class=wrapper
         ).bind()
@@ -152,7 +152,7 @@ def structlog_lines(to: Receiver) -> Iterator[Contender]:
 
 
 def loguru_lines(to: Receiver) -> Iterator[Contender]:
-    """Its sink and ours; loguru has one logger, so each gets a copy."""
+    """A text sink and HekaSink; loguru has one logger, so each gets a copy."""
     loguru = peer("loguru")
     if loguru is None:
         return
@@ -177,7 +177,7 @@ def loguru_lines(to: Receiver) -> Iterator[Contender]:
 
 
 def work(x: int) -> int:
-    """Do next to nothing; what a decorator adds is what is left."""
+    """Do next to nothing, so that the decorator's cost dominates."""
     return x
 
 
@@ -197,7 +197,7 @@ def measures(to: Receiver) -> tuple[list[Contender], list[Contender]]:
     datadog = peer("datadog.dogstatsd")
     if datadog is not None:
         host, port = to.address
-        # As delivered: a datagram for each call. Its own telemetry would add a second now and then.
+        # The default: a datagram per call. Its telemetry would send further datagrams.
         peer_client = datadog.DogStatsd(host, port, disable_telemetry=True)
         counters.append(to.contender("datadog, increment", 'incr("n")', incr=peer_client.increment))
         timers.append(to.contender("datadog, @timed", "f(1)", f=peer_client.timed("n")(work)))
@@ -209,7 +209,7 @@ def measures(to: Receiver) -> tuple[list[Contender], list[Contender]]:
 
 
 def above_nothing(timings: dict[str, Any], labels: list[str]) -> dict[str, float]:
-    """Return what each handler costs above NullHandler in ns, and print it."""
+    """Print and return the cost of each handler minus that of NullHandler, in ns."""
     above = {label: difference(timings[label], timings[NOTHING]) for label in labels}
     print(f"\nlogger.{LINE}: above what it costs with NullHandler\n")
     rows = [(label, show_ns(ns), f"{ns / above[BASE]:.2f} x") for label, ns in above.items()]
@@ -232,7 +232,7 @@ def main() -> None:
     for others in (picologging_lines, structlog_lines, loguru_lines):
         every += others(to)
     lines = run(every, rounds=rounds, what="one line")
-    other = Receiver()  # to which nothing has come yet
+    other = Receiver()  # an empty socket
     counters, timers = measures(other)
     counts = run(counters, rounds=rounds, what="one count")
     times = run(timers, rounds=rounds, what="one timed call")

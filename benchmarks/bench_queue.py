@@ -1,13 +1,13 @@
-"""What a call costs the program when a queue stands between it and the network.
+"""The cost of a call with a queue between the program and the network.
 
-Three questions. What ``client.heka`` into the ring costs beside ``heka.pack``, which makes the same
-bytes and keeps them: with a receiver that takes all, and with none, where the queue is full. How
-long the slowest calls take, by the clock on the wall, beside a busy Python thread and without a
-server. And what one line through ``logging`` adds to what it costs with ``NullHandler``, beside
-SysLogHandler, which sends at once, and QueueHandler, which is the stdlib's own queue.
+Three measurements. The cost of ``client.heka`` into the ring compared with ``heka.pack``, which
+encodes the same bytes: with a receiver that reads everything, and without a server, when the queue
+is full. The wall-clock time of the slowest calls, beside a busy Python thread and without a server.
+And the cost of one line through ``logging`` above ``NullHandler``, compared with SysLogHandler,
+which sends synchronously, and QueueHandler, the stdlib's queue.
 
-The receiver is _sink.c, a process of its own; what it, the drain thread and the kernel behind them
-cost is in bench_delivery.py.
+The receiver is _sink.c, a separate process; bench_delivery.py measures it, the drain thread and the
+kernel.
 
 Usage: python benchmarks/bench_queue.py [--quick]
 """
@@ -81,7 +81,7 @@ def into(label: str, to: Any, **options: Any) -> Contender:
 
 
 def calls(tcp: Sink, udp: Sink, dead: DeadServer, spool: str) -> list[Contender]:
-    """Calls that make M1 and leave it somewhere."""
+    """Calls that encode M1 and pass it to each kind of stream."""
     heka.configure(to=f"{tcp.url}?queue=1", logger=M1.logger)
     return [
         Contender(BASE, f"pack({M1.call_source})", {"pack": heka.pack}),
@@ -96,7 +96,7 @@ def calls(tcp: Sink, udp: Sink, dead: DeadServer, spool: str) -> list[Contender]
 
 
 def check(every: list[Contender]) -> None:
-    """Say where a receiver did not keep up: then it is the price of a full queue that was taken."""
+    """Report receivers that did not keep up: then the cost of a full queue was measured."""
     for contender in every:
         if "c" in contender.scope and "no server" not in contender.label:
             dropped = contender.scope["c"].stats()["dropped"]
@@ -154,7 +154,7 @@ def slowest(every: list[Contender], rounds: int, how: str) -> list[dict[str, Any
 
 
 def slowest_panel(rows: list[dict[str, Any]], how: str) -> Panel:
-    """Return the bars of the slowest call of a thousand; after a wait, which takes long, of 100."""
+    """Return the bars of the 99.9th percentile; after a wait, which is slow, of the 99th."""
     key, point = ("p99.9_ns", "99.9") if how == "back to back" else ("p99_ns", "99")
     return Panel(
         f"Beside a busy Python thread, {how}: {point}th percentile",
@@ -164,7 +164,7 @@ def slowest_panel(rows: list[dict[str, Any]], how: str) -> Panel:
 
 
 def waiting_calls(udp: Sink, dead: DeadServer) -> list[Contender]:
-    """Calls whose slowest ones are looked at."""
+    """Calls whose slowest ones are measured."""
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     sock.connect(("127.0.0.1", udp.port))
     ready = heka.pack(M1.type, M1.logger, M1.severity, fields=M1.fields)
@@ -184,7 +184,7 @@ def waiting_calls(udp: Sink, dead: DeadServer) -> list[Contender]:
 
 @contextlib.contextmanager
 def handlers(udp: Sink) -> Iterator[list[Contender]]:
-    """Handlers that send over UDP to a socket that is read, at once or from a queue."""
+    """Handlers that send over UDP to a socket that is read, synchronously or from a queue."""
     address = ("127.0.0.1", udp.port)
     at_once = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)  # never read: SysLog's are no frames
     at_once.bind(("127.0.0.1", 0))
@@ -213,7 +213,7 @@ SYSLOG = "logging, SysLogHandler"
 
 
 def above_nothing(timings: dict[str, Timing]) -> dict[str, float]:
-    """Return what each handler costs above NullHandler in ns, and print it."""
+    """Print and return the cost of each handler minus that of NullHandler, in ns."""
     above = {label: difference(t, timings[NOTHING]) for label, t in timings.items()}
     del above[NOTHING]
     print(f"\nlogger.{LINE}: above what it costs with NullHandler\n")

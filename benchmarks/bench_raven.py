@@ -1,9 +1,10 @@
-"""What ``client.raven`` costs beside sentry-sdk's ``capture_exception``, for the same exception.
+"""The cost of ``client.raven`` compared with sentry-sdk's ``capture_exception``, same exception.
 
-Both take frames, source lines and variables, and neither sends: ours ends in a stream that does
-nothing, the event written, compressed and framed; theirs in a transport that does nothing, the
-event not written at all. Theirs runs without integrations, as ours has none. Of a container ours
-shows 50 items, theirs 10; ours searches 500 for secrets, theirs none that has another's name.
+Both collect frames, source lines and variables, and neither sends: heka writes the serialized,
+compressed and framed event to a stream that does nothing; sentry-sdk passes its event to a
+transport that does nothing, without serializing it. sentry-sdk runs without integrations, as heka
+has none. Of a container heka shows 50 items, sentry-sdk 10; heka searches 500 items for secrets,
+sentry-sdk only looks at the names of variables.
 
 Usage: python benchmarks/bench_raven.py [--quick]
 """
@@ -64,10 +65,10 @@ def descend(depth: int, order: dict[str, Any]) -> None:
 
 
 class Layer:
-    """Of a web application: hands a request on to the next, the last of them fails."""
+    """A layer of a web application: passes a request to the next layer; the last one raises."""
 
     def handle(self, environ: dict[str, Any], start_response: Any, depth: int) -> None:
-        """Raise where rows of a database are at hand, *depth* layers further in."""
+        """Raise *depth* layers further in, with database rows among the variables."""
         if depth:
             following, options = Layer(), {"name": "shop", "timeout": 1.5}
             following.handle(environ, start_response, depth - 1)
@@ -91,7 +92,7 @@ ENVIRON = {
 
 
 def descend_with_much(depth: int) -> None:
-    """Raise from *depth* calls further down, each with more than either shows."""
+    """Raise from *depth* calls further down, each with larger variables than either shows."""
     mapping = {f"key {n}": "v" * 500 for n in range(1000)}
     rows = [{"id": n, "name": f"name {n}", "tags": ["a", "b"]} for n in range(1000)]
     if depth:
@@ -108,7 +109,7 @@ def descend_with_noise(depth: int) -> None:
 
 
 NOISE = random.Random(1)
-#: What is raised, how it is called, and whether the goal is for it.
+#: (name, whether the goal applies, exception).
 CASES = (
     ("3 calls, small variables", True, caught(descend, 3, {"id": 4711, "items": ["hat"]})),
     ("10 calls, small variables", True, caught(descend, 10, {"id": 4711, "items": ["hat"]})),
@@ -120,7 +121,7 @@ CASES = (
 
 
 def client(provider: Any) -> HekaClient:
-    """Return a client with the plugin whose messages go nowhere."""
+    """Return a client with the plugin and a stream that does nothing."""
     made = HekaClient(NullStream(), "shop")
     made.add_method(provider({"dsn": "https://key@sentry.example/2"}))
     return made

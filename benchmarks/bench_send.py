@@ -1,13 +1,13 @@
-"""From the call to the kernel over UDP loopback, idle and beside a thread that keeps busy.
+"""From the call to the kernel over UDP loopback, idle and beside a busy thread.
 
-The yardstick is a bare send of bytes that are ready, from C with the GIL kept: what no logging call
-can beat. heka.log makes the message, frames it and sends it. ``socket.send`` sends the ready bytes
+The reference is one send of ready bytes from C with the GIL kept: a lower bound for any logging
+call. heka.log encodes the message, frames it and sends it. ``socket.send`` sends the ready bytes
 but releases the GIL around it, as Python's sockets do.
 
-The receiver's socket exists and is not read: once its buffer is full the kernel drops datagrams
-at its door. That makes the send itself cheaper than with a reader, so it is the harder test for the
-ratio, and the one that the goal is held against. A second group has a process that reads all; what
-waking it costs differs from call to call.
+The receiver's socket exists and is not read: once its buffer is full the kernel drops datagrams.
+That makes the send cheaper than with a reader, so the ratio is harder to meet; the goal applies to
+this case. In a second group a process reads everything; the cost of waking it varies from call to
+call.
 
 Usage: python benchmarks/bench_send.py [--quick]
 """
@@ -59,9 +59,9 @@ BUSY_LIMIT = 1.5
 CALLS = 1_000
 SECONDS = 0.5
 
-#: What the logging thread does between its calls: go on at once, or wait as a server does for its
-#: next request (it then queues for the GIL, which the busy thread holds for 5 ms at a time). The
-#: goal is for the first; after a wait even the bare send finds its caches cold.
+#: What the logging thread does between its calls: nothing, or wait as a server does for its next
+#: request (it then waits for the GIL, which the busy thread holds for 5 ms at a time). The goal
+#: applies to the first; after a wait even the bare send runs with cold caches.
 BETWEEN = {"back to back": "pass", "after a wait": "sleep(0.0005)"}
 
 
@@ -89,7 +89,7 @@ def receiver() -> socket.socket:
 
 
 def read_all(made: socket.socket) -> None:
-    """Read and forget, until killed."""
+    """Read and discard, until killed."""
     buffer = bytearray(65_536)
     while True:
         made.recv_into(buffer)
@@ -97,7 +97,7 @@ def read_all(made: socket.socket) -> None:
 
 @contextlib.contextmanager
 def read_by_a_process(made: socket.socket) -> Iterator[None]:
-    """Have another process read *made* for the length of the block."""
+    """Read *made* in another process during the block."""
     reader = multiprocessing.get_context("fork").Process(target=read_all, args=(made,), daemon=True)
     reader.start()
     try:
@@ -115,7 +115,7 @@ def contenders(case: Case, bare: ModuleType, target: tuple[str, int]) -> list[Co
     plain = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     plain.connect(target)
     scope = {"log": heka.log, "target": target, "payload": case.payload, "fields": case.fields}
-    heka.configure(to=target)  # where a program's messages go, mostly
+    heka.configure(to=target)  # the usual case: a configured destination
     assert heka.log(case.type, fields=case.fields, payload=case.payload) is True
     assert heka.log(case.type, fields=case.fields, payload=case.payload, to=target) is True
     call = case.call_source
@@ -136,7 +136,7 @@ def contenders(case: Case, bare: ModuleType, target: tuple[str, int]) -> list[Co
 
 
 class Spinner:
-    """A thread that computes and never waits, for the length of a ``with`` block."""
+    """A thread that computes without waiting, during a ``with`` block."""
 
     def __enter__(self) -> "Spinner":
         """Start it and wait until it runs."""
@@ -145,7 +145,7 @@ class Spinner:
         self.thread = threading.Thread(target=self.spin, args=(started.set,), daemon=True)
         self.thread.start()
         started.wait()
-        time.sleep(0.02)  # a few switch intervals: both threads in their stride
+        time.sleep(0.02)  # a few switch intervals, until both threads alternate
         return self
 
     def __exit__(self, *exc: object) -> None:

@@ -1,4 +1,4 @@
-"""Where the instructions of one call go: the difference of two callgrind files, by function.
+"""Instructions of one call by function: the difference of two callgrind files.
 
 Usage: python benchmarks/functions.py FILE_N FILE_2N MESSAGES
 """
@@ -12,15 +12,15 @@ LINE = re.compile(r"^\s*([\d,]+) \([^)]*\)\s+(.*)$")
 
 
 def read(path: str) -> Counter[str]:
-    """Return function -> its own instructions, from what callgrind_annotate says of *path*."""
-    told = subprocess.run(
+    """Return {function: its own instructions} of *path*, from callgrind_annotate."""
+    output = subprocess.run(
         ["callgrind_annotate", "--threshold=100", "--auto=no", path],
         check=True,
         capture_output=True,
         text=True,
     ).stdout
     spent: Counter[str] = Counter()
-    for line in told.splitlines():
+    for line in output.splitlines():
         found = LINE.match(line)
         if found and "PROGRAM TOTALS" not in line:
             spent[function(found[2])] += int(found[1].replace(",", ""))
@@ -28,9 +28,9 @@ def read(path: str) -> Counter[str]:
 
 
 def function(place: str) -> str:
-    """Take the function out of ``source:function'2 [/path/of/object]``.
+    """Return the function in ``source:function'2 [/path/of/object]``.
 
-    A function without a symbol is an address; its object then says more.
+    A function without a symbol is an address; the name of its object is added.
     """
     name, _, where = place.partition(" [")
     name = re.sub(r"^\S*?:", "", name)
@@ -47,7 +47,7 @@ def main() -> None:
     each = {name: (twice[name] - once[name]) / messages for name in twice}
     print(f"{sum(each.values()):10,.0f}  all, the loop included\n")
     for name, spent in sorted(each.items(), key=lambda item: -item[1]):
-        if spent >= 4:  # what is below it adds up to a few dozen
+        if spent >= 4:  # all smaller ones together are a few dozen instructions
             print(f"{spent:10,.0f}  {name}")
 
 

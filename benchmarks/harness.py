@@ -1,14 +1,12 @@
-"""Time statements side by side, print them with units, keep them, draw them.
+"""Time statements side by side, print the results with units, store them and draw charts.
 
-Contenders are interleaved: each round times every contender once, in an order that rotates, so
-that a machine that slows down slows all of them. What decides is the median over the rounds of the
-ratio of two contenders in the same round; the least time of a contender is shown beside it, since
-noise only adds. Statements are compiled into the timing loop by timeit: no lambda, no call but the
-one that is measured.
+Contenders are interleaved: each round times every contender once, in rotating order, so that a
+machine that slows down slows all of them. Goals compare the median over the rounds of the ratio of
+two contenders in the same round; the minimum time of a contender is shown too, since noise only
+adds. timeit compiles the statements into the timing loop, without a lambda or any other call.
 
-Time is the thread's own processor time, the kernel's work for it included. Nothing timed in this
-way waits, so on a quiet machine it is the time on the wall, and on a busy one it leaves out the
-turns of other programs.
+Time is the thread's processor time, including the kernel's work for it. No timed statement waits,
+so on an idle machine this is the wall-clock time; on a busy one it excludes other programs.
 """
 
 import datetime
@@ -43,31 +41,31 @@ SETUP = "gc.enable()"
 
 @dataclass(frozen=True)
 class Contender:
-    """A statement under a label, the names it uses, and what one run of it stands for."""
+    """A statement with its label, the names it uses, and what one run of it handles."""
 
     label: str
     statement: str
     scope: Mapping[str, Any]
     size: int | None = None  # bytes that one message takes
     messages: int = 1  # messages that one run of the statement handles
-    done: Callable[[], bool] | None = None  # whether what it left to a thread is done, too
+    done: Callable[[], bool] | None = None  # whether the work left to a thread is done
 
 
 @dataclass
 class Timing:
-    """Nanoseconds a message of one contender, one figure for each round."""
+    """Nanoseconds per message of one contender, one figure per round."""
 
     contender: Contender
     samples: list[float] = field(default_factory=list)
 
     @property
     def best(self) -> float:
-        """Least ns a message."""
+        """The minimum in ns per message."""
         return min(self.samples)
 
     @property
     def middle(self) -> float:
-        """Median ns a message."""
+        """The median in ns per message."""
         return median(self.samples)
 
 
@@ -151,7 +149,7 @@ def percentile(samples: Sequence[float], per_cent: int) -> float:
 
 
 def show_ns(ns: float) -> str:
-    """Write a time with three digits that count and its unit."""
+    """Format a time with three significant digits and its unit."""
     if ns < 1_000:
         return f"{ns:.0f} ns"
     if ns < 1_000_000:
@@ -218,7 +216,7 @@ ENCODERS = ("msgspec", "msgpack", "orjson", "protobuf")
 
 
 def machine(peers: Sequence[str] = ENCODERS) -> dict[str, str]:
-    """Say what ran this: processor, system, interpreter, versions of heka and of *peers*."""
+    """Return processor, system, interpreter and the versions of heka and of *peers*."""
     model = platform.machine()
     try:
         for line in Path("/proc/cpuinfo").read_text().splitlines():
@@ -326,7 +324,7 @@ def note(peers: Sequence[str] = ENCODERS) -> str:
 
 
 def rounds_from(argv: Sequence[str]) -> int:
-    """Rounds to run: few with ``--quick``, for a look whether everything works."""
+    """Return the number of rounds: few with ``--quick``, which only checks that everything runs."""
     unknown = set(argv) - {"--quick"}
     if unknown:
         sys.exit(f"unknown argument {sorted(unknown)[0]}; only --quick is known")

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Instructions one call costs, counted by callgrind: the same on a calm and on a busy machine.
+# Instructions per call, counted by callgrind: the same on an idle and on a busy machine.
 #
 #   benchmarks/instructions.sh                  a table of every case
-#   benchmarks/instructions.sh 'M1 pack'        one case, and the functions that it spends them in
+#   benchmarks/instructions.sh 'M1 pack'        one case, by function
 #
-# Each case runs N and 2N times; the difference divided by N is one call, start-up cancelled. The
-# count covers all that a statement does: building its dict, the interpreter, the C core, libcrypto.
-# PYTHON chooses the interpreter (the one that has heka installed), N the runs.
+# Each case runs N and 2N times; the difference divided by N is one call without start-up. The count
+# covers the whole statement: building its dict, the interpreter, the C core, libcrypto.
+# PYTHON sets the interpreter (one with heka installed), N the number of runs.
 set -euo pipefail
 export LC_ALL=C PYTHONHASHSEED=0 PYTHONDONTWRITEBYTECODE=1
 
@@ -62,7 +62,7 @@ while IFS=$'\t' read -r name messages; do
     each=$(((twice - once) / n))
     if [ "$name" = "empty loop" ]; then
         base=$each
-        each=$((each + base)) # its own row shows what the others are freed of
+        each=$((each + base)) # this row shows the count that is subtracted from the others
     fi
     each=$(((each - base) / messages))
     [ -t 2 ] && printf '\r\033[K' >&2
@@ -71,4 +71,4 @@ while IFS=$'\t' read -r name messages; do
 done <<<"$cases"
 mv "$table.new" "$table"
 echo
-echo "The loop itself is taken off every row but its own. $("$python" -VV)"
+echo "The count of the empty loop is subtracted from every other row. $("$python" -VV)"

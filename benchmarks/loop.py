@@ -1,6 +1,6 @@
-"""Run one statement N times and nothing else: what callgrind counts.
+"""Run one statement N times under callgrind.
 
-The difference between 2N and N runs is what one run costs; start-up and imports cancel.
+The difference between 2N and N runs, divided by N, is the cost of one run without start-up.
 
 Usage: python benchmarks/loop.py CASE N        python benchmarks/loop.py --list
 """
@@ -19,19 +19,19 @@ from heka.streams import NullStream, QueuedStream
 
 KEY = "a key of 22 characters"
 
-#: Frames that one feed of the reader's cases splits; their counts are given a message.
+#: Frames in one feed of the reader's cases; their counts are per message.
 CHUNK = 20
 
-#: Never read; what heka.log sends to.
+#: The destination of heka.log; never read.
 RECEIVER = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 RECEIVER.bind(("127.0.0.1", 0))
 
 
 class Stuck:
-    """A receiver that never comes back, so that the drain's instructions are not counted."""
+    """A stream whose write never returns, so that the drain thread's work is not counted."""
 
     def write(self, data: bytes) -> None:
-        """Wait for ever."""
+        """Block for ever."""
         threading.Event().wait()
 
 
@@ -43,7 +43,7 @@ READ = (
 
 
 def statements() -> dict[str, tuple[str, dict[str, Any], int]]:
-    """Name -> (statement, names it uses, messages one run handles)."""
+    """Return {name: (statement, names it uses, messages per run)}."""
     made: dict[str, tuple[str, dict[str, Any], int]] = {"empty loop": ("pass", {}, 1)}
     for case in CASES:
         made |= of_case(case)

@@ -1,7 +1,7 @@
-"""The two messages that every benchmark uses; one definition for all contenders.
+"""The two messages of every benchmark; one definition for all contenders.
 
-A program that logs builds its fields at the call, so the fields are kept as the source text of a
-dict literal and are put into the statements that are timed. Knows no encoder.
+A program builds its fields in the call, so the fields are stored as the source of a dict literal,
+which becomes part of the timed statements. Knows no encoder.
 """
 
 import ast
@@ -29,7 +29,8 @@ class Case:
     def call_source(self) -> str:
         """Arguments of ``heka.pack`` and ``heka.Message`` as a program would write them.
 
-        The payload is the name ``payload``: text that the program has at hand; left out when empty.
+        The payload is the variable ``payload``, a text that exists before the call; left out when
+        empty.
         """
         payload = ", payload=payload" if self.payload else ""
         return (

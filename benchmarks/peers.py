@@ -1,7 +1,8 @@
-"""The other encoders, at their fastest documented use, on the same data as heka.
+"""The other encoders, in their fastest documented use, on the same data as heka.
 
-Google's protobuf gets its module made from proto/message.proto when a benchmark starts; what a
-client built on it has to do (flatten, pick a value type, fill the object) is ``ProtobufPeer.pack``.
+The module for Google's protobuf is generated from proto/message.proto when a benchmark starts.
+``ProtobufPeer.pack`` does the work of a client built on it: flatten, choose a value type, fill the
+object.
 """
 
 import importlib.util
@@ -21,7 +22,7 @@ PROTO = HERE.parent / "proto"
 
 
 def values_at_hand(case: Case) -> dict[str, Any]:
-    """Names that the statements use for values a program has at hand."""
+    """Return the variables of the statements, whose values exist before the call."""
     return {
         "uuid": uuid.uuid4().bytes,
         "timestamp": time.time_ns(),
@@ -32,7 +33,7 @@ def values_at_hand(case: Case) -> dict[str, Any]:
 
 
 def as_dict(case: Case, scope: Mapping[str, Any]) -> dict[str, Any]:
-    """Build the dict that the generic encoders write: all that heka's message holds."""
+    """Build the dict that the generic encoders write: the same content as heka's message."""
     return eval(case.dict_source(), dict(scope))
 
 

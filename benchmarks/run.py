@@ -1,4 +1,4 @@
-"""Run every benchmark one after another, refresh the pictures, and show the goals.
+"""Run every benchmark in turn, update the charts, and show the goals.
 
 Usage: python benchmarks/run.py [--quick] [--no-instructions]
        python benchmarks/run.py --goals     the goals of the last run, as a Markdown table
@@ -15,12 +15,12 @@ from harness import HERE, OUT, goal, table
 
 SCRIPTS = ("encode", "decode", "send", "client", "logging", "queue", "delivery", "raven")
 
-#: Instructions that one heka.pack may cost; the caller's dict literal is not its work.
+#: Goals in instructions for one heka.pack, without the caller's dict literal.
 INSTRUCTION_LIMITS = {"M1 pack, fields at hand": 2_300, "M2 pack, fields at hand": 6_500}
 
 
 def step(title: str, command: list[str]) -> None:
-    """Run *command* under a heading; end everything if it fails."""
+    """Run *command* under a heading; exit if it fails."""
     print(f"\n== {title}", flush=True)
     start = time.monotonic()
     env = {**os.environ, "PYTHON": sys.executable}
@@ -31,14 +31,14 @@ def step(title: str, command: list[str]) -> None:
 
 
 def instruction_counts() -> dict[str, int]:
-    """Read what instructions.sh left."""
+    """Read the results of instructions.sh."""
     lines = (OUT / "instructions.tsv").read_text().splitlines()
     pairs = (line.split("\t") for line in lines if not line.startswith("#"))
     return {name: int(count) for name, count in pairs}
 
 
 def goals_of_last_run(counted: bool) -> list[tuple[str, str, str, str]]:
-    """Every goal: what it is, its limit, its figure, whether it holds."""
+    """Return (goal, limit, measured value, whether it is met) of every goal."""
     goals = []
     for name in SCRIPTS:
         goals += json.loads((OUT / f"{name}.json").read_text())["goals"]

@@ -1,6 +1,6 @@
-"""The far end of the queue's benchmarks: _sink.c, compiled when it is needed, in a process.
+"""The receiver of the queue's benchmarks: compiles _sink.c and runs it in a process.
 
-For Linux: elsewhere there is no call that takes many datagrams.
+Linux only: other systems have no recvmmsg().
 """
 
 import shlex
@@ -14,7 +14,7 @@ from harness import HERE, OUT
 
 
 class Seen(NamedTuple):
-    """What has come to a sink; the times are those of ``time.monotonic_ns()``, 0 before any."""
+    """Counts of a sink; times are those of ``time.monotonic_ns()``, 0 before the first frame."""
 
     frames: int
     bytes: int
@@ -32,10 +32,10 @@ def compile_sink() -> Path:
 
 
 class Sink:
-    """A process that counts the frames that come to ``url``, for the length of a ``with`` block."""
+    """A process that counts the frames sent to ``url``, during a ``with`` block."""
 
     def __init__(self, program: Path, scheme: str, port: int = 0) -> None:
-        """Start it, and wait until it listens: on *port*, or on a free one."""
+        """Start the process and wait until it listens on *port*; 0 means a free port."""
         self._process = subprocess.Popen(
             [str(program), scheme, str(port)],
             stdin=subprocess.PIPE,
@@ -54,13 +54,13 @@ class Sink:
         return [int(word) for word in line.split()]
 
     def seen(self) -> Seen:
-        """Ask what has come so far."""
+        """Return the counts so far."""
         assert self._process.stdin is not None
         self._process.stdin.write("\n")
         return Seen(*self._read())
 
     def kill(self) -> None:
-        """End it as a crash would."""
+        """Kill the process, as a crash would."""
         self._process.kill()
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
@@ -75,7 +75,7 @@ class Sink:
 
 
 class DeadServer:
-    """A TCP port of loopback where nobody listens, and nobody else will."""
+    """A bound TCP port on loopback that does not listen, so connections are refused."""
 
     def __init__(self) -> None:
         self.socket = socket.socket()

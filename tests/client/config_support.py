@@ -1,4 +1,4 @@
-"""What configurations of the tests name: a stream and providers that keep what they were given."""
+"""Streams and providers for configurations of the tests; they record their arguments."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from heka.exceptions import InvalidArgumentError
 
 
 class Recorder:
-    """A stream that keeps its arguments, and whether it was closed."""
+    """A stream that records its arguments, its writes and whether it was closed."""
 
     made: ClassVar[list[Recorder]] = []
 
@@ -38,25 +38,25 @@ class FixedStream:
 
 
 class RefusingStream:
-    """A stream that cannot be made."""
+    """A stream whose constructor raises."""
 
     def __init__(self, **kwargs: Any) -> None:
         raise OSError(f"no such disk: {kwargs}")
 
 
 class NoStream:
-    """No stream: it cannot be written to."""
+    """An object without ``write``."""
 
 
 class RefusingEncoder:
-    """An encoder that cannot be made."""
+    """An encoder whose constructor raises."""
 
     def __init__(self, hmc: Any = None) -> None:
         raise RuntimeError("encoder out of order")
 
 
 def filter_provider(**config: Any) -> Any:
-    """Return a filter that shows its config and passes everything."""
+    """Return a filter that passes everything and has its configuration as ``config``."""
 
     def passes(msg: Any) -> bool:
         return True
@@ -66,16 +66,16 @@ def filter_provider(**config: Any) -> Any:
 
 
 def empty_provider(*args: Any, **kwargs: Any) -> None:
-    """Return nothing, as one that forgot to."""
+    """Return None instead of a filter or method."""
 
 
 def refusing_provider(*args: Any, **kwargs: Any) -> Any:
-    """Raise what it was told to."""
+    """Raise KeyError."""
     raise KeyError("provider out of order")
 
 
 def plugin_provider(config: dict[str, Any]) -> Any:
-    """Return a method called dummy that returns its config; changes what it is given."""
+    """Return a method named dummy that returns its configuration; changes the dict it is given."""
     kept = dict(config)
     config.clear()
     config["changed"] = True
@@ -88,7 +88,7 @@ def plugin_provider(config: dict[str, Any]) -> Any:
 
 
 def metlog_plugin_provider(config: dict[str, Any]) -> Any:
-    """Return a method with the name that metlog's plugins have it in."""
+    """Return a method that is named by ``metlog_name``, as metlog's plugins are."""
 
     def method(self: Any) -> str:
         return "metlog"
@@ -98,7 +98,7 @@ def metlog_plugin_provider(config: dict[str, Any]) -> Any:
 
 
 def nameless_plugin_provider(config: dict[str, Any]) -> Any:
-    """Return a method without a name of its own: the section's is used."""
+    """Return a method without ``heka_name``: it is named by its section."""
 
     def method(self: Any) -> Any:
         return config
@@ -107,7 +107,7 @@ def nameless_plugin_provider(config: dict[str, Any]) -> Any:
 
 
 def exception_plugin_provider(config: dict[str, Any]) -> Any:
-    """Return a method whose name a client has already."""
+    """Return a method named ``exception``, as a method of the client."""
 
     def exception(self: Any, *args: Any, **kwargs: Any) -> str:
         return "the plugin's"
@@ -117,7 +117,7 @@ def exception_plugin_provider(config: dict[str, Any]) -> Any:
 
 
 def picky_plugin_provider(config: dict[str, Any]) -> Any:
-    """Refuse its config, as plugins do."""
+    """Refuse every argument with InvalidArgumentError, as plugins do."""
     raise InvalidArgumentError(f"Unexpected arguments: {sorted(config)}")
 
 

@@ -1,4 +1,4 @@
-"""Fixtures of the client's tests: what a test opens is closed with it."""
+"""Fixtures of the client's tests: ``keep`` closes an object at the end of the test."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 @pytest.fixture
 def keep() -> Iterator[Callable[[Any], Any]]:
-    """``keep(thing)`` returns *thing*, and closes it with the test."""
+    """``keep(thing)`` returns *thing* and closes it at the end of the test."""
     with ExitStack() as stack:
 
         def keep(thing: Any) -> Any:

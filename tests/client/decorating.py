@@ -1,4 +1,4 @@
-"""What the tests of decorators share: a default client, a clock, and what was told."""
+"""Helpers for the tests of decorators: a default client, a clock, and the messages sent."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from heka.client import HekaClient
 from heka.decorators import incr_count, timeit
 from heka.holder import CLIENT_HOLDER
 
-#: For what holds for both.
+#: Parametrizes a test over both decorators.
 BOTH = pytest.mark.parametrize(
     ("decorator", "kind"),
     [(timeit, "timer"), (incr_count, "counter")],
@@ -18,7 +18,7 @@ BOTH = pytest.mark.parametrize(
 
 
 class Clock:
-    """In place of the decorators' own: it goes on when it is told to."""
+    """A clock in ns for the decorators, which only ``go_on`` advances."""
 
     def __init__(self) -> None:
         self.now = 1_000
@@ -31,7 +31,7 @@ class Clock:
 
 
 def empty_holder(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have no clients but the test's own."""
+    """Empty the holder of clients for the test."""
     monkeypatch.setattr(CLIENT_HOLDER, "_clients", {})
     monkeypatch.setattr(CLIENT_HOLDER, "_default_clientname", None)
 
@@ -45,5 +45,5 @@ def default_client(monkeypatch: pytest.MonkeyPatch) -> HekaClient:
 
 
 def told(client: HekaClient) -> list[tuple[str, str, str]]:
-    """(type, name, payload) of each message."""
+    """Return (type, name, payload) of each message sent."""
     return [(m.type, m.fields["name"][0], m.payload) for m in kept_by(client).messages]

@@ -1,4 +1,4 @@
-"""What the client's tests share: a stream that keeps what it gets, and how to read it."""
+"""Helpers for the client's tests: a stream that stores its writes, and how to read them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from heka.client import HekaClient
 
 
 class Kept:
-    """A stream of the program's own: ``write`` and ``flush``, as the classic contract has it."""
+    """A stream with ``write`` and ``flush`` that stores its writes."""
 
     def __init__(self) -> None:
         self.written: list[bytes] = []
@@ -21,7 +21,7 @@ class Kept:
 
     @property
     def messages(self) -> list[heka.Message]:
-        """What was written, decoded; all of it has to be messages."""
+        """The messages written; each write must be one frame."""
         return read(self.written)
 
 
@@ -36,6 +36,6 @@ def read(frames: list[bytes]) -> list[heka.Message]:
 
 
 def kept_by(client: HekaClient) -> Kept:
-    """Return the stream of *client*, which has to be a Kept."""
+    """Return the stream of *client*, which must be a Kept."""
     assert isinstance(client.stream, Kept)
     return client.stream

@@ -1,4 +1,4 @@
-"""``heka.testing.capture(client)``: the messages of clients, whatever their stream and encoder."""
+"""``heka.testing.capture(client)`` captures messages of any stream and encoder."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ HMC = {"signer": "ops", "key_version": 1, "hash_function": "sha1", "key": "k"}
 
 
 class Written:
-    """A stream that keeps what it gets."""
+    """A stream that stores its writes."""
 
     max_frame = 900
 

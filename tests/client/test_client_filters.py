@@ -1,4 +1,4 @@
-"""Filters: what needs no message is decided before anything is built; the rest sees a Message."""
+"""Filters on type and severity are evaluated before a message is built; others see the Message."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from heka.filters import (
 
 
 class NeverBuilt(dict):
-    """Fields that must not be looked at."""
+    """Fields that raise when they are read."""
 
     def keys(self):
         raise AssertionError("the message was built")
@@ -130,7 +130,7 @@ def test_context_fields_reach_the_filters():
 
 
 def test_filter_that_raises_drops_the_message_and_is_reported(capfd):
-    """A filter that failed has not said that the message may be sent: it may have had a secret."""
+    """The message may hold a secret that the filter would have removed."""
 
     def broken(message):
         raise KeyError("lost")
@@ -191,7 +191,7 @@ def test_message_too_large_is_cut_behind_filters_too():
 
 
 def test_hash_of_a_type_may_replace_the_filters_during_the_lookup():
-    """Code of the user's may run in the middle of a look-up; the set being read stays alive."""
+    """User code may run during the lookup; the set that is being read must stay alive."""
 
     class Plotting(str):
         def __hash__(self):

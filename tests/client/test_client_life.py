@@ -1,4 +1,4 @@
-"""A client's life: streams that fail, overridden methods, set-up in place, methods, closing."""
+"""Clients: streams that fail, encoders, overridden and added methods, setup, close, fork."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_stream_that_logs_through_its_own_client_does_not_recurse():
 
 
 def test_replaced_write_method_of_a_stream_is_called():
-    """Old tests patch the stream that a client has."""
+    """Tests of older programs patch the client's stream."""
     client = HekaClient(Kept(), "tests")
     with mock.patch.object(client.stream, "write") as write:
         client.heka("t")

@@ -1,4 +1,4 @@
-"""What a configuration makes of a client, from a dict and from INI text."""
+"""Clients from a dict and from INI text: each setting and notation."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_number_of_the_environment_is_a_number_where_one_is_expected(severity, m
 
 
 def test_setting_of_none_counts_as_not_set():
-    """As JSON and YAML write what is left out."""
+    """JSON and YAML write null for a setting that is left out."""
     config = {"logger": None, "severity": None, "filters": None, "to": None, "stream": RECORDER}
 
     client = client_from_dict_config(config, strict=True)
@@ -141,7 +141,7 @@ def test_destination_instead_of_a_stream(to):
 
 
 def test_level_drops_before_anything_else():
-    """It is the first filter, of the kind that is decided before a message is built."""
+    """The level becomes the first filter, evaluated before a message is built."""
     config = {"stream": RECORDER, "level": 3, "filters": [(WHITELIST, {"types": ["a"]})]}
 
     client = client_from_dict_config(config)
@@ -215,7 +215,7 @@ def test_filters_may_be_ready_or_have_no_settings():
 
 
 def test_hmac_is_kept_as_it_was_given():
-    """The version of the key stays the text that the file has."""
+    """The key version stays text, as the file has it."""
     client = client_from_text_config(
         ini(
             "[heka_hmac]",
@@ -272,7 +272,7 @@ def test_configuration_with_an_error_leaves_the_client_as_it_was():
 
 
 def test_dict_is_not_changed():
-    """Not by prefixes, defaults, nor by what providers do with what they are given."""
+    """Neither by merging prefixes and defaults nor by providers that change their arguments."""
     config = {
         "logger": "app",
         "stream_host": "b",
@@ -469,7 +469,7 @@ def test_dict_of_ini_text_may_be_changed_before_it_is_used():
     ],
 )
 def test_nest_prefixes(before, arguments, after):
-    """It changes the dict it is given, and returns it."""
+    """The dict is changed in place and returned."""
     found = nest_prefixes(before, **arguments)
 
     assert found is before
@@ -491,7 +491,7 @@ def test_nest_prefixes_refuses_to_hide_a_value():
     ],
 )
 def test_unknown_key_is_warned_of(key, said):
-    """The old library ignored it."""
+    """heka-py 0.30 ignored an unknown key."""
     with pytest.warns(ConfigWarning) as caught:
         client = client_from_dict_config({"stream": RECORDER, key: 5})
 

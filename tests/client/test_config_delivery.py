@@ -1,4 +1,4 @@
-"""Configured clients send what was configured, to where: real sockets, real signatures."""
+"""Configured clients send to the configured destination with the configured signature."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def read(data, **signers):
     ],
 )
 def test_each_host_gets_the_message(receivers, monkeypatch, port):
-    """A port that was text went to as many ports as it has digits."""
+    """heka-py 0.30 sent to one port per digit if the port was text."""
     number = receivers[0].getsockname()[1]
     monkeypatch.setenv("HEKA_TEST_PORT", str(number))
     text = "[app]\nlogger = app\nstream_class = heka.streams.UdpStream\nstream_host = 127.0.0.1\n"
@@ -89,7 +89,7 @@ def test_several_destinations(receivers):
     [pytest.param("sha1", "2", id="sha1"), pytest.param("MD5", "0002", id="md5")],
 )
 def test_hmac_of_ini_text_signs(name, variable, monkeypatch):
-    """The version of the key is text there, which no message was ever signed with."""
+    """The key version is text in INI files; heka-py 0.30 then sent nothing."""
     monkeypatch.setenv("HEKA_TEST_VERSION", variable)
     client = client_from_text_config(
         f"""
@@ -163,7 +163,7 @@ def test_bad_values_of_a_configuration_are_used():
 
 
 def test_client_that_sent_nothing_sends_when_it_is_configured(monkeypatch):
-    """Modules take their client by name before the program has read its configuration."""
+    """Modules get their client by name before the program has read its configuration."""
     holder = HekaClientHolder()
     monkeypatch.setattr("heka.holder.CLIENT_HOLDER", holder)
     early = get_client("app")

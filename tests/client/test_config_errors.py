@@ -1,4 +1,4 @@
-"""What is said of a configuration that is wrong: where, what was expected, what came."""
+"""Errors of a wrong configuration name the place, what was expected, and what came."""
 
 from __future__ import annotations
 
@@ -450,7 +450,7 @@ def test_ini_text_that_is_not_str_is_refused(text):
 
 
 def test_stream_is_closed_where_the_client_is_refused():
-    """Everything else is made before, but for the names of plugins."""
+    """Only the check of plugin names comes after the stream is created."""
     Recorder.made.clear()
     plugins = {"x": ("client.config_support.exception_plugin_provider", {})}
 

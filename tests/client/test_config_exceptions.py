@@ -1,4 +1,4 @@
-"""The exceptions of configurations: what they are, for programs that catch the old ones."""
+"""Exceptions of configurations are also those that older programs catch."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from heka.exceptions import (
     ],
 )
 def test_error_is_caught_as_old_and_as_new(error, kinds):
-    """Each is a HekaError, a ConfigError, and what the old libraries raised."""
+    """Each is a HekaError, a ConfigError, and the exception that older libraries raised."""
     assert isinstance(error, HekaError)
     assert all(isinstance(error, kind) for kind in kinds)
 

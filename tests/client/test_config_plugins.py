@@ -1,4 +1,4 @@
-"""Methods that configurations bind to clients: their names, and what is in the way of them."""
+"""Plugins: methods that configurations add to clients, their names and name conflicts."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_plugin_with_the_name_of_an_added_method_is_a_syntax_error():
 
 
 def test_client_is_configured_again_with_the_same_plugins():
-    """What a configuration bound, the next one may bind anew."""
+    """A later configuration may replace the methods that an earlier one added."""
     client = configured("plugin_provider", port=1)
 
     configured("plugin_provider", client=client, port=2)

@@ -1,4 +1,4 @@
-"""The dialect of configurations over arbitrary values and texts."""
+"""Properties of configuration values over arbitrary values and texts."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_list_survives_ini_text(values):
 
 @given(st.text())
 def test_text_without_notation_is_itself(text):
-    """A text is converted, or it is what it was."""
+    """A text is converted to int or bool, or unchanged."""
     assume(can_be_written(text) and "%%" not in text and "${" not in text)
     assume(not LOOKS.fullmatch(text) and "%(stream_value)s" not in text.lower())
 
@@ -87,7 +87,7 @@ def test_text_without_notation_is_itself(text):
 
 @given(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])), st.text())
 def test_variable_is_taken_as_it_is(value, before):
-    """Whatever it holds; what stands around it stays."""
+    """The variable may hold any text; the text around it is unchanged."""
     assume(can_be_written(before) and "%" not in before and "$" not in before)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HEKA_TEST_VALUE", value)
@@ -117,7 +117,7 @@ ini_texts = st.text() | st.lists(pieces | st.text(max_size=3), max_size=40).map(
 @example("[heka]\n= 5\n", False)
 @example("[heka]\n %(logger)s\n", False)
 def test_any_ini_text_gives_a_client_or_a_config_error(text, strict):
-    """A name that is taken is a SyntaxError, as it was."""
+    """A plugin with a name in use is a SyntaxError, as in heka-py 0.30."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -159,7 +159,7 @@ keys = st.sampled_from(
 @example({"hmac": {5: 1}})
 @example({"plugins": {5: ("client.config_support.nameless_plugin_provider", {})}})
 def test_any_dict_gives_a_client_or_a_config_error(config):
-    """And is what it was before."""
+    """The dict is unchanged afterwards."""
     config = {"stream": {"class": Recorder}, **config}
     before = copy.deepcopy(config)
     with warnings.catch_warnings():

@@ -1,4 +1,4 @@
-"""Streams that a configuration puts behind a queue: every notation, and what is wrong in each."""
+"""Configurations that put a queue in front of a stream: every notation, and its errors."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ RECORDER = {"class": "client.config_support.Recorder"}
 
 
 def telling_provider(*args, **kwargs):
-    """Raise an error that tells what it was given, as careless code does."""
+    """Raise an error whose text shows the arguments."""
     raise ValueError(f"cannot use {args!r} {kwargs!r} {kwargs.get('password')}")
 
 
@@ -105,7 +105,7 @@ def test_value_is_secret_by_its_name(key, is_secret):
     ],
 )
 def test_secret_is_in_no_error(config):
-    """Nor in a cause that is printed with it."""
+    """Nor in the error's cause, which a traceback prints."""
     with pytest.raises(ConfigError) as caught:
         client_from_dict_config({"stream": RECORDER, **config})
 

@@ -173,7 +173,7 @@ def test_unknown_key_is_warned_of():
 
 
 def test_python_without_a_parser_says_what_to_do(tmp_path):
-    """Python 3.10 has none of its own: tomli, or a dict."""
+    """Python 3.10 has no parser: install tomli, or pass a dict."""
     program = (
         "import sys\n"
         "sys.modules['tomllib'] = sys.modules['tomli'] = None\n"

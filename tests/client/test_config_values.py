@@ -1,4 +1,4 @@
-"""The values of INI files: numbers, truth, lists, ${ENV}, and the per cent sign."""
+"""Values of INI files: ints, bools, lists, ${ENV}, and the percent sign."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from heka.exceptions import ConfigError, EnvironmentNotFoundError
 
 @pytest.fixture(autouse=True)
 def variables(monkeypatch):
-    """The environment that the tests' values name."""
+    """Set the environment variables that the tests use."""
     monkeypatch.setenv("A", "alpha")
     monkeypatch.setenv("B", "beta")
     monkeypatch.setenv("PIN", "007")
@@ -126,7 +126,7 @@ def test_missing_variable_is_placed(lines, where):
 
 
 def test_environment_in_every_section():
-    """Providers and signing keys too, which the old library read as they stood."""
+    """Providers and signing keys too, in which heka-py 0.30 did not replace variables."""
     config = dict_from_stream_config(
         io.StringIO(
             ini(
@@ -180,7 +180,7 @@ def test_text_in_a_dict_is_not_converted():
 
 
 def test_dict_that_was_read_is_not_read_again():
-    """What a variable holds is not searched for variables, in one step or two."""
+    """The value of a variable is not expanded again."""
     config = dict_from_stream_config(io.StringIO(ini("stream_value = ${NESTED}")), "heka")
 
     assert client_from_dict_config(config).stream.kwargs["value"] == "${A}"
@@ -259,7 +259,7 @@ def test_comments_and_empty_lines_are_skipped():
 
 
 def test_defaults_are_for_every_reader_of_the_file():
-    """What [DEFAULT] has for others is left to them; what a client knows, it takes."""
+    """Known options of [DEFAULT] are used; unknown ones are ignored."""
     text = "[DEFAULT]\ndebug = true\nlogger = app\nstream_value = 5\n" + ini()
 
     client = client_from_text_config(text, "heka", strict=True)

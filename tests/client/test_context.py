@@ -19,7 +19,7 @@ def logged(**fields):
 
 
 def in_thread(function):
-    """Return what *function* returns in a thread of its own."""
+    """Run *function* in a new thread and return its result."""
     answers = []
     thread = threading.Thread(target=lambda: answers.append(function()))
     thread.start()

@@ -1,4 +1,4 @@
-"""timeit, incr_count and decorators of the program's own: what they tell whom."""
+"""timeit, incr_count and derived decorators: the messages they send, and to which client."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def test_fields_are_left_as_they_are(client, decorator, kind):
     ],
 )
 def test_decorators_nest_under_one_name(client, decorate, types):
-    """The inner one tells first."""
+    """The inner decorator sends first."""
 
     def fn(x, y):
         return x + y
@@ -121,7 +121,7 @@ def test_decorators_nest_under_one_name(client, decorate, types):
 
 
 def test_outer_decorator_takes_the_name_of_the_inner_one(client):
-    """Even where the function has none."""
+    """Even if the function has no name."""
     incr_count(timeit(functools.partial(abs, 1)))()
 
     assert [row[1] for row in told(client)] == ["builtins.abs"] * 2
@@ -143,7 +143,7 @@ def test_function_that_raises_is_measured_and_the_exception_passes(client, decor
 
 @BOTH
 def test_function_decorated_without_a_client_is_only_called(client, decorator, kind, monkeypatch):
-    """A module is imported, and used, before anything is configured."""
+    """A module may be imported and used before a client is configured."""
     fn = decorator(lambda x: x)
     empty_holder(monkeypatch)
 
@@ -151,7 +151,7 @@ def test_function_decorated_without_a_client_is_only_called(client, decorator, k
 
 
 def test_client_is_looked_up_by_each_call(client):
-    """Whoever becomes the default later is told of later calls."""
+    """Calls after a change of the default client go to the new one."""
     fn = timeit("n")(abs)
     fn(1)
     other = HekaClient(Kept(), "other")
@@ -213,7 +213,7 @@ def test_rate_zero_of_a_decorator_sends_nothing(client, decorator, kind):
 
 @pytest.mark.parametrize("disabled", ["*", "abs", "builtins.abs"])
 def test_disabled_timer_of_a_decorator_sends_nothing(client, disabled):
-    """By the star, by the function's name, by the timer's."""
+    """Disabled by ``*``, by the function's name or by the timer's name."""
     client._disabled_timers.add(disabled)
     assert timeit(abs)(-1) == 1
     incr_count("n")(abs)(-1)
@@ -298,7 +298,7 @@ def test_error_of_a_predicate_sends_nothing(client, capsys):
 
 
 class announce(HekaDecorator):
-    """Sends a message of its own before each call."""
+    """A derived decorator that sends a message before each call."""
 
     allowed = True
 

@@ -1,4 +1,4 @@
-"""Decorators on everything that can be called, and how alike they are."""
+"""Decorators on every kind of callable, and how the result resembles the function."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ def test_cancelled_coroutine_is_timed(client):
 
 
 def test_interleaved_tasks_are_timed_separately(client, clock):
-    """The second starts and ends while the first one waits."""
+    """The second task starts and ends while the first one waits."""
 
     @timeit("n")
     async def first():
@@ -227,7 +227,7 @@ def test_generator_is_counted_when_it_is_called(client):
 
 
 def test_asynchronous_generator_keeps_its_protocol(client):
-    """What is sent and thrown into it arrives, and closing it closes it."""
+    """asend(), athrow() and aclose() reach the generator."""
     seen = []
 
     @timeit("n")
@@ -258,7 +258,7 @@ def test_asynchronous_generator_keeps_its_protocol(client):
 
 
 def test_recursive_and_concurrent_calls_are_timed_separately(client):
-    """Recursive and concurrent calls do not share a clock."""
+    """Recursive and concurrent calls do not share a start time."""
 
     @timeit("n")
     def nested(depth):
@@ -315,7 +315,7 @@ def test_attributes_of_the_function_are_there():
 )
 @BOTH
 def test_inspect_sees_the_same_kind_of_function(decorator, kind, asks, fn):
-    """Frameworks ask inspect how to call what they are given."""
+    """Frameworks use inspect to find out how to call a function."""
 
     class Owner:
         @decorator("n")
@@ -339,7 +339,7 @@ def test_inspect_sees_the_same_kind_of_function(decorator, kind, asks, fn):
 
 
 def test_pickle_goes_by_name():
-    """As of any function; multiprocessing takes it as a target."""
+    """Like any function, so multiprocessing accepts it as a target."""
     assert pickle.loads(pickle.dumps(timed_add)) is timed_add
 
 

@@ -1,4 +1,4 @@
-"""Encoders: frames, signatures, JSON lines, what logging gets; and what is refused."""
+"""Encoders: frames, signatures, JSON lines, output for logging, and refused arguments."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def message(**changes):
 
 
 def with_raw_payload(raw):
-    """A message whose payload has these bytes, as a sender of another language may send them."""
+    """Return a message whose payload has these bytes, which need not be UTF-8."""
     return heka.Message.decode(
         message(payload="@" * len(raw)).encode().replace(b"@" * len(raw), raw)
     )
@@ -87,7 +87,7 @@ def test_a_signature_is_the_hmac_of_the_payload(function, key, version):
 
 
 def test_hmc_is_kept_as_it_was_given():
-    """The number is text in an INI file, and stays so."""
+    """The key version is text in an INI file and stays text."""
     given = dict(HMC)
     encoder = ProtobufEncoder(given)
 
@@ -400,7 +400,7 @@ def test_decode_refuses_what_is_no_json_line(line, said):
     [(0, 50), (1, 50), (2, 50), (3, 40), (4, 30), (5, 20), (6, 20), (7, 10), (99, 10), (-1, 50)],
 )
 def test_every_severity_has_a_level(severity, level):
-    """ALERT and NOTICE were a KeyError, and EMERGENCY was INFO."""
+    """In heka-py 0.30 ALERT and NOTICE were a KeyError, and EMERGENCY was INFO."""
     data = StdlibPayloadEncoder().encode(message(severity=severity, payload="p"))
 
     assert struct.unpack("B10s", data[:11]) == (level, b"TEST      ")

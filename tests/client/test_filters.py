@@ -1,4 +1,4 @@
-"""Filters: what each sends, what a configuration may say, threads and processes."""
+"""Filters: which messages each admits, its arguments, threads and processes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from heka.exceptions import ConfigError
 
 
 class Clock:
-    """Seconds that pass when the test says so."""
+    """A clock in seconds that the test advances."""
 
     def __init__(self):
         self.now = 1000.0
@@ -65,7 +65,7 @@ def test_which_types_and_severities_each_filter_admits(provider, config, admitte
 
 
 def test_types_given_as_one_text_are_one_type():
-    """The old filter looked for 'fo' in 'foo'."""
+    """heka-py 0.30 tested ``'fo' in 'foo'``."""
     assert not filters.type_whitelist_provider("foo").admits("fo", 6)
 
 
@@ -129,7 +129,7 @@ def test_the_burst_is_a_seconds_worth():
 
 @pytest.mark.parametrize("rate", [1, 3, 7, 10, 1000, 0.3])
 def test_over_a_long_time_the_rate_is_kept(rate):
-    """Asked for at ten times the rate, for 1000 intervals."""
+    """Called at ten times the rate, for 1000 intervals."""
     clock = Clock()
     one = filters.RateLimit(rate, burst=1, clock=clock)
     total = 0
@@ -189,7 +189,7 @@ def test_threads_together_get_no_more_than_the_limit():
 
 
 def test_only_one_thread_at_a_time_computes_the_limit():
-    """Whatever the switch interval: between reading and writing a budget nobody else does."""
+    """No other thread reads the budget between a thread's read and write of it."""
     inside, most = [], []
 
     def clock():
@@ -254,7 +254,7 @@ def test_sample_does_not_use_the_programs_random_generator():
 
 
 def in_child(work):
-    """What ``work()`` returns in a forked child, as text."""
+    """Return the result of ``work()`` in a forked child, as text."""
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
@@ -284,7 +284,7 @@ def test_a_forked_child_draws_different_random_numbers():
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # of 3.12
 def test_a_lock_held_during_a_fork_does_not_block_the_child():
-    """A thread is in the middle of asking while its process forks."""
+    """A thread holds the filter's lock while the process forks."""
     entered, go_on = threading.Event(), threading.Event()
     here = os.getpid()
 

@@ -1,4 +1,4 @@
-"""The clients of a process: made once for a name, one of them the default."""
+"""The holder of a process's clients: one client per name, one of them the default."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ STREAM = {"class": "client.config_support.Recorder"}
 
 @pytest.fixture
 def clients(monkeypatch):
-    """The holder of this test, in place of the process's."""
+    """A new holder in place of the process's."""
     own = HekaClientHolder()
     monkeypatch.setattr(holder, "CLIENT_HOLDER", own)
     return own
@@ -125,7 +125,7 @@ def test_threads_get_one_client(clients):
 
 
 def test_configuration_is_applied(clients):
-    """The client that was there before is configured in place."""
+    """An existing client is configured in place."""
     client = get_client("app")
 
     found = get_client("app", {"stream": STREAM, "severity": 3})
@@ -148,7 +148,7 @@ def test_no_default_client_cannot_be_configured(clients):
 
 
 def test_dict_is_not_changed(clients):
-    """The name of the first client stayed in it, and the second was refused for it."""
+    """heka-py 0.30 stored the first client's name in it and then refused the second client."""
     config = {"stream": dict(STREAM)}
     before = copy.deepcopy(config)
 
@@ -164,7 +164,7 @@ def test_logger_may_be_said_or_not(clients, logger):
 
 
 def test_logger_of_another_name_is_refused(clients):
-    """As a ValueError, as ever; and no client is made of it."""
+    """As a ValueError, as in heka-py 0.30; no client is created."""
     with pytest.raises(ValueError, match=r"'logger'.: expected 'app', .* got 'other'"):
         get_client("app", {"stream": STREAM, "logger": "other"})
 
@@ -205,7 +205,7 @@ def test_unknown_key(clients):
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_lock_held_over_a_fork_does_not_stop_the_child(clients):
-    """A thread of the parent that makes a client is not there to give it back."""
+    """The parent's thread that holds the lock does not exist in the child."""
     held, done = threading.Event(), threading.Event()
 
     def hold():

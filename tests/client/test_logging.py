@@ -1,4 +1,4 @@
-"""What HekaHandler makes of a record: payload, severity, fields, time."""
+"""HekaHandler: the message of a record: payload, severity, fields, timestamp."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from heka.logging import LOGLEVEL_MAP, SEVERITY_MAP, HekaHandler, severity_of
 
 
 class Loud(logging.Logger):
-    """A logger of the test's own, which no other test has heard of."""
+    """A logger that no other test uses."""
 
     def __init__(self, *handlers: logging.Handler) -> None:
         super().__init__("app.part")
@@ -117,7 +117,7 @@ def test_exc_info_without_an_exception_says_so_as_logging_does(logger, client):
 
 
 def test_traceback_that_was_text_already_follows_the_message(client):
-    """As of a record that was pickled: its exc_info is gone."""
+    """A pickled record has exc_text but no exc_info."""
     record = logging.makeLogRecord({"msg": "x", "levelno": 40, "exc_text": "Traceback ..."})
     HekaHandler(client).handle(record)
 
@@ -148,7 +148,7 @@ def test_formatter_decides_the_payload(client):
     ],
 )
 def test_formatter_may_return_what_is_no_text(client, made, payload):
-    """Some do, for a handler that comes with them; the record is sent all the same."""
+    """Some formatters do; the record is sent all the same."""
 
     class Structured(logging.Formatter):
         def format(self, record):
@@ -194,7 +194,7 @@ def test_level_becomes_the_nearest_severity(client, level, severity):
 
 
 def test_severity_map_may_be_extended(client, monkeypatch):
-    """A level of the program's own gets the severity that the program gives it."""
+    """A level defined by the program has the severity that the program sets in the map."""
     monkeypatch.setitem(SEVERITY_MAP, 35, SEVERITY.ALERT)
     Loud(HekaHandler(client)).log(35, "x")
 
@@ -202,7 +202,7 @@ def test_severity_map_may_be_extended(client, monkeypatch):
 
 
 def test_level_and_severity_maps_are_inverse_where_both_have_a_name():
-    """Every severity has a level, and what logging names comes back as it was."""
+    """Every severity has a level; each level that logging names maps back to itself."""
     assert set(LOGLEVEL_MAP) == set(range(8))
     for level in (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR, logging.CRITICAL):
         assert LOGLEVEL_MAP[SEVERITY_MAP[level]] == level
@@ -261,7 +261,7 @@ class Unprintable:
     ],
 )
 def test_value_without_a_type_is_sent_as_its_repr(client, value, text):
-    """A record is never lost for a value, nor are the values beside it."""
+    """Neither the record nor its other values are lost."""
     handler = HekaHandler(client)
     Loud(handler).info("x", extra={"it": value, "other": 1})
 
@@ -293,7 +293,7 @@ def test_what_another_handler_left_on_the_record_is_no_field(client):
 
 
 def test_attributes_of_a_record_class_of_its_own_are_fields(client):
-    """Wherever they were set, before what every record has or behind it."""
+    """Whether they were set before the standard attributes or after them."""
 
     class Record(logging.LogRecord):
         def __init__(self, *args, **kwargs):
@@ -329,7 +329,7 @@ def test_source_may_go_by_another_name(client):
 
 
 def test_attribute_that_is_none_or_missing_is_left_out(client):
-    """The task's name is None outside of a task, and missing before Python 3.12."""
+    """The taskName is None outside of a task and does not exist before Python 3.12."""
     Loud(HekaHandler(client, fields=["taskName", "nonsense"])).info("x")
 
     assert sent(client).fields == {"loglevel": [20]}

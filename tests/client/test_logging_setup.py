@@ -1,4 +1,4 @@
-"""How HekaHandler gets into a program: by hand, by name, by URL, by configuration, by queue."""
+"""Setting up HekaHandler: by client, name, URL, logging configuration or queue."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def listener():
 
 @pytest.fixture
 def name():
-    """A name that the holder does not know, and forgets again with the test."""
+    """A client name that is new in the holder and is deleted at the end of the test."""
     before = CLIENT_HOLDER.default_client
     yield "test-logging"
     CLIENT_HOLDER.delete_client("test-logging")
@@ -48,7 +48,7 @@ def name():
 
 @pytest.fixture
 def logger():
-    """A logger that logging knows by name, as it was when the test is over."""
+    """A named logger, which is restored at the end of the test."""
     made = logging.getLogger("heka.test")
     made.propagate = False
     made.setLevel(logging.DEBUG)
@@ -65,7 +65,7 @@ def payloads(client):
 
 
 def handlers_of(logger):
-    """Ours; pytest adds its own to a logger that does not propagate."""
+    """Return the HekaHandlers; pytest adds its own handlers to a logger that does not propagate."""
     return [handler for handler in logger.handlers if isinstance(handler, HekaHandler)]
 
 
@@ -88,7 +88,7 @@ class Precious:
 
 
 def test_url_sends_what_heka_log_would(receiver):
-    """Its level and its signer hold."""
+    """With the level and signer of ``heka.configure``."""
     logger = logging.Logger("heka.test")  # of which pytest knows nothing, and formats nothing
     logger.addHandler(HekaHandler(f"udp://127.0.0.1:{receiver.port}"))
     heka.configure(level=4, signer=heka.SignerConfig("me", 1, "key", "sha1"))
@@ -104,7 +104,7 @@ def test_url_sends_what_heka_log_would(receiver):
 
 
 def test_name_may_be_configured_later(logger, name):
-    """Until then records go nowhere, and nothing fails; nor does asking make a default client."""
+    """Until then records are dropped without an error, and no default client is created."""
     handler = HekaHandler(name)
     logger.addHandler(handler)
     logger.info("early")
@@ -307,7 +307,7 @@ def test_repr_says_where_records_go():
 
 
 def test_queue_handler_keeps_time_fields_and_traceback(logger, client):
-    """QueueHandler formats, copies and pickles; time, fields and traceback come through."""
+    """QueueHandler formats, copies and pickles the record."""
     records = queue.SimpleQueue()
     listener = logging.handlers.QueueListener(records, HekaHandler(client, fields=["lineno"]))
     logger.addHandler(logging.handlers.QueueHandler(records))
@@ -344,7 +344,7 @@ def test_shutdown_of_logging_flushes_the_client(client):
 
 
 def test_records_after_the_shutdown_are_sent(logger, client):
-    """Other atexit functions log too."""
+    """Other atexit functions may log."""
     handler = HekaHandler(client)
     logger.addHandler(handler)
     logging.shutdown([lambda: handler])
@@ -356,7 +356,7 @@ def test_records_after_the_shutdown_are_sent(logger, client):
 
 
 def test_records_logged_before_exit_are_sent_at_exit(listener):
-    """What a program logged before it ended is there, up to its last atexit function."""
+    """Including records logged in the last atexit function."""
     run(
         """
         import logging
@@ -374,7 +374,7 @@ def test_records_logged_before_exit_are_sent_at_exit(listener):
 
 
 def test_forked_child_logs_for_itself(receiver):
-    """Though a thread of its parent was in the middle of counting an error."""
+    """Even if a thread of its parent held the lock of the counts during the fork."""
     done = run(
         """
         import logging

@@ -1,4 +1,4 @@
-"""HekaHandler where something goes wrong: loops, errors, threads. Nothing reaches the program."""
+"""HekaHandler with loops, errors and threads: no exception reaches the program."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def logger(handler):
 
 @pytest.fixture(autouse=True)
 def as_in_production(monkeypatch):
-    """Pytest sets this to False, so that its own handler may raise."""
+    """Set ``logging.raiseExceptions`` to True, which pytest sets to False."""
     monkeypatch.setattr(logging, "raiseExceptions", True)
 
 
@@ -50,7 +50,7 @@ def payloads(client):
 
 
 class LoggingStream(Kept):
-    """A stream that logs what it gets, where the handler hears it."""
+    """A stream that logs each write to the handler's logger."""
 
     def __init__(self, logger):
         super().__init__()
@@ -82,7 +82,7 @@ def known():
 
 @pytest.mark.parametrize("encoder", [StdlibPayloadEncoder, NullEncoder, ProtobufEncoder])
 def test_stdlib_stream_of_the_handlers_client_does_not_loop(known, encoder):
-    """Each record comes back once, and is refused."""
+    """Each record returns to the handler once and is refused."""
     client = HekaClient(StdLibLoggingStream(known.name), "tests", encoder=encoder)
     handler = HekaHandler(client)
     seen = []
@@ -95,7 +95,7 @@ def test_stdlib_stream_of_the_handlers_client_does_not_loop(known, encoder):
 
 
 def test_stdlib_stream_behind_a_queue_does_not_loop(known):
-    """There another thread brings the record back; it is known by its mark."""
+    """Another thread returns the record, so it is recognised by its mark."""
     client = HekaClient(StdLibLoggingStream(known.name), "tests", encoder=NullEncoder)
     handler = HekaHandler(client)
     records = queue.SimpleQueue()
@@ -110,7 +110,7 @@ def test_stdlib_stream_behind_a_queue_does_not_loop(known):
 
 
 def test_record_logged_by_the_stream_of_another_client_is_sent(known, client):
-    """Where the way ends elsewhere, it is no loop; nor is the mark a field."""
+    """A client with another stream is no loop; the mark does not become a field."""
     known.addHandler(HekaHandler(client))
     HekaClient(StdLibLoggingStream(known.name), "other", encoder=NullEncoder).info("x")
 
@@ -119,7 +119,7 @@ def test_record_logged_by_the_stream_of_another_client_is_sent(known, client):
 
 
 def test_two_handlers_that_log_to_each_other_do_not_loop(logger, handler, client):
-    """Each record goes once through the other handler, and not back."""
+    """Each record passes the other handler once and does not return."""
     other = logging.Logger("other")
     clients = client, HekaClient(LoggingStream(logger), "other")
     other.addHandler(HekaHandler(clients[1]))
@@ -143,7 +143,7 @@ def test_filter_that_logs_does_not_loop(logger, handler, client):
 
 
 def test_record_logged_by_an_argument_is_sent_before_its_own(logger, client):
-    """An object may log while it is formatted, as those that load from a database do."""
+    """An object may log while it is formatted, such as one that loads from a database."""
 
     class Loaded:
         def __str__(self):
@@ -170,7 +170,7 @@ def test_argument_that_logs_itself_does_not_recurse_forever(logger, handler, cli
 
 
 def test_task_started_by_a_stream_may_log(logger, handler, client):
-    """Only what is logged during the write is refused, not what comes of it."""
+    """Only records logged during the write are refused, not those of tasks that it starts."""
 
     class Spawning(Kept):
         def write(self, data):
@@ -194,7 +194,7 @@ def test_task_started_by_a_stream_may_log(logger, handler, client):
 
 
 def test_record_of_a_signal_in_the_middle_of_sending_is_sent(logger, handler, client):
-    """The signal is handled by the thread that sends; what it logs is nobody's loop."""
+    """The thread that sends handles the signal; a record logged by the handler is no loop."""
 
     def deliver(frame, written, timeout, ticket):
         frames.append(frame)
@@ -260,7 +260,7 @@ def test_traceback_of_a_record_that_cannot_be_formatted_is_sent(logger, client):
 
 
 def test_record_is_sent_unformatted_if_the_formatter_fails(logger, handler, client):
-    """A field of the formatter's that this record has not costs the format, not the record."""
+    """If the record lacks a field of the format, it is sent unformatted."""
     handler.setFormatter(logging.Formatter("%(tenant)s %(message)s"))
     logger.info("x %d", 1)
 
@@ -311,7 +311,7 @@ def test_handle_error_of_a_subclass_is_called_with_the_record(client):
     ],
 )
 def test_record_with_an_odd_attribute_is_sent(handler, client, attributes):
-    """What makeLogRecord() takes from the network may be anything."""
+    """makeLogRecord() accepts attributes of any type from the network."""
     handler.handle(logging.makeLogRecord({"msg": "x", "levelno": 20, **attributes}))
 
     (payload,) = payloads(client)
@@ -319,7 +319,7 @@ def test_record_with_an_odd_attribute_is_sent(handler, client, attributes):
 
 
 def test_record_with_an_odd_attribute_is_filtered_too(handler, client):
-    """The filters have looked at nothing yet when its first try fails."""
+    """The first attempt fails before the client's filters are called."""
     client.filters.append(lambda message: True)
     handler.handle(logging.makeLogRecord({"msg": "x", "levelno": 20, "created": "?"}))
 
@@ -359,7 +359,7 @@ def test_error_of_the_stream_is_counted_by_the_client(logger, handler, client):
 
 @pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit])
 def test_keyboard_interrupt_and_system_exit_pass_through(logger, client, stop):
-    """And a record that comes after it, in the same thread, is sent."""
+    """The next record of the same thread is sent."""
 
     class Stopping:
         def __str__(self):
@@ -402,7 +402,7 @@ def test_records_of_many_threads_all_arrive(logger, handler, client):
 
 
 def test_handler_never_waits_for_its_lock(logger, handler, client):
-    """A thread that holds the handler's lock, or died with it in a fork, stops nobody."""
+    """A thread that holds the handler's lock, here or in the parent of a fork, blocks no other."""
     handler.acquire()
     try:
         thread = threading.Thread(target=logger.info, args=("x",))

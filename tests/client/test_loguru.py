@@ -1,4 +1,4 @@
-"""loguru itself in front of HekaSink, and of HekaHandler."""
+"""loguru with HekaSink and with HekaHandler."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def client():
 
 @pytest.fixture
 def logger():
-    """A logger of the test's own; loguru has one for all, which prints to stderr."""
+    """A copy of loguru's logger without handlers; the original gets its handler back."""
     shared.remove()
     made = copy.deepcopy(shared)
     yield made
@@ -112,7 +112,7 @@ def test_value_without_a_type_is_sent_as_its_repr(logger, client):
 
 
 def test_message_is_sent_with_enqueue(logger):
-    """With enqueue=True a thread of loguru's sends."""
+    """With enqueue=True a thread of loguru sends."""
     sender = []
     client = HekaClient(Kept(), "tests")
     client.filters.append(lambda message: sender.append(threading.get_ident()) or True)
@@ -137,7 +137,7 @@ def test_error_stays_in_the_sink(logger, client, capsys):
 
 
 def test_heka_handler_works_as_a_loguru_sink(logger, client):
-    """It gets a stdlib record for it, with everything bound under one name."""
+    """It gets a stdlib record from loguru with the bound values under one name."""
     logger.add(HekaHandler(client), format="{message}")
     logger.bind(a=1).info("x")
 

@@ -1,4 +1,4 @@
-"""Dotted names: both notations, relative names, and what is said of names that lead nowhere."""
+"""Dotted names: both notations, relative names, and errors of names that do not exist."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from heka.path import DottedNameResolver, resolve_name
 
 @pytest.fixture
 def package(tmp_path, monkeypatch):
-    """A package hekapath with modules that import well, and not."""
+    """A package hekapath with modules that can be imported and modules that raise."""
     folder = tmp_path / "hekapath"
     folder.mkdir()
     (folder / "__init__.py").write_text("")
@@ -51,7 +51,7 @@ def test_name_resolves(name, found):
 
 
 def test_submodule_of_a_dotted_name_is_imported(package):
-    """With dots alone, nobody has to import the module before."""
+    """The submodule need not be imported before."""
     assert resolve_name("hekapath.fine.Thing.Inner.value") == 5
 
 
@@ -90,7 +90,7 @@ def test_name_that_does_not_exist_is_an_import_error(name, said):
 
 @pytest.mark.parametrize("name", ["hekapath.broken.X", "hekapath.broken:X"])
 def test_error_inside_a_module_is_not_hidden(package, name):
-    """A module that lacks one of its own imports says which, not that it is not there itself."""
+    """If an import inside of the module fails, the error names that import."""
     with pytest.raises(ModuleNotFoundError, match="no_such_module_at_all"):
         resolve_name(name)
 
@@ -103,7 +103,7 @@ def test_import_error_of_a_modules_getattr_is_shown(package, name):
 
 @pytest.mark.parametrize("name", ["hekapath.moved.Old", "hekapath.moved:Old"])
 def test_a_module_is_asked_for_a_name_once(package, name):
-    """Some answer with a DeprecationWarning."""
+    """The module's ``__getattr__`` may issue a DeprecationWarning."""
     assert resolve_name(name) == "new"
     assert resolve_name("hekapath.moved:asked").count("Old") == 1
 

@@ -1,4 +1,4 @@
-"""Streams, encoders and filters in the hands of a client."""
+"""Clients with each kind of stream, encoder and filter."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ def test_messages_to_a_formatter(capsys):
 
 
 def test_exceptions_reach_logging(caplog):
-    """They have the severity ALERT, for which there was no level."""
+    """``exception()`` has severity ALERT, for which heka-py 0.30 had no level."""
     client = HekaClient(
         StdLibLoggingStream("streams_client"),
         "app",
@@ -219,7 +219,7 @@ def test_a_sample_is_drawn_once_per_message(call):
 
 
 def test_message_dropped_by_another_filter_is_not_counted_by_a_rate_limit():
-    """Wherever it stands among those that need no message."""
+    """Whether the other filter comes before or after it."""
     limit = RateLimit(1, burst=1, clock=lambda: 1.0)
     client = HekaClient(DebugCaptureStream(), "app", filters=[limit, SeverityMax(5)])
 
@@ -227,7 +227,7 @@ def test_message_dropped_by_another_filter_is_not_counted_by_a_rate_limit():
 
 
 def test_client_admits_ignores_stateful_filters():
-    """It may be asked as often as one likes."""
+    """admits() may be called any number of times."""
     limit = RateLimit(1, burst=1, clock=lambda: 1.0)
     client = HekaClient(DebugCaptureStream(), "app", filters=[limit, SeverityMax(5)])
 
@@ -237,7 +237,7 @@ def test_client_admits_ignores_stateful_filters():
 
 
 def test_admits_asks_a_filter_of_the_programs_own(keep):
-    """One that does not say that it is stateful."""
+    """The filter has no attribute ``stateful``."""
 
     class Quiet:
         def admits(self, type, severity):
@@ -257,7 +257,7 @@ def test_admits_asks_a_filter_of_the_programs_own(keep):
 
 
 def test_a_prefork_server_sends_from_each_worker(keep):
-    """A client made, and used, before its workers are forked."""
+    """The client is created and used before the workers are forked."""
     peer = keep(Datagrams())
     run(
         """

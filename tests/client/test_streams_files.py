@@ -1,4 +1,4 @@
-"""FileStream: appending, text, rotation, other writers, and paths that are none."""
+"""FileStream: appending, text, rotation, other writers, and invalid paths."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_a_fifo_may_get_its_reader_later(keep, tmp_path):
 
 
 def test_a_file_is_written_without_the_gil(keep, tmp_path):
-    """Its writes may take long, so they let other threads run."""
+    """A write to a file may block, so it must release the GIL."""
     stream = keep(FileStream(tmp_path / "f"))
 
     assert stream.sink.write(FRAME, 1.0) is True

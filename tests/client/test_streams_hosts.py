@@ -1,4 +1,4 @@
-"""Hosts and ports of UdpStream and TcpStream: values, sequences, text, and what is refused."""
+"""Hosts and ports of UdpStream and TcpStream: values, sequences, text, and refused values."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_ports_without_a_host_are_ignored_with_a_warning_at_the_caller(keep):
 
 
 def test_a_port_given_as_text_is_where_the_datagram_goes(keep):
-    """The old client sent to the ports 1 and 2 of '12'."""
+    """heka-py 0.30 sent to the ports 1 and 2 for '12'."""
     peer = keep(Datagrams())
     stream = keep(UdpStream(["127.0.0.1"], str(peer.port)))
 

@@ -1,4 +1,4 @@
-"""Streams that end in this process: standard output, file objects, the last messages."""
+"""Local streams: standard output, file objects, and DebugCaptureStream."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FRAME = heka.pack("t", payload="p\xff\n")
 
 
 class Out(io.TextIOWrapper):
-    """Text over bytes, as sys.stdout is; ``written`` is what came through both."""
+    """A text stream over bytes, as sys.stdout is; ``written`` is the bytes of both."""
 
     def __init__(self, encoding="utf-8"):
         super().__init__(io.BytesIO(), encoding=encoding, newline="\n")
@@ -66,7 +66,7 @@ def test_a_message_is_one_line_of_text(monkeypatch):
 
 
 def test_stdout_is_looked_up_at_each_write():
-    """As it was: programs and tests redirect it."""
+    """As in heka-py 0.30: programs and tests redirect stdout."""
     stream = StdOutStream()
     first, second = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(first):
@@ -78,7 +78,7 @@ def test_stdout_is_looked_up_at_each_write():
 
 
 def test_each_write_reaches_a_pipe_at_once():
-    """Each write is there at once: nothing waits in a buffer."""
+    """No write waits in a buffer."""
     done = run(
         """
         from heka.streams import StdOutStream
@@ -93,7 +93,7 @@ def test_each_write_reaches_a_pipe_at_once():
 
 
 def test_frames_of_threads_stay_whole(tmp_path):
-    """More than a pipe or a buffer holds."""
+    """The frames are larger than a pipe or a buffer."""
     done = run(
         """
         from heka.streams import StdOutStream
@@ -189,7 +189,7 @@ def test_a_keyboard_interrupt_of_stdout_passes(monkeypatch):
 
 
 def test_a_stdout_that_logs_through_the_stream_does_not_recurse(monkeypatch):
-    """Programs send what is printed to their logs."""
+    """Some programs redirect stdout to their log."""
     stream = StdOutStream()
 
     class Logging(io.StringIO):
@@ -296,7 +296,7 @@ def test_captured_messages_are_the_encoders_output():
 
 
 def test_options_become_attributes():
-    """As metlog's had it; tests of configurations read them."""
+    """As in metlog; tests of configurations read them."""
     assert DebugCaptureStream(extra="x").extra == "x"
 
 

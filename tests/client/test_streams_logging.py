@@ -1,4 +1,4 @@
-"""StdLibLoggingStream: levels, texts, routing by type, and loops that end."""
+"""StdLibLoggingStream: levels, texts, loggers by type, and no endless loops."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def said(records):
     list(enumerate(["CRITICAL"] * 3 + ["ERROR", "WARNING", "INFO", "INFO", "DEBUG"])),
 )
 def test_every_severity_is_logged_at_its_level(records, severity, level):
-    """ALERT, which exception() has, and NOTICE were lost."""
+    """heka-py 0.30 lost ALERT, the severity of exception(), and NOTICE."""
     message = heka.Message("oldstyle", severity=severity, payload="text")
 
     assert StdLibLoggingStream(NAME).write(StdlibPayloadEncoder().encode(message)) is True
@@ -103,7 +103,7 @@ def test_a_message_below_the_loggers_level_is_not_logged(records):
 
 @pytest.mark.parametrize("encoder", [NullEncoder, ProtobufEncoder])
 def test_whole_messages_are_logged_by_their_type(records, encoder):
-    """As metlog's sender did it."""
+    """As in metlog's sender."""
     stream = StdLibLoggingStream(NAME, payload_types="line", json_types=["data", "more"])
     messages = [
         heka.Message("line", severity=4, payload="text"),
@@ -139,7 +139,7 @@ def test_payloads_only(records):
 
 
 def test_a_frame_is_told_from_level_30(records):
-    """Both begin with byte 30."""
+    """A frame and a payload of level 30 both begin with byte 30."""
     message = heka.Message("\x08t", severity=4, payload="p")
     stream = StdLibLoggingStream(NAME, payload_types="*")
 
@@ -209,7 +209,7 @@ def test_what_makes_no_sense_is_refused(options, text):
 
 
 class ToStream(logging.Handler):
-    """Sends records to a stream, as a handler of Heka's does, and looks for no mark."""
+    """A handler that sends records to a stream and ignores the mark."""
 
     def __init__(self, stream):
         super().__init__()
@@ -238,7 +238,7 @@ def test_two_streams_that_log_to_each_other_do_not_loop(records):
 
 
 def test_records_of_the_stream_are_marked_across_queues():
-    """Behind a queue no guard of a thread sees that a record comes from the stream."""
+    """With a queue another thread logs, so a per-thread guard does not recognise the record."""
     waiting = queue.SimpleQueue()
     with handling(logging.handlers.QueueHandler(waiting)):
         StdLibLoggingStream(NAME).write("text")

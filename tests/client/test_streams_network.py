@@ -1,4 +1,4 @@
-"""Streams that end in the kernel: real sockets, several destinations, threads, fork, close."""
+"""Network streams: sockets, several destinations, threads, fork, close."""
 
 from __future__ import annotations
 
@@ -255,7 +255,7 @@ def test_write_is_false_and_counted_if_no_destination_took_the_frame(keep, capsy
 
 
 def test_several_destinations_share_the_timeout_of_one_write(keep, capsys):
-    """Two that hang leave the third its share, and the write its deadline."""
+    """Two hanging destinations leave time for the third, and the write meets its timeout."""
     full = [keep(Listener(backlog=0)) for _ in range(2)]
     for one in full:  # the backlog is full: the kernel answers nobody
         for _ in range(3):
@@ -274,7 +274,7 @@ def test_several_destinations_share_the_timeout_of_one_write(keep, capsys):
 
 
 def test_remaining_time_is_divided_by_the_remaining_destinations(keep, monkeypatch):
-    """What is left is divided by those that are left."""
+    """The remaining time is divided by the number of remaining destinations."""
     shares = []
 
     def write(lane, data, timeout):
@@ -302,7 +302,7 @@ def test_the_same_destination_twice_gets_two_frames_under_one_name(keep):
 
 @pytest.mark.parametrize("count", [1, 2], ids=["one-destination", "two"])
 def test_frames_of_threads_are_never_interleaved(keep, count):
-    """Small buffers: most frames are written in parts, and wait for the reader."""
+    """With small buffers most frames are written in parts."""
     peers = [keep(Listener(buffer=4096)) for _ in range(count)]
     stream = keep(TcpStream(["127.0.0.1"] * count, [peer.port for peer in peers], timeout=60.0))
     body = "x" * 30_000

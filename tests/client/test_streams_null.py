@@ -1,4 +1,4 @@
-"""NullStream: takes everything, sends nothing, counts it."""
+"""NullStream counts every message and sends none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Objects that programs and tests put in the place of sockets, or of write(): they are called."""
+"""Objects that replace a stream's socket or write() are called."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def tcp_pair(keep):
     ],
 )
 def test_sendto_is_called_for_each_destination(keep, host, port, ends):
-    """As the old library's own tests do it, text included."""
+    """As the tests of heka-py 0.30 do, with text too."""
     stream = keep(UdpStream(host=host, port=port))
 
     with patch.object(stream, "socket") as sock:
@@ -46,7 +46,7 @@ def test_sendto_is_called_for_each_destination(keep, host, port, ends):
 
 
 def test_a_replaced_socket_is_called_by_the_hot_path_too(keep):
-    """A client keeps the sink; it must not go on sending on the descriptor."""
+    """A client stores the sink, which must not go on sending on the old descriptor."""
     peer, stream = udp_pair(keep)
     sink = stream.sink
     sink.write(b"before", 1.0)
@@ -94,7 +94,7 @@ def test_the_socket_is_none_before_the_first_frame(keep):
 
 
 def test_a_socket_of_the_programs_own_is_used(keep):
-    """One that may broadcast, for instance."""
+    """For example one with SO_BROADCAST."""
     peer, stream = udp_pair(keep)
     own = keep(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
     own.bind(("127.0.0.1", 0))
@@ -241,7 +241,7 @@ def test_as_many_sockets_as_destinations(keep):
 
 
 def test_calls_of_threads_do_not_overlap(keep):
-    """Its sendall() may write in parts."""
+    """sendall() may write in parts."""
     inside, most = [], []
 
     def sendall(data):
@@ -284,7 +284,7 @@ def test_a_socket_that_hangs_blocks_another_thread_for_its_timeout_only(keep):
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # of 3.12
 def test_a_call_in_progress_during_a_fork_does_not_block_the_child(keep):
-    """A thread is inside of sendall() while its process forks."""
+    """A thread is inside sendall() while the process forks."""
     entered, go_on = threading.Event(), threading.Event()
 
     def sendall(data):
@@ -308,7 +308,7 @@ def test_a_call_in_progress_during_a_fork_does_not_block_the_child(keep):
 
 
 def test_a_half_written_frame_is_finished_on_the_socket_where_it_began(keep):
-    """Its rest is the kernel's; the next one is not, though the connection is whole again."""
+    """The rest goes to the old socket, the next frame to the replacement."""
     peer = keep(Listener(buffer=4096))
     stream = keep(TcpStream("127.0.0.1", peer.port, timeout=PATIENCE))
     stream.write(heka.pack("first"))
@@ -338,7 +338,7 @@ def test_a_half_written_frame_is_finished_on_the_socket_where_it_began(keep):
 
 
 def test_the_hot_path_may_have_begun_a_frame_in_the_moment_of_replacing(keep):
-    """The descriptor is taken from it a little later; the frame must not be cut there."""
+    """The hot path loses the descriptor only after the frame is whole."""
     peer = keep(Listener(buffer=4096))
     stream = keep(TcpStream("127.0.0.1", peer.port, timeout=PATIENCE))
     stream.write(heka.pack("first"))
@@ -405,7 +405,7 @@ def test_setting_another_attribute_changes_nothing(keep):
 
 
 def test_a_socket_that_logs_through_the_stream_does_not_deadlock(keep):
-    """What comes from inside of it goes to the kernel."""
+    """Messages logged inside the object's call go to the kernel."""
     peer, stream = udp_pair(keep)
     stream.socket = Mock(sendto=lambda data, address: stream.write(b"inner"))
 

@@ -1,4 +1,4 @@
-"""The streams under the names that they had when they were senders."""
+"""The old names of streams, which were called senders."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""structlog's own machinery in front of HekaProcessor and HekaRenderer."""
+"""structlog with HekaProcessor and HekaRenderer."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def client():
 
 
 def logger_with(*processors, wrapper=structlog.BoundLogger):
-    """A logger of the test's own, without the global configuration."""
+    """Return a logger that does not use the global configuration."""
     output = structlog.testing.CapturingLogger()
     made = structlog.wrap_logger(output, processors=list(processors), wrapper_class=wrapper)
     return made, output
@@ -80,7 +80,7 @@ def test_method_decides_the_severity(client, method, severity):
 
 
 def test_level_that_a_processor_added_decides_too(client):
-    """With structlog's own filtering logger and its add_log_level."""
+    """With structlog's filtering logger and add_log_level."""
     wrapper = structlog.make_filtering_bound_logger(logging.INFO)
     logger, _ = logger_with(
         structlog.processors.add_log_level, HekaRenderer(client), wrapper=wrapper

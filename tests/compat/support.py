@@ -1,4 +1,4 @@
-"""A client that keeps what it sends, and messages read back: for the tests of the old interface."""
+"""Helpers for tests of old interfaces: a capturing client, and its messages."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from heka.streams import DebugCaptureStream
 
 
 def capturing(**options: Any) -> HekaClient:
-    """A client whose stream keeps what it would send, all of it and not the last hundred."""
+    """Return a client whose stream captures every message, not only the last hundred."""
     stream = DebugCaptureStream()
     stream.msgs = deque()
     return HekaClient(stream, "tests", **options)

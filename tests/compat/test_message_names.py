@@ -1,4 +1,4 @@
-"""What older programs import from heka.message and heka.signing, beside the classes."""
+"""Names of heka.message and heka.signing that older programs import, beside the classes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The client in other processes, threads and tasks: what each sends is its own."""
+"""A client in forked processes, pools, threads and tasks."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def receiver() -> Iterator[Receiver]:
 
 
 def run(tmp_path: Path, text: str, *args: object) -> str:
-    """Run *text* as a program of its own, which multiprocessing can find again."""
+    """Run *text* as a program from a file, as multiprocessing requires."""
     program = tmp_path / "program.py"
     program.write_text(text, encoding="utf-8")
     path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
@@ -105,7 +105,7 @@ print(os.getpid(), *workers)
 
 
 def test_each_worker_of_a_preloaded_application_sends_its_own(receiver, tmp_path):
-    """Own pid in every message, no id twice, nothing twice and nothing lost."""
+    """Each message has the worker's pid and a unique id; none is sent twice or lost."""
     master, *workers = map(int, run(tmp_path, PREFORK, receiver.port).split())
 
     sent = receiver.take(1 + 20 + 3 * 2 * 3)
@@ -173,7 +173,7 @@ def test_threads_share_a_client():
 
 
 def test_tasks_keep_their_own_context_and_timers():
-    """A context of one task is not in the messages of another, though they take turns."""
+    """The context of one task is not in the messages of an interleaved task."""
     client = capturing()
 
     async def handle(number: int) -> int:

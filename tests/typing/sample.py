@@ -1,4 +1,4 @@
-"""What a program may write, and what a type checker has to refuse, as its error's code says.
+"""Correct and wrong uses of heka; comments give the error code that mypy must report.
 
 mypy --strict finds errors in exactly the lines that end in ``# error: CODE``; ``right`` also runs.
 """
@@ -33,7 +33,7 @@ def provider(config: dict[str, Any]) -> Callable[[HekaClient, str], bool]:
 
 
 def right() -> None:
-    """Everything that the documentation promises."""
+    """Correct uses of everything in the documentation."""
     signer = heka.SignerConfig("ops", 1, "secret", "sha1")
     heka.SignerConfig("ops", version=True, key=b"secret", hash="md5")
     heka.SignerConfig("ops", 1, bytearray(b"k"), "SHA1")
@@ -101,7 +101,7 @@ def right() -> None:
 
 
 def wrong() -> None:
-    """Mistakes that need no run to be seen."""
+    """Mistakes that a type checker must report."""
     heka.Message(severty=3)  # error: call-arg
     heka.Message(type=b"t")  # error: arg-type
     heka.Message(fields=[("a", 1)])  # error: arg-type
@@ -151,4 +151,4 @@ def wrong() -> None:
         """Messages are final."""
 
     class Unit(heka.Field):  # error: misc
-        """So are fields."""
+        """Fields are final."""

@@ -1,4 +1,4 @@
-"""The stub and the extension say the same, and a type checker tells right use from wrong."""
+"""The stub matches the extension, and mypy accepts correct uses and refuses wrong ones."""
 
 from __future__ import annotations
 

@@ -242,19 +242,19 @@ add("bound-log-other", lambda w: (context_var.set(w.text), do(w.emitter.log, w.t
 
 
 class BadHashText(str):
-    """A type that no filter can look up."""
+    """A type whose hash raises."""
 
     __hash__ = misfits.fail
 
 
 class Timed(Client):
-    """A client with what the package adds for timers."""
+    """A client with the package's timer attributes."""
 
     _make_timer = "{} {} {} {} {}".format
 
 
 class EmptyPlan(Client):
-    """A client that makes no plan when it is asked for one."""
+    """A client whose ``_plan`` returns nothing."""
 
     _plan = "".strip
 
@@ -275,7 +275,7 @@ def client(w: World, *, framed: bool = True, **plan: Any) -> Client:
 
 
 def filtering(w: World, filters: list[Any]) -> Client:
-    """Return a client whose plan was made for other filters: for ``len`` alone."""
+    """Return a client whose filter plan is out of date: it was made for ``len`` only."""
     made = unplanned(w, Client())
     made.filters = filters
     made._set_plan((len,), 7, None, None, None, None, None)

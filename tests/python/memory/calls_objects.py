@@ -138,7 +138,7 @@ add("message-emptied", lambda w: emptied(w.odd_read, "a").encode, heka.FieldErro
 
 
 def copy_read(message: heka.Message) -> heka.Message:
-    """Return a copy whose fields somebody has looked at."""
+    """Return a copy whose fields were read."""
     made = copy.copy(message)
     assert made.fields
     return made
@@ -152,14 +152,14 @@ def changed(message: heka.Message, name: str, value: object) -> heka.Message:
 
 
 def emptied(message: heka.Message, name: str) -> heka.Message:
-    """Return a message as it was read, one of its fields without values now."""
+    """Return a decoded message, one of whose fields has been emptied."""
     made = heka.Message.decode(odd_message())
     del made.fields[name][:]
     return made
 
 
 def interrupted() -> heka.Message:
-    """Return a message that cannot be shown: Ctrl-C comes meanwhile."""
+    """Return a message whose repr is interrupted by KeyboardInterrupt."""
     made = heka.Message()
     made.fields["a"] = misfits.Interrupted()
     return made
@@ -262,7 +262,7 @@ add("signer-verify-digest", lambda w: do(w.signer.verify, w.blob, w.text), TypeE
 
 
 def new_module() -> Any:
-    """Return another module of the extension, of which nothing is there yet."""
+    """Return a new, empty module object of the extension."""
     return _imp.create_dynamic(_core.__spec__)
 
 

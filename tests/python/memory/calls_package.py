@@ -58,7 +58,7 @@ add("flush-on-sigterm-bad", lambda w: do(heka.flush_on_sigterm, -1), ValueError)
 
 
 def queued(w: World, inner: Any) -> None:
-    """Send through a queue of its own."""
+    """Send through a new queue."""
     stream = QueuedStream(inner, linger=0)
     for _ in range(5):
         assert stream.write(w.frame)
@@ -86,7 +86,7 @@ def abandoned(w: World, inner: Any) -> None:
 
 
 def overflowing(w: World) -> None:
-    """Fill a queue that says so."""
+    """Fill a queue that raises when it is full."""
     stream = QueuedStream(w.peers.absent, 4096, "raise")
     try:
         for _ in range(100):
@@ -104,14 +104,14 @@ def fanned(w: World) -> None:
 
 
 def terminable() -> None:
-    """Have SIGTERM flush, and take it back."""
+    """Install the SIGTERM handler and remove it."""
     before = signal.getsignal(signal.SIGTERM)
     heka.flush_on_sigterm()
     signal.signal(signal.SIGTERM, before)
 
 
 def reopened(w: World) -> Any:
-    """Log over connections that are made for it."""
+    """Log over new connections."""
     heka.api._forget_parent()  # as a child process does
     return [heka.log(w.text, to=w.peers.urls[scheme]) for scheme in ("udp", "file")]
 
@@ -124,7 +124,7 @@ def crowd(w: World) -> None:
 
 
 def configured(w: World) -> None:
-    """Configure everything, and take it back."""
+    """Configure every setting, then restore it."""
     heka.configure(to=w.peers.urls["udp"], signer=w.signer, logger=w.text, default=str)
     heka.log(w.text, fields={"a": w.thing})
     heka.configure(to=None, signer=None, logger="", default=None)

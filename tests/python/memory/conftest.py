@@ -1,4 +1,4 @@
-"""Fixtures of these tests: peers that are closed with the test."""
+"""Fixtures of these tests: peers that are closed at the end of the test."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 @pytest.fixture
 def peer() -> Iterator[Callable[..., Any]]:
-    """Makes peers of tests/delivery: ``peer(Datagrams)``; they are closed with the test."""
+    """``peer(Datagrams)`` creates a peer of tests/delivery and closes it at the end of the test."""
     made: list[Any] = []
 
     def make(kind: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:

@@ -78,7 +78,7 @@ create, run, destroy = interpreters()
 
 
 class Receiver:
-    """Takes what the interpreters log."""
+    """Receives the messages of the interpreters."""
 
     def __init__(self) -> None:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -107,7 +107,7 @@ def in_a_new_one(code: str) -> None:
 
 
 def modules() -> list[str]:
-    """Return the modules of the standard library that heka brings along."""
+    """Return the modules of the standard library that heka imports."""
     reading, writing = os.pipe()
     in_a_new_one(f"PIPE = {writing}\n{PATH}{LOOK}")
     names: list[str] = json.loads(os.read(reading, 65536))
@@ -129,7 +129,7 @@ def left_behind(code: str) -> float:
 
 
 def account(messages: list[heka.Message]) -> dict[str, int]:
-    """Count what tells the interpreters and their messages apart."""
+    """Return the counts of messages, distinct ids and distinct interpreters."""
     return {
         "messages": len(messages),
         "uuids": len({message.uuid for message in messages}),
@@ -138,7 +138,7 @@ def account(messages: list[heka.Message]) -> dict[str, int]:
 
 
 def level() -> dict[str, Any]:
-    """Compare what is left behind with what the same modules of the standard library leave."""
+    """Compare the bytes left behind with those of the same standard library modules alone."""
     receiver = Receiver()
     imports = "".join(f"import {name}\n" for name in modules())
     alone = left_behind(PATH + imports)
@@ -148,7 +148,7 @@ def level() -> dict[str, Any]:
 
 
 def parallel() -> dict[str, Any]:
-    """Run four at the same time, three times, beside the main interpreter's own work."""
+    """Run four interpreters at once, three times, while the main one works too."""
     receiver = Receiver()
     failures: list[str] = []
     messages: list[heka.Message] = []

@@ -1,4 +1,4 @@
-"""The types of heka, how each is made, and which the garbage collector looks into."""
+"""The types of heka, how each is created, and which the garbage collector traverses."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Kind(NamedTuple):
 
 
 class Evil:
-    """A value that raises when it is asked for anything."""
+    """A value whose ``__index__``, ``__iter__`` and ``__hash__`` raise."""
 
     __index__ = __iter__ = __hash__ = [].pop  # type: ignore[assignment]
 
@@ -69,5 +69,5 @@ EXCEPTIONS = [
 
 
 def name_of(kind: Kind) -> str:
-    """Return what a test of this kind is called."""
+    """Return the test id of this kind."""
     return kind.name

@@ -35,7 +35,7 @@ class _Mallinfo2(ctypes.Structure):
 
 
 def _meter() -> Callable[[], int] | None:
-    """Return what counts the bytes in use: the sanitizer, or glibc from 2.33 on."""
+    """Return the function that counts bytes in use: the sanitizer's, or mallinfo2 of glibc 2.33."""
     library = ctypes.CDLL(None)
     if hasattr(library, "__sanitizer_get_current_allocated_bytes"):
         count = library.__sanitizer_get_current_allocated_bytes
@@ -77,7 +77,7 @@ def worker_environment(preload: Path | None = None, allocator: str = "malloc") -
 
 
 def settle() -> None:
-    """Empty what Python keeps for itself."""
+    """Empty Python's free lists and caches."""
     clear: Callable[[], Any] = getattr(sys, "_clear_internal_caches", sys._clear_type_cache)
     clear()
     gc.collect()

@@ -25,12 +25,12 @@ fail_on: Any = {}.pop
 
 
 def interrupt(*args: object) -> NoReturn:
-    """Raise what is no Exception, as Ctrl-C does."""
+    """Raise KeyboardInterrupt, which is not an Exception."""
     raise KeyboardInterrupt
 
 
 class BadIndex:
-    """A number that cannot tell itself."""
+    """A number whose ``__index__`` raises."""
 
     __index__ = fail
 
@@ -56,13 +56,13 @@ class BadTruth:
 
 
 class BadClass:
-    """Asked what it is, it raises."""
+    """An object whose ``__class__`` raises."""
 
     __class__ = property(fail_on)  # type: ignore[assignment]
 
 
 class Interrupted:
-    """Shown with repr(), it is as if Ctrl-C came."""
+    """An object whose repr() raises KeyboardInterrupt."""
 
     __repr__ = interrupt  # type: ignore[assignment]
 
@@ -72,7 +72,7 @@ class _BadKeys(dict[str, int]):
 
 
 def bad_mapping() -> MappingProxyType[str, int]:
-    """Return a mapping that cannot tell its names."""
+    """Return a mapping whose keys cannot be read."""
     return MappingProxyType(_BadKeys(a=1))
 
 
@@ -82,7 +82,7 @@ def two_then_fail() -> Any:
 
 
 class Index:
-    """An int by its own account."""
+    """An object with ``__index__``."""
 
     __index__ = (5).__index__
 
@@ -159,7 +159,7 @@ class Color(enum.Enum):
 
 
 class BadTime(datetime.datetime):
-    """A datetime that does not know its own zone."""
+    """A datetime whose ``astimezone`` raises."""
 
     astimezone = fail
 
@@ -209,7 +209,7 @@ class TimelessTime(datetime.datetime):
 
 
 def released_memory() -> memoryview:
-    """Return a memoryview that nobody may look into any more."""
+    """Return a released memoryview."""
     view = memoryview(b"x")
     view.release()
     return view

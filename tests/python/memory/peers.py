@@ -20,7 +20,7 @@ from python.memory.ledger import worker_environment
 
 
 class Peers:
-    """A peer of each kind, until this object is gone."""
+    """A process with a peer of each kind, ended with this object."""
 
     def __init__(self) -> None:
         self._folder = tempfile.TemporaryDirectory()
@@ -48,7 +48,7 @@ class Peers:
 
 
 class Forgetting:
-    """A stream that keeps nothing."""
+    """A stream that discards its writes."""
 
     def write(self, frame: bytes) -> None:
         """Take a frame."""
@@ -63,7 +63,7 @@ class Broken:
 
 
 def serve(folder: Path) -> None:
-    """Tell where the peers are, and read whatever comes; until the standard input ends."""
+    """Print the addresses of the peers and read all data until the standard input ends."""
     with contextlib.ExitStack() as stack:
         selector = stack.enter_context(selectors.DefaultSelector())
 

@@ -54,7 +54,7 @@ NOT_SWEPT = ("pickle-", "module")
 
 
 def python_arms() -> tuple[Arm, Callable[[], object]]:
-    """Return what makes Python's allocations fail, and what ends that."""
+    """Return the functions that start and stop failing allocations of Python."""
     import _testcapi
 
     arm = _testcapi.set_nomemory
@@ -62,7 +62,7 @@ def python_arms() -> tuple[Arm, Callable[[], object]]:
 
 
 def c_arms() -> tuple[Arm, Callable[[], object]]:
-    """Return the same for the C library's."""
+    """Return the same functions for the C library."""
     library = ctypes.CDLL(None)
     library.failing_arm.argtypes = [ctypes.c_ulong, ctypes.c_int]
     library.failing_arm.restype = None

@@ -24,12 +24,12 @@ ATTEMPTS = 200
 
 
 def destination(to: str) -> Any:
-    """Return the destination that is open for *to*, if one is."""
+    """Return the open destination for *to*, or None."""
     return next((its for its in heka.api._open.values() if its.name == to), None)
 
 
 def attempt(to: str, number: int, arms: Any) -> str:
-    """Log over a new connection with that allocation failing; say what is wrong then."""
+    """Log over a new connection with that allocation failing; return what is wrong."""
     arm, disarm = arms
     heka.api._open.clear()
     heka.api._emitter.forget()

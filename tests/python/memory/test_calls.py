@@ -1,4 +1,4 @@
-"""Every call of the table comes out as it says, and keeps nothing that was handed in."""
+"""Every call of the table has the listed outcome and keeps no reference to its arguments."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def world() -> Iterator[World]:
 
 @pytest.fixture(autouse=True)
 def alone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Nobody hears what heka says of a broken deliver(), and the rest of the heap is left alone."""
+    """Silence reports of a failing deliver(), and freeze the rest of the heap."""
     monkeypatch.setattr(sys, "unraisablehook", bool)
     gc.collect()
     gc.freeze()
@@ -103,7 +103,7 @@ def test_no_call_changes_the_reference_counts_of_what_it_was_given(group, world)
 
 @pytest.mark.parametrize("group", CORE)
 def test_no_call_loses_or_keeps_references_to_singletons(group, world):
-    """One too many each time would show; from 3.12 on most of them are not counted at all."""
+    """One reference per call would show; from 3.12 on most singletons are immortal."""
     wrong = {}
     for call in CORE[group]:
         make(call, world)

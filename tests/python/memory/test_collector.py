@@ -1,4 +1,4 @@
-"""The garbage collector: what it has to look at, the cycles it finds, and what runs meanwhile."""
+"""The garbage collector: which objects it tracks, which cycles it finds, and finalizers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from heka._core import Bound, Client, Emitter, Ring, Sink
 
 @pytest.fixture
 def collector_off() -> Iterator[None]:
-    """Nothing is collected but when the test says so."""
+    """Disable automatic collection for the test."""
     gc.collect()
     gc.freeze()
     gc.disable()
@@ -30,13 +30,13 @@ def collector_off() -> Iterator[None]:
 
 
 class Link:
-    """What leads on from an object of heka, and back to it."""
+    """An object that an object of heka refers to and that refers back to it."""
 
     def __init__(self) -> None:
         self.to: Any = None
 
     def __call__(self, *args: object) -> Any:
-        """Be whatever heka calls."""
+        """Stand for any callable that heka calls."""
         return None
 
 
@@ -47,7 +47,7 @@ def message(link: Link) -> Any:
 
 
 def reset_message(link: Link) -> Any:
-    """Its fields were read, replaced, and read again."""
+    """Return a message whose fields were read, replaced, and read again."""
     made = message(link)
     made.fields = {}
     made.fields["link"] = link
@@ -134,7 +134,7 @@ def ring_pause(link: Link) -> Any:
 
 
 def ring_error(link: Link) -> Any:
-    """Its class is made for it, and leads to the link."""
+    """Return a ring whose exception class refers to the link."""
     made = Ring(4096, 1000)
     made.full_error = type("Full", (Exception,), {"link": link})
     return made
@@ -194,7 +194,7 @@ each_cycle = pytest.mark.parametrize("make", CYCLES, ids=lambda make: make.__nam
 
 
 def tie(make: Callable[[Link], Any], link: Link) -> None:
-    """Close the circle: the link leads to an object of heka, which leads to the link."""
+    """Create a cycle of the link and an object of heka."""
     link.to = make(link)
 
 
@@ -213,7 +213,7 @@ def test_a_cycle_is_collected(make, collector_off, monkeypatch):
 
 
 class Finalized(Link):
-    """Uses what it is tied to when both are collected."""
+    """Uses the object of its cycle in its finalizer."""
 
     used: list[str] = []  # noqa: RUF012
 
@@ -250,7 +250,7 @@ def test_a_finalizer_may_use_what_is_collected_with_it(make, collector_off, monk
 
 
 class Cleared(Link):
-    """Uses what it is tied to after the collector has taken that apart."""
+    """Resurrects the object of its cycle in its finalizer."""
 
     held: list[Any] = []  # noqa: RUF012
 
@@ -328,7 +328,7 @@ def test_fields_that_were_never_read_are_not_built_by_comparing_or_copying():
 
 @pytest.mark.parametrize("group", CORE)
 def test_a_collection_with_every_allocation_changes_no_outcome(group, monkeypatch):
-    """Objects that are half made are seen by the collector, if they are tracked too early."""
+    """The collector would see incomplete objects if they were tracked too early."""
     monkeypatch.setattr(sys, "unraisablehook", bool)
     world = World()
     gc.collect()
@@ -353,7 +353,7 @@ def test_a_collection_with_every_allocation_changes_no_outcome(group, monkeypatc
 
 
 class Replacing:
-    """Garbage that gives a message other fields when it is collected."""
+    """An object whose finalizer replaces a message's fields."""
 
     def __init__(self, message: heka.Message) -> None:
         self._message = message
@@ -364,7 +364,7 @@ class Replacing:
 
 
 def test_a_finalizer_may_replace_the_fields_that_are_being_read(collector_off):
-    """Reading makes objects, each of which may start a collection (before 3.12)."""
+    """Reading allocates objects, each of which may start a collection (before 3.12)."""
     for allocations in range(1, 40):
         made = heka.Message("t", fields={f"name{i}": [i, i] for i in range(20)})
         Replacing(made)
@@ -379,7 +379,7 @@ def test_a_finalizer_may_replace_the_fields_that_are_being_read(collector_off):
 
 
 class Feeding:
-    """Garbage that uses a reader when it is collected."""
+    """An object whose finalizer uses a reader."""
 
     def __init__(self, reader: heka.StreamReader, seen: list[str]) -> None:
         self._reader = reader
@@ -393,7 +393,7 @@ class Feeding:
 
 
 def test_a_finalizer_cannot_feed_a_reader_that_is_reading(collector_off):
-    """It is told so, and what was being read is whole."""
+    """feed() raises in the finalizer, and the outer feed() is complete."""
     seen: list[str] = []
     reader = heka.StreamReader()
     frames = heka.pack("t", fields={"a": 1}) * 20

@@ -1,4 +1,4 @@
-"""A forked child: an identity of its own, and whatever was made before it still works in both.
+"""Forked children: new ids and pid; objects made before the fork work in both processes.
 
 Connections of a child are the matter of tests/delivery/test_fork.py.
 """
@@ -41,7 +41,7 @@ IN_CHILD = """
 
 
 def test_ids_of_parent_and_children_differ():
-    """Those of several children too, of their children, and of threads in each."""
+    """Also those of several children, of grandchildren, and of threads in each."""
     facts = run(
         IN_CHILD
         + """
@@ -126,7 +126,7 @@ def test_every_message_of_a_child_has_its_own_pid(tmp_path):
     reason="giving a child another hostname takes Linux and root",
 )
 def test_a_child_with_another_hostname_sends_that_hostname():
-    """As a container's first process does: the name is looked up anew after a fork."""
+    """The hostname is looked up again after a fork."""
     facts = run(
         IN_CHILD
         + """
@@ -149,7 +149,7 @@ def test_a_child_with_another_hostname_sends_that_hostname():
 
 
 def test_what_was_made_before_the_fork_works_on_both_sides():
-    """Signers with their key state, half fed readers, messages with and without their dict."""
+    """Signers, half fed readers, and messages with and without their dict."""
     run(
         IN_CHILD
         + """
@@ -182,7 +182,7 @@ def test_what_was_made_before_the_fork_works_on_both_sides():
 
 
 def test_forks_among_threads_that_pack_and_log_leave_every_child_whole(peer):
-    """Whatever the threads were at, a child packs, reads, signs and logs."""
+    """The threads may be at any point when the process forks."""
     noise, there = peer(Datagrams), peer(Datagrams)
     facts = run(
         IN_CHILD

@@ -1,4 +1,4 @@
-"""Several interpreters in one process: each has heka for itself, and leaves nothing behind."""
+"""Several interpreters in one process: each has its own heka and frees all of it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_closing_interpreters_frees_everything_of_heka():
 
 @needs_interpreters
 def test_interpreters_work_in_parallel():
-    """All share one core: each thread draws its own ids, and nobody sees another's messages."""
+    """They share the C core: ids are unique, and captures are separate."""
     report = run_worker("interpreting", "parallel")
 
     assert report.failures == []
@@ -44,7 +44,7 @@ def test_interpreters_work_in_parallel():
     importlib.util.find_spec("_testcapi") is None, reason="this Python has no _testcapi"
 )
 def test_interpreters_that_share_everything_work_too():
-    """As mod_wsgi makes them: with the GIL and the allocator of the main one."""
+    """As in mod_wsgi: with the GIL and the allocator of the main interpreter."""
     script = """
 import _testcapi, heka
 work = '''

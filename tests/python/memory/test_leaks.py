@@ -1,4 +1,4 @@
-"""Whatever is repeated, memory stays as it is: Python's, the core's, libcrypto's, to the byte."""
+"""No repeated call grows the memory of Python, the core or libcrypto by a byte."""
 
 from __future__ import annotations
 

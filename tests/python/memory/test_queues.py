@@ -1,4 +1,4 @@
-"""Queues that are let go of: collected, forked, or used by what is being collected."""
+"""Queues that are collected, forked, or used in finalizers."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def identity(stats: dict[str, Any]) -> bool:
 
 @pytest.mark.parametrize("count", [0, 100], ids=["unused", "used and closed"])
 def test_an_unreferenced_queue_is_collected(count, peer):
-    """Its ring leads to it, as whom to start."""
+    """Its ring refers to it through ``start``."""
     stream = QueuedStream(f"udp://127.0.0.1:{peer(Datagrams).port}")
     for number in range(count):
         stream.write(frame(number))
@@ -61,7 +61,7 @@ def test_closing_queues_ends_their_threads(peer):
 
 
 def test_queued_frames_keep_no_objects_of_the_program_alive():
-    """A ring has copies."""
+    """A ring stores copies."""
 
     class Frame(bytes):
         pass
@@ -80,7 +80,7 @@ def test_queued_frames_keep_no_objects_of_the_program_alive():
 
 
 class Logging:
-    """Garbage that logs when it is collected."""
+    """An object whose finalizer logs."""
 
     def __init__(self, log: Any, count: list[int]) -> None:
         self.itself = self
@@ -94,7 +94,7 @@ class Logging:
 
 @pytest.mark.parametrize("overflow", ["drop_new", "drop_old", "block", "raise"])
 def test_a_finalizer_may_log_into_the_ring_that_its_thread_is_in(overflow, monkeypatch):
-    """A collection may begin with any object that is made meanwhile, in ``start`` as well."""
+    """A collection may begin at any allocation, also in ``start``."""
     ring = Ring(8192, 1000)
     ring.overflow, ring.block_timeout = overflow, 0.001
     sink = Sink(print)
@@ -132,7 +132,7 @@ def test_a_finalizer_may_log_into_the_ring_that_its_thread_is_in(overflow, monke
 
 
 def test_finalizers_in_many_threads_log_into_the_queue_they_share(peer):
-    """While frames are sent, acknowledged and told of by callbacks."""
+    """While frames are sent, acknowledged and reported by callbacks."""
     listener = peer(Listener)
     stream = QueuedStream(listener.url, linger=0, on_drop=lambda reason, count: gc.collect())
     count: list[int] = []
@@ -162,7 +162,7 @@ def test_finalizers_in_many_threads_log_into_the_queue_they_share(peer):
 
 
 def test_forks_among_threads_that_use_a_ring_leave_every_child_whole():
-    """Whatever the threads were at, and whoever had the lock."""
+    """The threads may be at any point and may hold the lock."""
     facts = run(
         IN_CHILD
         + """
@@ -216,7 +216,7 @@ def test_forks_among_threads_that_use_a_ring_leave_every_child_whole():
 
 
 def test_a_ring_of_the_parent_s_is_freed_in_the_child():
-    """Threads of the parent's sleep on its locks, which are not here any more."""
+    """Threads of the parent wait on the ring's locks and do not exist in the child."""
     facts = run(
         IN_CHILD
         + """
@@ -242,7 +242,7 @@ def test_a_ring_of_the_parent_s_is_freed_in_the_child():
 
 
 def test_frames_in_flight_in_the_parent_are_not_sent_by_the_child():
-    """Nor what its pump knew of the connection."""
+    """Nor is the pump's state of the connection kept."""
     facts = run(
         IN_CHILD
         + """
@@ -334,7 +334,7 @@ def test_an_interpreter_that_ends_sends_what_it_has_queued(mode, peer):
 
 @each_mode
 def test_an_interpreter_that_ends_with_a_dead_peer_does_not_end_the_process(mode, peer):
-    """The process goes on; the frames are lost, in their time."""
+    """The process goes on; the frames are lost after the timeout."""
     listener = peer(Listener)
     url = listener.url
     listener.close()
@@ -346,7 +346,7 @@ def test_an_interpreter_that_ends_with_a_dead_peer_does_not_end_the_process(mode
 
 @each_mode
 def test_an_interpreter_that_ends_while_it_connects_does_not_end_the_process(mode, peer):
-    """A thread that is left would end the process with it."""
+    """A remaining thread would end the process."""
     listener = peer(Listener, backlog=0)
     waiting = listener.fill()
     try:

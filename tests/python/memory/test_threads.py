@@ -1,4 +1,4 @@
-"""Eight threads on everything that may be shared: nothing is mixed up, torn or lost."""
+"""Eight threads use every shared object: no data is mixed up, torn or lost."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ KEYS = {("n", 1): "key"}
 
 @pytest.fixture(autouse=True)
 def eager() -> Iterator[None]:
-    """Threads take turns as often as Python lets them."""
+    """Set the shortest switch interval."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     yield
@@ -98,7 +98,7 @@ def test_each_thread_gets_the_messages_that_it_packed():
 
 
 def test_a_dict_that_others_change_is_packed_as_it_was_at_one_moment():
-    """In C nobody else runs; where code of the user's does, a copy is read."""
+    """C code holds the GIL; if user code runs, a copy is read."""
     shared: dict[str, Any] = {"a": 0, "b": [0, 0]}
 
     class Slow:
@@ -155,7 +155,7 @@ def test_attributes_of_a_shared_message_are_always_one_of_those_that_were_set():
 
 
 def test_fields_of_a_shared_message_are_always_one_set_of_them():
-    """Replaced while others read, encode, compare and copy them."""
+    """The fields are replaced while other threads read, encode, compare and copy them."""
     shared = heka.Message("t", fields=FIELDS[0])
 
     def write(number: int) -> None:
@@ -234,7 +234,7 @@ def test_a_shared_reader_delivers_every_frame_once():
 
 
 def test_a_shared_reader_accounts_for_every_byte():
-    """Frames cut between threads are garbage to it, but every byte is one of four kinds."""
+    """Frames cut between threads are discarded, but every byte is counted once."""
     reader = heka.StreamReader()
     frames = [heka.pack("t", payload="x" * i) for i in range(200)]
 
@@ -274,7 +274,7 @@ def test_a_shared_signer_signs_and_verifies_for_all(name):
 
 @pytest.fixture(params=["udp", "tcp", "unix"])
 def there(request, peer, tmp_path) -> Any:
-    """Where to log, and a task that reads as many messages as it is told."""
+    """Return a destination, and a task that reads a number of messages from it."""
     if request.param == "udp":
         datagrams = peer(Datagrams)
         datagrams.sock.setsockopt(1, 8, 1 << 20)  # SOL_SOCKET, SO_RCVBUF
@@ -319,7 +319,7 @@ def test_every_message_of_every_thread_arrives_whole(there):
 
 
 def test_messages_follow_one_configuration_or_the_other_while_it_changes(peer):
-    """Each setting is taken once a call: a frame is signed whole, or not at all."""
+    """Each setting is read once per call."""
     listener = peer(Listener)
     urls = [listener.url, f"tcp://localhost:{listener.port}"]
     signers = [heka.SignerConfig("n", 1, "key", name) for name in ("sha1", "md5")]

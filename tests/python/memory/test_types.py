@@ -40,7 +40,7 @@ def test_no_type_of_the_extension_is_left_out_here():
 
 @each_made
 def test_creating_and_deleting_instances_keeps_the_types_reference_count(kind):
-    """Each holds its type as long as it lives."""
+    """Each instance holds a reference to its type."""
     before = sys.getrefcount(kind.type)
     made = [kind.make() for _ in range(COUNT)]
     during = sys.getrefcount(kind.type)
@@ -79,7 +79,7 @@ def test_creating_and_deleting_exceptions_keeps_the_types_reference_count(error)
 
 @each_kind
 def test_new_without_arguments_makes_a_complete_object_or_raises(kind):
-    """No __init__ has run: nothing may be missing."""
+    """No __init__ has run."""
     try:
         made = kind.type.__new__(kind.type)
     except TypeError:
@@ -191,7 +191,7 @@ def test_weak_references_are_refused_or_cleared(kind):
 
 @each_made
 def test_copies_are_equal_or_refused(kind):
-    """A copy that could do nothing would be worse than none."""
+    """Types without a useful copy refuse it."""
     made = kind.make()
     ways = [copy.copy, copy.deepcopy]
     ways += [
@@ -221,7 +221,7 @@ def test_pickled_exceptions_keep_their_arguments_and_offset(error):
 
 @each_made
 def test_traversal_visits_the_type(kind):
-    """A heap type that its instances do not show could never be collected."""
+    """A heap type that its instances do not visit could never be collected."""
     made = kind.make()
 
     assert bool(kind.type.__flags__ & (1 << 14)) is kind.is_collected  # Py_TPFLAGS_HAVE_GC

@@ -1,4 +1,4 @@
-"""Processes that run a group of the table: what they report, and where they were if they crash."""
+"""Worker processes that run a group of the table; a crash report names the call."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PATIENCE = 100.0
 
 
 class Report(NamedTuple):
-    """What a worker found."""
+    """The report of a worker."""
 
     calls: int
     failures: list[str]

@@ -1,4 +1,4 @@
-"""One of everything that heka has, for the tables of calls.
+"""One object of every kind in heka, for the tables of calls.
 
 No text in here is interned or shared, so that its reference count tells who kept it.
 """
@@ -28,7 +28,7 @@ DELIVER = struct.Struct("1sndQ").pack
 
 
 def fresh(text: str) -> str:
-    """Return an equal str that nobody else holds."""
+    """Return an equal str with no other reference."""
     return "".join(list(text))
 
 
@@ -176,13 +176,13 @@ class World:
         return self.wired
 
     def settle(self) -> None:
-        """Take back what a call has changed for all of heka."""
+        """Restore the global state that a call changed."""
         set_sources()
         if context_var.get(None) is not None:
             context_var.set(None)  # type: ignore[arg-type]
 
     def close(self) -> None:
-        """Close what the operating system counts."""
+        """Close the file descriptors."""
         if "peers" in vars(self):
             self.peers.close()
         self.wired.close()
@@ -190,7 +190,7 @@ class World:
         self.remote.close()
 
     def values(self) -> list[Any]:
-        """Return every object that is handed in anywhere, and what it holds."""
+        """Return every object that a call gets as an argument, and its contents."""
         found = list(vars(self).values())
         for value in [*found]:
             if isinstance(value, dict):
@@ -222,14 +222,14 @@ def emitter_to(target: Any) -> Emitter:
 
 
 def turned(message: heka.Message) -> heka.Message:
-    """Return an equal message with its fields the other way round."""
+    """Return an equal message with its fields in reverse order."""
     made = heka.Message.decode(message.encode())
     made.fields = dict(reversed(message.fields.items()))
     return made
 
 
 def odd_message() -> bytes:
-    """Return a valid message in no canonical form: a field twice, and one without values."""
+    """Return a valid message that is not canonical: a duplicate field, and one without values."""
     uuid_and_time = bytes.fromhex("0a10") + bytes(range(16)) + bytes.fromhex("1001")
     twice = bytes.fromhex("52060a0161220161") + bytes.fromhex("52060a0161220162")
     return twice + bytes.fromhex("52030a0165") + uuid_and_time

@@ -1,4 +1,4 @@
-"""What the tests of the Python API share: a fixed head, ways to send fields, values that act."""
+"""Helpers for the tests of the Python API: fixed arguments, ways to send fields, values."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class Exactly:
 
 
 class Index:
-    """A number by ``__index__``, after *act* has run."""
+    """A number with ``__index__``, which calls *act* first."""
 
     def __init__(self, value: Any = 7, act: Callable[[], object] = lambda: None) -> None:
         self.value = value
@@ -93,7 +93,7 @@ class Index:
 
 
 class Float:
-    """A number by ``__float__``, after *act* has run."""
+    """A number with ``__float__``, which calls *act* first."""
 
     def __init__(self, value: Any = 1.5, act: Callable[[], object] = lambda: None) -> None:
         self.value = value
@@ -105,7 +105,7 @@ class Float:
 
 
 class Plain(Mapping[str, Any]):
-    """A mapping that is no dict, which calls *act* for each value that is read."""
+    """A mapping that is not a dict and calls *act* for each value that is read."""
 
     def __init__(self, items: Mapping[Any, Any], act: Callable[[], object] = lambda: None) -> None:
         self._items = items
@@ -127,7 +127,7 @@ class Text(str):
 
 
 class BoomError(Exception):
-    """What the user's own code raises in these tests."""
+    """The exception that user code raises in these tests."""
 
 
 def boom(*_: object) -> Any:

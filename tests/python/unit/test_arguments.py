@@ -108,7 +108,7 @@ def required(name: str) -> list[str]:
 
 
 def test_no_type_is_left_out():
-    """A new one needs an entry in INSTANCES, or in NOT_MADE."""
+    """A new type needs an entry in INSTANCES or in NOT_MADE."""
     assert set(types()) == set(INSTANCES) | NOT_MADE
     assert len(NAMED) > 15
     assert len(NAMELESS) > 8
@@ -209,7 +209,7 @@ def test_keywords_of_a_str_subclass_are_taken():
 
 @each_nameless
 def test_without_names_too_few_or_too_many(name):
-    """In the words of the built-in methods: ``b''.find`` has none, one or several."""
+    """With the text of built-in methods: ``b''.find`` has none, one or several."""
     params = parameters(name)
     low, high = len(required(name)), len(params)
     for count in (low - 1, high + 1, high + 10):
@@ -303,6 +303,6 @@ def test_functions_of_python(function):
 
 @pytest.mark.parametrize("value", ["ops", ("ops", 1, "key", "sha1"), SIGNER.sign])
 def test_a_connection_s_signer_is_one(value):
-    """Said at once, not with the first message."""
+    """The constructor raises, not the first message."""
     with pytest.raises(TypeError, match="signer_config must be SignerConfig or None, not"):
         heka.HekaConnection("localhost:5565", value, lazy=True)

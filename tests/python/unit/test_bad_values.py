@@ -136,7 +136,7 @@ def test_keyboard_interrupt_and_system_exit_are_not_caught(captured, kind):
 
 
 def test_memory_errors_are_not_caught(captured):
-    """The next allocation would fail as well."""
+    """The next allocation would fail too."""
 
     def fail() -> None:
         raise MemoryError
@@ -173,7 +173,7 @@ def test_a_name_whose_repr_fails(captured):
 
 
 def test_of_two_fields_of_a_name_both_are_sent(captured):
-    """The first wins wherever it is looked up; raising would lose the record."""
+    """Receivers use the first one; raising would lose the record."""
     sent_anyhow(captured, {"a": {"b": 1}, "a.b": 2})
 
     assert captured[-1].fields == {"a.b": [1]}
@@ -220,7 +220,7 @@ def test_without_it_such_text_raises(captured):
 
 @pytest.mark.parametrize("words", [(1,), ("t", 1), ("t", "l", 6, None, b"x"), ("t", "l", 6, 5)])
 def test_arguments_of_a_wrong_type_raise_with_bad_values_repr(captured, words):
-    """A mistake of whoever wrote the call, not of a value that happened to come by."""
+    """A wrong argument is a mistake in the call, not in the data."""
     with pytest.raises(TypeError, match="must be"):
         heka.log(*words, bad_values="repr")
 
@@ -263,7 +263,7 @@ def test_default_is_called_inside_mappings(captured):
 
 
 def test_default_is_called_once_per_value(captured):
-    """An answer without a type is refused, not asked about again."""
+    """A result without a type is refused, not converted again."""
     asked = []
 
     with pytest.raises(heka.FieldError, match="field 'k': None has no type"):
@@ -277,7 +277,7 @@ def test_exception_of_default_is_passed_on(captured):
 
 
 def test_with_repr_a_default_that_fails_is_replaced_by_the_repr(captured):
-    """Neither by raising nor by its answer."""
+    """Whether it raises or returns a value without a type."""
     for default in (boom, lambda value: None, lambda value: [], lambda value: [1, "a"]):
         assert sent(captured, {"k": None}, default=default, bad_values="repr") == {"k": ["None"]}
 

@@ -99,7 +99,7 @@ def test_it_ends_with_an_exception_too():
 
 
 def test_captures_nest():
-    """The innermost has the messages."""
+    """The innermost capture gets the messages."""
     with capture() as outer:
         heka.log("before")
         with capture() as inner:
@@ -111,7 +111,7 @@ def test_captures_nest():
 
 
 def test_a_capture_that_begins_while_a_value_is_read():
-    """Where a message goes is decided when it is there, not before."""
+    """The destination is chosen after the values are read."""
     inner = capture()
     with capture() as outer:
         heka.log("a", fields={"k": Index(1, inner.__enter__)})
@@ -132,7 +132,7 @@ def test_every_thread_is_captured():
 
 
 def test_exception_of_the_capture_callback_is_passed_on():
-    """It is the test's own code, and a test wants to know."""
+    """The callback is code of the test."""
     with capture() as captured:
         captured.add = boom  # type: ignore[method-assign]
         heka.api._emitter.capture = captured.add
@@ -177,7 +177,7 @@ def test_third_without_it():
 
 
 def test_pytest_finds_the_fixture_by_itself(pytester, monkeypatch):
-    """In a process of its own: the entry point is all that leads there."""
+    """In a new process, where only the entry point loads the fixture."""
     pytester.makepyfile(PASSING)
     monkeypatch.delenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", raising=False)
 

@@ -51,7 +51,7 @@ class Outer(enum.Enum):
 
 
 class Int(int):
-    """An int of a subclass whose own opinion of its value does not count."""
+    """An int subclass with another ``__index__``."""
 
     def __index__(self) -> int:
         return 99
@@ -144,7 +144,7 @@ def test_one_value(way, value, read, value_type):
 
 @pytest.mark.parametrize(("value", "read", "value_type"), SCALARS)
 def test_one_value_is_the_same_beside_one_that_runs_code(value, read, value_type):
-    """Exact built-in types have a fast way of their own, which one other value closes to all."""
+    """One value of another type disables the fast path for exact built-in types."""
     fields = described(WAYS["Message"]({"k": value, "other": Index(1)}))
 
     assert fields == {"k": ([read], value_type), "other": ([1], INTEGER)}
@@ -215,7 +215,7 @@ def test_a_generator_is_read_once_and_to_its_end():
 
 
 def test_the_values_of_an_int_subclass_are_not_asked_for_again():
-    """An int is its value: ``__index__`` of a subclass is no second opinion."""
+    """``__index__`` of an int subclass is not called."""
     assert WAYS["Message"]({"k": Int(5)})["k"] == [5]
 
 
@@ -402,7 +402,7 @@ def test_numpy_arrays_are_several_values(np, text, read, value_type):
     "text", ["datetime64('2020-01-01')", "timedelta64(1, 's')", "complex64(1j)", "void(b'x')"]
 )
 def test_numpy_scalars_that_are_no_number(np, text):
-    """Numpy gives each of its scalars a ``__float__``, which drops half of a complex number."""
+    """Every numpy scalar has ``__float__``, which drops the imaginary part of a complex number."""
     value = eval(f"np.{text}")
 
     with pytest.raises(heka.FieldError, match=r"field 'k': Heka has no type for numpy\.\w+;"):
@@ -410,7 +410,7 @@ def test_numpy_scalars_that_are_no_number(np, text):
 
 
 def test_exactly_tells_types_apart():
-    """The helper of this file: with ``==`` alone every True would pass for 1."""
+    """A plain ``==`` would take True for 1."""
     assert Exactly(1) != True  # noqa: E712
     assert Exactly(1.0) != 1
     assert Exactly(float("nan")) == float("nan")

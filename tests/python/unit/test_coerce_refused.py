@@ -1,4 +1,4 @@
-"""Field values that are refused, and what code of the user's does while it is asked for values."""
+"""Field values that are refused, and user code that runs while values are read."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_refused(way, value, seen, remedy):
 
 @pytest.mark.parametrize(("value", "seen", "remedy"), REFUSED)
 def test_refused_inside_a_mapping(value, seen, remedy):
-    """The name is the one that would be sent; a generator is used up by the first test."""
+    """The error has the flattened name."""
     if not hasattr(value, "__next__"):
         with pytest.raises(heka.FieldError) as error:
             heka.Message(fields={"fine": Index(1), "outer": {"in": Plain({"k": value})}})
@@ -103,7 +103,7 @@ def test_refused_inside_a_mapping(value, seen, remedy):
 
 @pytest.mark.parametrize("kind", [ValueError, TypeError, heka.EncodeError, heka.HekaError])
 def test_a_field_error_is_caught_as(kind):
-    """A wrong value to those who see a value, a wrong type to those who see a type."""
+    """FieldError is a ValueError and a TypeError."""
     with pytest.raises(kind):
         heka.Message(fields={"k": None})
 
@@ -214,7 +214,7 @@ def test_more_than_32_mappings_deep(way, value):
 
 
 def test_an_empty_mapping_below_the_limit_is_too_deep_as_well():
-    """It would send nothing, but nobody nests so deep on purpose."""
+    """It would send no field, but such a depth is a mistake."""
     assert heka.Message(fields={"k": nested(31, {})}).fields == {}
     with pytest.raises(heka.FieldError):
         heka.Message(fields={"k": nested(32, {})})
@@ -236,7 +236,7 @@ def test_fields_that_are_no_mapping(way, fields):
 
 
 class Raising:
-    """Iterable, until it is not."""
+    """Raises after some values."""
 
     def __init__(self, after: int) -> None:
         self.after = after
@@ -314,7 +314,7 @@ def test_number_whose_index_or_float_returns_a_wrong_type_is_refused(value, kind
     ],
 )
 def test_a_dict_that_changes_while_it_is_read(way, act):
-    """The values are those of the moment when the reading began."""
+    """The values are those at the beginning of the read."""
     fields: dict[str, Any] = {"a": "x" * 100, "z": ["y" * 100]}
     fields = {"a": fields["a"], "k": Index(1, lambda: act(fields)), "z": fields["z"]}
 
@@ -378,7 +378,7 @@ def test_code_that_runs_may_log_and_encode_itself():
 
 
 def test_the_last_reference_to_a_value_may_go_while_it_is_read():
-    """An iterable that gives each value away."""
+    """An iterable that keeps no reference to its values."""
     fields = {"k": (bytes([i]) * 1000 for i in range(50))}
 
     assert len(heka.Message(fields=fields).fields["k"]) == 50

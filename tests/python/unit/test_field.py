@@ -1,4 +1,4 @@
-"""``heka.Field``: a list that knows its unit and its type."""
+"""``heka.Field``: a list with a unit and a type."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_arguments_by_position_and_by_name():
 
 
 def test_the_types_have_names():
-    """With the numbers of the wire."""
+    """The constants have the numbers of the wire format."""
     assert (Field.STRING, Field.BYTES, Field.INTEGER, Field.DOUBLE, Field.BOOL) == (0, 1, 2, 3, 4)
 
 
@@ -86,7 +86,7 @@ def test_a_unit_is_a_str(value):
 
 
 def test_a_unit_with_a_lone_surrogate_is_refused_with_the_field():
-    """Like everything that is in a Field; one from the wire may have it, and be copied."""
+    """A Field from the wire may have one and can be copied."""
     field = Field(1, "\ud800")
 
     with pytest.raises(heka.FieldError, match=r"field 'size': .* lone surrogate .* represent"):
@@ -280,7 +280,7 @@ def test_copies(duplicate, field):
 
 
 def test_a_deep_copy_of_a_field_in_itself():
-    """Copied as far as such a thing can be: the values, once."""
+    """A value that occurs twice is copied once."""
     inner = [1]
     field = Field([inner, inner])
 
@@ -298,7 +298,7 @@ def test_pickle_names_the_public_class():
 
 
 def test_a_deep_nest_of_fields_is_freed():
-    """Without a guard each level takes a piece of the C stack."""
+    """Without the trashcan each level uses C stack."""
     field = Field([])
     for _ in range(200_000):
         field = Field([field])

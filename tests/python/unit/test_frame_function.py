@@ -1,4 +1,4 @@
-"""``heka.frame`` and ``heka.pack``: one message as it stands in a stream."""
+"""``heka.frame`` and ``heka.pack``: one framed message."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_the_largest_message(signer):
 @every_signer
 @pytest.mark.parametrize("size", [MAX + 1, 10 * MAX])
 def test_more_than_65536_bytes(signer, size):
-    """Receivers drop a larger message without a word, so it is an error with both sizes."""
+    """Receivers silently drop a larger message, so it is an error that names both sizes."""
     with pytest.raises(heka.EncodeError) as error:
         heka.frame(bytes(size), signer)
 
@@ -80,7 +80,7 @@ def test_more_than_65536_bytes(signer, size):
 
 
 def test_frame_does_not_validate_the_message():
-    """frame() takes the bytes of a message on trust; a reader finds out."""
+    """frame() does not validate the message; a reader does."""
     assert heka.StreamReader().feed(heka.frame(b"no message")) == []
 
 
@@ -139,7 +139,7 @@ def test_pack_takes_what_fits_exactly(signer):
     ids=["payload", "str", "bytes", "endless-iterator", "name", "outer-name"],
 )
 def test_endless_iterator_is_refused_soon(arguments):
-    """An endless iterator must not eat the machine."""
+    """An endless iterator must not use all memory."""
     with pytest.raises(heka.EncodeError, match=r"more than 16777216 bytes; .* at most 65536"):
         heka.pack(**arguments)
 

@@ -29,7 +29,7 @@ DEFAULTS: dict[str, Any] = {
 
 @pytest.fixture(autouse=True)
 def settings() -> Iterator[None]:
-    """Whatever a test configures ends with it."""
+    """Restore the configuration at the end of the test."""
     yield
     heka.configure(**DEFAULTS)
 
@@ -136,7 +136,7 @@ def test_message_above_the_level_is_not_sent(captured, level):
 
 
 def test_message_above_the_level_is_not_built():
-    """No value is asked for anything, no destination is looked at, nothing is counted."""
+    """No value is read, no destination is looked up, nothing is counted."""
     heka.configure(level=heka.WARNING)
     before = heka.stats()
 
@@ -305,7 +305,7 @@ MAKERS: dict[str, Callable[..., heka.Message]] = {
 
 @pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
 def test_clock_and_ids_may_be_replaced(make):
-    """By what they are to say, or by what says it each time."""
+    """By constants, or by callables."""
     ticks = iter([7, 8, 9])
     known = uuid.UUID(int=5)
 

@@ -1,4 +1,4 @@
-"""``oversize``: what ``heka.log`` does with a message that its destination cannot take."""
+"""``oversize``: how ``heka.log`` treats a message that is too large for its destination."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_one_byte_more_costs_the_room_of_the_mark(captured):
 
 @pytest.mark.parametrize("kind", ["sentry", "cef", "counter", "timer", "gauge"])
 def test_payload_of_a_type_that_cannot_be_cut_is_dropped(captured, kind):
-    """JSON, CEF, a number."""
+    """Such as JSON, CEF or a number."""
     assert heka.log(kind, payload="1" * 100_000) is False
 
     assert len(captured) == 0

@@ -47,7 +47,7 @@ def test_arguments_by_name():
 
 @pytest.mark.parametrize("count", range(len(ARGUMENTS) + 1))
 def test_arguments_partly_by_position(count):
-    """In any order behind the positional ones."""
+    """Keyword arguments in any order after the positional ones."""
     items = list(ARGUMENTS.items())
     by_name = dict(reversed(items[count:]))
 
@@ -269,7 +269,7 @@ def test_messages_have_no_order(order):
 
 
 def test_unhashable():
-    """Its attributes change."""
+    """A message is mutable."""
     with pytest.raises(TypeError, match="unhashable"):
         hash(sample())
 

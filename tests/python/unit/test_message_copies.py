@@ -60,7 +60,7 @@ def test_a_copy_has_the_fields_as_they_are_now(duplicate):
 
 @pytest.mark.parametrize("duplicate", [v for k, v in COPIES.items() if k != "encode-decode"])
 def test_a_copy_of_what_is_too_large_to_send(duplicate):
-    """What is kept and what is sent differ."""
+    """The limit applies to sending only."""
     message = sample(payload="x" * 70_000)
 
     assert duplicate(message) == message
@@ -84,7 +84,7 @@ def test_deepcopy_of_a_list_of_messages_keeps_what_is_one():
 
 
 def test_pickle_names_the_public_class():
-    """So that it can be read wherever heka is installed."""
+    """So that any installation of heka can load it."""
     data = pickle.dumps(sample(), 0)
 
     assert b"_core" not in data
@@ -127,7 +127,7 @@ def test_a_decoded_message_encodes_to_its_own_bytes(fields):
 
 @pytest.mark.parametrize("name", TEXTS)
 def test_bytes_that_are_no_utf8_go_back_as_they_came(name):
-    """They come out with surrogateescape; writing them oneself is refused."""
+    """They are decoded with surrogateescape; setting such text is refused."""
     raw = b"\xff\xfe\x80"
     data = sample(**{name: "@@@"}).encode().replace(b"@@@", raw)
     message = heka.Message.decode(data)
@@ -166,7 +166,7 @@ def test_decode_needs_bytes(value):
 
 
 def test_decode_works_on_an_instance_too():
-    """It is a class method: the instance says nothing."""
+    """It is a class method and ignores the instance."""
     data = sample().encode()
 
     assert heka.Message("other").decode(data) == sample()

@@ -1,4 +1,4 @@
-"""``msg.fields``: a snapshot, then an ordinary dict that is checked when it is encoded."""
+"""``msg.fields``: a snapshot, then a plain dict that is validated when it is encoded."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import heka
 
 
 def one(name: bytes, *values: int, unit: bytes = b"") -> bytes:
-    """Return a Field of integers as it stands on the wire."""
+    """Return the wire bytes of a Field of integers."""
     entry = [chunk(1, name), number(2, 2), chunk(3, unit)]
     return field(*entry, *([chunk(6, bytes(values))] if values else []))
 
@@ -80,7 +80,7 @@ SHAPES = [
 
 @pytest.mark.parametrize("data", SHAPES)
 def test_reading_changes_nothing(data):
-    """Not even where the wire says more than a dict can."""
+    """Even if the wire has duplicates, which a dict cannot show."""
     msg = heka.Message.decode(data)
 
     assert msg.encode() == data
@@ -101,7 +101,7 @@ def test_a_change_that_is_taken_back_changes_nothing(data):
 
 @pytest.mark.parametrize("data", SHAPES)
 def test_values_that_are_equal_change_nothing(data):
-    """It is their bytes that count: a list in the place of a Field without a unit is the same."""
+    """The wire bytes are compared: a list is the same as a Field without a unit."""
     msg = heka.Message.decode(data)
 
     for name, value in msg.fields.items():
@@ -136,7 +136,7 @@ def test_after_a_change_the_dict_is_encoded():
 
 
 def test_a_field_without_values_shows_and_is_not_sent():
-    """Such a field breaks receivers, so none goes out."""
+    """Such a field breaks receivers, so it is not sent."""
     msg = heka.Message.decode(canonical(one(b"a", 1), one(b"none"), one(b"b", 2)))
 
     assert msg.fields == {"a": [1], "none": [], "b": [2]}
@@ -160,7 +160,7 @@ def test_a_field_without_values_does_not_hide_a_change_of_another():
 
 
 def test_values_taken_away_by_hand_are_refused():
-    """Unlike those that were never there."""
+    """Unlike a field that arrived without values."""
     msg = heka.Message.decode(canonical(one(b"a", 1), one(b"none")))
 
     msg.fields["a"].clear()
@@ -248,7 +248,7 @@ def test_the_type_may_be_changed():
     ],
 )
 def test_wrong_changes_are_named_when_encoded(change, text):
-    """And the dict stays as it is, for whoever wants to see."""
+    """The dict is not changed."""
     msg = heka.Message(fields={"a": 1})
 
     change(msg.fields)
@@ -338,7 +338,7 @@ def test_bytes_that_are_no_utf8_go_back_beside_a_change():
 
 
 def test_undecodable_bytes_are_accepted_only_where_they_came_from():
-    """A lone surrogate in any other place is a new one, and refused."""
+    """A lone surrogate in any other place is refused."""
     msg = odd()
 
     msg.fields["b"] = list(msg.fields["a"])
@@ -375,7 +375,7 @@ def test_the_order_of_values_counts():
     ids=repr,
 )
 def test_fields_that_differ(other):
-    """In name, number, type or unit."""
+    """They may differ in name, number, type or unit."""
     assert heka.Message(fields={"a": 1}, **HEAD) != heka.Message(fields=other, **HEAD)
 
 
@@ -405,7 +405,7 @@ def test_every_field_of_a_name_counts():
 
 
 def test_comparing_a_message_that_cannot_be_encoded():
-    """It has no fields to compare, so the error is that of encode()."""
+    """The error is that of encode()."""
     bad = heka.Message(fields={"a": 1}, **HEAD)
     bad.fields["b"] = None
 
@@ -434,7 +434,7 @@ def test_exception_of_a_values_own_code_is_passed_on_by_encode():
     ],
 )
 def test_fields_that_change_while_they_are_encoded(act):
-    """What goes out are the fields of the moment when encode() began."""
+    """The fields are those at the beginning of encode()."""
     msg = heka.Message.decode(canonical(one(b"a", 1), one(b"a", 2)))
     msg.fields["k"] = Index(5, lambda: act(msg))
     msg.fields["z"] = "z" * 500

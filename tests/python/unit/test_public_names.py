@@ -89,7 +89,7 @@ def test_all_has_each_name_once():
 
 
 def test_all_has_every_name_that_is_public():
-    """What is imported into heka is meant to be used; modules are reached by their own name."""
+    """Every public name of the package except modules."""
     public = {
         name
         for name, value in vars(heka).items()
@@ -127,7 +127,7 @@ CLASSES = [name for name in heka.__all__ if isinstance(getattr(heka, name), type
 
 @pytest.mark.parametrize("name", CLASSES)
 def test_a_class_says_where_it_is(name):
-    """What it says is public, and is what pickle looks up: no private room, nor the extension."""
+    """``__module__`` is a public module, which pickle looks up, not a private one."""
     kind = getattr(heka, name)
 
     assert kind.__name__ == kind.__qualname__ == name
@@ -147,7 +147,7 @@ def test_numbers():
 
 
 def test_importing_heka_imports_little():
-    """No thread, no socket module's friends, nothing from outside of the standard library."""
+    """No thread is started, and no third-party module is imported."""
     code = (
         "import sys, threading\n"
         "before = set(sys.modules)\n"
@@ -193,7 +193,7 @@ def test_each_type_of_the_extension_has_docstrings(name):
     "name", [n for n in heka.__all__ if callable(getattr(heka, n)) and n not in TREE]
 )
 def test_each_public_callable_has_a_signature(name):
-    """So that help() and editors show its arguments."""
+    """help() and editors show it."""
     assert inspect.signature(getattr(heka, name)) is not None
 
 
@@ -220,7 +220,7 @@ def test_every_exception_is_a_heka_error():
 @pytest.mark.parametrize("name", TREE)
 @pytest.mark.parametrize("duplicate", [copy.copy, lambda e: pickle.loads(pickle.dumps(e))])
 def test_exceptions_are_copied(name, duplicate):
-    """To come back from a worker process, for instance."""
+    """For example to return from a worker process."""
     made = duplicate(getattr(heka.exceptions, name)("text"))
 
     assert (type(made).__name__, made.args) == (name, ("text",))

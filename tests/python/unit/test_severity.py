@@ -1,4 +1,4 @@
-"""Severities: the numbers of RFC 5424 under every name that the family used."""
+"""Severities: the numbers of RFC 5424 under every name that Heka clients used."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_they_are_those_of_syslog(name):
 
 
 def test_the_default_of_a_message_is_debug_and_of_a_log_call_info():
-    """As the clients of the family had it."""
+    """As in earlier Heka clients."""
     assert heka.Message().severity == heka.DEBUG
     with heka.testing.capture() as captured:
         heka.log("t")

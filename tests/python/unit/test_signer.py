@@ -1,4 +1,4 @@
-"""``heka.SignerConfig``: who signs, with a key that is never shown."""
+"""``heka.SignerConfig``: name, version, key and hash of a signer; the key is never shown."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def is_taken(*arguments: Any) -> bool:
 @pytest.mark.parametrize("version", [0, 127, 128, 2**32 - 1])
 @pytest.mark.parametrize("letter", ["n", "é", "😀"])
 def test_the_longest_name_that_is_taken_signs_the_largest_message(hash_name, version, letter):
-    """No message is refused later for a name that was let in; and none is refused in vain."""
+    """A name that is accepted never makes a frame fail later."""
     longest = max(n for n in range(1, 256) if is_taken(letter * n, version, "key", hash_name))
 
     framed = heka.frame(bytes(65_536), SignerConfig(letter * longest, version, "key", hash_name))
@@ -147,7 +147,7 @@ def test_the_longest_name_that_is_taken_signs_the_largest_message(hash_name, ver
 
 @pytest.mark.parametrize("length", [NAME_MAX + 1, 255, 256, 100_000])
 def test_a_name_that_cannot_fit_the_header(length):
-    """Refused when it is made, not with the first message."""
+    """The constructor refuses it, not the first message."""
     with pytest.raises(ValueError, match=f"signer name of at most {NAME_MAX} bytes, got {length}"):
         SignerConfig("n" * length, 0, SECRET, "sha1")
 
@@ -269,7 +269,7 @@ def test_signers_have_no_order():
     [SignerConfig("ops", 2**32 - 1, b"\0\xff", "md5"), SignerConfig("é", 0, "", "sha1")],
 )
 def test_copies_sign_alike(duplicate, signer):
-    """Pickling takes the key along: a worker process has to sign as well."""
+    """The pickle includes the key, because a worker process must sign too."""
     made = duplicate(signer)
 
     assert made == signer

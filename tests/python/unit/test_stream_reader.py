@@ -1,4 +1,4 @@
-"""``heka.StreamReader`` and ``heka.Frame``: what they take, what they tell, what they refuse.
+"""``heka.StreamReader`` and ``heka.Frame``: arguments, results and refusals.
 
 What a stream of bytes becomes, chunk by chunk, is stated in tests/wire/test_reader_streams.py.
 """
@@ -111,7 +111,7 @@ def test_signers_are_a_snapshot():
     "signers", [5, "ops", ["ops"], [(("ops", 1), KEY)], {("ops", 1)}, heka.SignerConfig]
 )
 def test_signers_that_are_no_mapping(signers):
-    """A sequence of pairs would be taken by ``dict()``, but says less well what is what."""
+    """``dict()`` would accept a sequence of pairs; the reader does not."""
     with pytest.raises(TypeError, match="signers must be a mapping of"):
         StreamReader(signers=signers)
 

@@ -45,7 +45,7 @@ every_way = pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
 
 @pytest.fixture
 def zone(monkeypatch) -> Iterator[Callable[[str], None]]:
-    """Sets the local time zone, as POSIX writes it, until the end of the test."""
+    """Sets the local time zone, in POSIX notation, for the test."""
 
     def set_zone(name: str) -> None:
         monkeypatch.setenv("TZ", name)
@@ -294,7 +294,7 @@ class RaisingZone(tzinfo):
 
 
 class Difference:
-    """What a timedelta never is."""
+    """An object that is not a timedelta."""
 
     days = 10**12
     seconds = 0
@@ -302,7 +302,7 @@ class Difference:
 
 
 class Strange(datetime):
-    """A datetime whose difference to the epoch is as it likes."""
+    """A datetime whose difference to the epoch is arbitrary."""
 
     answer: Any = None
 

@@ -1,4 +1,4 @@
-"""The id of a message: what is taken for one, what is not, and new ones."""
+"""The uuid of a message: accepted values, refused values, and generated ones."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_value_of_another_type_is_refused_as_uuid(way, value, kind):
 
 
 class Short(uuid.UUID):
-    """A UUID whose bytes are fewer than it should have."""
+    """A UUID subclass with too few bytes."""
 
     @property
     def bytes(self) -> Any:
@@ -132,7 +132,7 @@ def test_the_attribute_takes_what_the_argument_takes():
 
 
 def test_the_attribute_is_not_set_by_none():
-    """As an argument None asks for a new id; a message that has one is not to lose it so."""
+    """As an argument None means a new id; the attribute refuses None."""
     message = heka.Message(uuid=ID)
 
     with pytest.raises(TypeError, match="str, not None"):
