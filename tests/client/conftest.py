@@ -1,4 +1,4 @@
-"""Fixtures of the client's tests: ``keep`` closes an object at the end of the test."""
+"""Fixtures of the client's tests: a client, the decorators' clock, objects to close."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
+from client.decorating import Clock
+from client.messages import Kept
+
+from heka.client import HekaClient
 
 
 @pytest.fixture
@@ -19,3 +23,17 @@ def keep() -> Iterator[Callable[[Any], Any]]:
             return thing
 
         yield keep
+
+
+@pytest.fixture
+def client() -> HekaClient:
+    """A client whose stream stores its writes."""
+    return HekaClient(Kept(), "tests")
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The decorators' clock in ns, which only the test advances."""
+    made = Clock()
+    monkeypatch.setattr("heka.decorators.stats.perf_counter_ns", made)
+    return made

@@ -39,3 +39,14 @@ def kept_by(client: HekaClient) -> Kept:
     """Return the stream of *client*, which must be a Kept."""
     assert isinstance(client.stream, Kept)
     return client.stream
+
+
+def only_message(client: HekaClient) -> heka.Message:
+    """Return the one message that *client* has sent."""
+    (message,) = kept_by(client).messages
+    return message
+
+
+def payloads(client: HekaClient) -> list[str]:
+    """Return the payload of each message that *client* has sent."""
+    return [message.payload for message in kept_by(client).messages]

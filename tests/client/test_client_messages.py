@@ -11,22 +11,10 @@ import sys
 import time
 
 import pytest
-from client.messages import Kept, kept_by
+from client.messages import Kept, kept_by, only_message
 
 import heka
 from heka.client import SEVERITY, HekaClient
-
-
-@pytest.fixture
-def client():
-    return HekaClient(Kept(), "tests")
-
-
-def one(client):
-    """Return the one message that was sent."""
-    (message,) = kept_by(client).messages
-    return message
-
 
 # --- heka ---
 
@@ -36,7 +24,7 @@ def test_heka_fills_in_the_defaults(client):
     assert client.heka("t", payload="p") is True
     after = time.time_ns()
 
-    message = one(client)
+    message = only_message(client)
     assert before <= message.timestamp <= after
     assert (message.type, message.logger, message.severity, message.payload) == (
         "t",
@@ -54,7 +42,7 @@ def test_heka_takes_payload_before_fields(client):
     """The positional order of the classic call."""
     client.heka("t", "l", 2, "p", {"a": 1}, 1.5)
 
-    message = one(client)
+    message = only_message(client)
     assert (message.logger, message.severity, message.payload) == ("l", 2, "p")
     assert (message.fields, message.timestamp) == ({"a": [1]}, 1_500_000_000)
 
@@ -84,7 +72,7 @@ def test_datetime_keeps_its_microseconds_and_its_time_zone(client):
 def test_fields_keep_their_types_and_nest(client):
     client.heka("t", fields={"n": 5, "x": 0.5, "s": "x", "on": True, "outer": {"in": {"n": 1}}})
 
-    assert {name: (list(f), f.value_type) for name, f in one(client).fields.items()} == {
+    assert {name: (list(f), f.value_type) for name, f in only_message(client).fields.items()} == {
         "n": ([5], heka.Field.INTEGER),
         "x": ([0.5], heka.Field.DOUBLE),
         "s": (["x"], heka.Field.STRING),
@@ -108,7 +96,7 @@ def test_bad_values_repr_loses_no_message(client):
     client.bad_values = "repr"
     client.heka("t", fields={"a": None})
 
-    assert one(client).fields == {"a": ["None"]}
+    assert only_message(client).fields == {"a": ["None"]}
 
 
 def test_fields_of_the_caller_are_not_changed(client):
@@ -137,7 +125,7 @@ def test_context_fields_are_merged(client):
     with heka.context(request_id="r1", name="context"):
         client.incr("n")
 
-    assert one(client).fields == {"name": ["n"], "rate": [1.0], "request_id": ["r1"]}
+    assert only_message(client).fields == {"name": ["n"], "rate": [1.0], "request_id": ["r1"]}
 
 
 @pytest.mark.parametrize("version", [2, "2"], ids=["int", "text"])
@@ -171,7 +159,7 @@ def test_signer_name_that_makes_a_header_of_over_127_bytes():
 def test_metlog_is_the_old_name_of_heka(client):
     client.metlog("t", "l", 3, "p", {"a": 1})
 
-    message = one(client)
+    message = only_message(client)
     assert (message.type, message.logger, message.severity) == ("t", "l", 3)
     assert (message.payload, message.fields) == ("p", {"a": [1]})
 
@@ -195,7 +183,7 @@ def test_measurement_has_its_value_as_payload_and_name_and_rate(
 ):
     assert getattr(client, call)("a.name", *arguments) is True
 
-    message = one(client)
+    message = only_message(client)
     assert (message.type, message.payload) == (type, payload)
     assert (message.logger, message.severity) == ("tests", 6)
     assert message.fields == {"name": ["a.name"], "rate": [1.0]}
@@ -207,7 +195,7 @@ def test_measurement_takes_logger_severity_fields_and_rate_by_position(client, c
     """An int rate becomes a DOUBLE: receivers refuse the message otherwise."""
     getattr(client, call)("n", 2, "other", 3, {"extra": "x"}, rate)
 
-    message = one(client)
+    message = only_message(client)
     assert (message.logger, message.severity) == ("other", 3)
     assert message.fields == {"extra": ["x"], "name": ["n"], "rate": [float(rate)]}
     assert message.fields["rate"].value_type == heka.Field.DOUBLE
@@ -216,7 +204,7 @@ def test_measurement_takes_logger_severity_fields_and_rate_by_position(client, c
 def test_name_and_rate_override_the_callers_fields(client):
     client.incr("hits", fields={"rate": "x", "name": "y", "z": 1})
 
-    assert one(client).fields == {"z": [1], "name": ["hits"], "rate": [1.0]}
+    assert only_message(client).fields == {"z": [1], "name": ["hits"], "rate": [1.0]}
 
 
 @pytest.mark.parametrize("call", ["incr", "gauge"])
@@ -296,14 +284,14 @@ def test_wrong_arguments_raise(client, call, error):
 def test_log_line_has_its_severity(client, call, severity):
     getattr(client, call)("text")
 
-    message = one(client)
+    message = only_message(client)
     assert (message.type, message.severity, message.payload) == ("oldstyle", severity, "text")
 
 
 def test_log_takes_a_severity(client):
     client.log(SEVERITY.EMERGENCY, "text %d", 5)
 
-    assert (one(client).severity, one(client).payload) == (0, "text 5")
+    assert (only_message(client).severity, only_message(client).payload) == (0, "text 5")
 
 
 @pytest.mark.parametrize(
@@ -319,7 +307,7 @@ def test_log_takes_a_severity(client):
 def test_log_line_is_formatted(client, text, args, payload):
     client.warn(text, *args)
 
-    assert one(client).payload == payload
+    assert only_message(client).payload == payload
 
 
 def test_exc_info_appends_the_traceback(client):
@@ -328,7 +316,7 @@ def test_exc_info_appends_the_traceback(client):
     except KeyError:
         client.error("text", exc_info=True)
 
-    lines = one(client).payload.splitlines()
+    lines = only_message(client).payload.splitlines()
     assert lines[:2] == ["text", "Traceback (most recent call last):"]
     assert lines[-1] == "KeyError: 'lost'"
     assert "test_client_messages.py" in lines[2]
@@ -343,8 +331,8 @@ def test_exc_info_may_be_an_earlier_exception(client, kind):
         given = sys.exc_info() if kind == "tuple" else error
     client.critical("text\n", exc_info=given)
 
-    assert one(client).payload.startswith("text\nTraceback")
-    assert one(client).payload.endswith("KeyError: 'lost'")
+    assert only_message(client).payload.startswith("text\nTraceback")
+    assert only_message(client).payload.endswith("KeyError: 'lost'")
 
 
 def test_exception_is_an_alert_with_its_traceback(client):
@@ -353,12 +341,12 @@ def test_exception_is_an_alert_with_its_traceback(client):
     except KeyError:
         client.exception("text")
 
-    assert one(client).severity == SEVERITY.ALERT
-    assert one(client).payload.startswith("text\nTraceback")
-    assert one(client).payload.endswith("KeyError: 'lost'")
+    assert only_message(client).severity == SEVERITY.ALERT
+    assert only_message(client).payload.startswith("text\nTraceback")
+    assert only_message(client).payload.endswith("KeyError: 'lost'")
 
 
 def test_exception_outside_of_a_handler_is_sent(client):
     client.exception("nothing was raised")
 
-    assert one(client).payload.startswith("nothing was raised")
+    assert only_message(client).payload.startswith("nothing was raised")

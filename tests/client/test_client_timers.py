@@ -15,11 +15,6 @@ from client.messages import Kept, kept_by
 from heka.client import HekaClient
 
 
-@pytest.fixture
-def client():
-    return HekaClient(Kept(), "tests")
-
-
 def sent(client):
     """Return (name, ms) of each timer message."""
     return [(m.fields["name"][0], int(m.payload)) for m in kept_by(client).messages]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 
 import pytest
-from client.decorating import BOTH, Clock, default_client, empty_holder, told
+from client.decorating import BOTH, default_client, empty_holder, told
 from client.messages import Kept, kept_by
 
 from heka.client import HekaClient
@@ -18,13 +18,6 @@ HERE = __name__
 @pytest.fixture
 def client(monkeypatch):
     return default_client(monkeypatch)
-
-
-@pytest.fixture
-def clock(monkeypatch):
-    made = Clock()
-    monkeypatch.setattr("heka.decorators.stats.perf_counter_ns", made)
-    return made
 
 
 @timeit

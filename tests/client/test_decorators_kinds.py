@@ -10,7 +10,7 @@ import threading
 import time
 
 import pytest
-from client.decorating import BOTH, Clock, default_client, told
+from client.decorating import BOTH, default_client, told
 
 from heka.decorators import incr_count, timeit
 from heka.decorators.util import return_fq_name
@@ -21,13 +21,6 @@ HERE = __name__
 @pytest.fixture
 def client(monkeypatch):
     return default_client(monkeypatch)
-
-
-@pytest.fixture
-def clock(monkeypatch):
-    made = Clock()
-    monkeypatch.setattr("heka.decorators.stats.perf_counter_ns", made)
-    return made
 
 
 @timeit

@@ -9,7 +9,7 @@ import sys
 import threading
 
 import pytest
-from client.messages import Kept, kept_by
+from client.messages import Kept, kept_by, only_message
 
 import heka
 from heka.client import SEVERITY, HekaClient
@@ -26,19 +26,8 @@ class Loud(logging.Logger):
 
 
 @pytest.fixture
-def client():
-    return HekaClient(Kept(), "tests")
-
-
-@pytest.fixture
 def logger(client):
     return Loud(HekaHandler(client))
-
-
-def sent(client):
-    """The one message that was sent."""
-    (message,) = kept_by(client).messages
-    return message
 
 
 def failing():
@@ -66,13 +55,13 @@ def failing():
 def test_payload_is_the_formatted_message(logger, client, text, args, payload):
     logger.info(text, *args)
 
-    assert sent(client).payload == payload
+    assert only_message(client).payload == payload
 
 
 def test_message_is_of_the_classic_type_with_its_level(logger, client):
     logger.error("x")
 
-    message = sent(client)
+    message = only_message(client)
     assert (message.type, message.logger, message.severity) == ("oldstyle", "tests", 3)
     assert message.fields == {"loglevel": [40]}
 
@@ -80,20 +69,20 @@ def test_message_is_of_the_classic_type_with_its_level(logger, client):
 def test_type_may_be_another(client):
     Loud(HekaHandler(client, type="log")).info("x")
 
-    assert sent(client).type == "log"
+    assert only_message(client).type == "log"
 
 
 def test_client_without_a_logger_leaves_the_name_to_the_record():
     client = HekaClient(Kept(), "")
     Loud(HekaHandler(client)).info("x")
 
-    assert sent(client).logger == "app.part"
+    assert only_message(client).logger == "app.part"
 
 
 def test_traceback_follows_the_message(logger, client):
     logger.error("went wrong: %s", "this", exc_info=failing())
 
-    lines = sent(client).payload.splitlines()
+    lines = only_message(client).payload.splitlines()
     assert lines[:2] == ["went wrong: this", "Traceback (most recent call last):"]
     assert lines[-1] == "LookupError: no such thing"
 
@@ -104,7 +93,7 @@ def test_exception_method_sends_the_traceback_at_error(logger, client):
     except LookupError:
         logger.exception("went wrong")
 
-    message = sent(client)
+    message = only_message(client)
     assert message.severity == 3
     assert message.payload.startswith("went wrong\nTraceback")
     assert message.payload.endswith("LookupError: no such thing")
@@ -113,7 +102,7 @@ def test_exception_method_sends_the_traceback_at_error(logger, client):
 def test_exc_info_without_an_exception_says_so_as_logging_does(logger, client):
     logger.error("x", exc_info=True)
 
-    assert sent(client).payload == "x\nNoneType: None"
+    assert only_message(client).payload == "x\nNoneType: None"
 
 
 def test_traceback_that_was_text_already_follows_the_message(client):
@@ -121,13 +110,13 @@ def test_traceback_that_was_text_already_follows_the_message(client):
     record = logging.makeLogRecord({"msg": "x", "levelno": 40, "exc_text": "Traceback ..."})
     HekaHandler(client).handle(record)
 
-    assert sent(client).payload == "x\nTraceback ..."
+    assert only_message(client).payload == "x\nTraceback ..."
 
 
 def test_stack_follows_the_message(logger, client):
     logger.info("here", stack_info=True)
 
-    lines = sent(client).payload.splitlines()
+    lines = only_message(client).payload.splitlines()
     assert lines[:2] == ["here", "Stack (most recent call last):"]
     assert "logger.info(" in lines[-1]
 
@@ -137,7 +126,7 @@ def test_formatter_decides_the_payload(client):
     handler.setFormatter(logging.Formatter("[%(levelname)s] %(name)s: %(message)s"))
     Loud(handler).error("x %d", 1, exc_info=failing())
 
-    assert sent(client).payload.startswith("[ERROR] app.part: x 1\nTraceback")
+    assert only_message(client).payload.startswith("[ERROR] app.part: x 1\nTraceback")
 
 
 @pytest.mark.parametrize(
@@ -158,7 +147,7 @@ def test_formatter_may_return_what_is_no_text(client, made, payload):
     handler.setFormatter(Structured())
     Loud(handler).info("x")
 
-    assert sent(client).payload == payload
+    assert only_message(client).payload == payload
     assert handler.stats() == {}
 
 
@@ -188,7 +177,7 @@ def test_level_becomes_the_nearest_severity(client, level, severity):
     record = logging.makeLogRecord({"levelno": level, "msg": "x"})
     HekaHandler(client).handle(record)
 
-    message = sent(client)
+    message = only_message(client)
     assert (message.severity, message.fields["loglevel"]) == (severity, [level])
     assert severity_of(level) == severity
 
@@ -198,7 +187,7 @@ def test_severity_map_may_be_extended(client, monkeypatch):
     monkeypatch.setitem(SEVERITY_MAP, 35, SEVERITY.ALERT)
     Loud(HekaHandler(client)).log(35, "x")
 
-    assert sent(client).severity == SEVERITY.ALERT
+    assert only_message(client).severity == SEVERITY.ALERT
 
 
 def test_level_and_severity_maps_are_inverse_where_both_have_a_name():
@@ -213,7 +202,7 @@ def test_level_of_the_handler_holds(client):
     logger.warning("below")
     logger.error("at")
 
-    assert sent(client).payload == "at"
+    assert only_message(client).payload == "at"
 
 
 # ---- fields --------------------------------------------------------------------------------------
@@ -234,14 +223,14 @@ def test_level_of_the_handler_holds(client):
 def test_extra_becomes_a_field_of_its_type(logger, client, value, kind, values):
     logger.info("x", extra={"it": value})
 
-    field = sent(client).fields["it"]
+    field = only_message(client).fields["it"]
     assert (field, field.value_type) == (values, getattr(type(field), kind))
 
 
 def test_nested_extra_becomes_dotted_names(logger, client):
     logger.info("x", extra={"user": {"id": 5, "name": "ann"}})
 
-    assert sent(client).fields == {"loglevel": [20], "user.id": [5], "user.name": ["ann"]}
+    assert only_message(client).fields == {"loglevel": [20], "user.id": [5], "user.name": ["ann"]}
 
 
 class Unprintable:
@@ -266,19 +255,19 @@ def test_value_without_a_type_is_sent_as_its_repr(client, value, text):
     Loud(handler).info("x", extra={"it": value, "other": 1})
 
     assert handler.stats() == {}
-    assert sent(client).fields == {"loglevel": [20], "it": [text], "other": [1]}
+    assert only_message(client).fields == {"loglevel": [20], "it": [text], "other": [1]}
 
 
 def test_extra_wins_over_the_handlers_own_field(logger, client):
     logger.info("x", extra={"loglevel": "mine"})
 
-    assert sent(client).fields == {"loglevel": ["mine"]}
+    assert only_message(client).fields == {"loglevel": ["mine"]}
 
 
 def test_names_of_extra_may_be_anything(logger, client):
     logger.info("x", extra={"a b": 1, "": 2, 3: 4, "_private": 5})
 
-    fields = sent(client).fields
+    fields = only_message(client).fields
     assert fields == {"loglevel": [20], "a b": [1], "": [2], "3": [4], "_private": [5]}
 
 
@@ -289,7 +278,7 @@ def test_what_another_handler_left_on_the_record_is_no_field(client):
     Loud(first, HekaHandler(client)).error("x", exc_info=failing(), extra={"a": 1})
     first.stream.close()
 
-    assert sent(client).fields == {"loglevel": [40], "a": [1]}
+    assert only_message(client).fields == {"loglevel": [40], "a": [1]}
 
 
 def test_attributes_of_a_record_class_of_its_own_are_fields(client):
@@ -304,14 +293,14 @@ def test_attributes_of_a_record_class_of_its_own_are_fields(client):
     record = Record("n", 20, __file__, 1, "x", (), None)
     HekaHandler(client).handle(record)
 
-    assert sent(client).fields == {"loglevel": [20], "before": [1], "behind": [2]}
+    assert only_message(client).fields == {"loglevel": [20], "before": [1], "behind": [2]}
 
 
 def test_source_is_sent_on_request(client):
     wanted = ["name", "pathname", "lineno", "funcName", "threadName", "process", "levelname"]
     Loud(HekaHandler(client, fields=wanted)).info("x", extra={"a": 1})
 
-    message = sent(client)
+    message = only_message(client)
     fields = message.fields
     assert list(fields) == ["loglevel", *wanted, "a"]
     assert fields["name"] == ["app.part"]
@@ -325,21 +314,21 @@ def test_source_is_sent_on_request(client):
 def test_source_may_go_by_another_name(client):
     Loud(HekaHandler(client, fields={"file": "filename"})).info("x")
 
-    assert sent(client).fields == {"loglevel": [20], "file": ["test_logging.py"]}
+    assert only_message(client).fields == {"loglevel": [20], "file": ["test_logging.py"]}
 
 
 def test_attribute_that_is_none_or_missing_is_left_out(client):
     """The taskName is None outside of a task and does not exist before Python 3.12."""
     Loud(HekaHandler(client, fields=["taskName", "nonsense"])).info("x")
 
-    assert sent(client).fields == {"loglevel": [20]}
+    assert only_message(client).fields == {"loglevel": [20]}
 
 
 def test_context_is_added_and_extra_wins(logger, client):
     with heka.context(request_id="r1", a="context"):
         logger.info("x", extra={"a": "extra"})
 
-    assert sent(client).fields == {"loglevel": [20], "a": ["extra"], "request_id": ["r1"]}
+    assert only_message(client).fields == {"loglevel": [20], "a": ["extra"], "request_id": ["r1"]}
 
 
 # ---- the rest ------------------------------------------------------------------------------------
@@ -349,7 +338,7 @@ def test_timestamp_is_that_of_the_record(client):
     record = logging.makeLogRecord({"msg": "x", "levelno": 20, "created": 1_700_000_000.5})
     HekaHandler(client).handle(record)
 
-    assert sent(client).timestamp == 1_700_000_000_500_000_000
+    assert only_message(client).timestamp == 1_700_000_000_500_000_000
 
 
 @pytest.mark.parametrize("answer", [False, 0, None], ids=repr)
@@ -370,7 +359,7 @@ def test_filter_of_the_handler_may_add_fields(client):
     handler.addFilter(enrich)
     Loud(handler).info("x")
 
-    assert sent(client).fields == {"loglevel": [20], "tenant": ["t1"]}
+    assert only_message(client).fields == {"loglevel": [20], "tenant": ["t1"]}
 
 
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="filters cannot replace before 3.12")
@@ -379,7 +368,7 @@ def test_filter_of_the_handler_may_replace_the_record(client):
     handler.addFilter(lambda record: logging.makeLogRecord({"msg": "another", "levelno": 20}))
     Loud(handler).info("x")
 
-    assert sent(client).payload == "another"
+    assert only_message(client).payload == "another"
 
 
 def test_record_that_the_clients_filters_refuse_is_never_formatted(client):
@@ -399,7 +388,7 @@ def test_record_that_the_clients_filters_refuse_is_never_formatted(client):
     logger.info("x %s", Precious())
     logger.error("kept")
 
-    assert sent(client).payload == "kept"
+    assert only_message(client).payload == "kept"
 
 
 def test_inactive_client_sends_nothing():

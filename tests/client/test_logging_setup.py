@@ -8,7 +8,7 @@ import logging.handlers
 import queue
 
 import pytest
-from client.messages import Kept, kept_by
+from client.messages import Kept, kept_by, payloads
 from delivery.support import Datagrams, Listener, run
 
 import heka
@@ -16,11 +16,6 @@ from heka.client import HekaClient
 from heka.exceptions import ConfigError
 from heka.holder import CLIENT_HOLDER
 from heka.logging import HekaHandler, hook_logger
-
-
-@pytest.fixture
-def client():
-    return HekaClient(Kept(), "tests")
 
 
 @pytest.fixture
@@ -58,10 +53,6 @@ def logger():
         handler.close()
     made.propagate = True
     made.setLevel(logging.NOTSET)
-
-
-def payloads(client):
-    return [message.payload for message in kept_by(client).messages]
 
 
 def handlers_of(logger):

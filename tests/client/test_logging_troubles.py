@@ -10,18 +10,13 @@ import signal
 import threading
 
 import pytest
-from client.messages import Kept, kept_by, read
+from client.messages import Kept, kept_by, payloads, read
 
 from heka._core import Sink
 from heka.client import HekaClient
 from heka.encoders import NullEncoder, ProtobufEncoder, StdlibPayloadEncoder
 from heka.logging import HekaHandler
 from heka.streams import StdLibLoggingStream
-
-
-@pytest.fixture
-def client():
-    return HekaClient(Kept(), "tests")
 
 
 @pytest.fixture
@@ -40,10 +35,6 @@ def logger(handler):
 def as_in_production(monkeypatch):
     """Set ``logging.raiseExceptions`` to True, which pytest sets to False."""
     monkeypatch.setattr(logging, "raiseExceptions", True)
-
-
-def payloads(client):
-    return [message.payload for message in kept_by(client).messages]
 
 
 # ---- loops ---------------------------------------------------------------------------------------

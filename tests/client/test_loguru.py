@@ -7,17 +7,12 @@ import sys
 import threading
 
 import pytest
-from client.messages import Kept, kept_by
+from client.messages import Kept, only_message
 from loguru import logger as shared
 
 from heka.client import HekaClient
 from heka.integrations.loguru import HekaSink
 from heka.logging import HekaHandler
-
-
-@pytest.fixture
-def client():
-    return HekaClient(Kept(), "tests")
 
 
 @pytest.fixture
@@ -30,16 +25,11 @@ def logger():
     shared.add(sys.stderr)
 
 
-def sent(client):
-    (message,) = kept_by(client).messages
-    return message
-
-
 def test_message_has_its_text_and_what_was_bound(logger, client):
     logger.add(HekaSink(client))
     logger.bind(user="ann").warning("login of {} failed", "ann", attempts=3)
 
-    message = sent(client)
+    message = only_message(client)
     assert (message.type, message.logger, message.severity) == ("oldstyle", "tests", 4)
     assert message.payload == "login of ann failed"
     assert message.fields == {"loglevel": [30], "user": ["ann"], "attempts": [3]}
@@ -61,7 +51,7 @@ def test_level_becomes_the_nearest_severity(logger, client, level, severity):
     logger.add(HekaSink(client), level=0)
     logger.log(level, "x")
 
-    assert sent(client).severity == severity
+    assert only_message(client).severity == severity
 
 
 def test_traceback_follows_the_text(logger, client):
@@ -71,7 +61,7 @@ def test_traceback_follows_the_text(logger, client):
     except LookupError:
         logger.exception("went wrong")
 
-    message = sent(client)
+    message = only_message(client)
     assert message.payload.startswith("went wrong\nTraceback (most recent call last):")
     assert message.payload.endswith("LookupError: no such thing")
 
@@ -80,7 +70,7 @@ def test_source_is_sent_on_request(logger, client):
     logger.add(HekaSink(client, fields=["name", "function", "line", "nonsense"]))
     logger.info("x")
 
-    fields = sent(client).fields
+    fields = only_message(client).fields
     assert fields["name"] == [__name__]
     assert fields["function"] == ["test_source_is_sent_on_request"]
     assert fields["line"].value_type == type(fields["line"]).INTEGER
@@ -93,7 +83,7 @@ def test_timestamp_is_that_of_the_record(logger, client):
     logger.add(HekaSink(client))
     logger.info("x")
 
-    assert round(sent(client).timestamp / 1000) == round(times[0].timestamp() * 1e6)
+    assert round(only_message(client).timestamp / 1000) == round(times[0].timestamp() * 1e6)
 
 
 def test_module_is_the_logger_if_the_client_has_none(logger):
@@ -101,14 +91,14 @@ def test_module_is_the_logger_if_the_client_has_none(logger):
     logger.add(HekaSink(client))
     logger.info("x")
 
-    assert sent(client).logger == __name__
+    assert only_message(client).logger == __name__
 
 
 def test_value_without_a_type_is_sent_as_its_repr(logger, client):
     logger.add(HekaSink(client))
     logger.bind(a=None, b=1).info("x")
 
-    assert sent(client).fields == {"loglevel": [20], "a": ["None"], "b": [1]}
+    assert only_message(client).fields == {"loglevel": [20], "a": ["None"], "b": [1]}
 
 
 def test_message_is_sent_with_enqueue(logger):
@@ -120,7 +110,7 @@ def test_message_is_sent_with_enqueue(logger):
     logger.info("x")
     logger.complete()
 
-    assert sent(client).payload == "x"
+    assert only_message(client).payload == "x"
     assert sender != [threading.get_ident()]
 
 
@@ -131,7 +121,7 @@ def test_error_stays_in_the_sink(logger, client, capsys):
     logger.info("x" * 70_000)
     logger.info("next")
 
-    assert sent(client).payload == "next"
+    assert only_message(client).payload == "next"
     assert sink.stats() == {"error": 1}
     assert "HekaSink: a message is lost" in capsys.readouterr().err
 
@@ -141,6 +131,6 @@ def test_heka_handler_works_as_a_loguru_sink(logger, client):
     logger.add(HekaHandler(client), format="{message}")
     logger.bind(a=1).info("x")
 
-    message = sent(client)
+    message = only_message(client)
     assert message.payload == "x"
     assert message.fields == {"loglevel": [20], "extra.a": [1]}

@@ -6,16 +6,11 @@ import logging
 
 import pytest
 import structlog
-from client.messages import Kept, kept_by
+from client.messages import Kept, kept_by, only_message
 
 from heka.client import HekaClient
 from heka.filters import SeverityMax
 from heka.integrations.structlog import HekaProcessor, HekaRenderer
-
-
-@pytest.fixture
-def client():
-    return HekaClient(Kept(), "tests")
 
 
 def logger_with(*processors, wrapper=structlog.BoundLogger):
@@ -25,16 +20,11 @@ def logger_with(*processors, wrapper=structlog.BoundLogger):
     return made, output
 
 
-def sent(client):
-    (message,) = kept_by(client).messages
-    return message
-
-
 def test_event_becomes_a_message(client):
     logger, output = logger_with(HekaRenderer(client))
     logger.bind(user="ann").warning("login failed", attempts=3)
 
-    message = sent(client)
+    message = only_message(client)
     assert (message.type, message.logger, message.severity) == ("oldstyle", "tests", 4)
     assert message.payload == "login failed"
     assert message.fields == {"user": ["ann"], "attempts": [3], "loglevel": [30]}
@@ -52,7 +42,7 @@ def test_processor_passes_the_event_on_as_it_was(client):
     logger.info("x", level="debug", a=1)
 
     assert seen == [{"event": "x", "level": "debug", "a": 1}]
-    assert sent(client).severity == 7
+    assert only_message(client).severity == 7
 
 
 @pytest.mark.parametrize(
@@ -76,7 +66,7 @@ def test_method_decides_the_severity(client, method, severity):
     logger, _ = logger_with(HekaRenderer(client))
     getattr(logger, method)("x")
 
-    assert sent(client).severity == severity
+    assert only_message(client).severity == severity
 
 
 def test_level_that_a_processor_added_decides_too(client):
@@ -88,7 +78,7 @@ def test_level_that_a_processor_added_decides_too(client):
     logger.debug("below")
     logger.error("x")
 
-    message = sent(client)
+    message = only_message(client)
     assert (message.severity, message.fields) == (3, {"loglevel": [40]})
 
 
@@ -99,7 +89,7 @@ def test_traceback_follows_the_event(client):
     except LookupError:
         logger.error("went wrong", exc_info=True, a=1)
 
-    message = sent(client)
+    message = only_message(client)
     assert message.payload.startswith("went wrong\nTraceback (most recent call last):")
     assert message.payload.endswith("LookupError: no such thing")
     assert message.fields == {"a": [1], "loglevel": [40]}
@@ -112,28 +102,28 @@ def test_traceback_may_be_given(client, shape):
     given = error if shape == "exception" else (LookupError, error, None)
     logger.error("went wrong", exc_info=given)
 
-    assert sent(client).payload == "went wrong\nLookupError: no such thing"
+    assert only_message(client).payload == "went wrong\nLookupError: no such thing"
 
 
 def test_exc_info_without_an_exception_adds_nothing(client):
     logger, _ = logger_with(HekaRenderer(client))
     logger.error("x", exc_info=True)
 
-    assert sent(client).payload == "x"
+    assert only_message(client).payload == "x"
 
 
 def test_value_without_a_type_is_sent_as_its_repr(client):
     logger, _ = logger_with(HekaRenderer(client))
     logger.info("x", a=None, b=1)
 
-    assert sent(client).fields == {"a": ["None"], "b": [1], "loglevel": [20]}
+    assert only_message(client).fields == {"a": ["None"], "b": [1], "loglevel": [20]}
 
 
 def test_event_that_is_not_text_is_sent(client):
     logger, _ = logger_with(HekaRenderer(client))
     logger.info({"a": 1})
 
-    assert sent(client).payload == "{'a': 1}"
+    assert only_message(client).payload == "{'a': 1}"
 
 
 def test_context_variables_become_fields(client):
@@ -141,7 +131,7 @@ def test_context_variables_become_fields(client):
     with structlog.contextvars.bound_contextvars(request_id="r1"):
         logger.info("x")
 
-    assert sent(client).fields == {"request_id": ["r1"], "loglevel": [20]}
+    assert only_message(client).fields == {"request_id": ["r1"], "loglevel": [20]}
 
 
 def test_logger_name_is_used_if_the_client_has_none():
@@ -149,7 +139,7 @@ def test_logger_name_is_used_if_the_client_has_none():
     logger, _ = logger_with(HekaRenderer(client))
     logger.info("x", logger="app.part")
 
-    assert sent(client).logger == "app.part"
+    assert only_message(client).logger == "app.part"
 
 
 def test_stream_that_logs_does_not_loop(client):
@@ -162,7 +152,7 @@ def test_stream_that_logs_does_not_loop(client):
     client.stream = Logging()
     logger.info("x")
 
-    assert sent(client).payload == "x"
+    assert only_message(client).payload == "x"
     assert client.stats()["dropped"] == {"reentrant": 1}
 
 
@@ -209,6 +199,6 @@ def test_exception_of_the_client_loses_only_the_event(client, capsys):
     logger.info("x" * 70_000)
     logger.info("next")
 
-    assert sent(client).payload == "next"
+    assert only_message(client).payload == "next"
     assert renderer.stats() == {"error": 1}
     assert "HekaRenderer: a message is lost" in capsys.readouterr().err

@@ -103,19 +103,13 @@ def test_decode(vector):
 
 
 @pytest.mark.parametrize("vector", MESSAGES)
-def test_decoded_encodes_to_the_same_bytes(vector):
+def test_decoded_message_encodes_to_the_same_bytes_before_and_after_its_fields_are_read(vector):
+    """The duplicates of a name, which the dict does not show, are kept as well."""
     message = heka.Message.decode(bytes.fromhex(vector["wire"]))
 
     assert message.encode().hex() == vector["wire"]
-
-
-@pytest.mark.parametrize("vector", MESSAGES)
-def test_looking_at_fields_changes_no_byte(vector):
-    """The duplicates of a name, which the dict does not show, are kept as well."""
-    message = heka.Message.decode(bytes.fromhex(vector["wire"]))
     for field in message.fields.values():
         list(field)
-
     assert message.encode().hex() == vector["wire"]
 
 

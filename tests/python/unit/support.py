@@ -57,6 +57,24 @@ WAYS: dict[str, Callable[[Any], dict[str, heka.Field]]] = {
 }
 
 
+def ways_of(attribute: str) -> dict[str, Callable[..., Any]]:
+    """Return three functions that send a message and return *attribute* of what arrives."""
+
+    def by_message(**arguments: Any) -> Any:
+        return getattr(heka.Message(**arguments), attribute)
+
+    def by_pack(**arguments: Any) -> Any:
+        (frame,) = heka.StreamReader().feed(heka.pack(**arguments))
+        return getattr(frame.message, attribute)
+
+    def by_log(**arguments: Any) -> Any:
+        with capture() as captured:
+            heka.log("t", **arguments)
+        return getattr(captured[0], attribute)
+
+    return {"Message": by_message, "pack": by_pack, "log": by_log}
+
+
 def described(fields: Mapping[str, heka.Field]) -> dict[str, tuple[list[Any], int | None]]:
     """Return {name: (values, value_type)}; the values as what they are, so True is not 1."""
     return {name: ([Exactly(v) for v in field], field.value_type) for name, field in fields.items()}

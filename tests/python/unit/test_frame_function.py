@@ -61,13 +61,6 @@ def test_object_that_is_not_a_signer_is_refused(signer):
 
 
 @every_signer
-def test_the_largest_message(signer):
-    framed = heka.frame(b"x" * MAX, signer)
-
-    assert framed.endswith(b"\x1f" + b"x" * MAX)
-
-
-@every_signer
 @pytest.mark.parametrize("size", [MAX + 1, 10 * MAX])
 def test_more_than_65536_bytes(signer, size):
     """Receivers silently drop a larger message, so it is an error that names both sizes."""
@@ -148,9 +141,3 @@ def test_endless_iterator_is_refused_soon(arguments):
 def test_exception_of_a_values_own_code_is_passed_on(name):
     with pytest.raises(BoomError):
         heka.pack(**{name: Index(act=boom)})
-
-
-def test_each_pack_has_a_new_id():
-    one, two = (heka.StreamReader().feed(heka.pack())[0].message for _ in range(2))
-
-    assert one.uuid != two.uuid

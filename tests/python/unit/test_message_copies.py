@@ -110,21 +110,6 @@ def test_encode_shows_what_was_set():
     assert len(message.encode()) == len(before) + 1
 
 
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {},
-        {"a": 1},
-        {"size": heka.Field([1, 2], "KiB"), "o": {"x": 1.5, "y": [True]}},
-        {"s": "é\0€😀", "raw": b"\xff\0"},
-    ],
-)
-def test_a_decoded_message_encodes_to_its_own_bytes(fields):
-    data = sample(fields=fields).encode()
-
-    assert heka.Message.decode(data).encode() == data
-
-
 @pytest.mark.parametrize("name", TEXTS)
 def test_bytes_that_are_no_utf8_go_back_as_they_came(name):
     """They are decoded with surrogateescape; setting such text is refused."""
@@ -148,15 +133,6 @@ def test_encode_refuses_more_than_65536_bytes(size):
         return
     with pytest.raises(heka.EncodeError, match=r"a message of 65537 bytes; .* at most 65536"):
         message.encode()
-
-
-@pytest.mark.parametrize("data", [b"", b"x", b"\x0a\x10" + bytes(15)], ids=["empty", "text", "cut"])
-def test_decode_of_what_is_no_message(data):
-    with pytest.raises(heka.DecodeError) as error:
-        heka.Message.decode(data)
-
-    assert 0 <= error.value.offset <= len(data)
-    assert f"(byte {error.value.offset})" in str(error.value)
 
 
 @pytest.mark.parametrize("value", ["text", None, 1, [1]])

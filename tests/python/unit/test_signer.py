@@ -57,7 +57,7 @@ def test_an_unknown_hash(hash_name):
     ("key", "expected"),
     [
         pytest.param("key", b"key", id="str"),
-        pytest.param("schlüssel", "schlüssel".encode(), id="str-as-utf8"),
+        *[pytest.param(k, k.encode(), id=f"str-as-utf8-{k}") for k in ("schlüssel", "鍵", "🔑")],
         pytest.param(Text("key"), b"key", id="str-subclass"),
         pytest.param(b"\0\xff", b"\0\xff", id="bytes"),
         pytest.param(bytearray(b"key"), b"key", id="bytearray"),

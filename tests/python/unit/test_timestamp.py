@@ -11,10 +11,9 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
-from python.unit.support import BoomError, Float, Index, boom
+from python.unit.support import BoomError, Float, Index, boom, ways_of
 
 import heka
-from heka.testing import capture
 
 UTC = timezone.utc
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -22,24 +21,7 @@ INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 #: With their rules, so that no database of time zones is needed.
 NEW_YORK = "EST5EDT,M3.2.0,M11.1.0"
 AUCKLAND = "NZST-12NZDT,M9.5.0,M4.1.0/3"
-
-
-def by_message(**arguments: Any) -> int:
-    return heka.Message(**arguments).timestamp
-
-
-def by_pack(**arguments: Any) -> int:
-    (frame,) = heka.StreamReader().feed(heka.pack(**arguments))
-    return frame.message.timestamp
-
-
-def by_log(**arguments: Any) -> int:
-    with capture() as captured:
-        heka.log("t", **arguments)
-    return captured[0].timestamp
-
-
-WAYS: dict[str, Callable[..., int]] = {"Message": by_message, "pack": by_pack, "log": by_log}
+WAYS = ways_of("timestamp")
 every_way = pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
 
 

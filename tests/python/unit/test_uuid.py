@@ -3,33 +3,15 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
 from typing import Any
 
 import pytest
+from python.unit.support import ways_of
 
 import heka
-from heka.testing import capture
 
 ID = uuid.UUID("12345678-9abc-4def-8123-456789abcdef")
-
-
-def by_message(**arguments: Any) -> bytes:
-    return heka.Message(**arguments).uuid
-
-
-def by_pack(**arguments: Any) -> bytes:
-    (frame,) = heka.StreamReader().feed(heka.pack(**arguments))
-    return frame.message.uuid
-
-
-def by_log(**arguments: Any) -> bytes:
-    with capture() as captured:
-        heka.log("t", **arguments)
-    return captured[0].uuid
-
-
-WAYS: dict[str, Callable[..., bytes]] = {"Message": by_message, "pack": by_pack, "log": by_log}
+WAYS = ways_of("uuid")
 every_way = pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
 
 
