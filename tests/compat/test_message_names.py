@@ -105,9 +105,3 @@ def test_sign_header_signs_as_frame_does():
     heka.signing.sign_header(header, payload, config)
 
     assert header.hmac in heka.frame(payload, config)
-
-
-def test_the_names_mean_the_same_objects():
-    assert heka.message.Message is heka.Message
-    assert heka.message.Field is heka.Field
-    assert heka.signing.SignerConfig is heka.SignerConfig
