@@ -24,6 +24,7 @@ from heka._net.options import (
     tls_texts,
     write_query,
 )
+from heka._secrets import masked
 from heka.exceptions import ConfigError
 
 __all__ = ["Address", "QueueOptions", "TlsOptions", "as_size", "parse"]
@@ -127,6 +128,14 @@ def parse(to: object) -> Address:
     """
     if isinstance(to, Address):
         return to
+    try:
+        return _parsed(to)
+    except ConfigError as error:
+        # No notation takes a password, but a URL with one may be given by mistake.
+        raise ConfigError(masked(str(error))) from error.__cause__
+
+
+def _parsed(to: object) -> Address:
     if isinstance(to, tuple):
         if len(to) != 2 or not isinstance(to[0], str):
             raise ConfigError(f"{EXPECTED}; got {to!r}")

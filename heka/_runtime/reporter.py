@@ -11,6 +11,7 @@ import time
 from typing import TextIO
 
 from heka._runtime.waiting import is_ready
+from heka._secrets import masked
 
 #: Seconds between two lines of one reporter.
 INTERVAL = 60.0
@@ -38,7 +39,7 @@ class Reporter:
         # stderr may be None, closed, full or replaced: no reason to fail in the caller.
         with contextlib.suppress(Exception):
             if sys.stderr is not None and _is_writable(sys.stderr):
-                sys.stderr.write(f"heka: {_printable(text)[:LINE_MAX]}{more}\n")
+                sys.stderr.write(f"heka: {_printable(masked(text))[:LINE_MAX]}{more}\n")
 
 
 def _is_writable(stream: TextIO) -> bool:

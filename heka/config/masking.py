@@ -1,6 +1,6 @@
-"""Mask secrets of configurations in ``client._config`` and in error texts.
+"""Secrets in configurations: the signing key, and whatever looks like a secret.
 
-Secrets are the signing key, passwords in URLs, and values whose key is such as password or token.
+They are masked in ``client._config`` and in the texts of errors.
 """
 
 from __future__ import annotations
@@ -8,29 +8,25 @@ from __future__ import annotations
 import datetime
 import json
 import os
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from heka._secrets import MASK, is_secret_name, masked, secrets_in
 from heka.config.tree import Path
 
-MASK = "********"
-#: Fewest characters of a secret that is masked in error texts; shorter ones occur by chance.
-_SECRET_MIN = 4
-_URL_PASSWORD = re.compile(r"(?<=://)([^/?#\s:@]*):([^/?#\s]+)@")
-_SECRET_NAME = re.compile(
-    r"(?<![a-z])(password|passwd|passphrase|secret|token|authorization|cookie|credentials?"
-    r"|(api|access|private|secret|signing)_?key)(?![a-z])"
-)
+#: Length of the shortest secret that is searched for; shorter ones occur in many words.
+_SHORTEST = 4
+#: Settings that are numbers: how many tokens a limit of a rate has.
+_NUMBERS = frozenset({"tokens"})
 
 
 def as_json(config: Mapping[str, Any]) -> str:
-    """Return *config* as JSON with its secrets masked; other objects become their type's name."""
+    """Return *config* as JSON with its secrets masked; other objects are shown by name."""
     return json.dumps(_masked(config))
 
 
 def secrets(value: Any, path: Path = ()) -> Iterator[str]:
-    """Yield the secrets in *value*, in each form in which an error text may quote them."""
+    """Yield the secrets in *value* in the forms that an error text may contain."""
     if isinstance(value, Mapping):
         for key, inner in value.items():
             yield from secrets(inner, (*path, key))
@@ -39,29 +35,29 @@ def secrets(value: Any, path: Path = ()) -> Iterator[str]:
             yield from secrets(inner, path)
     elif isinstance(value, (str, bytes)):
         text = value if isinstance(value, str) else value.decode("utf-8", "backslashreplace")
-        found = [text] if _is_secret(path) else [m[2] for m in _URL_PASSWORD.finditer(text)]
+        found = [text] if _is_secret(path) else [text[s.start : s.end] for s in secrets_in(text)]
         for secret in found:
-            # The text itself, its repr(), and the repr() of its bytes.
+            # Unchanged, and as in the repr of str and bytes.
             yield from {secret, repr(secret)[1:-1], repr(secret.encode("utf-8", "replace"))[2:-1]}
 
 
 def hide(text: str, found: Iterator[str]) -> str:
-    """Return *text* with the secrets *found* masked."""
-    # Longest first, as one secret may be part of another.
-    for secret in sorted((s for s in found if len(s) >= _SECRET_MIN), key=len, reverse=True):
+    """Return *text* without the secrets *found* and other text that looks like a secret."""
+    # Longest first: a secret may contain another.
+    for secret in sorted((s for s in found if len(s) >= _SHORTEST), key=len, reverse=True):
         text = text.replace(secret, MASK)
-    return text
+    return masked(text)
 
 
 def _is_secret(path: Path) -> bool:
     if not path:
         return False
-    name = str(path[-1]).lower().replace("-", "_")
-    return path == ("hmac", "key") or _SECRET_NAME.search(name) is not None
+    name = str(path[-1])
+    return path == ("hmac", "key") or (is_secret_name(name) and name not in _NUMBERS)
 
 
 def _masked(value: Any, path: Path = ()) -> Any:
-    """Return *value* as types that JSON has, with secrets masked."""
+    """Return *value* converted to JSON types, without secrets."""
     if isinstance(value, Mapping):
         return {
             key if isinstance(key, str) else repr(key): _masked(inner, (*path, key))
@@ -76,7 +72,7 @@ def _masked(value: Any, path: Path = ()) -> Any:
     if isinstance(value, (int, float)):
         return value
     if isinstance(value, str):
-        return _URL_PASSWORD.sub(rf"\1:{MASK}@", value)
+        return masked(value)
     return _described(value)
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
+from heka._secrets import MASK
 from heka.exceptions import InvalidArgumentError
-
-_MASK = "********"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +63,7 @@ class DSN:
 
     def __str__(self) -> str:
         """Return the DSN with its secret masked."""
-        return self.text.replace(f":{self.secret}@", f":{_MASK}@") if self.secret else self.text
+        return self.text.replace(f":{self.secret}@", f":{MASK}@") if self.secret else self.text
 
 
 _FORM = "scheme://public:secret@host/project, as in https://public@sentry.example/2"

@@ -20,4 +20,5 @@ NUMBERS = ids(bool, int, float)
 NAMES = ids(str, bytes)
 #: What a field of a message may have several values of.
 VALUES = NUMBERS | NAMES
-NOTHING_TO_HIDE = ids(type(None), bool, int)
+#: What holds nothing else.
+PLAIN = ids(str, bytes, bytearray, int, float, bool, complex, type(None), type)

@@ -9,85 +9,57 @@ from __future__ import annotations
 import contextlib
 import functools
 import json
-import re
 from itertools import islice
 from typing import Any
 
-from heka.plugins.raven.kinds import CONTAINERS, LISTS, NAMES, NOTHING_TO_HIDE
+from heka import _secrets
+from heka._secrets import (
+    cards_in,
+    hides_next,
+    is_card_number,
+    is_secret_name,
+    is_secret_text,
+    secrets_in,
+)
+from heka.plugins.raven.kinds import CONTAINERS, LISTS, NAMES, PLAIN
 from heka.plugins.raven.tree import Shown, Tree
 
-MASK = Shown("********")
+__all__ = [
+    "ATTRIBUTES",
+    "MASK",
+    "Scrubber",
+    "argument_list",
+    "hides_next",
+    "is_card_number",
+    "is_secret_name",
+    "is_secret_text",
+    "name_of_pair",
+    "text_of",
+    "value_of_name",
+]
+
+MASK = Shown(_secrets.MASK)
 #: Characters of the shortest text that is looked for elsewhere; shorter ones are in every word.
 SHORTEST = 6
 #: Characters of a secret that are compared; more than any text of an event has.
 LONGEST = 2048
+#: Forms of secrets that are looked for in one event; each costs a search of every text.
+MOST = 2_000
 #: Values that are looked at for secrets in one event.
 NODES = 20_000
 #: Of containers that are looked into: more than is shown, for it may occur elsewhere.
 DEPTH = 8
 ITEMS = 500
+#: Keys of objects that have a name and a value, as headers and variables are listed.
+_NAMES = frozenset({"name", "key", "field", "header"})
+_VALUES = frozenset({"value", "val", "content"})
+#: Of an object that has a name and a value.
+ATTRIBUTES = 8
+_BASES = (dict, list, tuple, set, frozenset)
+_MRO = type.__dict__["__mro__"]
+_DICT = type.__dict__["__dict__"]
 #: Times that a text is looked through: a mask may complete another secret with what is beside it.
 ROUNDS = 8
-
-_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-_NAMED = re.compile(
-    r"pass_?word|pass_?wd|pass_?phrase|pass_?code|authori[sz]ation|credential"
-    r"|(?:api|access|private|secret|signing|encryption)_?key"
-    r"|(?:secret|token|cookie|pwd|jwt|cvv|cvc)s?(?![a-z])|(?<![a-z])session_?id(?![a-z])"
-)
-#: The same in running text, where a name ends at the sign before its value.
-_WORD = (
-    r"(?:password|passwd|passphrase|passcode|authorization|credentials?|pwd|secret|token|cookie"
-    r"|(?:api|access|private|secret|signing)[_-]?key)s?"
-)
-# name="value", name: 'value', name=value; Authorization: Bearer value; scheme://user:value@host
-_LITERAL = re.compile(
-    rf"{_WORD}[\w-]{{0,20}}[\"']?\s{{0,3}}[=:]\s{{0,3}}[a-z]{{0,2}}([\"'])(?P<v>(?:(?!\1).)+)\1",
-    re.I,
-)
-_ASSIGNED = re.compile(rf"{_WORD}[\w-]{{0,20}}=(?P<v>[^\s\"'&;,=()\[\]{{}}]+)", re.I)
-_HEADER = re.compile(
-    r"(?:authorization[\"']?\s{0,3}[:=]\s{0,3}[\"']?(?:[a-z]{1,20}\s)?|\bbearer\s)(?P<v>[\w.~+/=-]+)",
-    re.I,
-)
-_URL = re.compile(r"://[^/?#\s:@]{0,200}:(?P<v>[^/?#\s@]+)@")
-# Digits in groups, as cards have them: 13 to 16, not a part of more, nor of a fraction.
-_CARD = re.compile(r"(?<![\d.])(?P<v>(?:\d[ -]?){12,15}\d)(?![\d.]*\d)")
-_CARD_DIGITS = range(10**12, 10**16)
-_IN_SOURCE = (_LITERAL, _URL, _CARD)
-# One of these is in every text that a pattern may match: a word, in lower case, or what the digits
-# of a card are among.
-_SIGN = re.compile("passw|passp|passc|pwd|secret|token|cookie|credential|authoriz|key|bearer")
-_DIGITS = re.compile(r"[\d -]{13}")
-_ASCII_DIGITS = re.compile(r"[0-9 -]{13}")
-
-
-def is_secret_name(name: object) -> bool:
-    """Say whether what has this *name* is a secret."""
-    kind = type(name)
-    if kind is str:
-        return is_secret_text(name)
-    text = None if id(kind) in NOTHING_TO_HIDE else text_of(name)
-    return text is not None and is_secret_text(text)
-
-
-@functools.lru_cache(2048)
-def is_secret_text(name: str) -> bool:
-    """Say the same of a *name* that is exactly a str."""
-    if len(name) > 200:
-        return False
-    return _NAMED.search(_CAMEL.sub("_", name).lower().replace("-", "_")) is not None
-
-
-def is_card_number(number: int) -> bool:
-    """Say whether *number* is one that a card may have: its check digit is right."""
-    if number not in _CARD_DIGITS:
-        return False
-    total = 0
-    for index, digit in enumerate(reversed(str(number))):
-        value = int(digit) * (1 + index % 2)
-        total += value - 9 if value > 9 else value
-    return total % 10 == 0
 
 
 def text_of(value: object) -> str | None:
@@ -144,6 +116,8 @@ class Scrubber:
         for form in forms:
             stripped = form.strip()
             kept = (stripped if len(stripped) >= SHORTEST else form)[:LONGEST]
+            if len(self._secrets) >= MOST:
+                return
             if len(kept) >= SHORTEST and stripped.strip("*"):  # masks are in every event too
                 self._secrets.add(kept)
                 self._longest = max(self._longest, len(kept))
@@ -171,29 +145,46 @@ class Scrubber:
             elif depth < DEPTH:
                 waiting += [(inner, depth + 1) for inner in _inside(one)]
 
-    def search(self, value: object, depth: int = 0) -> None:
+    def search(self, value: Any, depth: int = 0) -> None:
         """Remember the values in *value* whose names are those of secrets."""
         if depth > DEPTH or self._nodes < 0 or id(value) in self._searched:
             return  # where there is too much: what is shown later on is looked at then
         self._searched[id(value)] = value
         inner: Any
-        if type(value) is dict:
-            pairs = _first(value.items())
-            self._nodes -= len(pairs)
-            for name, inner in pairs:
-                if inner is not None and (
-                    is_secret_text(name) if type(name) is str else is_secret_name(name)
-                ):
-                    self.learn_value(inner)
-                elif id(type(inner)) in CONTAINERS:
-                    self.search(inner, depth + 1)
-        elif id(type(value)) in CONTAINERS:
-            items = _first(value)
-            self._nodes -= len(items)
-            if id(type(value)) in LISTS and name_of_pair(items) is not None:
-                self.learn_value(items[1])
-            for inner in items:
-                if id(type(inner)) in CONTAINERS:
+        if issubclass(type(value), dict):
+            pairs = _first(dict.items(value))
+            self._search_pairs(pairs, depth)
+            return
+        names = _field_names(value)
+        if names is not None:
+            self._search_pairs(_first(names), depth)
+            return
+        items = _first(_items_of(value))
+        self._nodes -= len(items)
+        if id(type(value)) in LISTS and name_of_pair(items) is not None:
+            self.learn_value(items[1])
+        before = ""
+        for inner in items:
+            kind = type(inner)
+            if kind is str:
+                if before and hides_next(before, inner):
+                    self.learn(inner)
+                before = inner if inner[:1] == "-" else ""
+            elif id(kind) in CONTAINERS or (id(kind) not in PLAIN and is_searched(kind)):
+                self.search(inner, depth + 1)
+
+    def _search_pairs(self, pairs: list[tuple[Any, Any]], depth: int) -> None:
+        self._nodes -= len(pairs)
+        hidden = value_of_name(pairs) if 2 <= len(pairs) <= ATTRIBUTES else None
+        for name, inner in pairs:
+            if inner is None:
+                continue
+            is_secret = is_secret_text(name) if type(name) is str else is_secret_name(name)
+            if is_secret or (hidden is not None and name is hidden):
+                self.learn_value(inner)
+            else:
+                kind = type(inner)
+                if id(kind) in CONTAINERS or (id(kind) not in PLAIN and is_searched(kind)):
                     self.search(inner, depth + 1)
 
     # ---- where it is ------------------------------------------------------------------------
@@ -282,12 +273,10 @@ class Scrubber:
     def _shaped(self, text: str, source: bool) -> list[tuple[int, int]]:
         """Return the places of what looks like a secret, and remember it."""
         spans = []
-        for pattern in _patterns(text, source):
-            for match in pattern.finditer(text):
-                value = match["v"]
-                if value.strip("*"):
-                    self.learn(value)
-                spans.append(match.span("v"))
+        for found in (*secrets_in(text, source=source), *cards_in(text)):
+            for value in found.texts:
+                self.learn(value)
+            spans.append((found.start, found.end))
         return spans
 
     def _known(self, text: str) -> list[tuple[int, int]]:
@@ -302,34 +291,64 @@ class Scrubber:
                 # Of a longer one only the beginning is known: what follows goes too.
                 end = len(text) if len(secret) >= LONGEST else at + len(secret)
                 spans.append((at, end))
-                at = text.find(secret, at + 1)
+                # The last that overlaps this one: a step of one would take as long as the secret.
+                overlapping = text.rfind(secret, at + 1, end + len(secret) - 1)
+                at = text.find(secret, end) if overlapping < 0 else overlapping
         return spans
-
-
-def _patterns(text: str, source: bool) -> list[re.Pattern[str]]:
-    """Return those that *text* may match; most texts match none, and to look is quicker."""
-    lower = text.lower()
-    found = []
-    if _SIGN.search(lower):
-        found += [_LITERAL] if source else [_LITERAL, _ASSIGNED, _HEADER]
-    if "://" in lower:
-        found.append(_URL)
-    if (_ASCII_DIGITS if text.isascii() else _DIGITS).search(text):
-        found.append(_CARD)
-    return found
 
 
 @functools.lru_cache(4096)
 def _is_plain_line(line: str) -> bool:
     """Say whether a line of source holds nothing of a secret's shape."""
-    return not any(pattern.search(line) for pattern in _IN_SOURCE)
+    return not secrets_in(line, source=True) and not any(cards_in(line))
 
 
 def _inside(value: Any) -> list[Any]:
-    """Return what is in a container, of exactly these types; of a dict the values."""
-    if type(value) is dict:
-        return _first(value.values())
-    return _first(value) if id(type(value)) in CONTAINERS else []
+    """Return what is in a container; of a dict the values."""
+    kind = type(value)
+    if id(kind) in PLAIN or not is_searched(kind):
+        return []
+    if issubclass(kind, dict):
+        return _first(dict.values(value))
+    names = _field_names(value)
+    return _first(_items_of(value)) if names is None else [inner for _, inner in _first(names)]
+
+
+def is_searched(kind: type) -> bool:
+    """Say whether objects of *kind* are looked into for secrets, without running its code."""
+    return issubclass(kind, _BASES) or _has_fields(kind)
+
+
+def _has_fields(kind: type) -> bool:
+    return any("__dataclass_fields__" in _DICT.__get__(base) for base in _MRO.__get__(kind))
+
+
+def _field_names(value: Any) -> Any:
+    """Return the pairs of name and value of a named tuple or a dataclass; None of others."""
+    kind = type(value)
+    if id(kind) in CONTAINERS:
+        return None
+    if issubclass(kind, tuple):
+        for base in _MRO.__get__(kind):
+            names = _DICT.__get__(base).get("_fields")
+            if type(names) is tuple:
+                return zip(names, tuple.__iter__(value), strict=False)
+        return None
+    if issubclass(kind, _BASES):
+        return None
+    try:
+        found = object.__getattribute__(value, "__dict__")
+    except Exception:
+        return ()
+    return dict.items(found) if type(found) is dict else ()
+
+
+def _items_of(value: Any) -> Any:
+    """Return an iterator over a container that is no dict, not asking a class of the program's."""
+    for base in _BASES[1:]:
+        if issubclass(type(value), base):
+            return base.__iter__(value)
+    return iter(())
 
 
 def _first(values: Any) -> list[Any]:
@@ -338,6 +357,19 @@ def _first(values: Any) -> list[Any]:
         return list(islice(values, ITEMS))
     except RuntimeError:  # another thread changes it
         return []
+
+
+def value_of_name(pairs: list[tuple[Any, Any]]) -> object:
+    """Return the key of the value in ``{"name": "password", "value": "x"}``; None where none is."""
+    is_secret, found = False, None
+    for key, inner in pairs:
+        if type(key) is not str:
+            continue
+        if key in _VALUES:
+            found = key
+        elif key in _NAMES and type(inner) is str:
+            is_secret = is_secret or is_secret_text(inner)
+    return found if is_secret else None
 
 
 def name_of_pair(value: Any) -> str | None:
@@ -367,22 +399,21 @@ def _masked(text: str, spans: list[tuple[int, int]], limit: int, cut: bool) -> s
 def argument_list(scrubber: Scrubber, arguments: list[Any], items: int) -> list[Tree]:
     """Return a command line without secrets: ``--password x`` and ``--password=x`` have one."""
     shown: list[Tree] = []
-    follows = False
+    before = ""
     for argument in arguments[:items]:
         text = text_of(argument)
         if text is None:
             shown.append(Shown("?"))
-        elif follows and not text.startswith("-"):
+        elif hides_next(before, text):
             scrubber.learn(text)
             shown.append(MASK)
         else:
             shown.append(text)
-        name, equals, value = (text or "").partition("=")
-        secret = name.startswith("-") and is_secret_name(name)
-        if secret and equals:
+        before = text or ""
+        name, equals, value = before.partition("=")
+        if equals and name.startswith("-") and is_secret_name(name):
             scrubber.learn(value)
             shown[-1] = f"{name}={MASK}"
-        follows = secret and not equals
     return [
         Shown(scrubber.clean(text)) if isinstance(text, Shown) else scrubber.clean(text)
         for text in shown

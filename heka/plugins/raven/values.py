@@ -18,13 +18,16 @@ from typing import Any
 from heka.plugins.raven.kinds import CONTAINERS, LISTS, ids
 from heka.plugins.raven.limits import Limits
 from heka.plugins.raven.scrub import (
+    ATTRIBUTES,
     MASK,
     Scrubber,
+    hides_next,
     is_card_number,
     is_secret_name,
     is_secret_text,
     name_of_pair,
     text_of,
+    value_of_name,
 )
 from heka.plugins.raven.tree import Pairs, Shown, Tree, more
 
@@ -167,11 +170,16 @@ class Variables:
         shown = Pairs()
         below = depth + 1
         known = self._texts.get
-        for key, inner in islice(_items(value), self._limits.items):
+        items = list(islice(_items(value), self._limits.items))
+        hidden = value_of_name(items) if 2 <= len(items) <= ATTRIBUTES else None
+        for key, inner in items:
             if self._nodes < 0:
                 break
             name = known(key) if type(key) is str else None  # the usual way, in a few steps less
-            if name is None or is_secret_text(key):
+            if hidden is not None and key is hidden:
+                self._scrubber.learn_value(inner)
+                shown.append((self._tree(key, below), MASK))
+            elif name is None or is_secret_text(key):
                 shown.append((self._tree(key, below), self._named(key, inner, below)))
             else:
                 self._nodes -= 1
@@ -184,10 +192,18 @@ class Variables:
         shown: list[Tree] = []
         named = name_of_pair(value) if id(type(value)) in LISTS else None
         below = depth + 1
+        before = ""
         with contextlib.suppress(RuntimeError):  # another thread changes it
             for inner in islice(value, self._limits.items):
                 if self._nodes < 0:
                     break
+                flag, before = before, ""
+                if type(inner) is str:
+                    before = inner if inner[:1] == "-" else ""
+                    if flag and hides_next(flag, inner):
+                        self._scrubber.learn(inner)
+                        shown.append(MASK)
+                        continue
                 if named is not None and len(shown) == 1:
                     shown.append(self._named(named, inner, below))
                 else:

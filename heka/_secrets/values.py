@@ -1,0 +1,195 @@
+"""Where a value in running text ends: quoted, in brackets, a block of YAML, or one word.
+
+Positions only go forward, so whoever looks for value after value reads a text once.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from heka._secrets.pattern import Pattern
+
+
+class Found(NamedTuple):
+    """One secret in a text.
+
+    Attributes:
+        start, end: Its place.
+        texts: What to look for elsewhere, too; empty for what may be an ordinary word.
+    """
+
+    start: int
+    end: int
+    texts: tuple[str, ...]
+
+
+#: A quotation mark: escaped any number of times, or as URLs and HTML write it.
+QUOTE = r"(?:\\{0,16}(?:\"\"\"|'''|[\"'`])|&(?:quot|apos|#34|#39);|%2[27])"
+_OPENING = Pattern(rf"(?:[A-Za-z]{{1,2}}(?=\\{{0,16}}[\"']))?(?P<q>{QUOTE})")
+_MARK = Pattern(r"\\+[\"'`]?|[\"'`]")
+_CALL = Pattern(r"(?:[A-Za-z_][\w.]{0,100})?(?=[(\[{])")
+_SIGN = Pattern(r"\\+[\"']?|[\"'()\[\]{}]")
+_WORD = Pattern(r"[^\s\"'&;,()\[\]{}<>=][^\s\"'&;,()\[\]{}<>]*")
+_TO_SEMICOLON = Pattern(r"[^;\n\"']+")
+_REST = Pattern(r"(?:[ \t]+[^\s\"'&;,()\[\]{}<>=:]+)*[ \t]*(?=\r?\n|\\{1,8}n|\\{0,8}[\"']|\Z)")
+_SCHEME = Pattern(
+    r"(?:basic|bearer|digest|token|negotiate|ntlm|apikey|hawk|mac|jwt|oauth)[ \t]{1,5}", re.I
+)
+#: What a text shows where there is no secret: nothing, a type, a placeholder, another mask.
+_HARMLESS = Pattern(
+    r"(?:none|true|false|null|nil|undefined|str|bytes|int|bool|float|string|object|any"
+    r"|optional|\*+|\.\.\.|\?|%s|%\(\w*\)s?|\$\d+|:\w+|\$\{\w+\}|)\Z",
+    re.I,
+)
+_HARMLESS_QUOTED = Pattern(r"(?:\*+|\.\.\.|\?|%s|%\(\w*\)s?|\$\{\w+\}|)\Z")
+#: Words that follow "password: " and "token: " in a sentence about one.
+_PROSE = frozenset(
+    {
+        *("a", "an", "and", "are", "argument", "at", "auth", "authentication", "be", "because"),
+        *("but", "by", "can", "cannot", "could", "does", "expected", "failed", "field", "flag"),
+        *("for", "from", "has", "have", "header", "if", "in", "instead", "into", "invalid"),
+        *("is", "it", "longer", "may", "missing", "must", "no", "not", "of", "on", "only"),
+        *("option", "or", "please", "required", "scheme", "should", "than", "that", "the"),
+        *("this", "to", "token", "tokens", "too", "try", "unexpected", "unknown", "use"),
+        *("value", "was", "were", "what", "when", "which", "will", "with", "without", "wrong"),
+        *("you", "your"),
+    }
+)
+_NEXT_WORD = Pattern(r"[ \t]+[A-Za-z'\"<]")
+_NEWLINE = r"(?:\r?\n|\\{1,8}r\\{1,8}n|\\{1,8}n)"
+_BLOCK = Pattern(rf"(?:[|>][-+0-9]{{0,2}})?[ \t]*(?={_NEWLINE})")
+_BLOCK_LINE = Pattern(rf"{_NEWLINE}(?P<indent>[ \t]*)(?P<text>(?:[^\n\\]|\\(?!\\{0, 8}[rn]))*)")
+_LITERAL = Pattern(r"(['\"])(?P<v>[^'\"\\]{1,2048})\\{0,8}\1")
+
+
+def is_prose(word: str, text: str, end: int) -> bool:
+    """Say whether *word*, which ends at *end*, is one of a sentence."""
+    if word.lower().strip(".:!?") not in _PROSE:
+        return False
+    return end >= len(text) or text[end] in ",.;\n)" or _NEXT_WORD.match(text, end) is not None
+
+
+def is_harmless(value: str) -> bool:
+    """Say whether *value* stands for no secret."""
+    return _HARMLESS.match(value.strip()) is not None
+
+
+def quoted(text: str, at: int) -> tuple[int, int, int] | None:
+    """Return the start, the end, and what follows the closing mark of what is quoted at *at*.
+
+    A text that ends before the closing mark was cut: all of it is the value.
+    """
+    opening = _OPENING.match(text, at)
+    if opening is None:
+        return None
+    start, mark = opening.end(), opening["q"]
+    sign = mark.lstrip("\\")
+    if len(sign) > 1:  # three marks, or an entity
+        end = text.find(sign, start)
+        return (start, end, end + len(sign)) if end >= 0 else (start, len(text), len(text))
+    if text.startswith(2 * mark, start):  # three marks, escaped
+        start += 2 * len(mark)
+        end = text.find(3 * mark, start)
+        return (start, end, end + 3 * len(mark)) if end >= 0 else (start, len(text), len(text))
+    end, after = end_of_quoted(text, start, sign, len(mark) - 1)
+    return start, end, after
+
+
+def end_of_quoted(text: str, start: int, sign: str, slashes: int) -> tuple[int, int]:
+    """Return where the text ends that *slashes* backslashes and *sign* began, and what follows."""
+    for found in _MARK.finditer(text, start):
+        if not found[0].endswith(sign):
+            continue
+        count = len(found[0]) - 1
+        # Each level of escaping doubles the backslashes and adds one.
+        if count < slashes:  # the text around ends here
+            return found.start(), found.end()
+        if count and text[found.end() : found.end() + 1].isalnum() and count != slashes:
+            continue  # backslashes were doubled once more, the marks around were not
+        if count % (2 * (slashes + 1)) == slashes:
+            return found.end() - 1 - slashes, found.end()
+    return len(text), len(text)
+
+
+def balanced(text: str, at: int) -> int:
+    """Return where the bracket at *at* has been closed; the end of the text if it never is."""
+    depth = 0
+    while True:
+        found = _SIGN.search(text, at)
+        if found is None:
+            return len(text)
+        at = found.end()
+        sign = found[0][-1]
+        if sign in "([{":
+            depth += 1
+        elif sign in ")]}":
+            depth -= 1
+            if depth <= 0:
+                return at
+        elif sign != "\\":
+            at = end_of_quoted(text, at, sign, len(found[0]) - 1)[1]
+
+
+def literals(text: str, start: int, end: int) -> list[tuple[int, int]]:
+    """Return the places of the quoted texts in brackets from *start* to *end*."""
+    return [found.span("v") for found in _LITERAL.finditer(text, start, end)]
+
+
+def value_at(text: str, at: int, *, is_line: bool = False, is_list: bool = False) -> Found | None:
+    """Return the value that begins at *at*, behind a name and an operator.
+
+    Args:
+        text: Where it stands.
+        at: Behind the blanks that follow the operator.
+        is_line: The name begins its line and the value may be all the rest, as in YAML.
+        is_list: The settings around are separated by semicolons only.
+    """
+    within = quoted(text, at)
+    if within is not None:
+        start, end, _ = within
+        value = text[start:end]
+        return None if _HARMLESS_QUOTED.match(value) else Found(start, end, (value,))
+    if text.startswith("%(", at):  # a placeholder of a statement
+        return None
+    call = _CALL.match(text, at)
+    if call is not None:
+        end = balanced(text, call.end())
+        inner = [text[a:b] for a, b in literals(text, call.end(), end)]
+        empty = end - call.end() <= 2
+        return None if empty else Found(at, end, tuple(inner))
+    scheme = _SCHEME.match(text, at)
+    start = at if scheme is None else scheme.end()
+    found = (_TO_SEMICOLON if is_list else _WORD).match(text, start)
+    if found is None:
+        return None
+    end = found.end()
+    word = found[0]
+    if is_harmless(word) or (not is_list and is_prose(word, text, end)):
+        return None
+    if is_line:
+        rest = _REST.match(text, end)
+        end = end if rest is None else rest.end()
+    value = text[start:end].rstrip()
+    return Found(start, start + len(value), () if value.isalpha() and value.islower() else (value,))
+
+
+def block_at(text: str, at: int, name_at: int) -> Found | None:
+    """Return the lines below a name that are indented further, as YAML writes long texts."""
+    begin = _BLOCK.match(text, at)
+    if begin is None:
+        return None
+    line = max(text.rfind("\n", max(0, name_at - 200), name_at), name_at - 200) + 1
+    before = text[line:name_at].rpartition("\\n")[2]
+    outer = len(before) - len(before.lstrip(" \t-"))
+    lines: list[str] = []
+    end = begin.end()
+    start = end
+    while True:
+        found = _BLOCK_LINE.match(text, end)
+        if found is None or not found["text"] or len(found["indent"]) <= outer:
+            break
+        start = start if lines else found.start("text")
+        lines.append(found["text"].strip())
+        end = found.end()
+    return Found(start, end, tuple(lines)) if lines else None
