@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import sys
 
 import pytest
 from plugins.raven_support import event, fields, frames, message, messages, raven_client
@@ -181,3 +182,72 @@ def test_same_exception_leaves(client):
         fail()
 
     assert caught.value is error
+
+
+@pytest.mark.parametrize("code", [0, None, False], ids=repr)
+def test_successful_exit_is_not_reported(client, code):
+    @capture_stack
+    def main():
+        sys.exit(code)
+
+    with pytest.raises(SystemExit):
+        main()
+
+    assert messages(client) == []
+
+
+@pytest.mark.parametrize("code", [1, "no configuration", 0.0, True], ids=repr)
+def test_failed_exit_is_reported(client, code):
+    @capture_stack
+    def main():
+        sys.exit(code)
+
+    with pytest.raises(SystemExit):
+        main()
+
+    assert len(messages(client)) == 1
+
+
+@pytest.mark.parametrize("kind", ["generator", "coroutine"])
+def test_successful_exit_of_what_runs_in_steps_is_not_reported(client, kind):
+    @capture_stack
+    def generator():
+        yield 1
+        sys.exit(0)
+
+    @capture_stack
+    async def coroutine():
+        sys.exit(0)
+
+    with pytest.raises(SystemExit):
+        list(generator()) if kind == "generator" else coroutine().send(None)
+
+    assert messages(client) == []
+
+
+def test_greenlet_that_is_killed_is_not_reported(client):
+    greenlet = pytest.importorskip("greenlet")
+
+    @capture_stack
+    def work():
+        raise greenlet.GreenletExit
+
+    with pytest.raises(greenlet.GreenletExit):
+        work()
+
+    assert messages(client) == []
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="exception groups are of Python 3.11")
+@pytest.mark.parametrize(
+    ("errors", "count"), [([SystemExit(0)], 0), ([SystemExit(0), OSError()], 1)]
+)
+def test_group_is_reported_if_one_in_it_is_an_error(client, errors, count):
+    @capture_stack
+    def main():
+        raise BaseExceptionGroup("tasks", errors)  # noqa: F821
+
+    with pytest.raises(BaseExceptionGroup):  # noqa: F821
+        main()
+
+    assert len(messages(client)) == count

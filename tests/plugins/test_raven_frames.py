@@ -431,3 +431,49 @@ def test_threads_report_at_once():
         thread.join()
 
     assert len(client.stream.frames) == 160
+
+
+@pytest.mark.skipif(not hasattr(builtins, "ExceptionGroup"), reason="of Python 3.11")
+@pytest.mark.parametrize(
+    ("errors", "mark"),
+    [
+        pytest.param(9, None, id="all-are-told"),
+        pytest.param(10, "<1 more exception left out>", id="one-over"),
+        pytest.param(30, "<21 more exceptions left out>", id="thirty"),
+    ],
+)
+@pytest.mark.parametrize("profile", ["raven2", "raven3", "sentry7"])
+def test_group_says_how_many_exceptions_are_left_out(errors, mark, profile):
+    group = builtins.ExceptionGroup("many", [ValueError(str(one)) for one in range(errors)])
+
+    found = reported(group, profile=profile)
+
+    if profile == "sentry7":
+        values = found["exception"]["values"]
+        assert len(values) == min(10, errors + 1)
+        assert values[-1]["value"].split("\n")[1:] == ([mark] if mark else [])
+    else:
+        assert len(found["extra"]["chain"]) == min(9, errors)
+        notes = found["extra"].get("notes", [])
+        assert [note.strip("'") for note in notes] == ([mark] if mark else [])
+
+
+def test_chain_says_how_many_exceptions_are_left_out():
+    error = ValueError("0")
+    for number in range(1, 30):
+        error, error.__cause__ = ValueError(str(number)), error
+
+    values = reported(error, profile="sentry7")["exception"]["values"]
+
+    assert len(values) == 10
+    assert values[0]["mechanism"]["data"] == {"exceptions_left_out": 20}
+    assert not any("data" in one["mechanism"] for one in values[1:])
+
+
+@pytest.mark.skipif(not hasattr(builtins, "ExceptionGroup"), reason="of Python 3.11")
+def test_exceptions_left_out_are_counted_with_those_behind_them():
+    inner = [builtins.ExceptionGroup("g", [KeyError(), OSError()]) for _ in range(20)]
+
+    values = reported(builtins.ExceptionGroup("all", inner), profile="sentry7")
+
+    assert "<33 more exceptions left out>" in values["exception"]["values"][-1]["value"]

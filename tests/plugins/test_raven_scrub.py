@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import collections
+import dataclasses
 import json
+import subprocess
 import sys
 
 import pytest
@@ -276,3 +279,131 @@ def test_secret_in_names_of_the_program(tmp_path):
 
 def test_mask_is_that_of_raven():
     assert MASK == "********"
+
+
+def kept(*parts):
+    """Return a secret that no source line shows."""
+    return "".join(parts)
+
+
+def test_secret_of_a_variable_is_masked_by_each_name_of_sentry():
+    names = ["auth", "session", "csrf", "pin", "otp", "pw", "db_pass", "signature", "connect_sid"]
+
+    found, _ = variables(**dict.fromkeys(names, SECRET))
+
+    assert found == {f"'{name}'": "********" for name in names}
+
+
+def test_pair_of_user_and_password_is_masked_everywhere():
+    found, whole = variables(auth=("shop", SECRET), text=f"refused for {SECRET}")
+
+    assert found["'auth'"] == "********"
+    assert SECRET not in json.dumps(whole)
+
+
+def test_harmless_names_are_shown():
+    names = {"max_tokens": 4096, "tokens_used": 17, "cookies_enabled": "yes", "author": "Ann"}
+
+    found, _ = variables(**names)
+
+    assert list(found.values()) == [4096, 17, "'yes'", "'Ann'"]
+
+
+def test_argument_behind_a_flag_is_masked_in_a_list():
+    command = [
+        "psql",
+        "--password",
+        kept("hunt", "er22"),
+        "-U",
+        "ann",
+        "-u",
+        kept("ann:", "pw4567"),
+    ]
+
+    found, _ = variables(command=command, text="hunter22 ann:pw4567")
+
+    shown = ["'psql'", "'--password'", "********", "'-U'", "'ann'", "'-u'", "********"]
+    assert found["'command'"] == shown
+    assert found["'text'"] == "'******** ********'"
+
+
+@pytest.mark.parametrize("names", [("name", "value"), ("key", "val"), ("header", "content")])
+def test_value_of_an_object_that_has_a_name_and_a_value_is_masked(names):
+    header = dict(zip(names, ["X-Api-Key", SECRET], strict=True))
+
+    found, whole = variables(headers=[header], text=f"<{SECRET}>")
+
+    assert found["'headers'"][0][f"'{names[1]}'"] == "********"
+    assert SECRET not in json.dumps(whole)
+
+
+@dataclasses.dataclass
+class Login:
+    """A class whose objects hold a secret."""
+
+    user: str
+    password: str
+
+
+Named = collections.namedtuple("Named", "user password")  # as programs write it
+
+
+class Form(dict):
+    """A dict that runs code of the program's, as MultiDicts do."""
+
+    def items(self):
+        raise AssertionError("not asked")
+
+    __iter__ = keys = values = items
+
+
+@pytest.mark.parametrize(
+    "holder",
+    [
+        pytest.param(Login("ann", SECRET), id="dataclass"),
+        pytest.param(Named("ann", SECRET), id="named-tuple"),
+        pytest.param(collections.OrderedDict(password=SECRET), id="OrderedDict"),
+        pytest.param(collections.defaultdict(list, {"password": [SECRET]}), id="defaultdict"),
+        pytest.param(Form(password=[SECRET]), id="MultiDict"),
+        pytest.param([Form(deep=Login("ann", SECRET))], id="nested"),
+    ],
+)
+def test_secret_in_an_object_that_is_not_shown_is_masked_in_texts(holder):
+    _, whole = variables(holder=holder, text=f"cannot log in with {SECRET}")
+
+    assert SECRET not in json.dumps(whole)
+
+
+@pytest.mark.parametrize("repr_", ["safe", "full"])
+def test_arguments_of_a_failed_command_are_masked(repr_):
+    password = kept("hunt", "er22")
+
+    def fail():
+        raise subprocess.CalledProcessError(1, ["psql", "--password", password])
+
+    assert "hunter22" not in json.dumps(reported(fail, repr=repr_))
+
+
+def test_no_more_than_so_many_secrets_are_looked_for():
+    scrubber = Scrubber()
+    text = " ".join(f"password=secret{number}" for number in range(3000))
+
+    clean = scrubber.clean(text, len(text))
+
+    assert "secret" not in clean
+    assert len(scrubber._secrets) <= 2000
+
+
+def test_repetitive_secret_in_a_repetitive_text():
+    scrubber = Scrubber()
+    scrubber.learn("a" * 2000)
+
+    assert scrubber.clean("a" * 60_000, 60_000) == "********"
+    assert Scrubber().clean("ababab", 10) == "ababab"
+
+
+def test_overlapping_places_of_a_secret_are_one():
+    scrubber = Scrubber()
+    scrubber.learn("abcabcab")
+
+    assert scrubber.clean("-abcabcabcabcab-") == "-********-"

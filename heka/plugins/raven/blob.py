@@ -32,6 +32,33 @@ def as_json(event: Mapping[str, Any]) -> str:
     return _as_json(event)
 
 
+def well_formed(tree: Any) -> Any:
+    """Return *tree*, made of what JSON knows, with lone surrogates as escapes.
+
+    Strict readers of JSON refuse a whole event for one of them.
+    """
+    if isinstance(tree, str):
+        return escaped(tree)
+    if isinstance(tree, list):
+        return [well_formed(value) for value in tree]
+    if isinstance(tree, dict):
+        made: dict[str, Any] = {}
+        for name, value in tree.items():
+            shown = escaped(name)
+            while shown in made:
+                shown += "*"
+            made[shown] = well_formed(value)
+        return made
+    return tree
+
+
+def escaped(text: str) -> str:
+    r"""Return *text* with ``\udce9`` in six characters for a lone surrogate."""
+    if text.isascii():
+        return text
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 def packed(data: str, level: int = SMALL) -> str:
     """Return *data*, JSON in ASCII, as the text that a message carries."""
     return base64.b64encode(zlib.compress(data.encode("ascii"), level)).decode("ascii")

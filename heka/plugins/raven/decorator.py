@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import sys
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from types import TracebackType
@@ -12,9 +13,17 @@ from heka.decorators.base import HekaDecorator, Kind
 
 __all__ = ["capture_stack"]
 
+_CODE = SystemExit.__dict__["code"]
+_Group: Any = getattr(builtins, "BaseExceptionGroup", None)
+#: What is raised in a task or greenlet that somebody else ends.
+_ENDS = (("asyncio.exceptions", "CancelledError"), ("greenlet", "GreenletExit"))
+
 
 class capture_stack(HekaDecorator):
     """Report each exception that leaves the function with ``client.raven``, then raise it again.
+
+    ``sys.exit()`` and ``sys.exit(0)``, cancelled tasks and closed generators are no errors: they
+    are raised again and not reported.
 
     Functions, methods, coroutines and generators. A client without the plugin, or none: nothing is
     reported, and the exception goes its way all the same.
@@ -100,9 +109,17 @@ class _Telling:
 
 
 def _is_end(error: BaseException) -> bool:
-    """Say whether a generator or task was ended from outside: nothing went wrong."""
+    """Say whether *error* ends a program, a generator or a task without anything being wrong."""
+    if isinstance(error, SystemExit):
+        code = _CODE.__get__(error)
+        return code is None or (isinstance(code, int) and code == 0)
     if isinstance(error, GeneratorExit):
         return True
-    # Where nobody has imported asyncio there is no task, and importing it takes a while.
-    exceptions = sys.modules.get("asyncio.exceptions")
-    return exceptions is not None and isinstance(error, exceptions.CancelledError)
+    if _Group is not None and isinstance(error, _Group):
+        return all(map(_is_end, error.exceptions))
+    # Where nobody has imported these modules there are no tasks of theirs.
+    for module, name in _ENDS:
+        kind = getattr(sys.modules.get(module), name, None)
+        if isinstance(kind, type) and isinstance(error, kind):
+            return True
+    return False

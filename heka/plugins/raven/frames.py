@@ -22,6 +22,8 @@ from heka.plugins.raven.values import Variables, class_of, locals_of, module_of,
 _HIDE = "__traceback_hide__"
 #: Lines of context either side.
 _AROUND = 5
+#: Exceptions behind one that are counted.
+_MOST_COUNTED = 10_000
 _Group: type | None = getattr(builtins, "BaseExceptionGroup", None)
 _NAME = type.__dict__["__name__"]
 _TRACEBACK = BaseException.__dict__["__traceback__"]
@@ -56,6 +58,7 @@ class Caught:
         calls: (module, function) of every frame, those left out included.
         parent: Index of the exception that led here; None for the one that was raised.
         source: What of the parent this one is: ``__cause__``, ``__context__``, ``exceptions[0]``.
+        left_out: How many exceptions behind this one are over the limit.
     """
 
     type: str
@@ -67,6 +70,15 @@ class Caught:
     parent: int | None = None
     source: str = ""
     is_group: bool = False
+    left_out: int = 0
+
+    @property
+    def remarks(self) -> list[str]:
+        """The lines below the exception's text: notes, and how much of a group is left out."""
+        if not (self.left_out and self.is_group):
+            return self.notes
+        what = "exception" if self.left_out == 1 else "exceptions"
+        return [*self.notes, f"<{self.left_out} more {what} left out>"]
 
 
 @dataclass(slots=True)
@@ -78,6 +90,7 @@ class _Raised:
     frames: list[tuple[FrameType, int]]
     parent: int | None
     source: str
+    left_out: int = 0
     #: Frames that are shown: so many from the beginning, and so many from the end.
     head: int = 0
     tail: int = 0
@@ -95,7 +108,7 @@ def caught(
 
     Secrets are learnt from all variables before one of them is shown.
     """
-    raised = list(_chain(kind, error, traceback, limits))
+    raised = _chain(kind, error, traceback, limits)
     _share(raised, limits.frames)
     for one in raised:
         for frame, _ in reversed(one.frames[len(one.frames) - one.tail :]):
@@ -112,24 +125,39 @@ def caught(
 
 def _chain(
     kind: type, error: BaseException | None, traceback: TracebackType | None, limits: Limits
-) -> Iterator[_Raised]:
-    """Yield exceptions, each after the one that it led to."""
-    yield _Raised(error, kind, list(_walk(traceback)), None, "")
+) -> list[_Raised]:
+    """Return exceptions, each behind the one that it led to."""
+    made = [_Raised(error, kind, list(_walk(traceback)), None, "")]
     if error is None:
-        return
+        return made
     waiting = [(0, error)]
     seen = {id(error)}
-    count = 1
     while waiting:
         index, current = waiting.pop(0)
         for source, inner in _behind(current):
-            if id(inner) in seen or count >= limits.exceptions:
+            if id(inner) in seen:
                 continue
             seen.add(id(inner))
+            if len(made) >= limits.exceptions:
+                made[index].left_out += 1 + _count_behind(inner, seen)
+                continue
+            waiting.append((len(made), inner))
             frames = list(_walk(_TRACEBACK.__get__(inner)))
-            yield _Raised(inner, type(inner), frames, index, source)
-            waiting.append((count, inner))
-            count += 1
+            made.append(_Raised(inner, type(inner), frames, index, source))
+    return made
+
+
+def _count_behind(error: BaseException, seen: set[int]) -> int:
+    """Return how many exceptions *error* came from that are not *seen* yet, and see them."""
+    count = 0
+    waiting = [error]
+    while waiting and len(seen) < _MOST_COUNTED:
+        for _, inner in _behind(waiting.pop()):
+            if id(inner) not in seen:
+                seen.add(id(inner))
+                waiting.append(inner)
+                count += 1
+    return count
 
 
 def _behind(error: BaseException) -> Iterator[tuple[str, BaseException]]:
@@ -213,6 +241,7 @@ def _caught(
         parent=one.parent,
         source=one.source,
         is_group=_is_group(error),
+        left_out=one.left_out,
     )
 
 

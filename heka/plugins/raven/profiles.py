@@ -22,8 +22,9 @@ _LEVELS = ("fatal", "fatal", "fatal", "error", "warning", "info", "info", "debug
 #: Names that the profiles give, which are no text of a program.
 NAMES = frozenset(
     {
-        *("abs_path", "build", "chain", "checksum", "context_line", "contexts", "culprit"),
+        *("abs_path", "build", "chain", "checksum", "context_line", "contexts", "culprit", "data"),
         *("environment", "event_id", "exception", "exception_id", "extra", "filename", "formatted"),
+        "exceptions_left_out",
         *(
             "frames",
             "frames_omitted",
@@ -179,8 +180,8 @@ def checksum(one: Caught) -> str:
 def _behind(event: Event, write: Callable[[Tree], Any]) -> dict[str, Any]:
     """Return what these formats have no place for: notes, and the exceptions behind this one."""
     found: dict[str, Any] = {}
-    if event.caught[0].notes:
-        found["notes"] = write(event.caught[0].notes)
+    if event.caught[0].remarks:
+        found["notes"] = write(event.caught[0].remarks)
     if len(event.caught) > 1:
         found["chain"] = write([_behind_text(one) for one in event.caught[1:]])
     return found
@@ -188,7 +189,8 @@ def _behind(event: Event, write: Callable[[Tree], Any]) -> dict[str, Any]:
 
 def _behind_text(one: Caught) -> str:
     where = " in ".join(_raising(one))
-    return f"{one.source} {title(one)}{f' ({where})' if where else ''}"
+    more = f" {one.remarks[-1]}" if one.left_out and one.is_group else ""
+    return f"{one.source} {title(one)}{f' ({where})' if where else ''}{more}"
 
 
 # ---- Sentry today -------------------------------------------------------------------------------
@@ -231,9 +233,11 @@ def _value(one: Caught, index: int) -> dict[str, Any]:
         mechanism |= {"parent_id": one.parent, "source": one.source}
     if one.is_group:
         mechanism["is_exception_group"] = True
+    if one.left_out:
+        mechanism["data"] = {"exceptions_left_out": one.left_out}
     found: dict[str, Any] = {
         "type": one.type,
-        "value": "\n".join([one.value, *one.notes]),
+        "value": "\n".join([one.value, *one.remarks]),
         "module": one.module,
         "mechanism": mechanism,
     }

@@ -17,7 +17,7 @@ from heka._core import Client, Sink
 from heka._runtime.reporter import Reporter
 from heka.message import MAX_MESSAGE_SIZE, Field, Message
 from heka.plugins import named
-from heka.plugins.raven.blob import SMALL, as_json, packed
+from heka.plugins.raven.blob import SMALL, as_json, escaped, packed, well_formed
 from heka.plugins.raven.frames import Caught, caught
 from heka.plugins.raven.kinds import LISTS, NUMBERS, VALUES
 from heka.plugins.raven.limits import Limits
@@ -150,9 +150,9 @@ class _Call:
         if payload is None and raised is not None:
             event = self._event(raised, own)
         logger = client.logger if self._logger is None else self._logger
-        logger = self._scrubber.clean(logger, self._limits.characters)
+        logger = escaped(self._scrubber.clean(logger, self._limits.characters))
         fields = self._fields(own, event)
-        text = _as_text(payload)
+        text = escaped(_as_text(payload))
         if event is not None:
             text, fields = self._fitted(event, logger, fields)
         return bool(
@@ -221,6 +221,9 @@ class _Call:
         """Return the payload; what two texts made together is scrubbed too."""
         found = PROFILES[self._options.profile](event)
         data = as_json(found)
+        if "\\ud" in data:  # surrogates, which may be in pairs
+            found = well_formed(found)
+            data = as_json(found)
         if self._scrubber.occurs_in(data):
             cleaned = self._scrubber.clean_tree(found, NAMES)
             data = as_json(cleaned | {name: found[name] for name in FIXED if name in found})
@@ -230,7 +233,7 @@ class _Call:
 
     def _clean(self, text: str) -> str:
         # Cut where no message could hold it anyway.
-        return self._scrubber.clean(text, MAX_MESSAGE_SIZE)
+        return escaped(self._scrubber.clean(text, MAX_MESSAGE_SIZE))
 
     def _fields(self, own: Message, event: Event | None) -> dict[str, Any]:
         options = self._options

@@ -82,9 +82,13 @@ def fit(event: Event, write: Callable[[Event, int], str], room: int) -> str | No
 
 def reduced(event: Event, step: Step) -> Event:
     """Return what *step* leaves of *event*."""
+    kept = event.caught
+    if not step.whole and len(kept) > 1:
+        left_out = len(kept) - 1 + sum(one.left_out for one in kept)
+        kept = [shrunk(kept[0], left_out=left_out)]
     return replace(
         event,
-        caught=[_caught(one, step) for one in (event.caught if step.whole else event.caught[:1])],
+        caught=[_caught(one, step) for one in kept],
         msg=_cut(event.msg, step.text),
         logger=_cut(event.logger, step.text),
         server_name=_cut(event.server_name, step.text),

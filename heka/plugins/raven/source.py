@@ -18,6 +18,9 @@ from typing import Any
 _LARGEST = 1 << 20
 _KEPT = 32
 
+#: What ``splitlines(keepends=True)`` leaves at the end of a line.
+_ENDS = ("\n", "\r", "\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029")
+
 Context = tuple[list[str], str, list[str]]
 #: The lines of files by their paths; None of those that have none.
 Files = dict[str, list[str] | None]
@@ -45,16 +48,28 @@ def context(
 
 
 def _lines(path: str, module: dict[str, Any]) -> list[str] | None:
-    kept: Any = linecache.cache.get(path)  # sources without a file: doctest, notebooks
-    if type(kept) is tuple and len(kept) == 4 and not os.path.isabs(path):
-        return [line.rstrip("\r\n") for line in kept[2]]
+    kept: Any = linecache.cache.get(path)
+    # Sources without a file (doctest, notebooks, generated code) have no time of change there.
+    if type(kept) is tuple and len(kept) == 4 and (kept[1] is None or not os.path.isabs(path)):
+        return _cached(kept[2])
+    if path.startswith("<") and path.endswith(">"):  # code without a name, whatever files there are
+        return None
     try:
         found = os.stat(path)
     except (OSError, ValueError):
-        return _archived(module)
+        return _archived(path, module)
     if not stat.S_ISREG(found.st_mode) or found.st_size > _LARGEST:
         return None
     return _read(path, found.st_mtime_ns, found.st_size)
+
+
+def _cached(lines: Any) -> list[str] | None:
+    """Return lines of linecache, put together where they were split as ``splitlines()`` does."""
+    if type(lines) is not list or not all(type(line) is str for line in lines):
+        return None
+    if all(line.endswith(_ENDS) for line in lines[:-1]):
+        return lines_of("".join(lines))
+    return [line.rstrip("\r\n") for line in lines]
 
 
 @functools.lru_cache(_KEPT)
@@ -74,19 +89,29 @@ def decoded(data: bytes) -> list[str]:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
     except SyntaxError:  # none, or one that the file does not keep to
         encoding = "utf-8"
-    text = data.decode(encoding, "replace")
-    # Not splitlines(): a form feed ends no line of a program.
+    return lines_of(data.decode(encoding, "replace"))
+
+
+def lines_of(text: str) -> list[str]:
+    """Return the lines of a program as Python counts them.
+
+    ``splitlines()`` counts otherwise: a form feed or U+2028 ends no line of a program.
+    """
     lines = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
     return lines[:-1] if lines[-1] == "" else lines
 
 
-def _archived(module: dict[str, Any]) -> list[str] | None:
-    """Return the source of a module in a zip file."""
+def _archived(path: str, module: dict[str, Any]) -> list[str] | None:
+    """Return the source of a module in a zip file, if *path* is that module's."""
     loader, name = module.get("__loader__"), module.get("__name__")
     if type(loader) is not zipimport.zipimporter or type(name) is not str:
         return None
     try:
-        source = loader.get_source(name)
+        own = loader.get_filename(name)
+        # The path in a .pyc is that of the machine where it was compiled.
+        if os.path.basename(path) != os.path.basename(own).removesuffix("c"):
+            return None
+        data = loader.get_data(own.removesuffix("c"))
     except Exception:
         return None
-    return None if source is None else source.splitlines()
+    return decoded(data) if len(data) <= _LARGEST else None
