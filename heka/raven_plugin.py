@@ -1,4 +1,4 @@
-"""heka.raven_plugin: the raven plugin where programs for heka-py-raven look for it."""
+"""heka.raven_plugin: the raven plugin under the module name of heka-py-raven."""
 
 from heka.plugins.raven import InvalidArgumentError, RavenClient, capture_stack, config_plugin
 
@@ -10,5 +10,5 @@ __all__ = [
     "config_plugin",
 ]
 
-#: What the plugin's method is called.
+#: Name of the plugin's method.
 HEKA_PLUGIN_NAME = "raven"

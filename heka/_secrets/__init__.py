@@ -1,4 +1,4 @@
-"""What a secret looks like: by the name that it has, and by its shape in running text."""
+"""Recognises secrets by their names, and by their shape in text."""
 
 from heka._secrets.cards import cards_in, is_card_number
 from heka._secrets.commands import hides_next

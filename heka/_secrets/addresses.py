@@ -1,4 +1,4 @@
-"""Secrets by their own shape: passwords in URLs, tokens of known services."""
+"""Finds passwords in URLs and tokens of known services."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def of_services(text: str) -> Iterator[Found]:
             yield Found(*match.span("v"), (match["v"],))
     for match in _SERVICES.finditer(text):
         value = match["v"]
-        # "sk-" and words are a name; keys hold digits too.
+        # Tokens contain digits; "sk-" and words are an ordinary name.
         if any(sign.isdigit() for sign in value) or value.startswith("eyJ"):
             yield Found(*match.span("v"), (value,))
 
@@ -60,12 +60,12 @@ def _in_urls(text: str) -> Iterator[Found]:
         region, start = match["r"], match.start("r")
         at = region.rfind("@")
         if at < 0:
-            # A quotation mark is in the password, or there is none.
+            # Either there is no password, or it contains a quotation mark.
             simple = _SIMPLE.match(text, start)
             if simple is not None and _PORT.match(simple["v"]) is None:
                 yield Found(*simple.span("v"), (simple["v"],))
             continue
-        # A user may be an address of mail; what is behind the last @ is the host.
+        # A user may be a mail address; the host follows the last @.
         user, colon, password = region[:at].partition(":")
         if not colon or not password or set(user) & set("/?#["):
             continue

@@ -1,4 +1,4 @@
-"""Numbers of payment cards: 13 to 16 digits, alone or in groups."""
+"""Finds numbers of payment cards: 13 to 16 digits, alone or in groups."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _CARD_NUMBERS = range(10**12, 10**16)
 
 
 def is_card_number(number: int) -> bool:
-    """Say whether *number* is one that a card may have: its check digit is right."""
+    """Return whether *number* may be a card number: its check digit is right."""
     if number not in _CARD_NUMBERS:
         return False
     total = 0
@@ -26,7 +26,7 @@ def is_card_number(number: int) -> bool:
 
 
 def cards_in(text: str) -> Iterator[Found]:
-    """Yield what may be numbers of cards in *text*, whatever their check digits."""
+    """Yield possible card numbers in *text*; check digits are not verified."""
     if (_ASCII_DIGITS if text.isascii() else _DIGITS).search(text) is not None:
         for match in _CARD.finditer(text):
             yield Found(*match.span("v"), (match["v"],))

@@ -1,4 +1,4 @@
-"""Secrets in command lines and in statements of SQL."""
+"""Finds secrets in command lines and SQL statements."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _APART = Pattern(
 )
 _NETRC = Pattern(r"\blogin\s{1,20}\S{1,200}\s{1,20}password\s{1,20}(?P<v>\S+)")
 _COOKIE_REPR = Pattern(r"<(?:Simple)?Cookie:? [^\s=<>]{1,100}=(?P<v>[^\s>]+)")
-#: A quoted text right behind one of these words.
+#: One of these words before a quoted text.
 _QUOTED = Pattern(
     r"\b(?:password|passwd|passphrase|passcode|pwd|identified\s{1,5}(?:with\s{1,5}\S{1,60}\s{1,5})?by)"
     r"(?:\s{1,5}(?:like|in|is|as|for\s\S{1,60}))?(?:\s{1,5}\(?|\()\s{0,5}(?=\\{0,8}[\"'])",
@@ -43,7 +43,7 @@ _SIGN = Pattern(r"\\+[\"']?|[\"'(),]|[^\s\\\"'(),]+")
 
 
 def hides_next(argument: str, following: str) -> bool:
-    """Say whether *argument* of a command line makes the *following* one a secret."""
+    """Return whether *argument* of a command line is a flag that makes *following* a secret."""
     if argument[:1] != "-" or following[:1] == "-":
         return False
     if argument in _USER_FLAGS:
@@ -67,7 +67,7 @@ def secrets_in(text: str, lower: str) -> Iterator[Found]:
 
 
 def in_sql(text: str, lower: str) -> Iterator[Found]:
-    """Yield the secrets in statements of SQL, and texts that stand right behind "password"."""
+    """Yield the secrets in SQL statements, and quoted texts after "password"."""
     if "pass" in lower or "pwd" in lower or "identified" in lower:
         for match in _QUOTED.finditer(text):
             within = quoted(text, match.end())
@@ -114,7 +114,7 @@ def _inserted(text: str, match: re.Match[str]) -> Generator[Found, None, int]:
 
 
 def _rows(text: str, at: int, wanted: set[int]) -> Generator[Found, None, int]:
-    """Yield the values at the places *wanted* of each row; return where the last one ends."""
+    """Yield the values at the indices *wanted* of each row; return the end of the last row."""
     depth = index = 0
     start = at
     while True:
@@ -131,7 +131,7 @@ def _rows(text: str, at: int, wanted: set[int]) -> Generator[Found, None, int]:
                 index, start = 0, at
         elif depth == 0:
             if sign != "," and text[at - 1 : at + 1] not in ("\\n", "\\r"):
-                return piece.start()  # the statement goes on behind its rows
+                return piece.start()  # the statement continues after its rows
             at += sign == "\\"
         elif depth == 1 and sign in ",)":
             if index in wanted:

@@ -1,4 +1,4 @@
-"""Secrets in XML and HTML, and in objects that have a name and a value."""
+"""Finds secrets in XML and HTML, and in objects that pair a name with a value."""
 
 from __future__ import annotations
 
@@ -65,11 +65,11 @@ def _in_elements(text: str) -> Iterator[Found]:
 
 
 def _end_of_element(text: str, at: int, name: str, unclosed: set[str]) -> int:
-    """Return where the element *name* ends; where it is never closed, where its text does."""
+    """Return the end of the element *name*, or of its text if it is never closed."""
     if name not in unclosed:
         found = re.compile(rf"(?:<|&lt;|\\u003c)\\?/{re.escape(name)}\b", re.I).search(text, at)
         if found is not None:
             return found.start()
-        unclosed.add(name)  # nor is a later one of that name
+        unclosed.add(name)  # then no later one of that name is closed either
     sign = _SIGN.search(text, at)
     return len(text) if sign is None else sign.start()

@@ -1,4 +1,4 @@
-"""Names whose values are secrets, and names that only look like those.
+"""Decides by a name whether its value is a secret.
 
 A name is split into words at underscores, hyphens, dots and changes of case. It names a secret if
 one of its words does (``db_pass``, ``X-Api-Key``), unless the words around say that the value
@@ -11,7 +11,7 @@ import functools
 
 from heka._secrets.pattern import Pattern
 
-#: Characters of the longest name that is looked at.
+#: Longest name that is examined.
 LONGEST_NAME = 200
 
 _CAMEL = Pattern(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
@@ -25,9 +25,9 @@ _WORDS = frozenset(
         *("symfony", "totp", "xsrf", "phpsessid", "jsessionid", "sessid", "sessionid"),
     }
 )
-#: Names that are secrets as a whole, an HTTP_ in front not counted: sentry-sdk's list of them.
+#: Whole names of secrets from sentry-sdk's list; a leading HTTP_ is ignored.
 _WHOLE = frozenset({"x_forwarded_for", "x_real_ip", "remote_addr", "ip_address"})
-#: A word that holds one of these names a secret: dbpassword, PGPASSWORD, csrfmiddlewaretoken.
+#: Parts of words that name a secret: dbpassword, PGPASSWORD, csrfmiddlewaretoken.
 _PART = Pattern(
     r"password|passwd|passphrase|passcode|authori[sz]ation|credential"
     r"|(?:api|access|account|auth|private|secret|signing|encryption|master)key"
@@ -41,7 +41,7 @@ _KEYS = frozenset(
         *("shared", "signature", "signing", "ssh", "webhook"),
     }
 )
-#: What the last word of a name says about a secret, instead of being one.
+#: Last words that make a name describe a secret: password_length, token_type.
 _ABOUT = frozenset(
     {
         *("age", "algo", "algorithm", "algorithms", "allowed", "at", "attempts", "backend"),
@@ -61,15 +61,15 @@ _ABOUT = frozenset(
         *("validation", "validator", "validators", "version", "view", "views", "window"),
     }
 )
-#: Last words that say so of one word only.
+#: Last words that do so for one word only.
 _ABOUT_ONE = {
     "pass": frozenset({"by", "fail", "number", "ratio", "thru", "through"}),
 }
-#: A name that begins so asks a question: its value says yes or no.
+#: First words of names whose value is yes or no.
 _QUESTIONS = frozenset({"has", "is", "needs", "no", "requires", "supports", "without"})
-#: In front of several tokens or cookies these count them.
+#: First words that make a plural a number: max_tokens.
 _COUNTING = frozenset({"avg", "count", "max", "mean", "min", "n", "num", "number", "sum", "total"})
-#: What language models call pieces of text, which are no secrets.
+#: Words beside ``tokens`` in names of language models, where tokens are pieces of text.
 _PIECES = frozenset(
     {
         *("audio", "available", "billed", "cached", "completion", "consumed", "context"),
@@ -77,7 +77,7 @@ _PIECES = frozenset(
         *("remaining", "special", "stop", "text", "thinking", "unused", "used"),
     }
 )
-#: What stands directly in front of one word and makes it harmless.
+#: Words directly before a word that make it harmless.
 _BEFORE = {
     "token": frozenset({"bos", "cls", "eos", "mask", "pad", "sep", "unk"}),
     "pass": frozenset(
@@ -91,11 +91,11 @@ _HARMLESS = frozenset({"OLDPWD", "passwordless"})
 
 
 def is_secret_name(name: object) -> bool:
-    """Say whether what has this *name*, text or bytes, is a secret."""
+    """Return whether *name*, text or bytes, is the name of a secret."""
     kind = type(name)
     if kind is str:
         return is_secret_text(name)
-    # By identity: the class of a name may be the program's, and answer anything when asked.
+    # Base class methods only: a subclass may run code of the program.
     if issubclass(kind, str):
         return is_secret_text(str.__str__(name))
     for base in (bytes, bytearray):
@@ -107,7 +107,7 @@ def is_secret_name(name: object) -> bool:
 
 @functools.lru_cache(4096)
 def is_secret_text(name: str) -> bool:
-    """Say the same of a *name* that is exactly a str."""
+    """Return whether *name*, exactly a str, is the name of a secret."""
     if len(name) > LONGEST_NAME or name in _HARMLESS:
         return False
     split = _SPLIT.split(_CAMEL.sub("_", name).lower())
@@ -130,7 +130,7 @@ def _names_secret(words: list[str], index: int) -> bool:
 
 
 def _is_about(words: list[str], index: int) -> bool:
-    """Say whether the words around the last that names a secret say that it is described."""
+    """Return whether the words around ``words[index]`` make the name describe a secret."""
     word = words[index]
     before, after = words[:index], words[index + 1 :]
     if after and (after[-1] in _ABOUT or after[-1] in _ABOUT_ONE.get(word, ())):

@@ -1,8 +1,7 @@
-"""Secrets in running text: behind their names, in headers, and what has a shape of its own.
+"""Finds secrets in text: after their names, in headers, and by their own shape.
 
-Texts are reprs, JSON, YAML, query strings, logs, source lines: one set of rules for all of them,
-because each occurs in each other, escaped. A rule looks for a name and an operator and leaves the
-value to ``values.py``.
+One set of rules covers reprs, JSON, YAML, query strings, logs and source lines, because each occurs
+within the others. A rule finds a name and an operator; ``values.py`` finds the end of the value.
 """
 
 from __future__ import annotations
@@ -27,10 +26,10 @@ from heka._secrets.values import (
     value_at,
 )
 
-#: What is shown in a secret's place.
+#: Replaces a secret.
 MASK = "********"
 
-#: A word that a secret's name may hold; whether it is one, the whole name says.
+#: Candidates: parts of the names of secrets; then the whole name is checked.
 _WORD = (
     r"(?:pass|pwd|pw|pin|otp|secret|token|cookie|credential|authori[sz]ation|auth|sess|sid|jwt"
     r"|cvv|cvc|bearer|[xc]srf|signature|symfony|key|forwarded[_-]for|real[_-]ip|remote[_-]addr"
@@ -43,17 +42,17 @@ _NAMED = Pattern(
     rf"{_BLANKS}(?:\n[ \t]{{0,40}}(?=:))?(?P<op>===?|!=|:=|=>|->|=|:(?!//)|%3[ADad]|,){_BLANKS}",
     re.I,
 )
-#: Lines of programs: an annotation may stand before the equals sign.
+#: The same in source lines, where an annotation may come before the equals sign.
 _NAMED_IN_SOURCE = Pattern(
     rf"(?P<core>{_WORD})[\w.-]{{0,40}}(?P<close>{_CLOSING}){_BLANKS}"
     rf"(?P<op>:{_BLANKS}[\w.|\[\], ]{{1,40}}=(?!=)|===?|!=|:=|=(?!=)|:|,){_BLANKS}",
     re.I,
 )
 _NAME_SIGNS = f"{string.ascii_letters}{string.digits}_.$-"
-#: One of these is in every text that holds a secret, but for the few below.
+#: Every text with a secret contains one of these characters, except for _UNMARKED.
 _MARKS = Pattern(r"[=:>'\"%@&_-]")
 _UNMARKED = ("basic", "bearer", "digest", "negotiate", "ntlm", "login", "eyj", "hvs.", "sg.")
-#: And one of these, in lower case: to look for them takes less time than one of the patterns.
+#: It also contains one of these, in lower case; this check is faster than the patterns.
 _PARTS = (
     *("pass", "pw", "pin", "otp", "secret", "token", "cookie", "cred", "auth", "sess", "sid"),
     *("jwt", "cvv", "cvc", "bearer", "srf", "signature", "symfony", "key", "forwarded", "real"),
@@ -66,7 +65,7 @@ _ENTRY = Pattern(rf"(?P<before>[(\[])[ \t]*[a-z]{{0,2}}{QUOTE}?\Z", re.I)
 _LINE_START = Pattern(r"(?:^|[\n;{\"']|\\n)[ \t]*(?:[-#*$][ \t]*|export[ \t]+)?(?:[\w.-]*)\Z")
 #: A bracket, or the call of a class.
 _CONSTRUCTOR = Pattern(r"(?:[\w.]{0,100}\.)?(?:[A-Z]\w{0,60})?(?=[(\[{])")
-#: Header names behind which all the rest of a line is the value.
+#: Names of headers whose value is the rest of the line.
 _COOKIES = Pattern(r"cookie2?\Z", re.I)
 _AUTHORIZATION = Pattern(r"authori[sz]ation\Z", re.I)
 _FORWARDED = Pattern(r"forwarded[_-]for\Z", re.I)
@@ -76,7 +75,7 @@ _COOKIE = Pattern(r"(?P<n>[^\s=;,]{1,100})=(?P<v>[^;\s]+)")
 _MARK = Pattern(r"\\+[\"']?|[\"']")
 #: Characters of a header's line.
 _LONGEST_LINE = 8192
-#: Attributes of Set-Cookie, whose values are words of everywhere.
+#: Attributes of Set-Cookie whose values are no secrets.
 _ATTRIBUTES = frozenset({"path", "domain", "expires", "max-age", "samesite", "version", "comment"})
 _BARE = Pattern(
     r"\b(?P<scheme>basic|bearer|digest|negotiate|ntlm)[ \t]{1,5}"
@@ -89,11 +88,11 @@ _PUBLIC = ("PUBLIC", "CERTIFICATE")
 
 
 def secrets_in(text: str, *, source: bool = False) -> list[Found]:
-    """Return the places of secrets in *text*, in no order; some may overlap.
+    """Return the secrets in *text*, unordered; they may overlap.
 
     Args:
         text: Any text.
-        source: It is a line of a program, in which ``password = ask()`` shows no secret.
+        source: *text* is a source line: ``password = ask()`` contains no secret.
     """
     if text.isalnum():
         return []
@@ -119,7 +118,7 @@ def secrets_in(text: str, *, source: bool = False) -> list[Found]:
 
 
 def masked(text: str) -> str:
-    """Return *text* with every secret that its shape shows masked, there and elsewhere in it."""
+    """Return *text* with its secrets masked, also where they occur again."""
     found = secrets_in(text)
     if not found:
         return text
@@ -131,7 +130,7 @@ def masked(text: str) -> str:
 
 
 def cover(text: str, spans: Iterable[tuple[int, int]]) -> str:
-    """Return *text* with a mask for each of *spans*, and one for those that overlap."""
+    """Return *text* with each of *spans* masked; overlapping spans share a mask."""
     pieces: list[str] = []
     at = 0
     for start, end in sorted(spans):
@@ -168,7 +167,7 @@ def _behind_names(text: str, source: bool) -> Iterator[Found]:
         else:
             found = _value(text, at, name_at, name, op)
         if found is None:
-            # A value that is none may be the name of the next: {'auth': {'password': 'x'}}.
+            # Search from the value on, which may be the next name.
             at = match.end("op")
             continue
         yield found
@@ -176,11 +175,11 @@ def _behind_names(text: str, source: bool) -> Iterator[Found]:
 
 
 def _name_of(text: str, match: re.Match[str]) -> tuple[int, str]:
-    """Return where the whole name begins, and the name, of which *match* has found a word."""
+    """Return position and text of the whole name around the candidate of *match*."""
     first = max(0, match.start() - 60)
     core_at = match.start() + (match["core"][0] in "?&")
     begin = first + len(text[first:core_at].rstrip(_NAME_SIGNS))
-    # The letter of an escape is none of the name's: "\npassword".
+    # The letter of an escape is not part of the name: "\npassword".
     if begin > 0 and text[begin - 1] == "\\" and text[begin] in "nrt" and begin < core_at:
         begin += 1
     return begin, text[begin : match.start("close")].strip(".-")
@@ -208,7 +207,7 @@ def _value(text: str, at: int, name_at: int, name: str, op: str) -> Found | None
 
 
 def _second_of_pair(text: str, name_at: int, name: str, match: re.Match[str]) -> Found | None:
-    """Return the second of ``('password', 'x')``, or what follows the argument '--password'."""
+    """Return the second item of ``('password', 'x')``, or the argument after '--password'."""
     if not match["close"]:
         return None
     entry = _ENTRY.search(text, max(0, name_at - 24), name_at)
@@ -224,7 +223,7 @@ def _second_of_pair(text: str, name_at: int, name: str, match: re.Match[str]) ->
     value = text[start:end]
     if is_flag:
         return None if value.startswith("-") or not value else Found(start, end, (value,))
-    # A list of names, such as ('password', 'token'), has more than two or a name for the second.
+    # A list of names has more than two items, or the name of a secret as second.
     follows = text[after : after + 1]
     if (follows and follows not in ")]") or not value or is_secret_text(value):
         return None
@@ -232,7 +231,7 @@ def _second_of_pair(text: str, name_at: int, name: str, match: re.Match[str]) ->
 
 
 def _in_source(text: str, at: int) -> Iterator[Found]:
-    """Yield what is written out in a line of a program, behind a name and an operator."""
+    """Yield the literals in a source line after a name and an operator."""
     within = quoted(text, at)
     if within is not None:
         start, end, _ = within

@@ -1,6 +1,6 @@
-"""Where a value in running text ends: quoted, in brackets, a block of YAML, or one word.
+"""Finds the end of a value in text: quoted, in brackets, a YAML block, or one word.
 
-Positions only go forward, so whoever looks for value after value reads a text once.
+Positions only move forward, so a search for value after value reads a text once.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ class Found(NamedTuple):
 
     Attributes:
         start, end: Its place.
-        texts: What to look for elsewhere, too; empty for what may be an ordinary word.
+        texts: Secrets to search for elsewhere; empty if the value may be an ordinary word.
     """
 
     start: int
@@ -36,7 +36,7 @@ _REST = Pattern(r"(?:[ \t]+[^\s\"'&;,()\[\]{}<>=:]+)*[ \t]*(?=\r?\n|\\{1,8}n|\\{
 _SCHEME = Pattern(
     r"(?:basic|bearer|digest|token|negotiate|ntlm|apikey|hawk|mac|jwt|oauth)[ \t]{1,5}", re.I
 )
-#: What a text shows where there is no secret: nothing, a type, a placeholder, another mask.
+#: Values that are no secret: empty, a type, a placeholder, a mask.
 _HARMLESS = Pattern(
     r"(?:none|true|false|null|nil|undefined|str|bytes|int|bool|float|string|object|any"
     r"|optional|\*+|\.\.\.|\?|%s|%\(\w*\)s?|\$\d+|:\w+|\$\{\w+\}|)\Z",
@@ -64,21 +64,21 @@ _LITERAL = Pattern(r"(['\"])(?P<v>[^'\"\\]{1,2048})\\{0,8}\1")
 
 
 def is_prose(word: str, text: str, end: int) -> bool:
-    """Say whether *word*, which ends at *end*, is one of a sentence."""
+    """Return whether *word*, which ends at *end*, belongs to a sentence about a secret."""
     if word.lower().strip(".:!?") not in _PROSE:
         return False
     return end >= len(text) or text[end] in ",.;\n)" or _NEXT_WORD.match(text, end) is not None
 
 
 def is_harmless(value: str) -> bool:
-    """Say whether *value* stands for no secret."""
+    """Return whether *value* is no secret: empty, a placeholder, a mask."""
     return _HARMLESS.match(value.strip()) is not None
 
 
 def quoted(text: str, at: int) -> tuple[int, int, int] | None:
-    """Return the start, the end, and what follows the closing mark of what is quoted at *at*.
+    """Return (start, end, position after the closing mark) of the text that is quoted at *at*.
 
-    A text that ends before the closing mark was cut: all of it is the value.
+    Without a closing mark the text was cut: the value ends with it.
     """
     opening = _OPENING.match(text, at)
     if opening is None:
@@ -97,23 +97,23 @@ def quoted(text: str, at: int) -> tuple[int, int, int] | None:
 
 
 def end_of_quoted(text: str, start: int, sign: str, slashes: int) -> tuple[int, int]:
-    """Return where the text ends that *slashes* backslashes and *sign* began, and what follows."""
+    """Return (end, position after the mark) of a text opened by *slashes* and *sign*."""
     for found in _MARK.finditer(text, start):
         if not found[0].endswith(sign):
             continue
         count = len(found[0]) - 1
         # Each level of escaping doubles the backslashes and adds one.
-        if count < slashes:  # the text around ends here
+        if count < slashes:  # the enclosing text ends here
             return found.start(), found.end()
         if count and text[found.end() : found.end() + 1].isalnum() and count != slashes:
-            continue  # backslashes were doubled once more, the marks around were not
+            continue  # a repr doubled the backslashes, but did not escape the quotes
         if count % (2 * (slashes + 1)) == slashes:
             return found.end() - 1 - slashes, found.end()
     return len(text), len(text)
 
 
 def balanced(text: str, at: int) -> int:
-    """Return where the bracket at *at* has been closed; the end of the text if it never is."""
+    """Return the position after the bracket that closes the one at *at*, or the end of the text."""
     depth = 0
     while True:
         found = _SIGN.search(text, at)
@@ -137,13 +137,13 @@ def literals(text: str, start: int, end: int) -> list[tuple[int, int]]:
 
 
 def value_at(text: str, at: int, *, is_line: bool = False, is_list: bool = False) -> Found | None:
-    """Return the value that begins at *at*, behind a name and an operator.
+    """Return the value that begins at *at*, after a name and an operator; None if it is harmless.
 
     Args:
-        text: Where it stands.
-        at: Behind the blanks that follow the operator.
-        is_line: The name begins its line and the value may be all the rest, as in YAML.
-        is_list: The settings around are separated by semicolons only.
+        text: The whole text.
+        at: Position after the operator and blanks.
+        is_line: The name begins its line, so the value may be the rest of it, as in YAML.
+        is_list: Settings are separated by semicolons, so the value may contain blanks.
     """
     within = quoted(text, at)
     if within is not None:
@@ -175,7 +175,7 @@ def value_at(text: str, at: int, *, is_line: bool = False, is_list: bool = False
 
 
 def block_at(text: str, at: int, name_at: int) -> Found | None:
-    """Return the lines below a name that are indented further, as YAML writes long texts."""
+    """Return the lines below a name that are indented deeper: a YAML block."""
     begin = _BLOCK.match(text, at)
     if begin is None:
         return None

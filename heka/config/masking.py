@@ -1,4 +1,4 @@
-"""Secrets in configurations: the signing key, and whatever looks like a secret.
+"""Masks secrets of configurations: the signing key, and whatever looks like a secret.
 
 They are masked in ``client._config`` and in the texts of errors.
 """

@@ -1,4 +1,4 @@
-"""Plugins: methods that a configuration adds to a client. What their authors need stands here."""
+"""Plugins: methods that a configuration adds to a client. This module is for plugin authors."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ _Method = TypeVar("_Method", bound=Callable[..., Any])
 
 
 class Plugin(Protocol):
-    """A provider: what a configuration names to add a method to a client.
+    """A provider: the function that a configuration names to add a method to a client.
 
-    It is called with the settings of the plugin, a dict of its own, and returns a function whose
-    first argument is the client. Settings that make no sense are an ``InvalidArgumentError``.
+    It is called with a dict of the plugin's settings, which it may change, and returns a function
+    whose first argument is the client. It raises ``InvalidArgumentError`` for invalid settings.
     """
 
     def __call__(self, config: dict[str, Any], /) -> Callable[Concatenate[Any, ...], Any]:
@@ -22,10 +22,10 @@ class Plugin(Protocol):
 
 
 def named(name: str) -> Callable[[_Method], _Method]:
-    """Return a decorator that says what the method of a client is called.
+    """Return a decorator that sets the name of a client's method.
 
     Args:
-        name: Kept as the function's ``heka_name``; the configuration's ``override`` wins over it.
+        name: Stored as the function's ``heka_name``; ``override`` in a configuration replaces it.
     """
 
     def decorate(method: _Method) -> _Method:

@@ -1,4 +1,4 @@
-"""What the tests of the raven plugin share: a client with it, and the events that it sent."""
+"""Shared by the tests of the raven plugin: a client with it, and the events that it sent."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ class Kept:
 
     @property
     def messages(self) -> list[heka.Message]:
-        """The messages that were written."""
+        """The written messages."""
         return [read.message for data in self.frames for read in heka.StreamReader().feed(data)]
 
 
 def raven_client(
     max_frame: int = 0, provider: str = PROVIDER, logger: str = "app", **options: Any
 ) -> HekaClient:
-    """Return a client with the plugin; it has time for every variable, however slow a test runs."""
+    """Return a client with the plugin; its time budget suffices on a slow machine."""
     given = {"time_budget": 60, **options}
     config = {"logger": logger, "stream": Kept(max_frame), "plugins": {"x": (provider, given)}}
     return client_from_dict_config(config)
@@ -56,19 +56,19 @@ def event(client: HekaClient) -> dict[str, Any]:
 
 
 def fields(found: heka.Message) -> dict[str, Any]:
-    """Return the fields of a message, each as its value or its values."""
+    """Return the fields of a message as a dict of values, or lists of several values."""
     return {name: list(v) if len(v) > 1 else v[0] for name, v in found.fields.items()}
 
 
 def frames(found: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the frames of an event, those of the exception that was raised."""
+    """Return the frames of the exception that was raised."""
     if "exception" in found:
         return found["exception"]["values"][-1]["stacktrace"]["frames"]
     return found["sentry.interfaces.Stacktrace"]["frames"]
 
 
 def reported(error: object, client: HekaClient | None = None, **options: Any) -> dict[str, Any]:
-    """Return the event that tells of *error*: an exception, or a function that raises one."""
+    """Return the event that reports *error*: an exception, or a function that raises one."""
     client = client or raven_client(**options)
     if isinstance(error, BaseException):
         assert client.raven(exc_info=error)

@@ -1,4 +1,4 @@
-"""What the tests of ``python -m heka sentry`` share: events, the command, an endpoint."""
+"""Shared by the tests of ``heka sentry``: events, the command, an endpoint."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ def fail(client):
 
 
 def as_json_lines(client):
-    """Return what the client has sent as ``listen --json`` prints it."""
+    """Return what the client sent, in the form that ``listen --json`` prints."""
     return "".join(map(json_line, messages(client))).encode()
 
 
 def run(*args, data=b"", **env):
-    """Run ``python -m heka sentry`` and return the process that has ended."""
+    """Run ``python -m heka sentry`` and return the finished process."""
     return subprocess.run(
         [sys.executable, "-m", "heka", "sentry", *args],
         input=data,
@@ -57,7 +57,7 @@ def run(*args, data=b"", **env):
 
 
 class Sentry(http.server.ThreadingHTTPServer):
-    """An endpoint that keeps what it gets, and answers as it was told to, at last with 200.
+    """An endpoint that records requests and sends the given answers, then 200.
 
     With *certificate*, the files of one and of its key, it speaks TLS.
     """
@@ -83,11 +83,11 @@ class Sentry(http.server.ThreadingHTTPServer):
         return DSN.parse(f"{self.scheme}://key:c0ffee99@127.0.0.1:{self.server_port}/prefix/7")
 
     def handle_error(self, request, client_address):
-        """Say nothing of a client that goes, as one does that does not trust us."""
+        """Log nothing when a client closes, as one does that rejects the certificate."""
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    """Of one request."""
+    """One request."""
 
     def do_POST(self):
         assert self.headers["Content-Encoding"] == "gzip"
@@ -117,7 +117,7 @@ def serving(certificate: tuple[Path, Path] | None = None) -> Iterator[Sentry]:
 
 
 def certificate(folder: Path) -> tuple[Path, Path]:
-    """Make a certificate for 127.0.0.1 that stands for itself; the files of it and of its key."""
+    """Make a self-signed certificate for 127.0.0.1; return its file and that of its key."""
     files = folder / "certificate.pem", folder / "key.pem"
     command = (
         *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"),

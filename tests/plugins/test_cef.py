@@ -1,4 +1,4 @@
-"""The CEF plugin: its lines, as a parser that knows only the format reads them."""
+"""The CEF plugin: its lines, read by an independent parser of the format."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ TEXTS = st.one_of(UNUSUAL, st.text(max_size=60))
 
 
 class Kept:
-    """A stream that keeps its frames."""
+    """A stream that records its frames."""
 
     def __init__(self) -> None:
         self.frames: list[bytes] = []
@@ -57,7 +57,7 @@ def message(client: HekaClient) -> heka.Message:
 
 
 def line(name="login", severity=5, environ=ENVIRON, options=(), config=DEVICE, **more) -> str:
-    """Return what ``client.cef`` returned, which has to be what was sent."""
+    """Return the result of ``client.cef``, after checking that it was sent."""
     client = cef_client(**dict(options))
     text = client.cef(name, severity, environ, config, **more)
     assert message(client).payload == text
@@ -121,7 +121,7 @@ def _split(tokens: list) -> list[list[str]]:
 
 
 def visible(text: str) -> str:
-    """What is left of a text: a control character is shown, one without UTF-8 as well."""
+    """Return *text* as the reader sees it: control characters and surrogates as escapes."""
     bad = {*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029, *range(0xD800, 0xE000)} - {10, 13}
     shown = [f"\\x{ord(c):02x}" if ord(c) < 256 else f"\\u{ord(c):04x}" for c in text]
     return "".join(s if ord(c) in bad else c for c, s in zip(text, shown, strict=True))
@@ -153,7 +153,7 @@ def test_message_around_the_line():
     }
 
 
-def test_signature_of_its_own():
+def test_signature_differs_from_the_name():
     header, _ = parse(line(signature=cef.AUTH_FAILURE))
 
     assert header[4:6] == ["AuthFail", "login"]
@@ -294,7 +294,7 @@ def test_environ_may_hold_anything(environ):
     assert [key for key, _ in extensions] == STANDARD
 
 
-def test_first_extra_that_does_not_fit_ends_it(capsys):
+def test_extras_end_at_the_first_that_does_not_fit(capsys):
     text = line(custom1="ok", big="i" * 500, bigger="u" * 550, biggest="v" * 551)
 
     assert text.endswith(f" custom1=ok big={'i' * 500}")
@@ -303,8 +303,8 @@ def test_first_extra_that_does_not_fit_ends_it(capsys):
     assert "bigger, biggest" in err
 
 
-def test_nothing_follows_what_does_not_fit():
-    """Which one that is, escapes decide; the order, the text as it was given."""
+def test_no_extra_follows_one_that_does_not_fit():
+    """Extras are sorted by unescaped size, and fit by escaped size."""
     text = line(small="=" * 500, larger="x" * 501)
 
     assert text.endswith(" suser=none")
@@ -335,7 +335,7 @@ def test_line_is_never_larger_and_never_torn(values):
     assert dict(extensions)["src"] == "::1"
 
 
-def test_long_agent_pushes_nothing_else_out(capsys):
+def test_long_agent_displaces_no_other_value(capsys):
     _, extensions = parse(line(environ={**ENVIRON, "HTTP_USER_AGENT": "\\" * 9000}, username="ann"))
 
     found = dict(extensions)
@@ -350,13 +350,13 @@ def test_severity(severity):
 
 
 @pytest.mark.parametrize("severity", [-1, 11, "11", "worst", "5|x", None, True, 5.5])
-def test_severity_that_is_none(severity):
+def test_invalid_severity_is_refused(severity):
     with pytest.raises(ValueError, match=r"^severity: expected 0 to 10"):
         line(severity=severity)
 
 
 @pytest.mark.parametrize("key", [key for key in DEVICE if key != "cef"])
-def test_device_has_to_be_named(key):
+def test_missing_device_key_is_refused(key):
     config = {name: value for name, value in DEVICE.items() if name != key}
 
     with pytest.raises(InvalidArgumentError, match=f"got none of {key}$"):
@@ -364,12 +364,12 @@ def test_device_has_to_be_named(key):
 
 
 @pytest.mark.parametrize("config", [None, [], {**DEVICE, "cef.vendor": None}])
-def test_device_that_makes_no_sense(config):
+def test_invalid_device_is_refused(config):
     with pytest.raises(InvalidArgumentError, match="expected"):
         line(config=config)
 
 
-def test_environ_that_is_none():
+def test_environ_without_get_is_refused():
     with pytest.raises(TypeError, match=r"^environ: expected a WSGI environ, got NoneType"):
         line(environ=None)
 
@@ -395,7 +395,7 @@ def test_wrong_value_is_refused(key, value):
         cef.config_plugin({key: value})
 
 
-def test_unknown_key_is_refused_as_it_always_was():
+def test_unknown_key_is_refused():
     with pytest.raises(InvalidArgumentError, match=r"^Unexpected arguments: \['options'\]") as e:
         cef_client(options=1)
 

@@ -1,4 +1,4 @@
-"""The CEF plugin under the names that programs and configurations have had for it."""
+"""The CEF plugin under its old module names."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_configuration_of_metlog(written):
 @pytest.mark.parametrize(
     ("package", "value"), [("heka_cef", "PID"), ("metlog_cef", "PIDS"), ("metlog_cef", 5)]
 )
-def test_syslog_options_that_are_refused(package, value):
+def test_invalid_syslog_options_are_refused(package, value):
     module = importlib.import_module(f"{package}.cef_plugin")
 
     with pytest.raises(InvalidArgumentError, match="syslog_options"):

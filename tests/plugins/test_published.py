@@ -1,4 +1,4 @@
-"""Plugins of other distributions: named by their entry points; the example of the documentation.
+"""Plugins of other distributions, found by entry points; the example of the documentation.
 
 The example is built and installed by pip, into a folder of its own; other distributions are the
 metadata that an installer leaves.
@@ -20,12 +20,12 @@ from heka.config import client_from_dict_config, client_from_text_config, client
 from heka.exceptions import ConfigError, InvalidArgumentError
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "example_plugin"
-#: Seconds: pip and mypy are slow to start, on a machine that may be busy.
+#: Timeout in seconds: pip and mypy start slowly on a busy machine.
 PATIENCE = 100
 
 
 def run(*arguments: object, cwd: Path, path: Path | None = None) -> str:
-    """Run a module of Python, with *path* to import from as well, and return what it printed."""
+    """Run ``python -m`` with *path* added to the import path; return its output."""
     given = environment()
     given["PYTHONPATH"] = os.pathsep.join([given["PYTHONPATH"], *([str(path)] if path else [])])
     done = subprocess.run(
@@ -43,7 +43,7 @@ def run(*arguments: object, cwd: Path, path: Path | None = None) -> str:
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory) -> Path:
-    """The folder that pip has installed the example in."""
+    """The folder in which pip installed the example."""
     source = shutil.copytree(EXAMPLE, tmp_path_factory.mktemp("example") / "source")
     folder = tmp_path_factory.mktemp("installed")
     run(
@@ -56,7 +56,7 @@ def installed(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def example(installed, monkeypatch):
-    """The example among what this process can import."""
+    """Make the example importable in this process."""
     monkeypatch.syspath_prepend(str(installed))
     yield
     sys.modules.pop("heka_audit", None)
@@ -64,7 +64,7 @@ def example(installed, monkeypatch):
 
 @pytest.fixture
 def publish(tmp_path, monkeypatch):
-    """Return what makes a distribution that publishes plugins, and can be imported from."""
+    """Return a function that makes an importable distribution with entry points."""
     monkeypatch.syspath_prepend(str(tmp_path))
 
     def make(distribution: str, plugins: str, **modules: str) -> None:
@@ -158,7 +158,7 @@ def test_name_without_a_heka_name_is_the_section(publish):
     assert client(" notes-of-ours ").x() == "noted"
 
 
-def test_unknown_name_tells_the_closest(publish):
+def test_unknown_name_is_refused_with_the_closest_name(publish):
     publish("other", "notes = other_notes:make\ndiary = other_notes:make")
 
     with pytest.raises(ConfigError) as caught:
@@ -179,7 +179,7 @@ def test_nothing_is_published(monkeypatch, tmp_path):
         client("notes")
 
 
-def test_two_distributions_of_one_name_are_told(publish):
+def test_two_distributions_with_one_name_are_an_error(publish):
     publish("one", "notes = one_notes:make")
     publish("other", "notes = other_notes:make")
 
@@ -200,8 +200,8 @@ def test_one_provider_of_two_distributions_is_one(publish):
     assert client("notes").x() == "noted"
 
 
-def test_dotted_name_asks_no_metadata(publish):
-    """It is taken at its word, whatever is published under the same."""
+def test_dotted_name_reads_no_metadata(publish):
+    """A dotted name is imported even if an entry point has the same name."""
     publish("other", "other_notes.make = nowhere:make", other_notes=PROVIDER.format("noted"))
 
     assert client("other_notes.make").x() == "noted"
@@ -226,7 +226,7 @@ def test_plugin_that_cannot_be_imported(publish, entry, module, said):
 
 
 @pytest.mark.parametrize("entry", ["broken:make", "broken"])
-def test_what_is_published_is_no_function(publish, entry):
+def test_published_object_must_be_a_function(publish, entry):
     publish("other", f"notes = {entry}", broken="make = 'broken.make'\n")
 
     with pytest.raises(ConfigError, match="expected notes to be published as a function, got "):

@@ -1,4 +1,4 @@
-"""``RavenClient``: blobs there and back, and what is none."""
+"""``RavenClient`` encodes and decodes blobs, and refuses invalid ones."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from heka.exceptions import DecodeError
 from heka.plugins.raven import RavenClient
 
 
-def test_there_and_back():
+def test_encode_then_decode_returns_the_event():
     event = {"message": "ä\0\udc80", "vars": {"a": [1, None, 2.5]}}
 
     assert RavenClient().decode(RavenClient().encode(event)) == event
@@ -30,7 +30,7 @@ def test_bytes_and_line_ends_are_read():
     assert RavenClient().decode(f" {blob[:5]}\n{blob[5:]}\n".encode()) == {"a": 1}
 
 
-def test_arguments_of_the_predecessor_are_taken():
+def test_arguments_of_raven_are_ignored():
     assert RavenClient(dsn="udp://a:b@c/1").decode(RavenClient(project=2).encode({})) == {}
 
 
@@ -53,6 +53,6 @@ def packed(data):
         pytest.param(packed(b" " * (17 << 20)), "more than", id="bomb"),
     ],
 )
-def test_no_event(blob, said):
+def test_invalid_blob_is_refused(blob, said):
     with pytest.raises(DecodeError, match=said):
         RavenClient().decode(blob)

@@ -1,4 +1,4 @@
-"""``client.raven``: what it takes, and the message that it makes of it."""
+"""``client.raven``: its arguments and the message that it sends."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_nothing_to_report_sends_nothing():
     [(None, None, None), (), (None,), 5, "x", object()],
     ids=lambda value: repr(value)[:9],
 )
-def test_what_is_no_exception_sends_nothing_where_there_is_none(nothing):
+def test_no_exception_sends_nothing(nothing):
     client = raven_client()
 
     assert client.raven(exc_info=nothing) is False
@@ -79,7 +79,7 @@ def test_explicit_payload_wins_over_an_exception():
 
 
 def caught():
-    """Return an exception that was raised and is handled no more."""
+    """Return an exception that was raised and caught."""
     try:
         raise LookupError("gone")
     except LookupError as error:
@@ -104,7 +104,7 @@ def test_exception_may_be_given(form):
 
 
 @pytest.mark.parametrize("word", [True, None, False])
-def test_current_exception_is_meant_by(word):
+def test_current_exception_is_reported_for(word):
     client = raven_client()
 
     fail(client, exc_info=word)
@@ -178,7 +178,7 @@ def test_other_keywords_are_fields():
 
 
 class Hostile:
-    """An object nobody should ask for its repr."""
+    """An object whose repr must not be called."""
 
     def __repr__(self):
         raise AssertionError("asked")
@@ -242,7 +242,7 @@ def test_options_add_fields():
     }
 
 
-def test_what_a_filter_holds_back_is_not_built(monkeypatch):
+def test_filtered_message_is_not_built(monkeypatch):
     client = raven_client()
     client.filters = [severity_max_provider(severity=2)]
     monkeypatch.setattr("heka.plugins.raven.report.caught", None)  # would be called, and fail
@@ -258,7 +258,7 @@ def test_inactive_client_builds_nothing():
     assert fail(client) is False
 
 
-def test_extra_positional_arguments_mean_nothing():
+def test_extra_positional_arguments_are_ignored():
     client = raven_client()
 
     assert fail(client, "msg", True, "logger", 3, "more", 5)

@@ -1,4 +1,4 @@
-"""``@capture_stack``: it reports what leaves a function, and the caller gets it all the same."""
+"""``@capture_stack`` reports exceptions that leave a function, and raises them again."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from heka.plugins.raven import capture_stack
 
 @pytest.fixture
 def client():
-    """The default client of this process, for the time of a test."""
+    """The default client of this process during a test."""
     before = CLIENT_HOLDER.default_client
     made = raven_client()
     CLIENT_HOLDER.set_client("raven-test", made)
@@ -31,7 +31,7 @@ def divide(a, b):
     return a / b
 
 
-def test_bare(client):
+def test_decorator_without_arguments(client):
     @capture_stack
     def share(total):
         return divide(total, 0)
@@ -50,7 +50,7 @@ def test_what_returns_is_not_reported(client):
 
 
 def test_severity_is_that_of_every_call(client):
-    """The predecessor forgot it after the first."""
+    """heka-py-raven forgot it after the first call."""
 
     @capture_stack(severity=1, logger="payments", msg="no share")
     def share():
@@ -171,7 +171,7 @@ def test_task_that_is_cancelled_is_not_reported(client):
     assert messages(client) == []
 
 
-def test_same_exception_leaves(client):
+def test_same_exception_object_is_raised(client):
     error = ValueError("mine")
 
     @capture_stack

@@ -1,4 +1,4 @@
-"""``python -m heka sentry show``: what is read as an event, and events as tracebacks."""
+"""``heka sentry show``: the forms of input, and events printed as tracebacks."""
 
 from __future__ import annotations
 
@@ -64,14 +64,14 @@ def test_message_of_another_type_is_found_when_asked_for():
         pytest.param(b"\x1e\x02\x08\x05\x1f", "not part of a message", id="frame"),
     ],
 )
-def test_what_is_no_event_is_told(data, problem):
+def test_invalid_input_is_reported(data, problem):
     (found,) = read_events(io.BytesIO(data), "sentry")
 
     assert found.event is None
     assert problem in found.problem
 
 
-def test_nothing_is_no_problem():
+def test_empty_input_is_valid():
     assert list(read_events(io.BytesIO(b"\n\n"), "sentry")) == []
 
 
@@ -156,7 +156,7 @@ def test_show_reads_a_file():
     assert done.returncode == 0
 
 
-def test_file_that_is_not_there():
+def test_missing_file_is_an_error():
     done = run("show", "/nowhere")
 
     assert done.returncode == 1

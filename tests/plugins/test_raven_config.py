@@ -1,4 +1,4 @@
-"""The plugin's configuration: where it may stand, and what is refused."""
+"""The configuration of the plugin: its formats, and what is refused."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_capture_takes_another_profile():
     assert method.heka_name == "raven"
 
 
-def test_unknown_key_is_refused_as_it_always_was():
+def test_unknown_key_is_refused():
     with pytest.raises(InvalidArgumentError, match=r"^Unexpected arguments: \['sentry_dsn'\]") as e:
         raven_client(sentry_dsn=DSN)
 
@@ -113,7 +113,7 @@ def test_wrong_value_is_refused(key, value):
 
 @pytest.mark.parametrize("nothing", ["", "  ", None])
 def test_empty_dsn_is_none(nothing):
-    """As ``${SENTRY_DSN}`` is where there is no Sentry."""
+    """As from ``${SENTRY_DSN}`` when the variable is empty."""
     client = raven_client(dsn=nothing)
 
     assert reported(ValueError("x"), client)["project"] == "1"
@@ -136,7 +136,7 @@ def test_configuration_is_not_changed():
         ("http://a:b@c@h/1", "a", "b@c", "h", "1"),
     ],
 )
-def test_dsn_is_taken_apart(text, public, secret, host, project):
+def test_parts_of_a_dsn(text, public, secret, host, project):
     dsn = Parsed.parse(text)
 
     assert (dsn.public, dsn.secret, dsn.host, dsn.project) == (public, secret, host, project)

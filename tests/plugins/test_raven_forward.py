@@ -1,4 +1,4 @@
-"""``python -m heka sentry forward``: events posted to an endpoint, over HTTP and HTTPS."""
+"""``heka sentry forward`` posts events to an endpoint over HTTP and HTTPS."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_older_event_goes_to_the_store(sentry, profile):
     assert "sentry_key=key, sentry_secret=c0ffee99" in headers["X-Sentry-Auth"]
 
 
-def test_event_of_today_is_an_envelope(sentry):
+def test_current_event_is_an_envelope(sentry):
     assert Endpoint(sentry.dsn).post(golden("sentry7")) == ""
 
     ((path, headers, body),) = sentry.got
@@ -58,7 +58,7 @@ def test_api_may_be_chosen(sentry, api):
     assert sentry.got[0][0] == f"/prefix/api/7/{api}/"
 
 
-def test_server_in_trouble_is_asked_again(sentry):
+def test_server_error_is_retried(sentry):
     sentry.answers = [(500, {}), (503, {})]
     slept = []
 
@@ -86,7 +86,7 @@ def test_attempts_end(sentry):
     assert len(sentry.got) == 3
 
 
-def test_server_that_is_not_there():
+def test_unreachable_server():
     dsn = DSN.parse("http://key@127.0.0.1:1/7")
     slept = []
 
@@ -102,7 +102,7 @@ def test_server_that_is_not_there():
     ids=["retry-after", "rate-limits"],
 )
 @pytest.mark.parametrize("status", [429, 503])
-def test_limit_is_waited_for(sentry, status, headers):
+def test_rate_limit_is_waited_for(sentry, status, headers):
     sentry.answers = [(status, headers)]
     slept = []
 
@@ -162,7 +162,7 @@ def test_forward_posts_and_accounts(sentry):
     assert b"c0ffee99" not in done.stderr
 
 
-def test_forward_of_everything_ends_well(sentry):
+def test_forward_of_all_events_exits_with_0(sentry):
     done = run("forward", "--dsn", sentry.dsn.text, str(GOLDEN / "sentry7.blob"))
 
     assert (done.returncode, done.stdout) == (0, b"")
@@ -170,7 +170,7 @@ def test_forward_of_everything_ends_well(sentry):
 
 
 @pytest.mark.parametrize("dsn", ["", "nonsense", "udp://a:c0ffee99@host/2", "http://host/2"])
-def test_forward_needs_a_place(dsn, capsys, monkeypatch):
+def test_forward_needs_a_dsn(dsn, capsys, monkeypatch):
     monkeypatch.delenv("SENTRY_DSN", raising=False)
 
     assert cli.main(["sentry", "forward", "--dsn", dsn, str(GOLDEN / "raven3.blob")]) == 1
@@ -190,14 +190,14 @@ def files(tmp_path_factory):
 
 @pytest.fixture
 def secure(files):
-    """An endpoint that speaks TLS."""
+    """An endpoint with TLS."""
     with serving(files) as server:
         yield server
 
 
 @pytest.mark.parametrize("profile", ["raven3", "sentry7"])
 def test_forward_over_https(profile, secure, files):
-    """In the face of trouble and a limit, to the API of the event's format, packed."""
+    """With a server error and a rate limit before; to the API of the event's format."""
     secure.answers = [(500, {}), (429, {"X-Sentry-Rate-Limits": "1:error:key"})]
     blob = str(GOLDEN / f"{profile}.blob")
 
@@ -213,7 +213,7 @@ def test_forward_over_https(profile, secure, files):
     assert done.returncode == 0
 
 
-def test_endpoint_that_nobody_vouches_for_gets_nothing(secure):
+def test_untrusted_endpoint_gets_nothing(secure):
     done = run("forward", str(GOLDEN / "raven3.blob"), SENTRY_DSN=secure.dsn.text)
 
     assert secure.got == []
@@ -232,7 +232,7 @@ def test_certificate_of_another_host_is_not_trusted(secure, files):
     assert secure.got == []
 
 
-def test_server_without_tls_is_asked_again(sentry, files):
+def test_server_without_tls_is_retried(sentry, files):
     dsn = DSN.parse(sentry.dsn.text.replace("http:", "https:"))
     slept = []
 
@@ -247,7 +247,7 @@ def test_server_without_tls_is_asked_again(sentry, files):
     [(None, "No such file"), ("no certificate", "no certificate")],
     ids=["absent", "not-pem"],
 )
-def test_file_of_no_certificates(content, said, tmp_path, capsys):
+def test_file_without_certificates_is_refused(content, said, tmp_path, capsys):
     path = tmp_path / "ca.pem"
     if content is not None:
         path.write_text(content)

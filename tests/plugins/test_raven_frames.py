@@ -1,4 +1,4 @@
-"""Frames, source lines and the exceptions behind an exception, whatever a program does to them."""
+"""Frames, source lines and linked exceptions, however unusual the program."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def chain(found):
     ]
 
 
-def test_frame_that_hides_itself_is_left_out():
+def test_frame_with_traceback_hide_is_left_out():
     def hidden():
         __traceback_hide__ = True
         shown()
@@ -42,7 +42,7 @@ def test_frame_that_hides_itself_is_left_out():
 
 
 class Undecided:
-    """Whose truth is code."""
+    """A class whose ``__bool__`` runs code."""
 
     def __bool__(self):
         raise AssertionError("asked")
@@ -58,7 +58,7 @@ def test_hiding_calls_no_code():
 
 @pytest.mark.parametrize("profile", ["raven3", "raven2", "sentry7"])
 def test_thousand_calls_deep(profile):
-    """Frames from the middle are left out, and how many is told; both ends are there."""
+    """Frames from the middle are left out and counted; both ends are kept."""
 
     def fall(depth):
         if depth == 0:
@@ -93,7 +93,7 @@ def test_recursion_error_is_reported_with_its_frames():
 
 
 def test_recursion_error_is_reported_from_near_the_limit():
-    """Where it is caught there are next to no calls left to build an event with."""
+    """Where it is caught, almost no nested calls are left to build an event."""
     client = raven_client()
     before = sys.getrecursionlimit()
     taken = []
@@ -118,7 +118,7 @@ def test_recursion_error_is_reported_from_near_the_limit():
 
 @pytest.mark.parametrize("spare", range(0, 30, 3))
 def test_exception_is_reported_from_near_the_limit(spare):
-    """However few calls are left: it is reported, or not, and nothing is raised."""
+    """With any number of calls left it is reported or not, and nothing is raised."""
     client = raven_client()
     before = sys.getrecursionlimit()
     taken = []
@@ -149,7 +149,7 @@ def test_exception_is_reported_from_near_the_limit(spare):
 
 
 def run_code(text, path, **names):
-    """Run *text* as if it came from *path*, in a module of its own."""
+    """Run *text* as the module at *path*."""
     names.setdefault("__name__", "made.up")
     exec(compile(text, str(path), "exec"), names)
 
@@ -275,7 +275,7 @@ def test_names_of_a_module_that_are_no_text():
 
 
 class Names(dict):
-    """Names of a program that its own code looks up."""
+    """A mapping whose lookups run code of the program."""
 
     def __getitem__(self, name):
         raise KeyError(name)
@@ -347,7 +347,7 @@ def test_chain_of_the_older_profiles():
     assert found["extra"]["chain"] == [f"\"__cause__ KeyError: 'first' ({__name__} in cause)\""]
 
 
-def test_circle_of_causes_ends():
+def test_cyclic_causes_end():
     first, second = ValueError("1"), ValueError("2")
     first.__cause__, second.__cause__ = second, first
 
@@ -471,7 +471,7 @@ def test_chain_says_how_many_exceptions_are_left_out():
 
 
 @pytest.mark.skipif(not hasattr(builtins, "ExceptionGroup"), reason="of Python 3.11")
-def test_exceptions_left_out_are_counted_with_those_behind_them():
+def test_exceptions_left_out_are_counted_with_those_linked_to_them():
     inner = [builtins.ExceptionGroup("g", [KeyError(), OSError()]) for _ in range(20)]
 
     values = reported(builtins.ExceptionGroup("all", inner), profile="sentry7")

@@ -1,4 +1,4 @@
-"""Events of a fixed exception in each profile, whole; and blobs of them, kept from then on.
+"""Whole events of a fixed exception in each profile, and stored blobs of them.
 
 ``HEKA_WRITE_GOLDEN=1`` writes them anew.
 """
@@ -41,7 +41,7 @@ def checkout(monkeypatch):
 
 
 def portable(found):
-    """Return an event without what depends on where and on what the test runs."""
+    """Return an event without values that depend on machine and Python version."""
     text = json.dumps(found).replace(str(GOLDEN), "/srv")
     found = json.loads(re.sub(r'"version": "3[^"]*", "build": "[^"]*"', '"version": "3"', text))
     if "sdk" in found:
@@ -68,7 +68,7 @@ def test_event_is_the_golden_one(profile, checkout, monkeypatch):
 
 
 def test_checksum_is_that_of_raven_2():
-    """Of the event in the documentation of heka-py-raven."""
+    """For the event in the documentation of heka-py-raven."""
     calls = ["test_plugins_config", "exception_call1", "exception_call2"]
     one = Caught("ZeroDivisionError", "", "", [], [], [("test_metlog", call) for call in calls])
 
@@ -76,7 +76,7 @@ def test_checksum_is_that_of_raven_2():
 
 
 @pytest.mark.parametrize("profile", PROFILES)
-def test_kept_blob_is_read(profile):
+def test_stored_blob_is_read(profile):
     blob = (GOLDEN / f"{profile}.blob").read_text(encoding="ascii")
 
     found = RavenClient().decode(blob)

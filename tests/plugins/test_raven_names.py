@@ -1,4 +1,4 @@
-"""The plugin under the names that programs and configurations have had for it."""
+"""The raven plugin under its old module names."""
 
 from __future__ import annotations
 

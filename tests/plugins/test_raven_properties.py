@@ -1,4 +1,4 @@
-"""Whatever is raised: ``client.raven`` returns, sends one message that fits, tells no secret."""
+"""For any exception ``client.raven`` sends one message that fits and holds no secret."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class OddType(type):
 
 
 class Odd(metaclass=OddType):
-    """An object whose repr, truth and text are code that fails, but where hypothesis shows it."""
+    """An object whose repr, bool and str raise, except when hypothesis prints it."""
 
     armed = False
 
@@ -44,7 +44,7 @@ class Odd(metaclass=OddType):
 
 
 class Talking(Exception):
-    """Says what it is told to, or fails."""
+    """An exception whose str() returns the given text, or raises."""
 
     def __init__(self, text: Any) -> None:
         super().__init__(text)
@@ -78,7 +78,7 @@ VALUES = st.recursive(
 KINDS = st.sampled_from(
     [ValueError, KeyError, OSError, RecursionError, MemoryError, SystemExit, GeneratorExit, Talking]
 )
-#: Texts that an event must not tell; a word of the event's own form cannot be kept out of it.
+#: Secrets that an event must not contain; words of the format itself are excluded.
 SECRETS = st.text(st.characters(codec=None), min_size=6, max_size=80).filter(
     lambda text: len(text.strip()) >= 6 and text.strip().strip("*")
 )
@@ -94,7 +94,7 @@ def raise_with(error: BaseException, depth: int, names: dict[str, Any]) -> None:
 
 
 def report(client: Any, error: BaseException, depth: int, names: Any, **given: Any) -> Any:
-    """Return what ``client.raven`` returned where *error* was caught."""
+    """Return the result of ``client.raven`` where *error* was caught."""
     Odd.armed = True
     try:
         raise_with(error, depth, names)
@@ -122,7 +122,7 @@ def test_whatever_is_raised_one_message_is_sent(
 ):
     if repeat:  # in here, as hypothesis would show the whole of it
         names = {name: [[value] * repeat] * repeat for name, value in names.items()}
-    # Little time for variables: what is shown of them decides nothing here.
+    # A small time budget: how much is shown of variables does not matter here.
     client = raven_client(max_frame, dsn=DSN, profile=profile, time_budget=0.05)
     error = (
         kind(*(args[:1] if kind is Talking else args)) if args or kind is not Talking else kind(5)
@@ -140,7 +140,7 @@ def test_whatever_is_raised_one_message_is_sent(
 
 
 def texts(value: Any, where: str = "") -> Any:
-    """Yield every text in what JSON has, but the names that are the form's own."""
+    """Yield every text in a JSON value, without the keys of the format."""
     if isinstance(value, dict):
         for name, inner in value.items():
             if name not in NAMES:
@@ -164,7 +164,7 @@ def texts(value: Any, where: str = "") -> Any:
     max_frame=st.sampled_from([0, 8192, 2000, 1400]),
     profile=st.sampled_from(sorted(PROFILES)),
 )
-def test_no_secret_is_told(data, secret, name, form, depth, max_frame, profile):
+def test_no_secret_is_sent(data, secret, name, form, depth, max_frame, profile):
     def around(draw: Any) -> str:
         before, after = draw(st.text(max_size=420)), draw(st.text(max_size=420))
         return f"{before}{secret}{after}"

@@ -18,28 +18,18 @@ SECRET = "s3cr3t-Value"
 
 
 @pytest.mark.parametrize(
-    "name",
+    ("name", "is_one"),
     [
-        *("password", "PASSWORD", "passwd", "db_password", "userPassword", "password1", "pwd"),
-        *("secret", "client_secret", "clientSecret", "secrets", "SECRET_KEY", "passphrase"),
-        *("authorization", "Authorization", "HTTP_AUTHORIZATION", "proxy-authorization"),
-        *("api_key", "apikey", "apiKey", "API-KEY", "x-api-key", "private_key", "access_key"),
-        *("token", "tokens", "access_token", "accessToken", "csrftoken", "csrf_token", "jwt"),
-        *("cookie", "cookies", "Set-Cookie", "session_id", "credentials", "cvv", b"password"),
+        (b"password", True),
+        (bytearray(b"token"), True),
+        ("x" * 300, False),
+        (5, False),
+        (None, False),
     ],
-    ids=str,
-)
-def test_name_of_a_secret(name):
-    assert is_secret_name(name)
-
-
-@pytest.mark.parametrize(
-    "name",
-    ["user", "tokenizer", "secretary", "key", "author", "passage", "x" * 300, "", 5, None, "keys"],
     ids=lambda name: repr(name)[:12],
 )
-def test_name_of_no_secret(name):
-    assert not is_secret_name(name)
+def test_name_of_a_secret_is_text_or_bytes_of_moderate_length(name, is_one):
+    assert is_secret_name(name) is is_one
 
 
 @pytest.mark.parametrize(
@@ -101,7 +91,7 @@ def test_short_secret_is_masked_in_its_place_alone():
 
 
 @pytest.mark.parametrize("value", [None, True, False])
-def test_what_tells_nothing_is_shown(value):
+def test_none_and_booleans_are_shown(value):
     assert variables(password=value)[0]["'password'"] is value
 
 
@@ -187,7 +177,7 @@ def test_secret_of_several_lines():
 
 
 def test_secret_of_a_frame_that_is_left_out():
-    """Of a thousand frames a hundred are shown; the secret was in another one."""
+    """100 of 600 frames are shown; the secret was in another one."""
 
     def fall(depth):
         if depth == 300:
@@ -209,7 +199,7 @@ def test_secret_of_a_frame_that_is_left_out():
     assert found["message"] == "ValueError: ********"
 
 
-def test_secret_that_a_mask_completes():
+def test_secret_that_contains_a_mask():
     found, _ = variables(password="x*****", text="xhunter22", token="hunter22")
 
     assert "x*****" not in found["'text'"]
@@ -339,7 +329,7 @@ def test_value_of_an_object_that_has_a_name_and_a_value_is_masked(names):
 
 @dataclasses.dataclass
 class Login:
-    """A class whose objects hold a secret."""
+    """A dataclass with a secret."""
 
     user: str
     password: str
@@ -349,7 +339,7 @@ Named = collections.namedtuple("Named", "user password")  # as programs write it
 
 
 class Form(dict):
-    """A dict that runs code of the program's, as MultiDicts do."""
+    """A dict with its own methods, as MultiDicts have."""
 
     def items(self):
         raise AssertionError("not asked")

@@ -1,4 +1,4 @@
-"""Events fit what the stream takes: they shrink, and are never cut nor lost."""
+"""Events are reduced to the size that the stream accepts, never cut off or lost."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def test_large_fields_of_the_context_are_cut():
     assert (sent["user"], sent["msg"], sent["dsn"]) == ("ann", "why", DSN)
 
 
-def test_context_without_room_for_an_event_stays_behind():
+def test_context_that_leaves_no_room_for_an_event_is_dropped():
     client = raven_client(8192, dsn=DSN)
 
     with heka.context(**{f"field{number}": number for number in range(1000)}):
@@ -197,8 +197,8 @@ def test_explicit_payload_that_is_too_large_is_counted():
     assert client.stats()["dropped"] == {"oversize": 1}
 
 
-def test_no_stream_is_asked_twice():
-    """One message for each call, however often the event had to shrink."""
+def test_stream_is_written_once():
+    """One write for each call, however often the event was reduced."""
     client = raven_client(2000)
     assert isinstance(client.stream, Kept)
 

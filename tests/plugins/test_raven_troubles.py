@@ -1,4 +1,4 @@
-"""``client.raven`` never raises: what goes wrong is said on stderr, and the program goes on."""
+"""``client.raven`` never raises: problems are written to stderr, and the program goes on."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from heka.plugins.raven import report
 
 
 @pytest.mark.parametrize("error", [MemoryError("no more"), RecursionError("too deep")], ids=type)
-def test_error_of_the_machine_is_captured(error):
+def test_fatal_error_is_captured(error):
     def fail():
         raise error
 
@@ -19,7 +19,7 @@ def test_error_of_the_machine_is_captured(error):
 
 
 @pytest.mark.parametrize("failure", [MemoryError, RecursionError, ValueError])
-def test_event_that_cannot_be_built_is_told_of_all_the_same(monkeypatch, failure, capsys):
+def test_event_that_cannot_be_built_is_reported_by_its_type(monkeypatch, failure, capsys):
     def caught(*args):
         raise failure("while looking")
 
@@ -34,7 +34,7 @@ def test_event_that_cannot_be_built_is_told_of_all_the_same(monkeypatch, failure
     assert "heka: raven: an event is incomplete: " in capsys.readouterr().err
 
 
-def test_stream_that_fails_is_not_the_callers_trouble(capsys):
+def test_failing_stream_does_not_raise_in_the_caller(capsys):
     client = raven_client()
 
     def write(data):
@@ -45,7 +45,7 @@ def test_stream_that_fails_is_not_the_callers_trouble(capsys):
     assert client.raven(exc_info=ValueError("x")) is False
 
 
-def test_client_that_fails_is_not_the_callers_trouble(monkeypatch, capsys):
+def test_failing_client_does_not_raise_in_the_caller(monkeypatch, capsys):
     client = raven_client(dsn=DSN)
 
     def heka(*args, **kwargs):
@@ -59,7 +59,7 @@ def test_client_that_fails_is_not_the_callers_trouble(monkeypatch, capsys):
     assert "c0ffee99" not in said
 
 
-def test_next_one_is_reported_after_a_failure(monkeypatch, capsys):
+def test_exception_is_reported_after_an_earlier_failure(monkeypatch, capsys):
     client = raven_client()
     with monkeypatch.context() as patch:
         patch.setattr(client, "heka", None)

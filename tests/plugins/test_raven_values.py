@@ -1,4 +1,4 @@
-"""Variables: bounded, and shown without running code of the program's own."""
+"""Variables are bounded, and shown without running code of the program."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from plugins.raven_support import frames, messages, raven_client, reported
 
 
 def shown(value, **options):
-    """Return what the event shows of *value*."""
+    """Return *value* as the event shows it."""
 
     def fail():
         thing = value  # noqa: F841
@@ -28,7 +28,7 @@ class Plain:
 
 
 class Meta(type):
-    """Whose classes tell of themselves by code."""
+    """A metaclass whose attributes run code."""
 
     def __repr__(cls):
         raise AssertionError("asked")
@@ -47,7 +47,7 @@ def exit_with(*args):
 
 
 class Touchy(type):
-    """Whose classes end the program when they are compared, hashed, or asked for something."""
+    """A metaclass whose classes exit when they are compared, hashed or read."""
 
     __eq__ = __hash__ = exit_with
 
@@ -62,11 +62,11 @@ class Mine(metaclass=Touchy):
 
 
 class MineError(ValueError, metaclass=Touchy):
-    """Another, that can be raised."""
+    """An exception of that metaclass."""
 
 
 class Impostor:
-    """Says that it is a text."""
+    """An object whose ``__class__`` is str."""
 
     @property
     def __class__(self):
@@ -74,7 +74,7 @@ class Impostor:
 
 
 class Text(str):
-    """A text with a repr of its own."""
+    """A str with its own repr."""
 
     def __repr__(self):
         raise AssertionError("asked")
@@ -83,7 +83,7 @@ class Text(str):
 
 
 class Color(enum.IntEnum):
-    """A number with a repr of its own."""
+    """An int with its own repr."""
 
     RED = 1
 
@@ -171,8 +171,8 @@ def test_depth_is_six():
     assert count == 6
 
 
-def test_depth_counts_where_a_value_stands():
-    """It is cut sooner further in, whichever comes first."""
+def test_depth_counts_from_the_variable():
+    """The same value is cut earlier when it is nested deeper."""
     held = [[[[["bottom"]]]]]
 
     found = shown({"top": held, "in": [[held]], "again": held})
@@ -184,7 +184,7 @@ def test_depth_counts_where_a_value_stands():
     }
 
 
-def test_value_that_holds_itself():
+def test_value_that_contains_itself():
     circle: list[object] = [1]
     circle.append(circle)
 
@@ -222,7 +222,7 @@ def test_time_runs_out_between_variables():
 
 
 class Loud:
-    """Each repr does what it is told to."""
+    """Objects whose repr runs the given function."""
 
     def __init__(self, act):
         self.act = act
@@ -290,7 +290,7 @@ def test_repr_that_reports_is_not_reported():
     assert len(messages(client)) == 1
 
 
-def test_ctrl_c_during_a_repr_is_the_users():
+def test_ctrl_c_during_a_repr_is_raised():
     def interrupt():
         raise KeyboardInterrupt
 
@@ -306,7 +306,7 @@ def test_ctrl_c_during_a_repr_is_the_users():
 
 
 class Silent(Exception):
-    """An exception that cannot say what it is."""
+    """An exception whose str() fails."""
 
     def __init__(self, act):
         super().__init__()
@@ -323,13 +323,13 @@ def test_exception_that_cannot_be_shown(name):
     assert found["message"] == f"Silent: <{__name__}.Silent object, str() failed>"
 
 
-def test_exception_with_a_huge_argument_is_not_asked():
+def test_str_of_an_exception_with_a_huge_argument_is_not_called():
     found = reported(ValueError([Loud(raises)] * 10_000))
 
     assert found["message"] == "ValueError: <list object> with 10000 items"
 
 
-def test_exception_of_a_touchy_class():
+def test_exception_whose_metaclass_exits():
     error = MineError("text")
     error.__notes__ = Mine()
     client = raven_client()

@@ -10,7 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import heka
+from heka._runtime.reporter import Reporter
 from heka._secrets import MASK, is_secret_name, masked, secrets_in
+from heka.config import client_from_dict_config
 
 CORPUS = json.loads((Path(__file__).parent / "secrets.json").read_text(encoding="utf-8"))
 #: Stands for a secret in the texts of the corpus.
@@ -130,3 +133,38 @@ def test_mebibyte_of_everything():
     text = (once.replace(PLACE, CANARY) * (2**20 // len(once) + 1))[: 2**20]
 
     assert CANARY not in masked(text)
+
+
+@pytest.mark.parametrize(
+    "to", [f"tcp://ann:{CANARY}@", f"http://ann:p@{CANARY}@db:1", f"tcp://ann:{CANARY}@db:99999"]
+)
+def test_error_of_a_destination_shows_no_password(to):
+    with pytest.raises(heka.ConfigError) as caught:
+        heka.HekaConnection(to)
+
+    assert CANARY not in str(caught.value)
+    assert caught.value.__cause__ is None or CANARY not in str(caught.value.__cause__)
+
+
+def test_line_on_stderr_shows_no_secret(capsys):
+    Reporter().report(f"stream failed: cannot connect to redis://:{CANARY}@cache")
+
+    assert capsys.readouterr().err == (
+        f"heka: stream failed: cannot connect to redis://:{MASK}@cache\n"
+    )
+
+
+def test_error_of_a_configuration_shows_no_secret_of_any_shape():
+    config = {"stream": {"class": "heka.streams.UdpStream", "prot": f"password: {CANARY}"}}
+
+    with pytest.raises(heka.ConfigError) as caught:
+        client_from_dict_config(config, strict=True)
+
+    assert CANARY not in str(caught.value)
+
+
+def test_configuration_that_is_shown_has_no_secret_of_any_shape():
+    stream = {"class": "heka.streams.DebugCaptureStream"}
+    config = {"stream": stream, "logger": f"Cookie: sid={CANARY}"}
+
+    assert CANARY not in client_from_dict_config(config)._config

@@ -22,7 +22,7 @@ __all__ = [
     "config_plugin",
 ]
 
-# Signatures that receivers have rules for.
+# Signatures for which receivers have rules.
 AUTH_FAILURE = "AuthFail"
 CAPTCHA_FAILURE = "CaptchaFail"
 OVERRIDE_FAILURE = "InvalidAdmin"

@@ -1,12 +1,12 @@
-"""Text of any origin as a value of a CEF line: it stays within its place and within its line."""
+"""Escapes any text as a value of a CEF line: it can add neither a key nor a line."""
 
 from __future__ import annotations
 
 import re
 
 _NOT_IN_KEY = re.compile(r"[^A-Za-z0-9_.-]")
-# What ends a line or a text for some reader, moves a cursor, or has no UTF-8. CR and LF have
-# escapes of their own.
+# Characters that end a line or a text for some reader, move a cursor, or have no UTF-8. CR and LF
+# have their own escapes.
 _UNSAFE = re.compile("[\0-\t\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _HEADER = str.maketrans({"\\": r"\\", "|": r"\|", "\r": r"\r", "\n": r"\n"})
 _EXTENSION = str.maketrans({"\\": r"\\", "=": r"\=", "\r": r"\r", "\n": r"\n"})
@@ -14,7 +14,7 @@ _CUT = "..."
 
 
 def text_of(value: object) -> str:
-    """Return any value as text. Never raises, whatever its ``__str__`` does."""
+    """Return any value as text. Never raises, even if ``__str__`` does."""
     try:
         if isinstance(value, (bytes, bytearray)):
             return value.decode("utf-8", "backslashreplace")
@@ -24,7 +24,7 @@ def text_of(value: object) -> str:
 
 
 def environ_text(value: object) -> str:
-    """Return a value of a WSGI environ; servers hand the bytes of a request over as Latin-1."""
+    """Return a value of a WSGI environ, where servers decode bytes as Latin-1."""
     text = text_of(value)
     try:
         return text.encode("latin-1").decode("utf-8")
@@ -33,22 +33,22 @@ def environ_text(value: object) -> str:
 
 
 def header(text: str, most: int | None = None) -> str:
-    """Return *text* for between two pipes, in *most* bytes at most."""
+    """Return *text* escaped for the header, in at most *most* bytes."""
     return _escaped(text, _HEADER, most)
 
 
 def extension(text: str, most: int | None = None) -> str:
-    """Return *text* for behind an equals sign, in *most* bytes at most."""
+    """Return *text* escaped as the value of an extension, in at most *most* bytes."""
     return _escaped(text, _EXTENSION, most)
 
 
 def key_of(name: str) -> str:
-    """Return *name* with an underscore for each character that no key may have."""
+    """Return *name* with each character that is invalid in a key replaced by an underscore."""
     return _NOT_IN_KEY.sub("_", name) or "_"
 
 
 def size_of(text: str) -> int:
-    """Return how many bytes *text* is, escaped or not."""
+    """Return the size of *text* in bytes."""
     return len(text.encode("utf-8", "surrogatepass"))
 
 
@@ -61,7 +61,7 @@ def _escaped(text: str, table: dict[int, str], most: int | None) -> str:
     mark = _CUT[:most]
     cut = whole.encode()[: most - len(mark)].decode("utf-8", "ignore")
     if (len(cut) - len(cut.rstrip("\\"))) % 2:
-        cut = cut[:-1]  # half an escape would take what follows with it
+        cut = cut[:-1]  # half an escape would escape the next character
     return cut + mark
 
 

@@ -1,4 +1,4 @@
-"""One event as a line of CEF within 1,024 bytes."""
+"""Formats one event as a CEF line of at most 1,024 bytes."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from heka.plugins.cef.escape import extension, header, key_of, size_of, text_of
 from heka.plugins.cef.options import Device
 from heka.plugins.cef.source import source_of, value_of
 
-#: Bytes of a line: what syslog is sure to take.
+#: Longest line in bytes that every syslog accepts.
 LINE_MAX = 1024
 
-# Not strftime's, which are in the language of the program.
+# Not strftime, which depends on the locale.
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _SEVERITIES = ("Unknown", "Low", "Medium", "High", "Very-High")
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What happened, each value as it came: nothing is escaped yet.
+    """One security event; values are not escaped yet.
 
     Attributes:
-        device: Who tells.
-        signature, name, severity: What happened.
-        standard: The extensions of every event, in their order.
-        extras: Those that the program adds.
+        device: The reporting device.
+        signature, name, severity: The event in the header.
+        standard: The extensions of every event, in order.
+        extras: Extensions that the program adds.
     """
 
     device: Device
@@ -41,7 +41,7 @@ class Event:
 def request_extensions(
     environ: Any, username: object, dialect: str, trusted_proxies: int | None
 ) -> dict[str, str]:
-    """Return the extensions of every event, for a request."""
+    """Return the standard extensions for a request."""
     return {
         "cs1Label": "requestClientApplication",
         "cs1": value_of(environ, "HTTP_USER_AGENT", "none"),
@@ -54,10 +54,10 @@ def request_extensions(
 
 
 def severity_of(value: object) -> str:
-    """Return a severity as the header has it.
+    """Return a severity in the form of the header.
 
     Raises:
-        ValueError: It is neither 0 to 10 nor one of the format's words.
+        ValueError: It is neither 0 to 10 nor a word of the format.
     """
     text = text_of(value).strip()
     is_number = isinstance(value, int) and not isinstance(value, bool)
@@ -71,8 +71,8 @@ def severity_of(value: object) -> str:
     )
 
 
-def keyed(extras: Mapping[str, object], report: Callable[[str], None]) -> dict[str, str]:
-    """Return the program's extensions with keys that the format allows, and values as text."""
+def extra_extensions(extras: Mapping[str, object], report: Callable[[str], None]) -> dict[str, str]:
+    """Return the program's extensions with valid keys, and values as text."""
     found: dict[str, str] = {}
     for name, value in extras.items():
         key = key_of(name)
@@ -87,7 +87,7 @@ def keyed(extras: Mapping[str, object], report: Callable[[str], None]) -> dict[s
 def line_of(
     event: Event, hostname: str, now: time.struct_time, report: Callable[[str], None]
 ) -> str:
-    """Return *event* as text; *report* is told what did not fit."""
+    """Return *event* as text; call *report* with what did not fit."""
     start = f"{_MONTHS[now.tm_mon - 1]} {now.tm_mday:02} "
     start += f"{now.tm_hour:02}:{now.tm_min:02}:{now.tm_sec:02}"
 
@@ -106,7 +106,7 @@ def line_of(
 
     line = base(None) if _is_short(event) else base(LINE_MAX)
     if size_of(line) > LINE_MAX:
-        # All long values share what there is: none can push another out of the line.
+        # All long values get the same limit, so that none displaces another.
         low, high = 0, LINE_MAX
         while high - low > 1:
             middle = (low + high) // 2
@@ -117,18 +117,18 @@ def line_of(
 
 
 def _is_short(event: Event) -> bool:
-    """Say whether no value is of a size that is not even worth escaping."""
+    """Return whether every value is short enough to be escaped whole."""
     values = (event.signature, event.name, *event.standard.values())
     return all([len(text) <= LINE_MAX for text in values])
 
 
 def _with_extras(line: str, extras: dict[str, str], report: Callable[[str], None]) -> str:
-    """Add the smallest first; the first that does not fit ends it."""
+    """Add *extras*, smallest first, up to the first that does not fit."""
     order = sorted(extras, key=lambda key: (size_of(extras[key]), len(key), key))
     left = LINE_MAX - size_of(line)
     parts = [line]
     for position, key in enumerate(order):
-        # One that is larger unescaped is larger escaped.
+        # Escaping never shortens a value.
         part = f" {key}={extension(extras[key])}" if len(extras[key]) <= left else ""
         left -= size_of(part)
         if not part or left < 0:

@@ -1,4 +1,4 @@
-"""What a configuration says of the CEF plugin, and what a call says of the device."""
+"""The settings of the CEF plugin, and the device that a call names."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ from typing import Any
 
 from heka.exceptions import InvalidArgumentError
 
-#: What consumers of ``cef_meta.syslog_facility`` know.
+#: Valid values of ``cef_meta.syslog_facility``.
 FACILITIES = (
     *("KERN", "USER", "MAIL", "DAEMON", "AUTH", "LPR", "NEWS", "UUCP", "CRON"),
     *("LOCAL0", "LOCAL1", "LOCAL2", "LOCAL3", "LOCAL4", "LOCAL5", "LOCAL6", "LOCAL7"),
 )
-#: What consumers of ``cef_meta.syslog_priority`` know; the empty one leaves it to them.
+#: Valid values of ``cef_meta.syslog_priority``; with an empty one the consumer decides.
 PRIORITIES = ("", "EMERG", "ALERT", "CRIT", "ERR", "WARNING", "NOTICE", "INFO", "DEBUG")
-#: What the Ruby consumer of metlog knew as ``cef_meta.syslog_options``.
+#: Valid values of ``cef_meta.syslog_options``, which metlog's Ruby consumer read.
 SYSLOG_OPTIONS = ("PID", "CONS", "NDELAY", "NOWAIT", "LOG_PERROR")
-#: Names of the extension that holds the host a request was for.
+#: Keys of the extension for the host of a request.
 DIALECTS = ("dest", "dhost")
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The settings of one ``client.cef``, checked.
+    """The validated settings of one ``client.cef``.
 
     Attributes:
-        syslog_facility, syslog_ident, syslog_priority: For the one who writes it to syslog.
-        dialect: ``dest`` as in cef 0.3, ``dhost`` as later and as the format has it.
-        trusted_proxies: Proxies of ours that a request comes through; None: the first address of
-            X-Forwarded-For is believed, whoever wrote it.
-        syslog_options: Of metlog-cef only.
+        syslog_facility, syslog_ident, syslog_priority: For the consumer that writes to syslog.
+        dialect: ``dest`` as in cef 0.3, or ``dhost`` as in later versions and the CEF standard.
+        trusted_proxies: Number of your own proxies in front of the program; None: the first
+            address of X-Forwarded-For is used, whoever wrote it.
+        syslog_options: For metlog-cef only.
     """
 
     syslog_facility: str = "LOCAL4"
@@ -42,10 +42,10 @@ class Options:
 
     @classmethod
     def read(cls, config: Mapping[str, Any], *more: str) -> Options:
-        """Check *config*; *more* are keys that not every provider takes.
+        """Validate *config*; *more* are further keys that the provider accepts.
 
         Raises:
-            InvalidArgumentError: A key that is not known, or a value that makes no sense.
+            InvalidArgumentError: A key is unknown, or a value is invalid.
         """
         known = [one.name for one in fields(cls) if one.name in more or one.name in _ALWAYS]
         unknown = [key for key in config if key not in known]
@@ -58,7 +58,7 @@ class Options:
 
     @property
     def meta(self) -> dict[str, str]:
-        """What the message's field ``cef_meta`` holds."""
+        """The value of the field ``cef_meta``."""
         found = {
             "syslog_facility": self.syslog_facility,
             "syslog_ident": self.syslog_ident,
@@ -71,7 +71,7 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """Who tells of an event: the first fields of the header."""
+    """The reporting device: the first fields of the header."""
 
     version: str
     vendor: str
@@ -80,7 +80,7 @@ class Device:
 
     @classmethod
     def read(cls, config: Mapping[str, Any]) -> Device:
-        """Take ``cef.version`` and the others from *config*; it may hold anything else too.
+        """Read ``cef.version`` and the others from *config*; other keys are ignored.
 
         Raises:
             InvalidArgumentError: One is missing, or is neither text nor a number.
@@ -120,7 +120,7 @@ def _count(key: str, value: object) -> int:
 
 
 def _syslog_options(key: str, value: object) -> str:
-    # A list is what several lines of an INI file are.
+    # Several lines of an INI value arrive as a list.
     parts = value.split(",") if isinstance(value, str) else value
     if not isinstance(parts, (list, tuple)):
         raise _wrong(key, f"words of {', '.join(SYSLOG_OPTIONS)}, with commas between", value)

@@ -9,7 +9,7 @@ from typing import Any
 from heka._runtime.reporter import Reporter
 from heka.plugins import named
 from heka.plugins.cef.escape import text_of
-from heka.plugins.cef.line import Event, keyed, line_of, request_extensions, severity_of
+from heka.plugins.cef.line import Event, extra_extensions, line_of, request_extensions, severity_of
 from heka.plugins.cef.options import Device, Options
 
 __all__ = ["config_plugin", "method"]
@@ -22,10 +22,10 @@ def config_plugin(config: Mapping[str, Any]) -> Callable[..., str]:
         config: ``syslog_facility`` (``LOCAL4``), ``syslog_ident`` (empty), ``syslog_priority``
             (empty, or ``EMERG`` to ``DEBUG``), ``dialect`` (``dest`` or ``dhost``),
             ``trusted_proxies`` (a number; without it the first address of X-Forwarded-For is
-            believed); all of them optional.
+            used); all of them optional.
 
     Raises:
-        InvalidArgumentError: A key that is not one of these, or a value that makes no sense.
+        InvalidArgumentError: A key is not one of these, or a value is invalid.
     """
     return method(Options.read(config))
 
@@ -51,28 +51,28 @@ def method(options: Options) -> Callable[..., str]:
         Args:
             self: The client.
             name: What happened.
-            severity: 0 to 10, 10 is worst; or the format's word for it.
-            environ: WSGI's, of the request; an empty one where there is none.
+            severity: 0 to 10, where 10 is worst, or a word of the format.
+            environ: WSGI environ of the request; {} without a request.
             config: ``cef.version``, ``cef.vendor``, ``cef.product``, ``cef.device_version``; other
-                keys mean nothing here.
-            username: Who did it.
-            signature: What receivers have rules for; the name if left out.
-            **extensions: Further ones; one of the standard keys replaces its value.
+                keys are ignored.
+            username: The user.
+            signature: Id of the event for the receiver's rules; default is *name*.
+            **extensions: Further extensions; a standard key replaces that value.
 
         Returns:
-            The line that the message's payload is.
+            The payload of the message, a CEF line.
 
         Raises:
             InvalidArgumentError: *config* lacks a key.
             TypeError: *environ* has no ``get``.
-            ValueError: *severity* is none.
+            ValueError: *severity* is invalid.
         """
         device = Device.read(config)
         grade = severity_of(severity)
         if not callable(getattr(environ, "get", None)):
             raise TypeError(f"environ: expected a WSGI environ, got {type(environ).__name__}")
         standard = request_extensions(environ, username, options.dialect, options.trusted_proxies)
-        extras = keyed(extensions, bad_key.report)
+        extras = extra_extensions(extensions, bad_key.report)
         standard.update({key: extras.pop(key) for key in standard if key in extras})
         title = text_of(name)
         code = title if signature is None else text_of(signature)

@@ -1,4 +1,4 @@
-"""Where a request came from, as far as its environ can be believed."""
+"""The source address of a request, taken from headers only as far as configured."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from heka.plugins.cef.escape import environ_text
 
 
 def value_of(environ: Any, key: str, default: str) -> str:
-    """Return what *environ* has for *key*, as text. Never raises."""
+    """Return the value of *key* in *environ* as text. Never raises."""
     try:
         value = environ.get(key)
     except Exception:
@@ -18,10 +18,10 @@ def value_of(environ: Any, key: str, default: str) -> str:
 
 
 def source_of(environ: Any, trusted_proxies: int | None) -> str:
-    """Return the address of the client; ``None`` as a word where nothing tells.
+    """Return the address of the client, or the text ``None`` if it is unknown.
 
-    Each proxy appends the address it was called from, so what stands to the left of those of ours
-    was written by somebody else. Without a number of proxies the first is believed, as ever.
+    Each proxy appends the address that called it, so only the addresses that our proxies appended
+    can be trusted. Without a number of proxies the first address is used, as in cef.
     """
     remote = value_of(environ, "REMOTE_ADDR", "")
     header = value_of(environ, "HTTP_X_FORWARDED_FOR", "")
@@ -30,13 +30,13 @@ def source_of(environ: Any, trusted_proxies: int | None) -> str:
         found = forwarded[0] if forwarded else remote
     else:
         hops = [*forwarded, remote]
-        # Fewer than our proxies write: the request went round one, and may hold anything.
+        # Fewer addresses than proxies: the request bypassed one, so the header is not trusted.
         found = hops[-1 - trusted_proxies] if len(hops) > trusted_proxies else remote
     return _address(found) or "None"
 
 
 def _address(text: str) -> str:
-    """Return *text* without brackets and port, if that leaves an address."""
+    """Return *text* without brackets and port if the rest is an address."""
     text = text.strip().strip('"')
     bare = text
     if text.startswith("["):
@@ -46,5 +46,5 @@ def _address(text: str) -> str:
     try:
         ipaddress.ip_address(bare)
     except ValueError:
-        return text  # a name, "unknown", or what somebody made up: for the reader to see
+        return text  # a name, "unknown" or a forged value: shown as it is
     return bare

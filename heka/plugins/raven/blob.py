@@ -13,17 +13,16 @@ from heka.exceptions import DecodeError
 
 __all__ = ["RavenClient", "decode", "encode"]
 
-#: Bytes of JSON of the largest event that is read; a blob of 64 KiB may hold 1,000 times that.
+#: Largest event that is read, in bytes of JSON; 64 KiB may decompress to 1,000 times that.
 _LARGEST = 16 << 20
-#: Levels of compression: a third of the time of the usual one, for ten bytes in a hundred; and the
-#: usual one, where room is scarce.
+#: Compression levels: FAST takes a third of the time of SMALL and 10 % more bytes.
 FAST = 3
 SMALL = 6
 _as_json = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 
 
 def encode(event: Mapping[str, Any]) -> str:
-    """Return *event* as the text that a message carries."""
+    """Return *event* as the payload of a message."""
     return packed(as_json(event))
 
 
@@ -60,15 +59,15 @@ def escaped(text: str) -> str:
 
 
 def packed(data: str, level: int = SMALL) -> str:
-    """Return *data*, JSON in ASCII, as the text that a message carries."""
+    """Return *data*, JSON in ASCII, as the payload of a message."""
     return base64.b64encode(zlib.compress(data.encode("ascii"), level)).decode("ascii")
 
 
 def decode(blob: str | bytes) -> dict[str, Any]:
-    """Return the event that is in *blob*.
+    """Return the event that *blob* encodes.
 
     Raises:
-        DecodeError: There is none in it; says which of the three wrappings is broken.
+        DecodeError: *blob* is invalid; names the layer (base64, zlib, JSON) that is.
     """
     try:
         packed = base64.b64decode(blob, validate=False)
@@ -92,13 +91,13 @@ def decode(blob: str | bytes) -> dict[str, Any]:
 
 
 class RavenClient:
-    """What reads and writes events, under the name that it has had.
+    """Encodes and decodes events, under the name of raven's class.
 
-    It sends nothing; the arguments of its predecessor are taken and mean nothing.
+    It sends nothing, and ignores the arguments that raven's client takes.
     """
 
     def __init__(self, dsn: str | None = None, project: Any = None, **options: Any) -> None:
-        """Take what raven's client took."""
+        """Ignore all arguments."""
 
     encode = staticmethod(encode)
     decode = staticmethod(decode)

@@ -1,4 +1,4 @@
-"""``@capture_stack``: exceptions that leave a function are reported, and go on to its caller."""
+"""``@capture_stack`` reports exceptions that leave a function, and raises them again."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["capture_stack"]
 
 _CODE = SystemExit.__dict__["code"]
 _Group: Any = getattr(builtins, "BaseExceptionGroup", None)
-#: What is raised in a task or greenlet that somebody else ends.
+#: Raised in a task or greenlet that is cancelled from outside.
 _ENDS = (("asyncio.exceptions", "CancelledError"), ("greenlet", "GreenletExit"))
 
 
@@ -25,29 +25,29 @@ class capture_stack(HekaDecorator):
     ``sys.exit()`` and ``sys.exit(0)``, cancelled tasks and closed generators are no errors: they
     are raised again and not reported.
 
-    Functions, methods, coroutines and generators. A client without the plugin, or none: nothing is
-    reported, and the exception goes its way all the same.
+    Works on functions, methods, coroutines and generators. Without a client, or without the plugin,
+    nothing is reported and the exception is raised all the same.
 
     Args:
-        severity: Of the messages; by default that of the plugin.
-        logger: Of the messages; by default that of the plugin.
-        msg: Their field ``msg``.
-        client, client_name: As of ``HekaDecorator``.
+        severity: Severity of the messages; default is the plugin's.
+        logger: Logger of the messages; default is the plugin's.
+        msg: The field ``msg`` of the messages.
+        client, client_name: See ``HekaDecorator``.
     """
 
     def heka_call(self, *args: Any, **kwargs: Any) -> Any:
         """Call the function and report what it raises."""
         __traceback_hide__ = True
         if self._is_lazy:
-            return self._in_steps(self._fn(*args, **kwargs))
+            return self._wrapped_steps(self._fn(*args, **kwargs))
         try:
             return self._fn(*args, **kwargs)
         except BaseException as error:
-            self._tell(error)
+            self._report_error(error)
             raise
 
-    def _tell(self, error: BaseException) -> None:
-        if _is_end(error):
+    def _report_error(self, error: BaseException) -> None:
+        if _is_normal_exit(error):
             return
         try:
             report = getattr(self.client, "raven", None)
@@ -61,8 +61,8 @@ class capture_stack(HekaDecorator):
         except Exception as problem:
             self._report(problem)
 
-    def _in_steps(self, running: Any) -> Any:
-        """Return what takes the steps of *running*, a coroutine or generator."""
+    def _wrapped_steps(self, running: Any) -> Any:
+        """Return a wrapper of *running*, a coroutine or generator."""
         if self._kind is Kind.COROUTINE:
             return self._renamed(self._awaited(running))
         if self._kind is Kind.GENERATOR:
@@ -74,7 +74,7 @@ class capture_stack(HekaDecorator):
         try:
             return await running
         except BaseException as error:
-            self._tell(error)
+            self._report_error(error)
             raise
 
     def _yielded(self, running: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
@@ -82,20 +82,20 @@ class capture_stack(HekaDecorator):
         try:
             return (yield from running)
         except BaseException as error:
-            self._tell(error)
+            self._report_error(error)
             raise
 
     def _yielded_asynchronously(
         self, running: AsyncGenerator[Any, Any]
     ) -> AsyncGenerator[Any, Any]:
-        return forwarding(lambda: running, lambda: _Telling(self._tell))()
+        return forwarding(lambda: running, lambda: _Reporting(self._report_error))()
 
 
-class _Telling:
-    """A context that passes on what is raised in it; a generator would add to its traceback."""
+class _Reporting:
+    """A context that reports an exception; a generator function would add a frame to it."""
 
-    def __init__(self, tell: Callable[[BaseException], None]) -> None:
-        self._tell = tell
+    def __init__(self, report: Callable[[BaseException], None]) -> None:
+        self._report = report
 
     def __enter__(self) -> None:
         """Do nothing."""
@@ -103,21 +103,21 @@ class _Telling:
     def __exit__(
         self, kind: object, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Pass on *error*, which is raised again."""
+        """Report *error*; it is raised again."""
         if error is not None:
-            self._tell(error)
+            self._report(error)
 
 
-def _is_end(error: BaseException) -> bool:
-    """Say whether *error* ends a program, a generator or a task without anything being wrong."""
+def _is_normal_exit(error: BaseException) -> bool:
+    """Return whether *error* is a normal end of a program, generator, task or greenlet."""
     if isinstance(error, SystemExit):
         code = _CODE.__get__(error)
         return code is None or (isinstance(code, int) and code == 0)
     if isinstance(error, GeneratorExit):
         return True
     if _Group is not None and isinstance(error, _Group):
-        return all(map(_is_end, error.exceptions))
-    # Where nobody has imported these modules there are no tasks of theirs.
+        return all(map(_is_normal_exit, error.exceptions))
+    # A module that is not imported cannot have raised its exception.
     for module, name in _ENDS:
         kind = getattr(sys.modules.get(module), name, None)
         if isinstance(kind, type) and isinstance(error, kind):

@@ -11,22 +11,22 @@ from heka.exceptions import InvalidArgumentError
 
 @dataclass(frozen=True, slots=True)
 class DSN:
-    """A DSN in its parts; its repr does not tell the secret."""
+    """The parts of a DSN; its repr does not show the secret."""
 
     text: str = field(repr=False)
     public: str
     secret: str = field(repr=False)
-    #: ``text`` without the secret, as Sentry has it since 2018.
+    #: ``text`` without the secret: Sentry needs none since 2018.
     without_secret: str
     host: str
     project: str
 
     @classmethod
     def parse(cls, text: object) -> DSN:
-        """Take a DSN apart.
+        """Parse a DSN.
 
         Raises:
-            InvalidArgumentError: It is none; says so without its secret.
+            InvalidArgumentError: *text* is no DSN; the message does not show the secret.
         """
         if not isinstance(text, str):
             raise InvalidArgumentError(f"dsn: expected text, got {type(text).__name__}")
@@ -58,7 +58,7 @@ class DSN:
         )
 
     def secrets(self) -> set[str]:
-        """Return the secret as it is written here, and as it is meant."""
+        """Return the secret as written and percent-decoded."""
         return {self.secret, unquote(self.secret)} - {""}
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""Exceptions as data: what they say, the frames they went through, what they came from."""
+"""Exceptions as data: their texts, frames and linked exceptions."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from heka.plugins.raven.tree import Pairs
 from heka.plugins.raven.values import Variables, class_of, locals_of, module_of, said
 
 _HIDE = "__traceback_hide__"
-#: Lines of context either side.
+#: Source lines before and after.
 _AROUND = 5
-#: Exceptions behind one that are counted.
+#: Most exceptions that are counted.
 _MOST_COUNTED = 10_000
 _Group: type | None = getattr(builtins, "BaseExceptionGroup", None)
 _NAME = type.__dict__["__name__"]
@@ -34,7 +34,7 @@ _SUPPRESS = BaseException.__dict__["__suppress_context__"]
 
 @dataclass(slots=True)
 class Frame:
-    """One call that an exception went through."""
+    """One frame of a traceback."""
 
     path: str
     filename: str
@@ -45,20 +45,20 @@ class Frame:
     text: str | None = None
     after: list[str] = field(default_factory=list)
     variables: Pairs | None = None
-    #: How many frames this one stands for; 0: it is itself.
-    stands_for: int = 0
+    #: Number of frames that this one replaces; 0 for a real frame.
+    omitted: int = 0
 
 
 @dataclass(slots=True)
 class Caught:
-    """One exception: that which was raised, or one behind it.
+    """One exception: the one that was raised, or a linked one.
 
     Attributes:
         frames: Outermost first.
-        calls: (module, function) of every frame, those left out included.
-        parent: Index of the exception that led here; None for the one that was raised.
-        source: What of the parent this one is: ``__cause__``, ``__context__``, ``exceptions[0]``.
-        left_out: How many exceptions behind this one are over the limit.
+        calls: (module, function) of every frame, including those left out.
+        parent: Index of the exception that links to this one; None for the one that was raised.
+        source: Attribute of the parent: ``__cause__``, ``__context__``, ``exceptions[0]``.
+        left_out: Number of exceptions over the limit that this one links to.
     """
 
     type: str
@@ -83,7 +83,7 @@ class Caught:
 
 @dataclass(slots=True)
 class _Raised:
-    """An exception and its frames, as Python has them."""
+    """An exception and its frames as Python objects."""
 
     error: BaseException | None
     kind: type
@@ -91,7 +91,7 @@ class _Raised:
     parent: int | None
     source: str
     left_out: int = 0
-    #: Frames that are shown: so many from the beginning, and so many from the end.
+    #: Number of frames that are shown from the beginning, and from the end.
     head: int = 0
     tail: int = 0
 
@@ -104,12 +104,12 @@ def caught(
     scrubber: Scrubber,
     full: bool,
 ) -> list[Caught]:
-    """Return the exception that was raised, and behind it those that it came from.
+    """Return the exception that was raised, followed by those that it is linked to.
 
-    Secrets are learnt from all variables before one of them is shown.
+    Secrets are collected from all variables before any of them is shown.
     """
     raised = _chain(kind, error, traceback, limits)
-    _share(raised, limits.frames)
+    _distribute_frames(raised, limits.frames)
     for one in raised:
         for frame, _ in reversed(one.frames[len(one.frames) - one.tail :]):
             scrubber.search(_exact_dict(frame))
@@ -126,7 +126,7 @@ def caught(
 def _chain(
     kind: type, error: BaseException | None, traceback: TracebackType | None, limits: Limits
 ) -> list[_Raised]:
-    """Return exceptions, each behind the one that it led to."""
+    """Return exceptions, each after the one that links to it."""
     made = [_Raised(error, kind, list(_walk(traceback)), None, "")]
     if error is None:
         return made
@@ -134,12 +134,12 @@ def _chain(
     seen = {id(error)}
     while waiting:
         index, current = waiting.pop(0)
-        for source, inner in _behind(current):
+        for source, inner in _linked(current):
             if id(inner) in seen:
                 continue
             seen.add(id(inner))
             if len(made) >= limits.exceptions:
-                made[index].left_out += 1 + _count_behind(inner, seen)
+                made[index].left_out += 1 + _count_linked(inner, seen)
                 continue
             waiting.append((len(made), inner))
             frames = list(_walk(_TRACEBACK.__get__(inner)))
@@ -147,12 +147,12 @@ def _chain(
     return made
 
 
-def _count_behind(error: BaseException, seen: set[int]) -> int:
-    """Return how many exceptions *error* came from that are not *seen* yet, and see them."""
+def _count_linked(error: BaseException, seen: set[int]) -> int:
+    """Return the number of exceptions linked to *error* that are not in *seen*; add them to it."""
     count = 0
     waiting = [error]
     while waiting and len(seen) < _MOST_COUNTED:
-        for _, inner in _behind(waiting.pop()):
+        for _, inner in _linked(waiting.pop()):
             if id(inner) not in seen:
                 seen.add(id(inner))
                 waiting.append(inner)
@@ -160,7 +160,7 @@ def _count_behind(error: BaseException, seen: set[int]) -> int:
     return count
 
 
-def _behind(error: BaseException) -> Iterator[tuple[str, BaseException]]:
+def _linked(error: BaseException) -> Iterator[tuple[str, BaseException]]:
     cause = _CAUSE.__get__(error)
     if cause is not None:
         yield "__cause__", cause
@@ -177,16 +177,16 @@ def _is_group(error: BaseException | None) -> bool:
 
 
 def _walk(traceback: Any) -> Iterator[tuple[FrameType, int]]:
-    """Yield frames and line numbers, outermost first, without those that hide themselves."""
+    """Yield frames and line numbers, outermost first, without those with __traceback_hide__."""
     while type(traceback) is TracebackType:
         frame = traceback.tb_frame
-        if not _hides(frame):
-            # None where the compiler made the instruction; the line of the function is near.
+        if not _is_hidden(frame):
+            # None for an instruction without a line: use the first line of the function.
             yield frame, traceback.tb_lineno or frame.f_code.co_firstlineno
         traceback = traceback.tb_next
 
 
-def _hides(frame: FrameType) -> bool:
+def _is_hidden(frame: FrameType) -> bool:
     code = frame.f_code
     if code.co_flags & inspect.CO_OPTIMIZED and _HIDE not in code.co_varnames:
         return False
@@ -194,11 +194,11 @@ def _hides(frame: FrameType) -> bool:
     return hide is True or (id(type(hide)) in VALUES and bool(hide))
 
 
-def _share(raised: list[_Raised], most: int) -> None:
-    """Decide which frames are shown: most of the exception that was raised, then of the others."""
+def _distribute_frames(raised: list[_Raised], most: int) -> None:
+    """Set which frames are shown; the exception that was raised has priority."""
     left = most
     for one in raised:
-        # Where it was raised and where it was caught tell more than what is between.
+        # Frames near the raise and near the handler tell more than those between.
         shown = min(len(one.frames), max(left, 2))
         one.tail = shown - shown // 2
         one.head = shown // 2
@@ -221,7 +221,7 @@ def _caught(
 ) -> Caught:
     shown: list[Frame] = []
     dropped = len(one.frames) - one.head - one.tail
-    # From where it was raised: there variables tell most, and time may run out.
+    # Innermost first: those variables tell most, and time may run out.
     for frame, line in reversed(one.frames[len(one.frames) - one.tail :]):
         shown.append(_frame(frame, line, variables, limits, scrubber, files))
     if dropped:
@@ -259,17 +259,17 @@ def _notes(error: BaseException, limits: Limits, scrubber: Scrubber) -> list[str
 
 
 def omission(count: int) -> Frame:
-    """Return what stands for *count* frames that are left out."""
-    return Frame("<heka>", "<heka>", None, f"<{count} frames left out>", 0, stands_for=count)
+    """Return a frame that replaces *count* frames."""
+    return Frame("<heka>", "<heka>", None, f"<{count} frames left out>", 0, omitted=count)
 
 
 def without_middle(frames: list[Frame], most: int) -> list[Frame]:
-    """Return *frames*, at most *most* of them and what stands for the others."""
-    if sum(not frame.stands_for for frame in frames) <= most:
+    """Return at most *most* of *frames*, and one that replaces the others."""
+    if sum(not frame.omitted for frame in frames) <= most:
         return frames
     head, tail = most // 2, most - most // 2
     dropped = frames[head : len(frames) - tail]
-    count = sum(frame.stands_for or 1 for frame in dropped)
+    count = sum(frame.omitted or 1 for frame in dropped)
     return [*frames[:head], omission(count), *frames[len(frames) - tail :]]
 
 
@@ -309,7 +309,7 @@ def _module(frame: FrameType) -> str | None:
 
 
 def _relative(path: str, module: str | None) -> str:
-    """Return *path* below the folder that its top-level package is in."""
+    """Return *path* relative to the folder of its top-level package."""
     top = sys.modules.get((module or "").partition(".")[0])
     file = getattr(top, "__dict__", {}).get("__file__") if top is not None else None
     if type(file) is not str or path[:1] != os.sep:
@@ -320,7 +320,7 @@ def _relative(path: str, module: str | None) -> str:
 
 @functools.lru_cache(256)
 def _above(file: str) -> str:
-    """Return the folder that a package is in, of whose folder *file* is."""
+    """Return the parent of the folder of *file*, with a slash."""
     return os.path.dirname(os.path.dirname(file)) + os.sep
 
 

@@ -1,24 +1,24 @@
-"""Which built-in type something has exactly, without asking a class of the program's own.
+"""Exact checks for built-in types that run no code of the program.
 
-``type(value) in (int, str)`` asks the metaclass of the value's class what it holds equal, and a set
-asks it for a hash: that is code of the program. An identity tells no less.
+``type(value) in (int, str)`` may call ``__eq__`` of the class's metaclass, a set its ``__hash__``:
+code of the program. Comparing ``id(type(value))`` calls nothing.
 """
 
 from __future__ import annotations
 
 
 def ids(*kinds: type) -> frozenset[int]:
-    """Return the identities of *kinds*, all of them built in: nobody else will ever have one."""
+    """Return the ids of *kinds*, built-in types: they live for ever, so no id is reused."""
     return frozenset(map(id, kinds))
 
 
 SEQUENCES = ids(list, tuple, set, frozenset)
 CONTAINERS = SEQUENCES | ids(dict)
-#: Those with an order.
+#: Ordered containers.
 LISTS = ids(list, tuple)
 NUMBERS = ids(bool, int, float)
 NAMES = ids(str, bytes)
-#: What a field of a message may have several values of.
+#: Types that a field may have several values of.
 VALUES = NUMBERS | NAMES
-#: What holds nothing else.
+#: Types that contain no other values.
 PLAIN = ids(str, bytes, bytearray, int, float, bool, complex, type(None), type)

@@ -1,4 +1,4 @@
-"""How much of a program an event may hold: everything is bounded before it is built."""
+"""Limits of an event; everything is bounded before it is built."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds of one event.
+    """Limits of one event.
 
     Attributes:
-        depth: Of containers in containers.
-        items: Of one container, and variables of one frame.
-        characters: Of one text, name or source line.
-        text: Characters of an exception's own text.
-        frames: Of all exceptions together; what is over is dropped from the middle.
-        exceptions: Of a chain, groups included.
+        depth: Levels of nested containers.
+        items: Items of one container, and variables of one frame.
+        characters: Length of one text, name or source line.
+        text: Length of an exception's text.
+        frames: Frames of all exceptions together; more are dropped from the middle.
+        exceptions: Linked exceptions, members of groups included.
         nodes: Values in one variable.
-        seconds: For all variables; asked between two of them.
+        seconds: Time for all variables; checked between two of them.
     """
 
     depth: int = 6

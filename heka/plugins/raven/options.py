@@ -1,4 +1,4 @@
-"""What a configuration says of the plugin."""
+"""The settings of the raven plugin."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ _REPRS = ("safe", "full")
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The settings of one ``client.raven``, checked.
+    """The validated settings of one ``client.raven``.
 
     Attributes:
         dsn: The project; None: events are sent without one.
         logger: None: the client's.
         severity: Of the messages.
-        sentry_project_id: Of the project, where there is no DSN.
-        type: Of the messages.
+        sentry_project_id: Id of the project, used without a DSN.
+        type: Type of the messages.
         dsn_field: What the field ``dsn`` holds: ``full``, ``public`` (no secret), ``none``.
-        epoch_timestamp: Add the field of this name: seconds, for consumers of before 2013-11.
+        epoch_timestamp: Add a field of this name, in seconds, for consumers older than 2013-11.
         summary: Add the fields ``culprit`` and ``exc_type``.
-        profile: Form of the events.
-        repr: ``full`` calls the ``repr()`` of variables that are no built-in values.
+        profile: Format of the events.
+        repr: ``full`` calls ``repr()`` of variables whose type is not built in.
         release, environment: Of the program, for ``sentry7``.
         time_budget: Seconds for all variables of an event.
     """
@@ -51,10 +51,10 @@ class Options:
 
     @classmethod
     def read(cls, config: Mapping[str, Any], profile: str) -> Options:
-        """Check *config*; *profile* is that of one that names none.
+        """Validate *config*; *profile* is the default profile.
 
         Raises:
-            InvalidArgumentError: A key that is not known, or a value that makes no sense.
+            InvalidArgumentError: A key is unknown, or a value is invalid.
         """
         known = [one.name for one in fields(cls)]
         unknown = [key for key in config if key not in known]
@@ -74,7 +74,7 @@ class Options:
 
     @property
     def project(self) -> str:
-        """The id of the project; 1, as ever, where nothing names it."""
+        """The id of the project; by default 1, as in earlier versions."""
         if self.dsn is not None:
             return self.dsn.project
         return self.sentry_project_id or "1"

@@ -1,6 +1,6 @@
-"""Events as JSON: what raven 3 sent, what raven 2 sent, what today's Sentry takes.
+"""Events as JSON, in the formats of raven 3, raven 2 and current Sentry clients.
 
-An event is made of trees; a profile decides names, order and quotes. It changes nothing.
+A profile converts the trees of an event to JSON. It decides names, order and quotes, nothing else.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from heka.plugins.raven.tree import Pairs, Shown, Tree
 
 _ERROR = 40
 _LEVELS = ("fatal", "fatal", "fatal", "error", "warning", "info", "info", "debug")
-#: Names that the profiles give, which are no text of a program.
+#: Keys that the profiles add; they never contain text of the program.
 NAMES = frozenset(
     {
         *("abs_path", "build", "chain", "checksum", "context_line", "contexts", "culprit", "data"),
@@ -51,16 +51,16 @@ NAMES = frozenset(
         *("time_spent", "timestamp", "type", "value", "values", "vars", "version"),
     }
 )
-#: Names of the values that are the format's own.
+#: Keys whose values the profiles generate.
 FIXED = ("event_id", "timestamp", "platform", "level", "checksum")
 
 
 @dataclass(slots=True)
 class Event:
-    """What is told of an exception; texts are scrubbed and bounded.
+    """The data of one report; its texts are already scrubbed and cut.
 
     Attributes:
-        caught: The exception that was raised, and behind it those that it came from.
+        caught: The exception that was raised, then those that it is linked to.
     """
 
     id: str
@@ -101,7 +101,7 @@ def title(one: Caught) -> str:
 
 def _raising(one: Caught) -> tuple[str, ...]:
     for frame in reversed(one.frames):
-        if not frame.stands_for:
+        if not frame.omitted:
             return frame.module or "?", frame.function
     return ()
 
@@ -129,7 +129,7 @@ def raven3(event: Event) -> dict[str, Any]:
             "logger": quoted(event.logger),
             "severity": event.severity,
             "sys.argv": quoted(event.argv),
-            **_behind(event, quoted),
+            **_linked(event, quoted),
         },
         "sentry.interfaces.Exception": {
             "type": one.type,
@@ -151,7 +151,7 @@ def raven2(event: Event) -> dict[str, Any]:
         "checksum": checksum(one),
         "culprit": ".".join(_raising(one)),
         "event_id": event.id,
-        "extra": {"msg": event.msg, **_behind(event, plain)},
+        "extra": {"msg": event.msg, **_linked(event, plain)},
         "level": _ERROR,
         "message": event.message,
         "modules": event.modules,
@@ -170,24 +170,24 @@ def raven2(event: Event) -> dict[str, Any]:
 
 
 def checksum(one: Caught) -> str:
-    """Return what Sentry grouped such events by: the type and every call, outermost first."""
+    """Return the hash by which Sentry groups events: type and every call, outermost first."""
     digest = hashlib.md5(one.type.encode("utf-8", "replace"), usedforsecurity=False)
     for module, function in one.calls:
         digest.update(f"{module}{function}".encode("utf-8", "replace"))
     return digest.hexdigest()
 
 
-def _behind(event: Event, write: Callable[[Tree], Any]) -> dict[str, Any]:
-    """Return what these formats have no place for: notes, and the exceptions behind this one."""
+def _linked(event: Event, write: Callable[[Tree], Any]) -> dict[str, Any]:
+    """Return what these formats have no key for: notes and linked exceptions."""
     found: dict[str, Any] = {}
     if event.caught[0].remarks:
         found["notes"] = write(event.caught[0].remarks)
     if len(event.caught) > 1:
-        found["chain"] = write([_behind_text(one) for one in event.caught[1:]])
+        found["chain"] = write([_linked_text(one) for one in event.caught[1:]])
     return found
 
 
-def _behind_text(one: Caught) -> str:
+def _linked_text(one: Caught) -> str:
     where = " in ".join(_raising(one))
     more = f" {one.remarks[-1]}" if one.left_out and one.is_group else ""
     return f"{one.source} {title(one)}{f' ({where})' if where else ''}{more}"
@@ -197,7 +197,7 @@ def _behind_text(one: Caught) -> str:
 
 
 def sentry7(event: Event) -> dict[str, Any]:
-    """Return *event* in the format that Sentry's own clients have sent since 2017."""
+    """Return *event* in the format that Sentry's own clients send since 2017."""
     count = len(event.caught)
     found = {
         "event_id": event.id,
@@ -215,7 +215,7 @@ def sentry7(event: Event) -> dict[str, Any]:
         "tags": {},
         "extra": {"severity": event.severity, "sys.argv": plain(event.argv)},
         "sdk": {"name": "heka-py", "version": _version()},
-        # Oldest first: the one that was raised last comes last.
+        # Oldest first.
         "exception": {
             "values": [_value(event.caught[index], index) for index in reversed(range(count))]
         },
@@ -255,7 +255,7 @@ def _runtime() -> dict[str, str]:
 
 
 def _version() -> str:
-    """Return ours; the package is imported where this runs."""
+    """Return the version of heka, which is imported when this runs."""
     return str(getattr(sys.modules.get("heka"), "__version__", "2"))
 
 
@@ -273,8 +273,8 @@ def _stacktrace(
     written = [_frame(frame, write, before, after, in_app) for frame in frames]
     found: dict[str, Any] = {"frames": written}
     for index, frame in enumerate(frames):
-        if frame.stands_for:
-            found["frames_omitted"] = [index, index + frame.stands_for]
+        if frame.omitted:
+            found["frames_omitted"] = [index, index + frame.omitted]
     return found
 
 
@@ -293,7 +293,7 @@ def _frame(
         found["context_line"] = frame.text
         found["post_context"] = frame.after[:after]
     if frame.variables is not None:
-        # A name is text as it is written; a key of a dict within has quotes.
+        # Names of variables are plain, keys of dicts are quoted.
         found["vars"] = write(frame.variables)
     if in_app:
         found["in_app"] = _is_own(frame)
@@ -304,14 +304,14 @@ _LIBRARY = os.path.dirname(os.__file__) + os.sep
 
 
 def _is_own(frame: Frame) -> bool:
-    """Say whether *frame* is the program's, and not of an installed package or of Python."""
+    """Return whether *frame* is neither in an installed package nor in Python itself."""
     path = frame.path
     installed = "/site-packages/" in path or "/dist-packages/" in path
-    return not (installed or frame.stands_for or path.startswith((_LIBRARY, "<frozen")))
+    return not (installed or frame.omitted or path.startswith((_LIBRARY, "<frozen")))
 
 
 def quoted(tree: Tree) -> Any:
-    """Return *tree* as raven 3 had it: texts, names included, in quotes."""
+    """Return *tree* as raven 3 wrote it: all texts, names included, in quotes."""
     kind = type(tree)
     if kind is str:
         return repr(tree)
@@ -323,7 +323,7 @@ def quoted(tree: Tree) -> Any:
 
 
 def plain(tree: Tree) -> Any:
-    """Return *tree* as raven 2 had it."""
+    """Return *tree* as raven 2 wrote it: texts without quotes."""
     kind = type(tree)
     if kind is Pairs:
         return _dict(tree, plain, plain)
@@ -333,7 +333,7 @@ def plain(tree: Tree) -> Any:
 
 
 def as_text(tree: Tree) -> Any:
-    """Return *tree* as Sentry's clients have it: names plain, every value as its repr."""
+    """Return *tree* as Sentry's clients write it: names plain, every value as its repr."""
     kind = type(tree)
     if kind is Pairs:
         return _dict(tree, plain, as_text)
@@ -345,7 +345,7 @@ def as_text(tree: Tree) -> Any:
 def _dict(
     pairs: Pairs, write_name: Callable[[Tree], Any], write: Callable[[Tree], Any]
 ) -> dict[str, Any]:
-    """Return a dict of *pairs*; of two names that are equal, one gets an asterisk."""
+    """Return a dict of *pairs*; a name that is taken gets an asterisk appended."""
     if pairs.written is not None and pairs.written[0] is write:
         return pairs.written[1]
     found: dict[str, Any] = {}

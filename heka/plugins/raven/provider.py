@@ -12,7 +12,7 @@ __all__ = ["capture", "config_plugin"]
 
 
 def config_plugin(config: Mapping[str, Any]) -> Callable[..., bool]:
-    """Return the method ``raven`` for a client; events are those of raven 3.
+    """Return the method ``raven`` for a client; events have the format of raven 3.
 
     Args:
         config: ``dsn``, ``logger`` (the client's), ``severity`` (3), ``sentry_project_id``
@@ -22,14 +22,14 @@ def config_plugin(config: Mapping[str, Any]) -> Callable[..., bool]:
             ``time_budget``; all of them optional.
 
     Raises:
-        InvalidArgumentError: A key that is not one of these, or a value that makes no sense.
+        InvalidArgumentError: A key is not one of these, or a value is invalid.
     """
     return method(Raven(Options.read(config, "raven3")))
 
 
 def capture(config: Mapping[str, Any]) -> Callable[..., bool]:
-    """Return the method ``raven`` for a client; events are those of today's Sentry.
+    """Return the method ``raven`` for a client; events have the current format of Sentry.
 
-    Arguments and errors are those of ``config_plugin``; ``profile`` is ``sentry7``.
+    Arguments and errors as for ``config_plugin``; the default ``profile`` is ``sentry7``.
     """
     return method(Raven(Options.read(config, "sentry7")))

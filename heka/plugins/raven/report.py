@@ -1,4 +1,4 @@
-"""``client.raven``: from the exception being handled to one message. Never raises."""
+"""``client.raven``: sends the exception being handled as one message. Never raises."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from heka.plugins.raven.profiles import FIXED, NAMES, PROFILES, Event
 from heka.plugins.raven.scrub import MASK, Scrubber, argument_list, is_secret_name, text_of
 from heka.plugins.raven.shrink import fit
 from heka.plugins.raven.stack import MORE, room
-from heka.plugins.raven.values import Variables, asked, class_of, module_of
+from heka.plugins.raven.values import Variables, call_safely, class_of, module_of
 
 Raised = tuple[type, BaseException | None, TracebackType | None]
 
-#: Bytes that lengths in a frame may take beyond those of one without a payload.
+#: Bytes by which a payload may lengthen the length fields of a frame.
 _LENGTHS = 16
-#: Characters of each text in fields, tried in this order where fields leave no room for an event.
+#: Limits of each text in fields, tried in order until the event fits too.
 _CUTS = (1 << 20, 4000, 1000, 200, 40)
 _NAME = type.__dict__["__name__"]
 _TRACEBACK = BaseException.__dict__["__traceback__"]
@@ -40,7 +40,7 @@ _busy = threading.local()
 
 
 class Raven:
-    """Tells of exceptions as *options* say."""
+    """Reports exceptions as *options* say."""
 
     def __init__(self, options: Options) -> None:
         self.options = options
@@ -58,52 +58,54 @@ class Raven:
         payload: object,
         fields: dict[str, Any],
     ) -> bool:
-        """Send one message; True when the stream has it. What goes wrong is said on stderr.
+        """Send one message; True when the stream accepted it. Problems are written to stderr.
 
         Raises:
-            RecursionError: There are too few calls left for it; not where *is_deep* says that
-                there are as many as there can be.
+            RecursionError: Too few nested calls are left; never if *is_deep*, when the limit has
+                already been raised.
         """
-        if getattr(_busy, "now", False):  # something in the exception reports one itself
+        if getattr(
+            _busy, "now", False
+        ):  # code of the program calls client.raven while we build an event
             return False
         if room.is_left:
-            room.settle()
+            room.restore_limit()
         try:
             raised = _raised(exc_info)
             if raised is None and payload is None:
                 return False
             if not is_deep and raised is not None and issubclass(raised[0], RecursionError):
-                raise RecursionError  # it was caught a few calls from the limit
+                raise RecursionError  # it was caught a few calls below the limit
             _busy.now = True
             call = _Call(self, client, msg, logger, severity, fields, is_deep)
             return call.send(raised, payload)
         except Exception as error:
             if not is_deep and isinstance(error, RecursionError):
                 raise
-            self.complain(client, f"an exception is not reported: {_described(error)}")
+            self.warn_on_stderr(client, f"an exception is not reported: {_described(error)}")
             return False
         finally:
             _busy.now = False
 
     def report_deep(self, limit: int, *args: Any) -> bool:
-        """Do the same where *limit*, which has been raised, was too near."""
+        """Report again after the recursion limit has been raised from *limit*."""
         try:
             room.take(limit)
             try:
                 return self.report(True, *args)
             finally:
-                room.give_back()
+                room.release()
         except RecursionError:
             return False
 
-    def complain(self, client: Any, text: str) -> None:
-        """Say *text* on stderr, without the secrets that this plugin knows."""
+    def warn_on_stderr(self, client: Any, text: str) -> None:
+        """Write *text* to stderr without secrets."""
         scrubber = Scrubber()
-        self.confide(scrubber, client)
+        self.learn_own_secrets(scrubber, client)
         self._reporter.report(f"raven: {scrubber.clean(text)}")
 
-    def confide(self, scrubber: Scrubber, client: Any) -> None:
-        """Tell *scrubber* the secrets that are ours."""
+    def learn_own_secrets(self, scrubber: Scrubber, client: Any) -> None:
+        """Add the DSN's secret and the signing key to *scrubber*."""
         if self.options.dsn is not None:
             for secret in self.options.dsn.secrets():
                 scrubber.learn(secret)
@@ -131,20 +133,20 @@ class _Call:
         self._limits = raven._limits
         self._client = client
         self._scrubber = Scrubber()
-        raven.confide(self._scrubber, client)
+        raven.learn_own_secrets(self._scrubber, client)
         self._msg = _as_text(msg)
         self._logger = None if logger is None else _as_text(logger)
         self._severity = _as_severity(severity, raven.options.severity)
         self._given = fields
-        #: Calls a function, in another context where that of the call leaves no room.
+        #: Calls a function; in an empty context when bound fields leave no room.
         self._run: Callable[..., Any] = _called
 
     def send(self, raised: Raised | None, payload: object) -> bool:
-        """Build what is to be sent, if anybody wants it, and send it."""
+        """Build and send the message, unless the client filters it out."""
         options, client = self._options, self._client
         if client.sink is None or not client.admits(options.type, self._severity):
             return False
-        # The id of the message is that of the event, its time too.
+        # Message and event have the same id and time.
         own = Message(options.type)
         event = None
         if payload is None and raised is not None:
@@ -154,7 +156,7 @@ class _Call:
         fields = self._fields(own, event)
         text = escaped(_as_text(payload))
         if event is not None:
-            text, fields = self._fitted(event, logger, fields)
+            text, fields = self._fit_to_stream(event, logger, fields)
         return bool(
             self._run(
                 client.heka,
@@ -177,17 +179,17 @@ class _Call:
         except RecursionError as error:
             if not self._is_deep:
                 raise
-            return self._bare(raised, own, error)
+            return self._minimal_event(raised, own, error)
         except Exception as error:
-            return self._bare(raised, own, error)
+            return self._minimal_event(raised, own, error)
 
-    def _bare(self, raised: Raised, own: Message, error: Exception) -> Event:
-        """Return an event of the type alone, where looking further failed."""
-        self._raven.complain(self._client, f"an event is incomplete: {_described(error)}")
+    def _minimal_event(self, raised: Raised, own: Message, error: Exception) -> Event:
+        """Return an event with nothing but the type, used when capturing failed."""
+        self._raven.warn_on_stderr(self._client, f"an event is incomplete: {_described(error)}")
         name = self._clean(_NAME.__get__(raised[0]))
         why = self._clean(f"<not captured: {type(error).__name__}>")
         one = Caught(name, why, self._clean(module_of(raised[0])), [], [], [])
-        return self._around([one], own)
+        return self._event_of([one], own)
 
     def _made(self, raised: Raised, own: Message) -> Event:
         scrubber, limits = self._scrubber, self._limits
@@ -196,12 +198,12 @@ class _Call:
         arguments = list(argv[: limits.items]) if type(argv) is list else []
         shown = argument_list(scrubber, arguments, limits.items)
         found = caught(*raised, limits, scrubber, self._options.repr == "full")
-        event = self._around(found, own)
+        event = self._event_of(found, own)
         event.argv = shown
         event.modules = _versions(found, limits.items)
         return event
 
-    def _around(self, found: list[Caught], own: Message) -> Event:
+    def _event_of(self, found: list[Caught], own: Message) -> Event:
         limits = self._limits
         logger = self._client.logger if self._logger is None else self._logger
         return Event(
@@ -217,8 +219,8 @@ class _Call:
             environment=self._options.environment,
         )
 
-    def _written(self, event: Event, level: int) -> str:
-        """Return the payload; what two texts made together is scrubbed too."""
+    def _payload_of(self, event: Event, level: int) -> str:
+        """Return the payload; secrets that two texts form together are masked too."""
         found = PROFILES[self._options.profile](event)
         data = as_json(found)
         if "\\ud" in data:  # surrogates, which may be in pairs
@@ -232,7 +234,7 @@ class _Call:
     # ---- the message ------------------------------------------------------------------------
 
     def _clean(self, text: str) -> str:
-        # Cut where no message could hold it anyway.
+        # No message can hold more.
         return escaped(self._scrubber.clean(text, MAX_MESSAGE_SIZE))
 
     def _fields(self, own: Message, event: Event | None) -> dict[str, Any]:
@@ -255,7 +257,7 @@ class _Call:
         }
 
     def _bound(self) -> dict[str, Any]:
-        """Return the context's fields that hold a secret: the message's own win over them."""
+        """Return the context's fields that hold a secret; the message's fields replace them."""
         found = {}
         for name, value in bound().items():
             texts = value if isinstance(value, (list, tuple)) else [value]
@@ -266,7 +268,7 @@ class _Call:
         return found
 
     def _value(self, name: object, value: Any) -> Any:
-        """Return the value of a field; no ``repr()`` of the program's own is called for one."""
+        """Return the value of a field, without calling ``repr()`` of the program."""
         if is_secret_name(name) and value is not None and type(value) is not bool:
             self._scrubber.learn_value(value)
             return str(MASK)
@@ -291,34 +293,34 @@ class _Call:
         tree = Variables(self._limits, self._scrubber, False).value(name, value)
         return self._clean(str(tree))
 
-    def _fitted(
+    def _fit_to_stream(
         self, event: Event, logger: str, fields: dict[str, Any]
     ) -> tuple[str, dict[str, Any]]:
-        """Return payload and fields of a message that the stream takes."""
+        """Return payload and fields of a message that fits the stream."""
         limit = self._client.sink.max_frame or MAX_MESSAGE_SIZE
         limit = min(limit, MAX_MESSAGE_SIZE)
         shown = fields
         for characters in _CUTS:
-            if characters == _CUTS[1]:  # what is bound is too large, or the rest of the fields
+            if characters == _CUTS[1]:  # fields are too large: cut the bound ones too
                 fields = {**self._all(bound()), **fields}
             shown = {name: _cut(value, characters) for name, value in fields.items()}
             if "dsn" in fields:
-                shown["dsn"] = fields["dsn"]  # a part of it leads nowhere
+                shown["dsn"] = fields["dsn"]  # useless if cut
             size = _size(self._client, self._options.type, logger, self._severity, shown)
             if size > limit * 3 // 4 and characters != _CUTS[-1]:
                 continue
-            payload = fit(event, self._written, limit - size - _LENGTHS)
+            payload = fit(event, self._payload_of, limit - size - _LENGTHS)
             if payload is not None:
                 return payload, shown
         shown = {name: shown[name] for name in ("msg", "dsn") if name in shown}
-        self._run = contextvars.Context().run  # where nothing is bound
+        self._run = contextvars.Context().run  # without bound fields
         size = self._run(_size, self._client, self._options.type, logger, self._severity, shown)
-        payload = fit(event, self._written, limit - size - _LENGTHS)
-        return self._written(event, SMALL) if payload is None else payload, shown
+        payload = fit(event, self._payload_of, limit - size - _LENGTHS)
+        return self._payload_of(event, SMALL) if payload is None else payload, shown
 
 
 class _Probe(Client):
-    """A client whose messages nobody gets: tells how large they are."""
+    """A client that sends nothing, to measure messages."""
 
     def _plan(self) -> None:
         self._set_plan((), 2**31 - 1, None, None, None, None, None)
@@ -329,7 +331,7 @@ def _called(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
 
 
 def _size(client: Any, type: str, logger: str, severity: int, fields: dict[str, Any]) -> int:
-    """Return the bytes of the frame without a payload, the context's fields included."""
+    """Return the size of the frame without a payload, the context's fields included."""
     sizes = []
 
     def take(frame: bytes, written: int, timeout: float, ticket: int) -> bool:
@@ -344,7 +346,7 @@ def _size(client: Any, type: str, logger: str, severity: int, fields: dict[str, 
 
 
 def _raised(exc_info: object) -> Raised | None:
-    """Return type, exception and traceback of what is to be reported."""
+    """Return type, exception and traceback of the exception to report."""
     if _is_exception(exc_info):
         error: Any = exc_info
         return type(error), error, _TRACEBACK.__get__(error)
@@ -361,12 +363,12 @@ def _raised(exc_info: object) -> Raised | None:
 
 
 def _is_exception(value: object) -> bool:
-    # isinstance() would ask the value's __class__, which may be any code.
+    # isinstance() would read the value's __class__, which may run code of the program.
     return issubclass(type(value), BaseException)
 
 
 def _versions(found: list[Caught], most: int) -> dict[str, str]:
-    """Return the versions of the packages that frames are in, as these tell them."""
+    """Return the ``__version__`` of the packages that frames are in."""
     versions: dict[str, str] = {}
     names = {module.partition(".")[0] for one in found for module, _ in one.calls[-1000:]}
     for name in sorted(names):
@@ -383,12 +385,12 @@ def _as_text(value: object) -> str:
         return text
     if value is None or id(type(value)) in NUMBERS:
         return "" if value is None else str(value)
-    text = asked(str, value)
+    text = call_safely(str, value)
     return class_of(value) if text is None else text
 
 
 def _as_severity(value: object, default: int) -> int:
-    number = value if type(value) is int else asked(_index, value)
+    number = value if type(value) is int else call_safely(_index, value)
     return int(number) if number is not None and 0 <= int(number) <= 7 else default
 
 
@@ -412,7 +414,7 @@ def _cut(value: Any, characters: int) -> Any:
 
 
 def _described(error: Exception) -> str:
-    return f"{type(error).__name__}: {asked(str, error) or ''}"
+    return f"{type(error).__name__}: {call_safely(str, error) or ''}"
 
 
 def method(raven: Raven) -> Callable[..., bool]:
@@ -430,28 +432,28 @@ def method(raven: Raven) -> Callable[..., bool]:
         payload: str | None = None,
         **fields: Any,
     ) -> bool:
-        """Tell of the exception being handled, in one message. Never raises.
+        """Report the exception being handled in one message. Never raises.
 
         Args:
             self: The client.
-            msg: What you have to say of it.
+            msg: The field ``msg``.
             exc_info: True for the exception being handled, an exception, or what
                 ``sys.exc_info()`` returned. Without one, nothing is sent.
-            logger: Of the message.
-            severity: Of the message.
-            *args: Taken, and mean nothing, as ever.
-            payload: Is sent as it is; nothing else is looked at.
+            logger: Logger of the message.
+            severity: Severity of the message.
+            *args: Ignored, for compatibility.
+            payload: Sent unchanged instead of an event.
             **fields: Further fields of the message.
 
         Returns:
-            True when the stream has the message.
+            True when the stream accepted the message.
         """
         limit = sys.getrecursionlimit()
         try:
             return raven.report(False, self, msg, exc_info, logger, severity, payload, fields)
         except RecursionError:
-            pass  # here, the exception being handled would be this one
-        # Right here, where no further call may be left.
+            pass  # inside this block, sys.exc_info() would be the RecursionError
+        # Not in a function: no further call may be possible.
         sys.setrecursionlimit(limit + MORE)
         return raven.report_deep(limit, self, msg, exc_info, logger, severity, payload, fields)
 

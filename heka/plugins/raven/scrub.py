@@ -1,7 +1,7 @@
-"""Secrets: which names have one for a value, which texts are one, and where they occur again.
+"""Masks the secrets of one event, wherever they occur in it.
 
-A value is masked by the name it has, a text also by its shape. What was masked, if it has 6
-characters or more, is remembered and masked wherever else the event holds it.
+``heka._secrets`` finds secrets by name and by shape. A secret of 6 characters or more is remembered
+and masked everywhere else in the event.
 """
 
 from __future__ import annotations
@@ -39,37 +39,37 @@ __all__ = [
 ]
 
 MASK = Shown(_secrets.MASK)
-#: Characters of the shortest text that is looked for elsewhere; shorter ones are in every word.
+#: Length of the shortest secret that is searched for; shorter ones occur in many words.
 SHORTEST = 6
-#: Characters of a secret that are compared; more than any text of an event has.
+#: Characters of a secret that are compared; longer than any text of an event.
 LONGEST = 2048
-#: Forms of secrets that are looked for in one event; each costs a search of every text.
+#: Most secrets that are searched for in one event; each costs a search of every text.
 MOST = 2_000
-#: Values that are looked at for secrets in one event.
+#: Most values that are examined in one event.
 NODES = 20_000
-#: Of containers that are looked into: more than is shown, for it may occur elsewhere.
+#: Limits of examined containers: more than is shown, because a secret may occur elsewhere.
 DEPTH = 8
 ITEMS = 500
-#: Keys of objects that have a name and a value, as headers and variables are listed.
+#: Keys of objects that pair a name with a value, as lists of headers do.
 _NAMES = frozenset({"name", "key", "field", "header"})
 _VALUES = frozenset({"value", "val", "content"})
-#: Of an object that has a name and a value.
+#: Most keys of such an object.
 ATTRIBUTES = 8
 _BASES = (dict, list, tuple, set, frozenset)
 _MRO = type.__dict__["__mro__"]
 _DICT = type.__dict__["__dict__"]
-#: Times that a text is looked through: a mask may complete another secret with what is beside it.
+#: Passes over one text: a mask and the text beside it may form another secret.
 ROUNDS = 8
 
 
 def text_of(value: object) -> str | None:
-    """Return *value* as text if it is a str or bytes, or of a class derived from one."""
+    """Return *value* as text if it is a str, bytes or bytearray; subclasses count."""
     kind = type(value)
     if issubclass(kind, str):
         return str.__str__(value)
     for base in (bytes, bytearray):
         if issubclass(kind, base):
-            # mypy does not know that it is one of them; a class of the program's may lie, if asked.
+            # Not by the object's own method, which may be code of the program.
             start: Any = base.__getitem__(value, slice(LONGEST))  # type: ignore[call-overload]
             return str(start.decode("latin-1"))
     return None
@@ -82,26 +82,26 @@ class Scrubber:
         self._secrets: set[str] = set()
         self._learnt: set[str] = set()
         self._lines: dict[str, str] = {}
-        #: What one who always cleans with the same limit has found; valid until more is learnt.
+        #: Cache of the cleaned texts of variables; emptied when a secret is learnt.
         self.cleaned: dict[str, str] = {}
-        #: Names that hold nothing of what is known by now.
+        #: Names without any known secret.
         self._plain: set[str] = set()
-        #: What is looked for in JSON.
+        #: Secrets as JSON writes them.
         self._in_json: dict[str, str] = {}
         self._longest = 0
         self._nodes = NODES
-        #: By their ids, and kept: the id of one that is gone would be another's.
+        #: Searched objects by id; keeping them keeps the ids valid.
         self._searched: dict[int, object] = {}
 
     def __bool__(self) -> bool:
-        """Say whether there is anything to look for."""
+        """Return whether any secret is known."""
         return bool(self._secrets)
 
     # ---- what is secret ---------------------------------------------------------------------
 
     def learn(self, text: str) -> None:
-        """Remember *text*, if it is long enough, in every form that it may occur in."""
-        # Blanks are in every event.
+        """Remember *text*, if it is long enough, in every form in which it may occur."""
+        # Blank text occurs in every event.
         if len(text) < SHORTEST or text in self._learnt or not text.strip():
             return
         self._learnt.add(text)
@@ -118,12 +118,12 @@ class Scrubber:
             kept = (stripped if len(stripped) >= SHORTEST else form)[:LONGEST]
             if len(self._secrets) >= MOST:
                 return
-            if len(kept) >= SHORTEST and stripped.strip("*"):  # masks are in every event too
+            if len(kept) >= SHORTEST and stripped.strip("*"):  # masks occur in every event too
                 self._secrets.add(kept)
                 self._longest = max(self._longest, len(kept))
 
     def learn_value(self, value: object) -> None:
-        """Remember every text in *value*, which is a secret as a whole."""
+        """Remember every text in *value*: all of it is secret."""
         waiting = [(value, 0)]
         for _ in range(NODES):
             if not waiting:
@@ -132,7 +132,7 @@ class Scrubber:
             text = text_of(one)
             if text is not None:
                 self.learn(text)
-                if not issubclass(type(one), str):  # bytes: they may mean a text
+                if not issubclass(type(one), str):  # bytes may be encoded text
                     for errors in ("surrogatepass", "replace"):
                         with contextlib.suppress(UnicodeDecodeError):
                             self.learn(text.encode("latin-1").decode("utf-8", errors))
@@ -146,9 +146,9 @@ class Scrubber:
                 waiting += [(inner, depth + 1) for inner in _inside(one)]
 
     def search(self, value: Any, depth: int = 0) -> None:
-        """Remember the values in *value* whose names are those of secrets."""
+        """Remember the values in *value* that have the name of a secret."""
         if depth > DEPTH or self._nodes < 0 or id(value) in self._searched:
-            return  # where there is too much: what is shown later on is looked at then
+            return  # over the limit; what is shown is checked again when it is shown
         self._searched[id(value)] = value
         inner: Any
         if issubclass(type(value), dict):
@@ -193,9 +193,9 @@ class Scrubber:
         """Return *text* without secrets, cut after *limit* characters.
 
         Args:
-            text: What is to be shown; secrets are looked for before it is cut.
-            limit: Of the characters, those of ``...`` behind them not counted.
-            source: A line of a program: ``password = ask()`` tells no secret.
+            text: Secrets are searched for before it is cut.
+            limit: Characters of the result, not counting ``...`` at its end.
+            source: *text* is a source line: ``password = ask()`` contains no secret.
         """
         window = text if len(text) <= limit else text[: limit + max(self._longest, LONGEST)]
         spans = self._shaped(window, source)
@@ -208,7 +208,7 @@ class Scrubber:
         return self.clean_known(_masked(window, spans, limit, len(text) > limit))
 
     def clean_name(self, name: str, limit: int) -> str:
-        """Return a name of the program's: it has no secret's shape, but may be a known one."""
+        """Return a name without known secrets; names are not searched for shapes of secrets."""
         if name in self._plain:
             return name
         if len(name) > limit:
@@ -220,7 +220,7 @@ class Scrubber:
         return name
 
     def clean_line(self, line: str, limit: int) -> str:
-        """Return a line of source without secrets; many frames have the same around them."""
+        """Return a source line without secrets; results are cached, as frames share lines."""
         known = self._lines.get(line)
         if known is None:
             clean = self.clean_name if _is_plain_line(line) else self._clean_source
@@ -231,7 +231,7 @@ class Scrubber:
         return self.clean(line, limit, source=True)
 
     def clean_known(self, text: str) -> str:
-        """Return *text* without what is remembered."""
+        """Return *text* without known secrets."""
         for _ in range(ROUNDS):
             spans = self._known(text)
             if not spans:
@@ -240,7 +240,7 @@ class Scrubber:
         return MASK
 
     def occurs_in(self, data: str) -> bool:
-        """Say whether something that is remembered may be in *data*, which is JSON."""
+        """Return whether a known secret occurs in *data*, which is JSON."""
         for secret in self._secrets:
             written = self._in_json.get(secret)
             if written is None:
@@ -250,9 +250,9 @@ class Scrubber:
         return False
 
     def clean_tree(self, tree: Any, keep: frozenset[str]) -> Any:
-        """Return *tree*, made of what JSON knows, without what is remembered.
+        """Return *tree*, of JSON types, without known secrets.
 
-        Names in *keep* are those of the format; what is called so is cleaned, they are not.
+        Keys in *keep* belong to the format and stay; their values are cleaned.
         """
         if isinstance(tree, str):
             return self.clean_known(tree)
@@ -271,7 +271,7 @@ class Scrubber:
         return tree
 
     def _shaped(self, text: str, source: bool) -> list[tuple[int, int]]:
-        """Return the places of what looks like a secret, and remember it."""
+        """Return the places of what has the shape of a secret, and remember it."""
         spans = []
         for found in (*secrets_in(text, source=source), *cards_in(text)):
             for value in found.texts:
@@ -280,7 +280,7 @@ class Scrubber:
         return spans
 
     def _known(self, text: str) -> list[tuple[int, int]]:
-        """Return the places of what is remembered."""
+        """Return the places of known secrets."""
         found = [secret for secret in self._secrets if secret in text]
         if not found:
             return []
@@ -288,10 +288,10 @@ class Scrubber:
         for secret in found:
             at = text.find(secret)
             while at >= 0:
-                # Of a longer one only the beginning is known: what follows goes too.
+                # Only the beginning of a longer secret is known: mask all that follows.
                 end = len(text) if len(secret) >= LONGEST else at + len(secret)
                 spans.append((at, end))
-                # The last that overlaps this one: a step of one would take as long as the secret.
+                # Jump to the last overlapping occurrence; one step at a time would be quadratic.
                 overlapping = text.rfind(secret, at + 1, end + len(secret) - 1)
                 at = text.find(secret, end) if overlapping < 0 else overlapping
         return spans
@@ -299,12 +299,12 @@ class Scrubber:
 
 @functools.lru_cache(4096)
 def _is_plain_line(line: str) -> bool:
-    """Say whether a line of source holds nothing of a secret's shape."""
+    """Return whether a source line contains nothing with the shape of a secret."""
     return not secrets_in(line, source=True) and not any(cards_in(line))
 
 
 def _inside(value: Any) -> list[Any]:
-    """Return what is in a container; of a dict the values."""
+    """Return the items of a container; of a dict the values."""
     kind = type(value)
     if id(kind) in PLAIN or not is_searched(kind):
         return []
@@ -315,7 +315,7 @@ def _inside(value: Any) -> list[Any]:
 
 
 def is_searched(kind: type) -> bool:
-    """Say whether objects of *kind* are looked into for secrets, without running its code."""
+    """Return whether objects of *kind* are searched; runs no code of the program."""
     return issubclass(kind, _BASES) or _has_fields(kind)
 
 
@@ -344,7 +344,7 @@ def _field_names(value: Any) -> Any:
 
 
 def _items_of(value: Any) -> Any:
-    """Return an iterator over a container that is no dict, not asking a class of the program's."""
+    """Return an iterator over a list, tuple or set; runs no code of a subclass."""
     for base in _BASES[1:]:
         if issubclass(type(value), base):
             return base.__iter__(value)
@@ -352,7 +352,7 @@ def _items_of(value: Any) -> Any:
 
 
 def _first(values: Any) -> list[Any]:
-    """Return the first of *values*, as many as are looked at."""
+    """Return the first ITEMS of *values*."""
     try:
         return list(islice(values, ITEMS))
     except RuntimeError:  # another thread changes it
@@ -381,7 +381,7 @@ def name_of_pair(value: Any) -> str | None:
 
 
 def _masked(text: str, spans: list[tuple[int, int]], limit: int, cut: bool) -> str:
-    """Return the first *limit* characters of *text* with *spans* masked; *cut*: there is more."""
+    """Return the first *limit* characters of *text*, *spans* masked, with ``...`` if *cut*."""
     pieces = []
     at = 0
     for start, end in sorted(spans):
@@ -391,13 +391,13 @@ def _masked(text: str, spans: list[tuple[int, int]], limit: int, cut: bool) -> s
             continue
         if start >= at:
             pieces += [text[at:start], MASK]
-        at = end  # one that overlaps the last is behind the same mask
+        at = end  # overlapping spans share a mask
     pieces.append(text[at:limit])
     return "".join(pieces) + ("..." if cut else "")
 
 
 def argument_list(scrubber: Scrubber, arguments: list[Any], items: int) -> list[Tree]:
-    """Return a command line without secrets: ``--password x`` and ``--password=x`` have one."""
+    """Return a command line without secrets, as in ``--password x`` and ``--password=x``."""
     shown: list[Tree] = []
     before = ""
     for argument in arguments[:items]:

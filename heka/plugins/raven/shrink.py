@@ -1,7 +1,7 @@
-"""Events within a size: variables and context shrink, then frames go from the middle.
+"""Reduces events to a size: first variables and source lines, then frames from the middle.
 
-The event itself is never cut and never lost. What is left out is marked. The sizes that count are
-those of the payload, compressed.
+An event is never cut off and never lost; what is left out is marked. Sizes are those of the
+compressed payload.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ class Step:
     """How much is left of an event.
 
     Attributes:
-        characters, items, depth: Of each variable; 0 characters: there are none.
-        context: Lines either side; -1: no line at all.
-        frames: Of each exception.
-        text: Characters of exceptions, messages, and the like.
-        whole: Whether chain, modules and arguments are there.
+        characters, items, depth: Limits of each variable; 0 characters leaves out all variables.
+        context: Source lines before and after; -1 leaves out the line itself too.
+        frames: Most frames of each exception.
+        text: Characters of other texts, such as exceptions and messages.
+        whole: Whether linked exceptions, modules and arguments are kept.
     """
 
     characters: int = _ALL
@@ -38,7 +38,7 @@ class Step:
     whole: bool = True
 
 
-#: Each leaves less than the one before; the first leaves all, to be packed better.
+#: Each keeps less than the one before; the first keeps all and only compresses better.
 STEPS = (
     Step(),
     Step(200, 30, 5),
@@ -60,16 +60,16 @@ STEPS = (
 
 
 def fit(event: Event, write: Callable[[Event, int], str], room: int) -> str | None:
-    """Return *event* as *write* writes it, in at most *room* characters; None: nothing fits.
+    """Return *event* written by *write* in at most *room* characters; None if no step fits.
 
-    *write* is told how well to pack it.
+    The second argument of *write* is the compression level.
     """
     payload = write(event, FAST)
     if len(payload) <= room:
         return payload
     best = None
     first, last = 0, len(STEPS) - 1
-    while first <= last:  # each try costs a compression
+    while first <= last:  # binary search: each try costs a compression
         middle = (first + last) // 2
         payload = write(reduced(event, STEPS[middle]), SMALL)
         if len(payload) <= room:
@@ -81,7 +81,7 @@ def fit(event: Event, write: Callable[[Event, int], str], room: int) -> str | No
 
 
 def reduced(event: Event, step: Step) -> Event:
-    """Return what *step* leaves of *event*."""
+    """Return *event* reduced to *step*."""
     kept = event.caught
     if not step.whole and len(kept) > 1:
         left_out = len(kept) - 1 + sum(one.left_out for one in kept)

@@ -1,6 +1,6 @@
-"""Lines of source around a line: from the program's own files, and nothing that could block.
+"""Source lines around a line, read from regular files, linecache and zip files only.
 
-A file name in code objects is any text (``exec``): only regular files of a moderate size are read.
+The file name of a code object may be any text (``exec``), even that of a pipe, which could block.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ _KEPT = 32
 _ENDS = ("\n", "\r", "\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029")
 
 Context = tuple[list[str], str, list[str]]
-#: The lines of files by their paths; None of those that have none.
+#: The lines of files by path; None for a path without source.
 Files = dict[str, list[str] | None]
 
 
 def context(
     path: str, line: int, module: dict[str, Any], around: int, files: Files
 ) -> Context | None:
-    """Return the lines before line number *line*, itself, and those behind it.
+    """Return the lines before line number *line*, the line itself, and the lines after it.
 
     Args:
-        path: As the code object has it.
+        path: ``co_filename`` of the code object.
         line: From 1.
         module: Its global names.
-        around: How many lines before it, and how many behind it.
-        files: What is known, of one event; more is added.
+        around: Number of lines before it, and after it.
+        files: Cache of one event; read files are added.
     """
     if path not in files:
         files[path] = _lines(path, module)
@@ -75,7 +75,7 @@ def _cached(lines: Any) -> list[str] | None:
 @functools.lru_cache(_KEPT)
 def _read(path: str, changed: int, size: int) -> list[str] | None:
     try:
-        # A pipe in the file's place by now would not be read to its end.
+        # The file may have been replaced by a pipe since stat().
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         with open(descriptor, "rb") as file:
             return decoded(file.read(_LARGEST))
@@ -84,10 +84,10 @@ def _read(path: str, changed: int, size: int) -> list[str] | None:
 
 
 def decoded(data: bytes) -> list[str]:
-    """Return the lines of a program, in the encoding that it declares."""
+    """Return the lines of a program, decoded as it declares."""
     try:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
-    except SyntaxError:  # none, or one that the file does not keep to
+    except SyntaxError:  # unknown, or the data is not in it
         encoding = "utf-8"
     return lines_of(data.decode(encoding, "replace"))
 

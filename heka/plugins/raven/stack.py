@@ -1,6 +1,6 @@
-"""Room on Python's stack for telling of an exception that used all of it.
+"""Raises the recursion limit while an exception that exhausted it is reported.
 
-A ``RecursionError`` is mostly caught a few calls from the limit, where nothing could be built.
+A ``RecursionError`` is often caught a few calls below the limit, too few to build an event.
 """
 
 from __future__ import annotations
@@ -11,49 +11,49 @@ import threading
 
 from heka._runtime.forks import register_fork_reset
 
-#: Calls that building and sending an event may need, one in the other.
+#: Nested calls that building and sending an event may need.
 MORE = 150
 
 
-class _Room:
-    """Raises the limit while at least one thread wants that."""
+class _RecursionLimit:
+    """Keeps the limit raised while at least one thread needs it."""
 
     def __init__(self) -> None:
         self.reset_after_fork()
         register_fork_reset(self)
 
     def reset_after_fork(self) -> None:
-        """Begin without users; in a child process those of the parent are not there."""
+        """Reset all state: the parent's threads do not exist in a child process."""
         self._lock = threading.Lock()
         self._users = 0
-        #: The program's own limit, and ours; 0: the limit is the program's.
+        #: The program's limit, and the raised one; 0 while it is not raised.
         self._before = 0
         self._set = 0
 
     @property
     def is_left(self) -> bool:
-        """Say whether the limit is still raised, for nobody."""
+        """Whether the limit is still raised though no thread needs it."""
         return bool(self._set) and not self._users
 
     def take(self, limit: int) -> None:
-        """Keep the limit raised; *limit* is what it was before it was."""
+        """Keep the limit raised; *limit* is its value before it was raised."""
         with self._lock:
             if not self._users:
                 if not self._set:
                     self._before = limit
                 self._set = self._before + MORE
-            # Of several threads that raised it, the last may have come upon what another did.
+            # Another thread may have raised it already: set the same value.
             sys.setrecursionlimit(self._set)
             self._users += 1
 
-    def give_back(self) -> None:
-        """Lower it again, after the last user."""
+    def release(self) -> None:
+        """Lower the limit again after the last user."""
         with self._lock:
             self._users -= 1
             self._lower()
 
-    def settle(self) -> None:
-        """Lower what could not be lowered before."""
+    def restore_limit(self) -> None:
+        """Lower the limit as far as it could not be lowered before."""
         with self._lock:
             self._lower()
 
@@ -63,7 +63,7 @@ class _Room:
         if sys.getrecursionlimit() != self._set:  # the program has set another one meanwhile
             self._set = 0
             return
-        # It may not be less than the calls at present: as near as it goes, the rest another time.
+        # Python refuses a limit below the present depth: lower as far as possible, the rest later.
         for limit in range(self._before, self._set):
             with contextlib.suppress(RecursionError):
                 sys.setrecursionlimit(limit)
@@ -71,4 +71,4 @@ class _Room:
                 return
 
 
-room = _Room()
+room = _RecursionLimit()

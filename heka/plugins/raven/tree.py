@@ -1,4 +1,4 @@
-"""The form that values have in an event that is not written yet.
+"""The form of values in an event before a profile writes it.
 
 A tree is None, a bool, an int, a float, a str, ``Shown``, a list of trees, or ``Pairs``.
 """
@@ -11,17 +11,17 @@ Tree: TypeAlias = Any
 
 
 class Shown(str):
-    """Text that stands for itself: a repr already, or a mask; no profile puts quotes around it."""
+    """Text that profiles write without quotes: a repr or a mask."""
 
     __slots__ = ()
 
 
 class Pairs(list[tuple[Tree, Tree]]):
-    """What was a dict: keys are trees too, and may be equal.
+    """The items of a dict: keys are trees too, and may repeat.
 
     Attributes:
-        is_shared: Whether it stands in several places of an event.
-        written: Then, the writer and what it made of it.
+        is_shared: Whether it occurs several times in an event.
+        written: If it is shared, the writer and its result.
     """
 
     is_shared = False
@@ -60,5 +60,5 @@ def more(count: int, why: str = "") -> tuple[Shown, Shown]:
 
 
 def ellipsis(tree: list[Any]) -> Shown:
-    """Return what stands for a container too deep to show."""
+    """Return the mark for a container that is nested too deeply."""
     return Shown("{...}" if isinstance(tree, Pairs) else "[...]")

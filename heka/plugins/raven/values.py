@@ -1,7 +1,7 @@
-"""Variables as trees: bounded, and without running code of the program's own.
+"""Variables as trees: bounded, and without running code of the program.
 
-A value is shown if its type is exactly a built-in one; anything else as ``<module.Class object>``,
-for a ``__repr__`` may block for ever. ``repr='full'`` calls it all the same.
+A value is shown if its type is exactly a built-in type, anything else as ``<module.Class object>``,
+because ``__repr__`` may block. With ``repr='full'`` it is called.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ from heka.plugins.raven.scrub import (
 )
 from heka.plugins.raven.tree import Pairs, Shown, Tree, more
 
-#: Bits of an integer that is shown with all its digits.
+#: Most bits of an integer that is shown with all digits.
 _MOST_BITS = 256
-#: Less than any number of a card, and than receivers read exactly.
+#: Smaller than any card number, and exact in every receiver.
 _FEW_DIGITS = 10**12
-#: Bits of one that receivers read exactly.
+#: Bits of an integer that receivers read exactly.
 _JSON_BITS = 64
-#: Objects that are told by their own name.
+#: Types of objects that are shown by their own name.
 _DESCRIBED = ids(types.FunctionType, types.BuiltinFunctionType, types.ModuleType, type)
 _MODULE = type.__dict__["__module__"]
 _MRO = type.__dict__["__mro__"]
@@ -48,7 +48,7 @@ _Proxy = type((lambda: sys._getframe().f_locals)())  # a dict before Python 3.13
 
 
 class Variables:
-    """Makes trees of values, for one event."""
+    """Converts values to trees, for one event."""
 
     def __init__(self, limits: Limits, scrubber: Scrubber, full: bool) -> None:
         self._limits = limits
@@ -57,13 +57,13 @@ class Variables:
         self._full = full
         self._deadline = time.monotonic() + limits.seconds
         self._nodes = 0
-        #: Trees of containers, by id and depth: their nodes, and the container, which keeps its id.
+        #: Tree, nodes and container by (id, depth); keeping the container keeps its id valid.
         self._made: dict[tuple[int, int], tuple[Tree, int, object]] = {}
-        #: What objects are shown as, by the id of their class, which is kept.
+        #: Text of objects and their class, by the id of the class.
         self._classes: dict[int, tuple[Shown, type]] = {}
 
     def of_frame(self, names: Mapping[str, Any]) -> Pairs:
-        """Return the variables of a frame, as many as there is time for."""
+        """Return the variables of a frame, until the time is up."""
         shown = Pairs()
         for count, (name, value) in enumerate(_items(names)):
             if count >= self._limits.items:
@@ -77,7 +77,7 @@ class Variables:
         return shown
 
     def value(self, name: object, value: object) -> Tree:
-        """Return one *value*, which has a *name*."""
+        """Return the tree of *value*, masked if *name* is that of a secret."""
         self._nodes = self._limits.nodes
         return self._named(name, value, 1)
 
@@ -89,7 +89,7 @@ class Variables:
         return self._scrubber.clean_name(text, self._limits.characters)
 
     def _cut(self, text: str) -> str:
-        # Names and words occur in every other value.
+        # Many values repeat.
         found = self._texts.get(text)
         if found is None:
             found = self._scrubber.clean(text, self._limits.characters)
@@ -142,7 +142,7 @@ class Variables:
     def _bytes(self, value: bytes | bytearray, kind: type) -> Shown:
         window = bytes(memoryview(value)[: 8 * self._limits.characters])
         text = self._cut(window.decode("latin-1"))
-        # What the scrubber left of each byte is a byte again.
+        # Back from characters to bytes.
         shown = repr(text.encode("latin-1", "replace"))
         return Shown(shown if kind is bytes else f"bytearray({shown})")
 
@@ -152,7 +152,7 @@ class Variables:
             return Pairs() if is_dict else []
         if depth >= self._limits.depth or self._nodes < 0:
             return Shown("{...}" if is_dict else "[...]")
-        # A request, or what it holds, is a variable of many frames.
+        # The same object, such as a request, is often a variable of many frames.
         before, key = self._nodes, (id(value), depth)
         known = self._made.get(key)
         if known is not None and known[1] <= before:
@@ -175,7 +175,7 @@ class Variables:
         for key, inner in items:
             if self._nodes < 0:
                 break
-            name = known(key) if type(key) is str else None  # the usual way, in a few steps less
+            name = known(key) if type(key) is str else None  # the common case, faster
             if hidden is not None and key is hidden:
                 self._scrubber.learn_value(inner)
                 shown.append((self._tree(key, below), MASK))
@@ -220,15 +220,15 @@ class Variables:
         if kind is type:
             return f"<class '{name_of(value)}'>"
         if self._full:
-            text = asked(repr, value)
+            text = call_safely(repr, value)
             return f"<{name_of(kind)} object, repr() failed>" if text is None else text
         return class_of(value)
 
 
-def asked(function: Callable[[Any], str], value: object) -> str | None:
-    """Return what *function*, code of the program's own, says of *value*; None when it raises.
+def call_safely(function: Callable[[Any], str], value: object) -> str | None:
+    """Return ``function(value)``, which may run code of the program; None if it raises.
 
-    Whatever it raises ends here, but for the user's Ctrl-C: it did not raise that.
+    Everything but KeyboardInterrupt is swallowed.
     """
     try:
         return str.__str__(function(value))
@@ -239,7 +239,7 @@ def asked(function: Callable[[Any], str], value: object) -> str | None:
 
 
 def said(error: BaseException, limits: Limits) -> str:
-    """Return what *error* says, as ``str()`` does, within bounds where it would not be."""
+    """Return ``str(error)``, bounded where its argument is a large container."""
     own = _inherited(type(error), "__str__")
     if own is BaseException.__str__ or own is KeyError.__str__:
         args = BaseException.__dict__["args"].__get__(error)
@@ -247,12 +247,12 @@ def said(error: BaseException, limits: Limits) -> str:
             return f"{class_of(args[0])} with {len(args[0])} items"
         if len(args) == 1 and type(args[0]) is str and own is BaseException.__str__:
             return str(args[0])
-    text = asked(str, error)
+    text = call_safely(str, error)
     return f"<{name_of(type(error))} object, str() failed>" if text is None else text
 
 
 def _inherited(kind: type, name: str) -> object:
-    """Return what a class has for *name*, without asking its metaclass."""
+    """Return a class's attribute *name* without calling its metaclass."""
     for base in _MRO.__get__(kind):
         names = _DICT.__get__(base)
         if name in names:
@@ -266,7 +266,7 @@ def class_of(value: object) -> str:
 
 
 def name_of(kind: type) -> str:
-    """Return ``module.Class``; of a built-in one the class alone."""
+    """Return ``module.Class``, for a built-in class without the module."""
     module = module_of(kind)
     name = _exact(_QUALNAME.__get__(kind))
     return name if module in ("builtins", "?") else f"{module}.{name}"
@@ -278,14 +278,14 @@ def module_of(kind: type) -> str:
 
 
 def locals_of(frame: types.FrameType) -> Mapping[str, Any]:
-    """Return the variables of *frame*; {} where a program keeps them in a mapping of its own."""
+    """Return the variables of *frame*; {} if they are in a mapping of the program's."""
     names = frame.f_locals
     kind = type(names)
     return names if kind is dict or kind is _Proxy or issubclass(kind, dict) else {}
 
 
 def _items(mapping: Any) -> Iterable[tuple[Any, Any]]:
-    """Return the items of a dict, or of a frame's; of one that another thread changes, a copy's."""
+    """Return a copy of the items of a dict; [] if another thread changes it meanwhile."""
     try:
         items = dict.items(mapping) if issubclass(type(mapping), dict) else mapping.items()
         return list(items) if len(mapping) <= 1000 else list(islice(items, 1000))
