@@ -19,7 +19,8 @@ _USER = Pattern(
     r"(?P<u>[^\s:\"']{1,100}):(?P<v>[^\s\"'\\]+)"
 )
 _SHORT = Pattern(
-    r"\b(?:(?P<my>mysql\w*|mariadb[\w-]*)|sshpass|redis-cli)\b(?=(?P<rest>[^\n]{0,400}))", re.I
+    r"\b(?:(?P<my>mysql\w*|mariadb[\w-]*)|sshpass|redis-cli|(?:docker|podman|oc|az|helm|cf)\s{1,3}(?:registry\s{1,3})?login)\b(?=(?P<rest>[^\n]{0,400}))",
+    re.I,
 )
 _GLUED = Pattern(r"(?<![\w-])-p(?P<v>[^\s\"',]{1,200})")
 _APART = Pattern(
@@ -30,7 +31,7 @@ _COOKIE_REPR = Pattern(r"<(?:Simple)?Cookie:? [^\s=<>]{1,100}=(?P<v>[^\s>]+)")
 #: One of these words before a quoted text.
 _QUOTED = Pattern(
     r"\b(?:password|passwd|passphrase|passcode|pwd|identified\s{1,5}(?:with\s{1,5}\S{1,60}\s{1,5})?by)"
-    r"(?:\s{1,5}(?:like|in|is|as|for\s\S{1,60}))?(?:\s{1,5}\(?|\()\s{0,5}(?=\\{0,8}[\"'])",
+    r"(?:\s{1,5}(?:like|in|is|was|as|to|of|for\s\S{1,60}))?(?:\s{1,5}\(?|\()\s{0,5}(?=\\{0,8}[\"'])",
     re.I,
 )
 _INSERT = Pattern(

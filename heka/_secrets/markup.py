@@ -16,6 +16,8 @@ _TAG = Pattern(
 )
 _SIGN = Pattern(r"<|&lt;|\\u003c", re.I)
 _ATTRIBUTE = Pattern(r"\b(?:name|key|id)\s{0,3}=\s{0,3}\\{0,8}[\"'](?P<n>[\w.-]{1,60})")
+#: A property list: <key>password</key><string>x</string>.
+_PLIST = Pattern(r"<key>(?P<n>[\w.-]{1,60})</key>\s{0,40}<(?:string|data)>(?P<v>[^<]+)", re.I)
 _CDATA = "<![CDATA["
 #: {"name": "password", "value": "x"}, - name: PASSWORD\n  value: x, <add key="pw" value="x"/>
 _NAME_AND_VALUE = Pattern(
@@ -30,6 +32,9 @@ def secrets_in(text: str, lower: str) -> Iterator[Found]:
     """Yield the secrets in *text*; *lower* is the same in lower case."""
     if ">" in text or "&gt;" in lower or "u003e" in lower:
         yield from _in_elements(text)
+        for match in _PLIST.finditer(text):
+            if is_secret_text(match["n"]):
+                yield Found(*match.span("v"), (match["v"],))
     if "val" in lower or "content" in lower:
         for match in _NAME_AND_VALUE.finditer(text):
             if is_secret_text(match["n"]):

@@ -20,6 +20,7 @@ from heka._secrets.values import (
     Found,
     balanced,
     block_at,
+    end_of_quoted,
     is_prose,
     literals,
     quoted,
@@ -56,7 +57,18 @@ _UNMARKED = ("basic", "bearer", "digest", "negotiate", "ntlm", "login", "eyj", "
 _PARTS = (
     *("pass", "pw", "pin", "otp", "secret", "token", "cookie", "cred", "auth", "sess", "sid"),
     *("jwt", "cvv", "cvc", "bearer", "srf", "signature", "symfony", "key", "forwarded", "real"),
-    *("addr", "sig=", "basic", "digest", "negotiate", "ntlm", "identified", "mysql", "maria"),
+    *(
+        "addr",
+        "sig=",
+        "basic",
+        "digest",
+        "negotiate",
+        "ntlm",
+        "login",
+        "identified",
+        "mysql",
+        "maria",
+    ),
     *("redis", "-u", "netloc", "userinfo", "%3a%2f", "eyj", "ghp_", "gho_", "ghu_", "ghs_"),
     *("ghr_", "github_", "glpat", "xox", "k_live", "k_test", "sk-", "aiza", "hvs.", "npm_"),
     *("pypi-", "sg."),
@@ -73,6 +85,7 @@ _SCHEME = Pattern(r"(?P<scheme>[A-Za-z][\w-]{0,30})[ \t]+(?=[^\s,;])")
 _PARAMETER = Pattern(r"[^\n]{0,200}?(?:\w\s{0,2}=\\{0,8}\"|[\w,;]\s{0,2}\w+=\S)")
 _COOKIE = Pattern(r"(?P<n>[^\s=;,]{1,100})=(?P<v>[^;\s]+)")
 _MARK = Pattern(r"\\+[\"']?|[\"']")
+_ANCHOR = Pattern(r"(?:[&!][^\s,]{0,60}[ \t]{1,5}){1,2}")
 #: Characters of a header's line.
 _LONGEST_LINE = 8192
 #: Attributes of Set-Cookie whose values are no secrets.
@@ -83,7 +96,8 @@ _BARE = Pattern(
     re.I,
 )
 _WORD_ONLY = Pattern(r"[A-Za-z]?[a-z-]+[.]?\Z|[A-Z]+\Z")
-_PEM = Pattern(r"-----BEGIN (?:[A-Z0-9]{1,20} ){0,4}?(?:PRIVATE )?KEY(?: BLOCK)?-----")
+_PEM = Pattern(r"-----? ?BEGIN (?:[A-Z0-9]{1,20} ){0,4}?(?:PRIVATE )?KEY(?: BLOCK)? ?-----?")
+_END_OF_PEM = Pattern(r"-----? ?END ")
 _PUBLIC = ("PUBLIC", "CERTIFICATE")
 
 
@@ -109,7 +123,8 @@ def secrets_in(text: str, *, source: bool = False) -> list[Found]:
         found += _bare_headers(text)
     else:
         found += commands.in_sql(text, lower)
-    if "-----begin" in lower:
+        found += _in_literals(text)
+    if "begin " in lower:
         found += _pem_keys(text)
     if "@" in text:
         found += addresses.in_urls(text, lower)
@@ -165,7 +180,7 @@ def _behind_names(text: str, source: bool) -> Iterator[Found]:
             at = max([at, *(one.end for one in in_source)])
             continue
         else:
-            found = _value(text, at, name_at, name, op)
+            found = _value(text, at, name_at, name, op, match["close"])
         if found is None:
             # Search from the value on, which may be the next name.
             at = match.end("op")
@@ -185,16 +200,21 @@ def _name_of(text: str, match: re.Match[str]) -> tuple[int, str]:
     return begin, text[begin : match.start("close")].strip(".-")
 
 
-def _value(text: str, at: int, name_at: int, name: str, op: str) -> Found | None:
+def _value(text: str, at: int, name_at: int, name: str, op: str, closing: str) -> Found | None:
     if op == ":":
         header = _header(text, at, name_at, name)
         if header is not None:
             return header
     if op in ("==", "===", "!=") and quoted(text, at) is None:
         return None
+    if op == "->" and closing[-1:] in (")", "]"):  # the type that a function returns
+        return None
     before = text[max(0, name_at - 40) : name_at]
     before = f".{before}" if name_at > 40 else before  # the middle of a line
     is_first = _LINE_START.search(before) is not None
+    if op == ":" and text[at : at + 1] in ("&", "!"):  # an anchor or a tag of YAML
+        anchor = _ANCHOR.match(text, at)
+        at = at if anchor is None else anchor.end()
     if op == ":" and text[at : at + 1] in (*"|>", *("\n\r\\" if is_first else "")):
         block = block_at(text, at, name_at)
         if block is not None:
@@ -242,6 +262,23 @@ def _in_source(text: str, at: int) -> Iterator[Found]:
     if call is not None:
         for start, end in literals(text, call.end(), balanced(text, call.end())):
             yield Found(start, end, (text[start:end],))
+
+
+def _in_literals(text: str) -> Iterator[Found]:
+    """Yield the secrets within the string literals of a source line."""
+    at = 0
+    while (mark := _MARK.search(text, at)) is not None:
+        at = mark.end()
+        if mark[0] not in ("'", '"'):
+            continue
+        end, after = end_of_quoted(text, at, mark[0], 0)
+        literal = text[at:end]
+        if any(sign in literal for sign in " =:"):
+            for found in secrets_in(literal):
+                # Not the placeholder of a format.
+                if literal[found.start : found.start + 1] not in ("{", "%"):
+                    yield Found(at + found.start, at + found.end, found.texts)
+        at = after
 
 
 # ---- headers ------------------------------------------------------------------------------------
@@ -317,7 +354,7 @@ def _pem_keys(text: str) -> Iterator[Found]:
         if any(word in begin[0] for word in _PUBLIC):
             at = begin.end()
             continue
-        end = text.find("-----END", begin.end())
-        at = len(text) if end < 0 else end
+        end = _END_OF_PEM.search(text, begin.end())
+        at = len(text) if end is None else end.start()
         lines = re.split(r"[\s\\]+", text[begin.end() : min(at, begin.end() + 16384)])
         yield Found(begin.end(), at, tuple(line for line in lines if len(line) >= 12))

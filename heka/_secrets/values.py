@@ -25,7 +25,7 @@ class Found(NamedTuple):
 
 
 #: A quotation mark: escaped any number of times, or as URLs and HTML write it.
-QUOTE = r"(?:\\{0,16}(?:\"\"\"|'''|[\"'`])|&(?:quot|apos|#34|#39);|%2[27])"
+QUOTE = r"(?:\\{0,16}(?:\"\"\"|'''|[\"'`])|&(?:quot|apos|#34|#39);|%2[27]|\\{1,8}u002[27])"
 _OPENING = Pattern(rf"(?:[A-Za-z]{{1,2}}(?=\\{{0,16}}[\"']))?(?P<q>{QUOTE})")
 _MARK = Pattern(r"\\+[\"'`]?|[\"'`]")
 _CALL = Pattern(r"(?:[A-Za-z_][\w.]{0,100})?(?=[(\[{])")
@@ -187,7 +187,12 @@ def block_at(text: str, at: int, name_at: int) -> Found | None:
     start = end
     while True:
         found = _BLOCK_LINE.match(text, end)
-        if found is None or not found["text"] or len(found["indent"]) <= outer:
+        if found is None:
+            break
+        if not found["text"] and lines and found.end() > end:  # a blank line within the block
+            end = found.end()
+            continue
+        if not found["text"] or len(found["indent"]) <= outer:
             break
         start = start if lines else found.start("text")
         lines.append(found["text"].strip())
