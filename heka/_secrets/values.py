@@ -46,14 +46,17 @@ _HARMLESS_QUOTED = Pattern(r"(?:\*+|\.\.\.|\?|%s|%\(\w*\)s?|\$\{\w+\}|)\Z")
 #: Words that follow "password: " and "token: " in a sentence about one.
 _PROSE = frozenset(
     {
-        *("a", "an", "and", "are", "argument", "at", "auth", "authentication", "be", "because"),
-        *("but", "by", "can", "cannot", "could", "does", "expected", "failed", "field", "flag"),
-        *("for", "from", "has", "have", "header", "if", "in", "instead", "into", "invalid"),
-        *("is", "it", "longer", "may", "missing", "must", "no", "not", "of", "on", "only"),
-        *("option", "or", "please", "required", "scheme", "should", "than", "that", "the"),
-        *("this", "to", "token", "tokens", "too", "try", "unexpected", "unknown", "use"),
-        *("value", "was", "were", "what", "when", "which", "will", "with", "without", "wrong"),
-        *("you", "your"),
+        *("a", "absent", "an", "and", "are", "argument", "at", "auth", "authentication", "bad"),
+        *("be", "because", "but", "by", "can", "cannot", "closed", "could", "created", "denied"),
+        *("disabled", "does", "empty", "enabled", "error", "expected", "expired", "failed"),
+        *("failure", "field", "flag", "for", "from", "granted", "has", "have", "header", "if"),
+        *("in", "incorrect", "instead", "into", "invalid", "is", "it", "longer", "may"),
+        *("mismatch", "missing", "must", "no", "not", "of", "ok", "on", "only", "option", "or"),
+        *("please", "present", "refused", "rejected", "required", "revoked", "scheme", "set"),
+        *("should", "started", "succeeded", "success", "than", "that", "the", "this", "timeout"),
+        *("to", "token", "tokens", "too", "try", "unavailable", "unexpected", "unknown", "unset"),
+        *("use", "used", "valid", "value", "verified", "was", "were", "what", "when", "which"),
+        *("will", "with", "without", "wrong", "yes", "you", "your"),
     }
 )
 _NEXT_WORD = Pattern(r"[ \t]+[A-Za-z'\"<]")

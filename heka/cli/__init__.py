@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from typing import Final, Protocol, TypedDict
 
 import heka
+from heka._secrets import masked
 from heka.cli.commands import bench, demo, listen, sentry, spool
 from heka.cli.errors import CommandError
 from heka.cli.show.terminal import discard_stdout
@@ -93,7 +94,7 @@ def _execute(command: Command, args: argparse.Namespace, name: str) -> int:
         sys.stdout.flush()
         return code
     except CommandError as exc:
-        print(f"{name}: {exc}", file=sys.stderr)
+        print(masked(f"{name}: {exc}"), file=sys.stderr)
         return EXIT_FAILED
     except BrokenPipeError:
         discard_stdout()

@@ -13,6 +13,9 @@ from hypothesis import strategies as st
 import heka
 from heka._runtime.reporter import Reporter
 from heka._secrets import MASK, is_secret_name, masked, secrets_in
+from heka.cli import main
+from heka.cli.commands import demo
+from heka.cli.errors import CommandError
 from heka.config import client_from_dict_config
 
 CORPUS = json.loads((Path(__file__).parent / "secrets.json").read_text(encoding="utf-8"))
@@ -168,3 +171,13 @@ def test_configuration_that_is_shown_has_no_secret_of_any_shape():
     config = {"stream": stream, "logger": f"Cookie: sid={CANARY}"}
 
     assert CANARY not in client_from_dict_config(config)._config
+
+
+def test_error_of_the_command_line_shows_no_password(capsys, monkeypatch):
+    def fail(args):
+        raise CommandError(f"cannot connect to redis://:{CANARY}@cache")
+
+    monkeypatch.setattr(demo, "run", fail)
+
+    assert main(["demo"]) == 1
+    assert capsys.readouterr().err.endswith(f": cannot connect to redis://:{MASK}@cache\n")

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import BinaryIO, Final
 
+from heka._secrets import masked
 from heka.cli.commands.sentry.events import read_events
 from heka.cli.commands.sentry.traceback import render_event
 from heka.cli.errors import CommandError
@@ -152,7 +153,7 @@ def _opened(name: str) -> Iterator[BinaryIO]:
 
 
 def _say(text: str) -> None:
-    print(f"heka sentry: {visible(text)}", file=sys.stderr, flush=True)
+    print(f"heka sentry: {visible(masked(text))}", file=sys.stderr, flush=True)
 
 
 def _positive(kind: Callable[[str], float]) -> Callable[[str], float]:
