@@ -51,8 +51,11 @@ _NAMED_IN_SOURCE = Pattern(
 )
 _NAME_SIGNS = f"{string.ascii_letters}{string.digits}_.$-"
 #: Every text with a secret contains one of these characters, except for _UNMARKED.
-_MARKS = Pattern(r"[=:>'\"%@&_-]")
-_UNMARKED = ("basic", "bearer", "digest", "negotiate", "ntlm", "login", "eyj", "hvs.", "sg.")
+_MARKS = Pattern(r"[=:>'\"%@&-]")
+_UNMARKED = (
+    *("basic", "bearer", "digest", "negotiate", "ntlm", "login", "eyj", "hvs.", "sg."),
+    *("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_", "k_live", "k_test", "npm_"),
+)
 #: It also contains one of these, in lower case; this check is faster than the patterns.
 _PARTS = (
     *("pass", "pw", "pin", "otp", "secret", "token", "cookie", "cred", "auth", "sess", "sid"),

@@ -388,6 +388,15 @@ def test_arguments_of_a_failed_command_are_masked(repr_):
     assert "hunter22" not in json.dumps(reported(fail, repr=repr_))
 
 
+def test_argument_behind_a_flag_is_masked_in_a_field():
+    client = raven_client()
+
+    client.raven(exc_info=ValueError(), command=["psql", "--password", "hunter22", "-U", "ann"])
+
+    found = fields(message(client))["command"]
+    assert found == ["psql", "--password", "********", "-U", "ann"]
+
+
 def test_no_more_than_so_many_secrets_are_looked_for():
     scrubber = Scrubber()
     text = " ".join(f"password=secret{number}" for number in range(3000))

@@ -23,7 +23,14 @@ from heka.plugins.raven.kinds import LISTS, NUMBERS, VALUES
 from heka.plugins.raven.limits import Limits
 from heka.plugins.raven.options import Options
 from heka.plugins.raven.profiles import FIXED, NAMES, PROFILES, Event
-from heka.plugins.raven.scrub import MASK, Scrubber, argument_list, is_secret_name, text_of
+from heka.plugins.raven.scrub import (
+    MASK,
+    Scrubber,
+    argument_list,
+    hidden_arguments,
+    is_secret_name,
+    text_of,
+)
 from heka.plugins.raven.shrink import fit
 from heka.plugins.raven.stack import MORE, room
 from heka.plugins.raven.values import Variables, call_safely, class_of, module_of
@@ -285,7 +292,12 @@ class _Call:
         if id(kind) in LISTS and value:
             kinds = {id(type(one)) for one in value}
             if len(kinds) == 1 and kinds <= VALUES:
-                return [self._value("", one) for one in value]
+                return [
+                    self._value("", one) if shown is one else str(MASK)
+                    for one, shown in zip(
+                        value, hidden_arguments(value, self._scrubber), strict=True
+                    )
+                ]
         if kind is dict and value:
             return {
                 self._clean(_as_text(key)): self._value(key, inner) for key, inner in value.items()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import json
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
@@ -19,16 +20,17 @@ from heka._secrets import (
     is_card_number,
     is_secret_name,
     is_secret_text,
+    may_hold_card,
     secrets_in,
 )
 from heka.plugins.raven.kinds import CONTAINERS, LISTS, NAMES, PLAIN
 from heka.plugins.raven.tree import Shown, Tree
 
 __all__ = [
-    "ATTRIBUTES",
     "MASK",
     "Scrubber",
     "argument_list",
+    "hidden_arguments",
     "hides_next",
     "is_card_number",
     "is_secret_name",
@@ -51,10 +53,8 @@ NODES = 20_000
 DEPTH = 8
 ITEMS = 500
 #: Keys of objects that pair a name with a value, as lists of headers do.
-_NAMES = frozenset({"name", "key", "field", "header"})
-_VALUES = frozenset({"value", "val", "content"})
-#: Most keys of such an object.
-ATTRIBUTES = 8
+_NAMES = ("name", "key", "field", "header")
+_VALUES = ("value", "val", "content")
 _BASES = (dict, list, tuple, set, frozenset)
 _MRO = type.__dict__["__mro__"]
 _DICT = type.__dict__["__dict__"]
@@ -90,6 +90,8 @@ class Scrubber:
         self._in_json: dict[str, str] = {}
         self._longest = 0
         self._nodes = NODES
+        #: Whether objects of a class are searched, and the class, by its id.
+        self._kinds: dict[int, tuple[bool, type]] = {}
         #: Searched objects by id; keeping them keeps the ids valid.
         self._searched: dict[int, object] = {}
 
@@ -153,6 +155,9 @@ class Scrubber:
         inner: Any
         if issubclass(type(value), dict):
             pairs = _first(dict.items(value))
+            hidden = value_of_name(value)
+            if hidden is not None:
+                self.learn_value(dict.get(value, hidden))
             self._search_pairs(pairs, depth)
             return
         names = _field_names(value)
@@ -170,22 +175,24 @@ class Scrubber:
                 if before and hides_next(before, inner):
                     self.learn(inner)
                 before = inner if inner[:1] == "-" else ""
-            elif id(kind) in CONTAINERS or (id(kind) not in PLAIN and is_searched(kind)):
+            elif id(kind) not in PLAIN and self._is_searched(kind):
                 self.search(inner, depth + 1)
 
     def _search_pairs(self, pairs: list[tuple[Any, Any]], depth: int) -> None:
         self._nodes -= len(pairs)
-        hidden = value_of_name(pairs) if 2 <= len(pairs) <= ATTRIBUTES else None
         for name, inner in pairs:
             if inner is None:
                 continue
-            is_secret = is_secret_text(name) if type(name) is str else is_secret_name(name)
-            if is_secret or (hidden is not None and name is hidden):
+            if is_secret_text(name) if type(name) is str else is_secret_name(name):
                 self.learn_value(inner)
-            else:
-                kind = type(inner)
-                if id(kind) in CONTAINERS or (id(kind) not in PLAIN and is_searched(kind)):
-                    self.search(inner, depth + 1)
+            elif id(type(inner)) not in PLAIN and self._is_searched(type(inner)):
+                self.search(inner, depth + 1)
+
+    def _is_searched(self, kind: type) -> bool:
+        known = self._kinds.get(id(kind))
+        if known is None:
+            known = self._kinds[id(kind)] = is_searched(kind), kind
+        return known[0]
 
     # ---- where it is ------------------------------------------------------------------------
 
@@ -273,7 +280,10 @@ class Scrubber:
     def _shaped(self, text: str, source: bool) -> list[tuple[int, int]]:
         """Return the places of what has the shape of a secret, and remember it."""
         spans = []
-        for found in (*secrets_in(text, source=source), *cards_in(text)):
+        places = secrets_in(text, source=source)
+        if may_hold_card(text):
+            places += cards_in(text)
+        for found in places:
             for value in found.texts:
                 self.learn(value)
             spans.append((found.start, found.end))
@@ -359,17 +369,14 @@ def _first(values: Any) -> list[Any]:
         return []
 
 
-def value_of_name(pairs: list[tuple[Any, Any]]) -> object:
-    """Return the key of the value in ``{"name": "password", "value": "x"}``; None where none is."""
-    is_secret, found = False, None
-    for key, inner in pairs:
-        if type(key) is not str:
-            continue
-        if key in _VALUES:
-            found = key
-        elif key in _NAMES and type(inner) is str:
-            is_secret = is_secret or is_secret_text(inner)
-    return found if is_secret else None
+def value_of_name(pairs: dict[Any, Any]) -> object:
+    """Return "value" for ``{"name": "password", "value": "x"}``; None for other dicts."""
+    for key in _VALUES:
+        if dict.__contains__(pairs, key):
+            names = [dict.get(pairs, name) for name in _NAMES]
+            is_secret = any(type(name) is str and is_secret_text(name) for name in names)
+            return key if is_secret else None
+    return None
 
 
 def name_of_pair(value: Any) -> str | None:
@@ -394,6 +401,19 @@ def _masked(text: str, spans: list[tuple[int, int]], limit: int, cut: bool) -> s
         at = end  # overlapping spans share a mask
     pieces.append(text[at:limit])
     return "".join(pieces) + ("..." if cut else "")
+
+
+def hidden_arguments(items: Iterable[Any], scrubber: Scrubber) -> Iterator[Any]:
+    """Yield *items*, with MASK for a text that a flag before it makes a secret."""
+    before = ""
+    for item in items:
+        is_text = type(item) is str
+        if is_text and before and hides_next(before, item):
+            scrubber.learn(item)
+            yield MASK
+        else:
+            yield item
+        before = item if is_text and item[:1] == "-" else ""
 
 
 def argument_list(scrubber: Scrubber, arguments: list[Any], items: int) -> list[Tree]:

@@ -11,14 +11,13 @@ import math
 import sys
 import time
 import types
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from itertools import islice
 from typing import Any
 
 from heka.plugins.raven.kinds import CONTAINERS, LISTS, ids
 from heka.plugins.raven.limits import Limits
 from heka.plugins.raven.scrub import (
-    ATTRIBUTES,
     MASK,
     Scrubber,
     hides_next,
@@ -170,13 +169,12 @@ class Variables:
         shown = Pairs()
         below = depth + 1
         known = self._texts.get
-        items = list(islice(_items(value), self._limits.items))
-        hidden = value_of_name(items) if 2 <= len(items) <= ATTRIBUTES else None
-        for key, inner in items:
+        hidden = value_of_name(value)
+        for key, inner in islice(_items(value), self._limits.items):
             if self._nodes < 0:
                 break
             name = known(key) if type(key) is str else None  # the common case, faster
-            if hidden is not None and key is hidden:
+            if hidden is not None and type(key) is str and key == hidden:
                 self._scrubber.learn_value(inner)
                 shown.append((self._tree(key, below), MASK))
             elif name is None or is_secret_text(key):
@@ -197,9 +195,8 @@ class Variables:
             for inner in islice(value, self._limits.items):
                 if self._nodes < 0:
                     break
-                flag, before = before, ""
                 if type(inner) is str:
-                    before = inner if inner[:1] == "-" else ""
+                    flag, before = before, inner if inner[:1] == "-" else ""
                     if flag and hides_next(flag, inner):
                         self._scrubber.learn(inner)
                         shown.append(MASK)
@@ -284,7 +281,7 @@ def locals_of(frame: types.FrameType) -> Mapping[str, Any]:
     return names if kind is dict or kind is _Proxy or issubclass(kind, dict) else {}
 
 
-def _items(mapping: Any) -> Iterable[tuple[Any, Any]]:
+def _items(mapping: Any) -> list[tuple[Any, Any]]:
     """Return a copy of the items of a dict; [] if another thread changes it meanwhile."""
     try:
         items = dict.items(mapping) if issubclass(type(mapping), dict) else mapping.items()
