@@ -9,7 +9,9 @@ from heka._secrets.pattern import Pattern
 from heka._secrets.values import Found
 
 #: From :// to a blank, a quotation mark, or the next ://.
-_REGION = Pattern(r":\\{0,8}/\\{0,8}/(?P<r>[^\s\"'<>`:]*(?::(?!\\{0,8}/\\{0,8}/)[^\s\"'<>`:]*)*)")
+_REGION = Pattern(
+    r":\\{0,32}/\\{0,32}/(?P<r>[^\s\"'<>`:]*(?::(?!\\{0,32}/\\{0,32}/)[^\s\"'<>`:]*)*)"
+)
 _SIMPLE = Pattern(r"[^/?#\s:@]{0,200}:(?P<v>[^/?#\s@]+)@")
 _PORT_AND_PATH = Pattern(r"\d{1,5}[/?#]")
 _PORT = Pattern(r"\d{1,5}(?:[/?#,]|\Z)")
@@ -17,7 +19,7 @@ _PORT = Pattern(r"\d{1,5}(?:[/?#,]|\Z)")
 _ESCAPED = Pattern(r"%3A%2F%2F[^\s&:@/%]{0,200}(?:%3A|:)(?P<v>[^\s&\"'<>/]{1,500})(?:%40|@)", re.I)
 _DRIVER = Pattern(r"@(?:tcp6?|unix)\(")
 _NETLOC = Pattern(
-    r"\b(?:netloc|authority|userinfo)=\\{0,8}['\"](?P<u>[^'\":]{0,200}):(?P<v>[^'\"]{1,500})@"
+    r"\b(?:netloc|authority|userinfo)=\\{0,32}['\"](?P<u>[^'\":]{0,200}):(?P<v>[^'\"]{1,500})@"
 )
 _END_OF_WORD = Pattern(r"[\s\"'`]")
 _SERVICES = Pattern(

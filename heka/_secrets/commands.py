@@ -15,7 +15,7 @@ _USER_FLAGS = frozenset({"-u", "--user", "--proxy-user"})
 _ARGUMENT = Pattern(r"[^\s\"',;]+")
 #: curl -u user:password, and the same as a list.
 _USER = Pattern(
-    r"(?<![\w-])(?:-u|--(?:proxy-)?user(?:name)?)(?:[ =]{1,3}|\\{0,8}[\"'], ?)\\{0,8}[\"']?"
+    r"(?<![\w-])(?:-u|--(?:proxy-)?user(?:name)?)(?:[ =]{1,3}|\\{0,32}[\"'], ?)\\{0,32}[\"']?"
     r"(?P<u>[^\s:\"']{1,100}):(?P<v>[^\s\"'\\]+)"
 )
 _SHORT = Pattern(
@@ -24,14 +24,14 @@ _SHORT = Pattern(
 )
 _GLUED = Pattern(r"(?<![\w-])-p(?P<v>[^\s\"',]{1,200})")
 _APART = Pattern(
-    r"(?<![\w-])-[pa](?:[ \t]{0,3}|\\{0,8}[\"'], ?\\{0,8}[\"'])(?P<v>[^\s\"',]{1,200})"
+    r"(?<![\w-])-[pa](?:[ \t]{0,3}|\\{0,32}[\"'], ?\\{0,32}[\"'])(?P<v>[^\s\"',]{1,200})"
 )
 _NETRC = Pattern(r"\blogin\s{1,20}\S{1,200}\s{1,20}password\s{1,20}(?P<v>\S+)")
 _COOKIE_REPR = Pattern(r"<(?:Simple)?Cookie:? [^\s=<>]{1,100}=(?P<v>[^\s>]+)")
 #: One of these words before a quoted text.
 _QUOTED = Pattern(
     r"\b(?:password|passwd|passphrase|passcode|pwd|identified\s{1,5}(?:with\s{1,5}\S{1,60}\s{1,5})?by)"
-    r"(?:\s{1,5}(?:like|in|is|was|as|to|of|for\s\S{1,60}))?(?:\s{1,5}\(?|\()\s{0,5}(?=\\{0,8}[\"'])",
+    r"(?:\s{1,5}(?:like|in|is|was|as|to|of|for\s\S{1,60}))?(?:\s{1,5}\(?|\()\s{0,5}(?=\\{0,32}[\"'])",
     re.I,
 )
 _INSERT = Pattern(

@@ -15,14 +15,14 @@ _TAG = Pattern(
     re.I,
 )
 _SIGN = Pattern(r"<|&lt;|\\u003c", re.I)
-_ATTRIBUTE = Pattern(r"\b(?:name|key|id)\s{0,3}=\s{0,3}\\{0,8}[\"'](?P<n>[\w.-]{1,60})")
+_ATTRIBUTE = Pattern(r"\b(?:name|key|id)\s{0,3}=\s{0,3}\\{0,32}[\"'](?P<n>[\w.-]{1,60})")
 #: A property list: <key>password</key><string>x</string>.
 _PLIST = Pattern(r"<key>(?P<n>[\w.-]{1,60})</key>\s{0,40}<(?:string|data)>(?P<v>[^<]+)", re.I)
 _CDATA = "<![CDATA["
 #: {"name": "password", "value": "x"}, - name: PASSWORD\n  value: x, <add key="pw" value="x"/>
 _NAME_AND_VALUE = Pattern(
     rf"\b(?:name|key|field|header|option|param)(?:{QUOTE})?\s{{0,5}}[=:]\s{{0,5}}b?(?:{QUOTE})?"
-    rf"(?P<n>[\w.-]{{2,60}})(?:{QUOTE})?(?:[\s,;]|\\{{1,8}}n){{1,40}}[b-]?(?:{QUOTE})?"
+    rf"(?P<n>[\w.-]{{2,60}})(?:{QUOTE})?(?:[\s,;]|\\{{1,32}}n){{1,40}}[b-]?(?:{QUOTE})?"
     rf"(?:value|val|content)(?:{QUOTE})?\s{{0,5}}[=:]\s{{0,5}}",
     re.I,
 )

@@ -85,7 +85,7 @@ _COOKIES = Pattern(r"cookie2?\Z", re.I)
 _AUTHORIZATION = Pattern(r"authori[sz]ation\Z", re.I)
 _FORWARDED = Pattern(r"forwarded[_-]for\Z", re.I)
 _SCHEME = Pattern(r"(?P<scheme>[A-Za-z][\w-]{0,30})[ \t]+(?=[^\s,;])")
-_PARAMETER = Pattern(r"[^\n]{0,200}?(?:\w\s{0,2}=\\{0,8}\"|[\w,;]\s{0,2}\w+=\S)")
+_PARAMETER = Pattern(r"[^\n]{0,200}?(?:\w\s{0,2}=\\{0,32}\"|[\w,;]\s{0,2}\w+=\S)")
 _COOKIE = Pattern(r"(?P<n>[^\s=;,]{1,100})=(?P<v>[^;\s]+)")
 _MARK = Pattern(r"\\+[\"']?|[\"']")
 _ANCHOR = Pattern(r"(?:[&!][^\s,]{0,60}[ \t]{1,5}){1,2}")
@@ -320,7 +320,7 @@ def _end_of_line(text: str, at: int, name_at: int) -> int:
     end = min([one for one in ends if one >= 0], default=last)
     mark = text[name_at - 1] if name_at else ""
     if mark and mark in "'\"":
-        before = text[max(0, name_at - 17) : name_at - 1]
+        before = text[max(0, name_at - 33) : name_at - 1]
         slashes = len(before) - len(before.rstrip("\\"))
         for found in _MARK.finditer(text, at, end):
             if found[0] == "\\" * slashes + mark:

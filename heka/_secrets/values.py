@@ -25,14 +25,14 @@ class Found(NamedTuple):
 
 
 #: A quotation mark: escaped any number of times, or as URLs and HTML write it.
-QUOTE = r"(?:\\{0,16}(?:\"\"\"|'''|[\"'`])|&(?:quot|apos|#34|#39);|%2[27]|\\{1,8}u002[27])"
-_OPENING = Pattern(rf"(?:[A-Za-z]{{1,2}}(?=\\{{0,16}}[\"']))?(?P<q>{QUOTE})")
+QUOTE = r"(?:\\{0,32}(?:\"\"\"|'''|[\"'`])|&(?:quot|apos|#34|#39);|%2[27]|\\{1,32}u002[27])"
+_OPENING = Pattern(rf"(?:[A-Za-z]{{1,2}}(?=\\{{0,32}}[\"']))?(?P<q>{QUOTE})")
 _MARK = Pattern(r"\\+[\"'`]?|[\"'`]")
 _CALL = Pattern(r"(?:[A-Za-z_][\w.]{0,100})?(?=[(\[{])")
 _SIGN = Pattern(r"\\+[\"']?|[\"'()\[\]{}]")
 _WORD = Pattern(r"[^\s\"'&;,()\[\]{}<>=][^\s\"'&;,()\[\]{}<>]*")
 _TO_SEMICOLON = Pattern(r"[^;\n\"']+")
-_REST = Pattern(r"(?:[ \t]+[^\s\"'&;,()\[\]{}<>=:]+)*[ \t]*(?=\r?\n|\\{1,8}n|\\{0,8}[\"']|\Z)")
+_REST = Pattern(r"(?:[ \t]+[^\s\"'&;,()\[\]{}<>=:]+)*[ \t]*(?=\r?\n|\\{1,32}n|\\{0,32}[\"']|\Z)")
 _SCHEME = Pattern(
     r"(?:basic|bearer|digest|token|negotiate|ntlm|apikey|hawk|mac|jwt|oauth)[ \t]{1,5}", re.I
 )
@@ -60,10 +60,10 @@ _PROSE = frozenset(
     }
 )
 _NEXT_WORD = Pattern(r"[ \t]+[A-Za-z'\"<]")
-_NEWLINE = r"(?:\r?\n|\\{1,8}r\\{1,8}n|\\{1,8}n)"
+_NEWLINE = r"(?:\r?\n|\\{1,32}r\\{1,32}n|\\{1,32}n)"
 _BLOCK = Pattern(rf"(?:[|>][-+0-9]{{0,2}})?[ \t]*(?={_NEWLINE})")
 _BLOCK_LINE = Pattern(rf"{_NEWLINE}(?P<indent>[ \t]*)(?P<text>(?:[^\n\\]|\\(?!\\{0, 8}[rn]))*)")
-_LITERAL = Pattern(r"(['\"])(?P<v>[^'\"\\]{1,2048})\\{0,8}\1")
+_LITERAL = Pattern(r"(['\"])(?P<v>[^'\"\\]{1,2048})\\{0,32}\1")
 
 
 def is_prose(word: str, text: str, end: int) -> bool:
