@@ -6,6 +6,8 @@ Never uses ``logging``: a handler that reports its failures through logging woul
 from __future__ import annotations
 
 import contextlib
+import io
+import os
 import sys
 import time
 from typing import TextIO
@@ -38,18 +40,41 @@ class Reporter:
         self._suppressed = 0
         # stderr may be None, closed, full or replaced: no reason to fail in the caller.
         with contextlib.suppress(Exception):
-            if sys.stderr is not None and _is_writable(sys.stderr):
-                sys.stderr.write(f"heka: {_printable(masked(text))[:LINE_MAX]}{more}\n")
+            if sys.stderr is not None:
+                _write(sys.stderr, f"heka: {_printable(masked(text))[:LINE_MAX]}{more}\n")
 
 
-def _is_writable(stream: TextIO) -> bool:
-    """Return whether a write to *stream* returns at once; a full pipe would block."""
+def _write(stream: TextIO, line: str) -> None:
+    """Write *line*, unless the write would block because *stream* is a full pipe.
+
+    The buffer of an ordinary file object has a lock. A child that was forked while another thread
+    held it would wait for ever, so the line goes to the descriptor of the file. A closed file
+    raises: its number may belong to another file by now. Any other object is called.
+    """
+    file = _file_of(stream)
     try:
-        descriptor = stream.fileno()
+        descriptor = stream.fileno() if file is None else file.fileno()
     except Exception:
-        return True  # stderr was replaced by an object without a descriptor
+        if file is not None:
+            raise
+        stream.write(line)  # stderr was replaced by an object without a descriptor
+        return
     # Also True when the descriptor has an error: the write then fails at once.
-    return is_ready(descriptor, write=True, timeout=0.0)
+    if not is_ready(descriptor, write=True, timeout=0.0):
+        return
+    if file is None:
+        stream.write(line)
+    else:
+        os.write(descriptor, line.encode(stream.encoding, "backslashreplace"))
+
+
+def _file_of(stream: TextIO) -> io.FileIO | None:
+    """Return the file below *stream*; None unless *stream* is an ordinary text file object."""
+    if type(stream) is not io.TextIOWrapper:
+        return None
+    buffer = stream.buffer
+    file = buffer.raw if type(buffer) is io.BufferedWriter else buffer  # python -u: no buffer
+    return file if type(file) is io.FileIO else None
 
 
 def _printable(text: str) -> str:

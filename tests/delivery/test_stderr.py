@@ -169,6 +169,89 @@ def test_a_full_pipe_does_not_block():
     assert ended.stdout == b'{"refused": 3}\n'
 
 
+@pytest.mark.parametrize("unbuffered", [False, True])
+def test_a_child_does_not_wait_for_a_lock_of_its_parents_stderr(tmp_path, unbuffered):
+    """Another thread writes while the process forks; it holds the lock of stderr's buffer."""
+    done = run(
+        """
+        import io, select
+        reading, writing = os.pipe()
+        raw = open(writing, "wb", buffering=0)
+        sys.stderr = io.TextIOWrapper(raw if sys.argv[2] == "True" else io.BufferedWriter(raw),
+                                      write_through=True)
+        writer = threading.Thread(target=lambda: sys.stderr.write("x" * 1_000_000))
+        writer.start()
+        while not select.select([reading], [], [], 1)[0]: pass
+        time.sleep(0.1)  # now it waits in the kernel for room
+        pid = os.fork()
+        if not pid:
+            signal.alarm(10)
+            os.dup2(os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT), writing)
+            heka.log("t", to="tcp://127.0.0.1:9")
+            os._exit(0)
+        status = os.waitpid(pid, 0)[1]
+        left = 1_000_000
+        while left: left -= len(os.read(reading, 65536))
+        writer.join()
+        tell(status=status)
+        """,
+        tmp_path / "said",
+        unbuffered,
+    )
+
+    assert done.facts == {"status": 0}
+    assert (tmp_path / "said").read_text().startswith("heka: cannot send to tcp://127.0.0.1:9 ")
+
+
+def test_a_closed_stderr_whose_number_is_another_files_is_not_written_to(tmp_path):
+    done = run(
+        """
+        sys.stderr.close()  # which leaves its descriptor open
+        os.close(2)
+        file = open(sys.argv[1], "w")
+        heka.log("t", to="tcp://127.0.0.1:9")
+        tell(number=file.fileno())
+        """,
+        tmp_path / "file",
+    )
+
+    assert done.facts == {"number": 2}
+    assert (tmp_path / "file").read_text() == ""
+
+
+def test_a_subclass_of_the_interpreters_stderr_is_called(tmp_path):
+    """It may do more with the text than write it."""
+    done = run(
+        """
+        import io
+        class Noting(io.TextIOWrapper):
+            notes = []
+            def write(self, text):
+                self.notes.append(text)
+                return super().write(text)
+        sys.stderr = Noting(open(sys.argv[1], "wb"))
+        heka.log("t", to="tcp://127.0.0.1:9")
+        sys.stderr.flush()
+        tell(notes=sys.stderr.notes)
+        """,
+        tmp_path / "file",
+    )
+
+    assert "".join(done.facts["notes"]) == (tmp_path / "file").read_text() != ""
+
+
+def test_what_the_encoding_of_stderr_cannot_say_is_escaped():
+    done = run(
+        """
+        sys.stderr.reconfigure(encoding="ascii")
+        from heka._runtime.reporter import Reporter
+        Reporter().report("ä€")
+        """
+    )
+
+    assert done.err == "heka: \\xe4\\u20ac\n"
+
+
 def test_a_program_without_descriptors_goes_on(tmp_path):
     """A daemon that closed all descriptors: new files get their numbers."""
     done = run(
