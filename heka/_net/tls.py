@@ -256,11 +256,8 @@ class _Session:
                 return
             except ssl.SSLWantReadError:
                 send_all(sock, self._outgoing.read(), deadline, datagram=False)
-            except ssl.SSLEOFError:
-                raise ConnectionResetError(
-                    errno.ECONNRESET,
-                    "the peer closed the connection during the TLS handshake; does it speak TLS?",
-                ) from None
+            except ssl.SSLZeroReturnError:
+                raise _closed_in_handshake() from None
             except ssl.SSLError as error:
                 with contextlib.suppress(OSError):
                     send_all(sock, self._outgoing.read(), deadline, datagram=False)
@@ -272,10 +269,9 @@ class _Session:
                     errno.ETIMEDOUT, "the TLS handshake timed out; does the peer speak TLS?"
                 ) from None
             data = sock.recv(_CHUNK)
-            if data:
-                self._incoming.write(data)
-            else:
-                self._incoming.write_eof()
+            if not data:
+                raise _closed_in_handshake()
+            self._incoming.write(data)
 
     def encrypt(self, data: bytes) -> bytes:
         """Return the ciphertext of *data*, after any pending records of the session itself."""
@@ -286,23 +282,21 @@ class _Session:
     def receive(self, data: bytes) -> None:
         """Process *data* read from the socket; ``b""`` is the end of the connection.
 
+        OpenSSL is not told of that end: Python raises SSLError or SSLEOFError for it, and before
+        3.11.3 SSLZeroReturnError, as for a close_notify of the peer.
+
         Raises:
             ssl.SSLError: The peer has sent an alert.
             OSError: The peer has ended the session or the connection.
         """
-        if data:
-            self._incoming.write(data)
-        else:
-            self._incoming.write_eof()
+        if not data:
+            raise ConnectionResetError(errno.ECONNRESET, "the peer has closed the connection")
+        self._incoming.write(data)
         try:
             while self._tls.read(_CHUNK):
                 pass  # the Heka protocol has no replies: discarded
         except ssl.SSLWantReadError:
             return
-        except ssl.SSLEOFError:
-            raise ConnectionResetError(
-                errno.ECONNRESET, "the peer has closed the connection"
-            ) from None
         except ssl.SSLZeroReturnError:
             pass
         except ssl.SSLError as error:
@@ -314,3 +308,10 @@ class _Session:
         with contextlib.suppress(ssl.SSLError):  # the peer's close_notify has not come
             self._tls.unwrap()
         return self._outgoing.read()
+
+
+def _closed_in_handshake() -> ConnectionResetError:
+    return ConnectionResetError(
+        errno.ECONNRESET,
+        "the peer closed the connection during the TLS handshake; does it speak TLS?",
+    )

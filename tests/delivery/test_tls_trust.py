@@ -231,3 +231,16 @@ def test_a_server_that_goes_away_is_closed(peer, stream, how):
 
     leaving.result()
     assert to.stats()["dropped"] == {"closed": 1}
+
+
+def test_a_close_notify_during_the_handshake_is_closed(peer, stream, capsys):
+    there = peer(Listener)
+    to = stream(f"tls://127.0.0.1:{there.port}", timeout=PATIENCE)
+    close_notify = b"\x15\x03\x03\x00\x02\x01\x00"
+    answer = Task(lambda: there.accept().sock.sendall(close_notify))
+
+    assert not to.write(FRAME)
+
+    answer.result()
+    assert to.stats()["dropped"] == {"closed": 1}
+    assert "the peer closed the connection during the TLS handshake" in capsys.readouterr().err

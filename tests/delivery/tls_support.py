@@ -29,7 +29,7 @@ class Certificates:
             )
         self._issue("server", NAMES)
         self._issue("elsewhere", "DNS:elsewhere.test,IP:192.0.2.1")
-        self._issue("expired", NAMES, days="-1")
+        self._issue_expired("expired", NAMES)
         self._issue("client", "DNS:client.test")
         both = self.path("client.pem").read_text() + self.path("client.key").read_text()
         self.path("both.pem").write_text(both)
@@ -46,12 +46,35 @@ class Certificates:
         key = ["-newkey", "rsa:2048", "-nodes", "-keyout", f"{name}.key"]
         return [*key, "-out", f"{name}.pem", "-subj", f"/CN={name}"]
 
-    def _issue(self, name: str, subjects: str, days: str = "30") -> None:
+    def _request(self, name: str, subjects: str) -> None:
         self._run("req", *self._new(name)[:-3], f"{name}.csr", "-subj", f"/CN={name}")
         self.path(f"{name}.ext").write_text(f"subjectAltName={subjects}\n")
+
+    def _issue(self, name: str, subjects: str) -> None:
+        self._request(name, subjects)
         self._run(
-            *("x509", "-req", "-in", f"{name}.csr", "-out", f"{name}.pem", "-days", days),
+            *("x509", "-req", "-in", f"{name}.csr", "-out", f"{name}.pem", "-days", "30"),
             *("-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-extfile", f"{name}.ext"),
+        )
+
+    def _issue_expired(self, name: str, subjects: str) -> None:
+        """Issue a certificate that was valid for the year 2020.
+
+        By ``openssl ca``: ``x509`` takes dates since OpenSSL 3.4 only, and no longer -days -1.
+        """
+        self._request(name, subjects)
+        self.path("index.txt").write_text("")
+        self.path("ca.cnf").write_text(
+            "[ca]\ndefault_ca = here\n"
+            "[here]\nnew_certs_dir = .\ndatabase = index.txt\nrand_serial = yes\n"
+            "default_md = sha256\npolicy = any\n"
+            "[any]\ncommonName = supplied\n"
+        )
+        self._run(
+            *("ca", "-batch", "-notext", "-config", "ca.cnf", "-cert", "ca.pem"),
+            *("-keyfile", "ca.key", "-in", f"{name}.csr", "-out", f"{name}.pem"),
+            *("-startdate", "20200101000000Z", "-enddate", "20210101000000Z"),
+            *("-extfile", f"{name}.ext"),
         )
 
     def _run(self, *args: str) -> None:
@@ -101,6 +124,8 @@ class TlsServer:
             self._context.verify_mode = ssl.CERT_REQUIRED
             self._context.load_verify_locations(certificates.path("ca.pem"))
         self._context.num_tickets = tickets
+        # Before 3.11.3 Python has it on: a cut connection would look like one that was ended.
+        self._context.options &= ~getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)
         if versions is not None:
             self._context.minimum_version, self._context.maximum_version = versions
         self._context.sni_callback = lambda sock, asked, context: self.asked_for.append(asked)
