@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import sys
 import threading
 from collections.abc import Iterable, Mapping
@@ -266,6 +267,15 @@ def _unformatted(record: logging.LogRecord) -> str:
 
 
 _hooking = threading.RLock()
+
+
+def _forget_parent() -> None:
+    """Renew the lock in a child process: another thread may have held it at the fork."""
+    global _hooking
+    _hooking = threading.RLock()
+
+
+os.register_at_fork(after_in_child=_forget_parent)
 
 
 def hook_logger(logger_name: str | None, client: object) -> HekaHandler:

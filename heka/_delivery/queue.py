@@ -24,7 +24,7 @@ from heka._delivery.threads import Worker, cooperative_sleep
 from heka._net.addresses import Address
 from heka._net.options import QueueOptions
 from heka._runtime.accounts import NUMBERS
-from heka._runtime.forks import register_fork_reset
+from heka._runtime.forks import importing, register_fork_reset
 from heka._runtime.reporter import Reporter
 from heka.exceptions import ConfigError, QueueFullError
 
@@ -311,7 +311,8 @@ def _outlet_for(address: Address, options: QueueOptions) -> Outlet:
     if address.scheme == "file":
         return FileOutlet(address, options)
     if address.scheme == "tls":
-        from heka._delivery.encrypted import TlsOutlet  # ssl takes a while to import
+        with importing():
+            from heka._delivery.encrypted import TlsOutlet  # ssl takes a while to import
 
         return TlsOutlet(address, options)
     return SocketOutlet(address, options)

@@ -26,6 +26,7 @@ from heka._net.sockets import (
     send_all,
     wait_writable,
 )
+from heka._runtime.forks import importing
 from heka._runtime.waiting import pause
 
 __all__ = [
@@ -88,7 +89,8 @@ def make_socket(address: Address, send_buffer: int = 0) -> SocketTransport:
         ConfigError: As ``make``.
     """
     if address.scheme == "tls":
-        from heka._net.tls import TlsTransport  # importing ssl is slow
+        with importing():
+            from heka._net.tls import TlsTransport  # importing ssl is slow
 
         return TlsTransport(address, send_buffer)
     return SocketTransport(address, send_buffer)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from heka._runtime.forks import importing
 from heka.config import schema
 from heka.exceptions import ConfigError
 from heka.path import resolve_name
@@ -31,7 +32,8 @@ def published(name: str, where: str) -> Any:
         ConfigError: No distribution or several distributions publish *name*, or the provider
             cannot be imported. The text begins with *where* and lists the candidates.
     """
-    from importlib.metadata import entry_points  # its import takes longer than that of heka
+    with importing():
+        from importlib.metadata import entry_points  # its import takes longer than that of heka
 
     name = name.strip()
     try:

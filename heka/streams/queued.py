@@ -13,6 +13,7 @@ from heka._delivery.queue import OnDrop, Queue, queue_for
 from heka._delivery.writers import frame_limit, name_of
 from heka._net.addresses import Address, QueueOptions, parse
 from heka._runtime.accounts import total
+from heka._runtime.forks import importing
 from heka._runtime.reporter import Reporter
 from heka.exceptions import ConfigError
 from heka.streams.base import Stream, as_bytes, as_seconds, unframed
@@ -154,7 +155,8 @@ class QueuedStream(Stream):
 
     async def aflush(self, timeout: float = 1.0) -> bool:
         """Do as ``flush`` does, while the event loop goes on."""
-        import asyncio  # 20 ms that most programs need not wait for
+        with importing():
+            import asyncio  # 20 ms that most programs need not wait for
 
         return await asyncio.get_running_loop().run_in_executor(None, self.flush, timeout)
 
