@@ -185,6 +185,7 @@ def test_keys_are_changed_when_the_peer_wants_it(certificates):
     process = subprocess.Popen(
         [
             *("openssl", "s_server", "-accept", "127.0.0.1:0", "-naccept", "1", "-tls1_3"),
+            *("-num_tickets", "0"),  # all that comes after the handshake is new keys
             *("-cert", str(certificates.path("server.pem"))),
             *("-key", str(certificates.path("server.key"))),
         ],
