@@ -209,6 +209,39 @@ def test_missing_pkg_config_is_named_in_one_sentence(tree, tmp_path):
 
 
 @pytest.mark.packaging
+@pytest.mark.parametrize(
+    ("interpreters", "users", "level"),
+    [
+        ("-O2", {}, "-O3"),
+        ("-O3", {}, "-O3"),
+        ("-O0", {}, "-O0"),
+        ("-O2", {"HEKA_CFLAGS": "-O1"}, "-O1"),
+        ("-O2", {"CFLAGS": "-O2"}, "-O2"),
+    ],
+)
+def test_o3_is_set_where_the_interpreters_own_flags_say_o2(
+    interpreters, users, level, tree, tmp_path
+):
+    """Debian's Python says -O2; who names a level has it."""
+    (tmp_path / "sitecustomize.py").write_text(
+        f"import sysconfig\nsysconfig.get_config_vars()['CFLAGS'] = '-O1 -Wall {interpreters}'\n"
+    )
+    compiler = script(tmp_path / "cc", f'echo "$@" >>{tmp_path}/flags; exit 1')
+
+    run(
+        *(sys.executable, "setup.py", "-q", "build_ext", "--build-lib", tmp_path / "lib"),
+        *("--build-temp", tmp_path / "temp"),
+        cwd=tree,
+        CC=str(compiler),
+        PYTHONPATH=str(tmp_path),
+        **users,
+    )
+
+    flags = (tmp_path / "flags").read_text(encoding="utf-8").splitlines()[0].split()
+    assert [flag for flag in flags if flag.startswith("-O")][-1] == level
+
+
+@pytest.mark.packaging
 def test_sdist_holds_the_sources(tree, unpacked):
     """Every source file is there, and nothing that was built."""
     kinds = {".c", ".h", ".py", ".pyi", ".proto", ".json", ".md", ".sh", ".toml", ".svg"}
@@ -235,6 +268,9 @@ def test_unpacked_sdist_installs_in_a_clean_environment(options, unpacked, clean
     succeed(clean_python, "-m", "pip", "install", "-q", *options, source, cwd=tmp_path)
 
     version, core = succeed(clean_python, "-c", SMOKE, cwd=tmp_path).split()
+    if sys.platform == "linux":  # gdb and callgrind need the symbols, users do not
+        sections = succeed("readelf", "-SW", core, cwd=tmp_path)
+        assert (".symtab" in sections) == bool(options)
     assert version == pyproject_version()
     assert Path(core).is_relative_to(source if options else clean_python.parent.parent)
     installed = succeed(clean_python, "-m", "pip", "list", "--format=freeze", cwd=tmp_path)
