@@ -35,6 +35,17 @@ last_error_status(void)
     return status;
 }
 
+/* The same for a call that began with an empty queue: since 3.2 libcrypto records an allocation
+ * that failed first, and what became of it after that, "unsupported" for example. */
+static hk_status
+init_error_status(bool was_empty)
+{
+    if (was_empty && ERR_GET_REASON(ERR_peek_error()) == ERR_R_MALLOC_FAILURE) {
+        return HK_ERR_NOMEM;
+    }
+    return last_error_status();
+}
+
 struct hk_spare {
     _Atomic(EVP_MAC_CTX *) ctx; /* owned; NULL while a thread signs with it */
 };
@@ -113,22 +124,28 @@ hk_signer_init(hk_signer *signer, hk_hash hash, hk_slice key, hk_error *err)
     signer->hash = hash;
     signer->digest_len = hash == HK_SHA1 ? 20 : 16;
     memcpy(name, hash == HK_SHA1 ? "SHA1" : "MD5", hash == HK_SHA1 ? 5 : 4);
+    bool fresh; /* the error queue was empty: the oldest error in it is ours */
     const OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name, 0),
                                  OSSL_PARAM_END};
 
     /* The thread's error queue is shared with the application, whose TLS code would take our errors
      * for its own; so they are removed again. Not in hk_sign: only a lack of memory can fail there,
      * and a mark costs 5 % of a signature. */
+    fresh = ERR_peek_error() == 0;
     (void)ERR_set_mark();
     mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
-    ctx = mac == NULL ? NULL : EVP_MAC_CTX_new(mac);
-    if (ctx == NULL) {
-        status = hk_fail(err, last_error_status(), 0,
+    if (mac == NULL) {
+        status = hk_fail(err, init_error_status(fresh), 0,
                          "libcrypto has no HMAC; load a provider that has it");
         goto done;
     }
+    ctx = EVP_MAC_CTX_new(mac);
+    if (ctx == NULL) {
+        status = hk_fail(err, HK_ERR_NOMEM, 0, "no memory for HMAC");
+        goto done;
+    }
     if (EVP_MAC_init(ctx, key.len > 0 ? key.data : &empty, key.len, params) != 1) {
-        status = hk_fail(err, last_error_status(), 0,
+        status = hk_fail(err, init_error_status(fresh), 0,
                          "libcrypto refuses HMAC-%s (FIPS mode allows no MD5)", name);
         goto done;
     }
