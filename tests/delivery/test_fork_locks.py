@@ -36,8 +36,9 @@ def test_a_child_inherits_no_lock_that_another_thread_holds(tmp_path):
     done = run(
         LOCKS
         + """
-    kept = [heka.logging.HekaHandler("tcp://127.0.0.1:9"), heka.streams.UdpStream("127.0.0.1", 9),
-            heka.streams.UrlStream("tcp://127.0.0.1:9?queue=1"), heka.holder.HekaClient(None, "app")]
+    kept = [heka.logging.HekaHandler("tcp://127.0.0.1:9"),
+            heka.streams.UdpStream("127.0.0.1", 9), heka.holder.HekaClient(None, "app"),
+            heka.streams.UrlStream("tcp://127.0.0.1:9?queue=1")]
     held, gate = threading.Event(), threading.Event()
     before = locks()
     def hold():

@@ -174,7 +174,8 @@ def test_a_child_does_not_wait_for_a_lock_of_its_parents_stderr(tmp_path, unbuff
     """Another thread writes while the process forks; it holds the lock of stderr's buffer."""
     done = run(
         """
-        import io, select
+        import io, select, warnings
+        warnings.simplefilter("ignore")  # of forks beside threads; they would be written to stderr
         reading, writing = os.pipe()
         raw = open(writing, "wb", buffering=0)
         sys.stderr = io.TextIOWrapper(raw if sys.argv[2] == "True" else io.BufferedWriter(raw),
