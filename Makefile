@@ -184,8 +184,14 @@ soak: $(STAMP)/build ## Queues over servers that die and return at random, for S
 	PYTHONPATH=tests $(BIN)/python tools/soak.py --seconds $(SOAK_SECONDS)
 
 .PHONY: versions
-versions: $(STAMP)/build ## Run the tests on every other CPython 3.10 to 3.13 of this machine.
+versions: $(STAMP)/build ## Run the tests on every other CPython 3.10 to 3.14 of this machine.
 	tools/test_versions.sh $(BIN)/python $(PYTEST_ARGS)
+
+# As root. A release with tests behind a colon runs only these: STOCK="12:tests/wire,tests/cli".
+STOCK ?= 12 13
+.PHONY: stock
+stock: $(STAMP)/system-stock ## Run `make demo` and `make test` in bare Debian 12 and 13 systems.
+	tools/stock_roots.sh $(STOCK)
 
 .PHONY: clean
 clean: ## Remove what was built, and the environments.

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that a purpose needs and this machine lacks; says which before it does.
 #
-#     tools/system_packages.sh build|test|fuzz|lint|proto|bench ...
+#     tools/system_packages.sh build|test|fuzz|lint|proto|bench|stock ...
 #
 # Each need is tried out (does this compile? does that program exist?), so a compiler or a Python that
 # did not come from apt counts too. PYTHON names the interpreter that is to be used, python3 if unset.
@@ -81,9 +81,13 @@ for purpose in "$@"; do
             need cppcheck --version -- cppcheck
             ;;
         proto) need protoc-c --version -- protobuf-c-compiler ;;
+        stock)
+            need debootstrap --version -- debootstrap
+            need unshare --version -- util-linux
+            ;;
         bench) need valgrind --version -- valgrind libc6-dbg ;;
         *)
-            echo "$0: unknown purpose '$purpose': expected build, test, fuzz, lint, proto or bench" >&2
+            echo "$0: unknown purpose '$purpose': expected build, test, fuzz, lint, proto, bench or stock" >&2
             exit 2
             ;;
     esac

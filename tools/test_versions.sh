@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the tests on every CPython 3.10 to 3.13 of this machine but the one already tested.
+# Runs the tests on every CPython 3.10 to 3.14 of this machine but the one already tested.
 #
 #     tools/test_versions.sh TESTED_PYTHON [PYTEST_ARG ...]
 #
@@ -37,7 +37,7 @@ trap 'rm -rf "$logs"' EXIT
 summary=()
 running=()
 failed=0
-for minor in 10 11 12 13; do
+for minor in 10 11 12 13 14; do
     version=3.$minor
     if [[ $version == "$tested" ]]; then
         summary+=("$version: tested by 'make test'")
