@@ -70,7 +70,7 @@ $(STAMP)/system-%: $(SYSTEM)
 build: $(STAMP)/build ## Install what the system lacks, build the package into .venv.
 
 .PHONY: prepare
-prepare: $(STAMP)/build $(addprefix $(STAMP)/system-,test lint fuzz) $(addprefix $(STAMP)/extra-,test dev docs) ## Install all that the other targets need.
+prepare: $(STAMP)/build $(addprefix $(STAMP)/system-,test lint fuzz stock) $(addprefix $(STAMP)/extra-,test dev docs) ## Install all that the other targets need.
 
 .PHONY: demo
 demo: $(STAMP)/build ## Build, then show messages on their way from a program to a receiver.

@@ -88,3 +88,14 @@ def test_a_run_that_passes_names_nothing(tmp_path):
 )
 def test_a_script_is_valid_bash(script):
     subprocess.run(["bash", "-n", script], check=True)
+
+
+def test_stock_roots_never_passes_without_a_release():
+    """CI calls it: where it can do nothing it has to fail, and to say why."""
+    done = subprocess.run(
+        [ROOT / "tools" / "stock_roots.sh"], capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 1
+    expected = "expected releases" if os.geteuid() == 0 else "has to be run as root"
+    assert expected in done.stderr
