@@ -1,10 +1,11 @@
-"""Delivery: frames from a queue to their destination, by a thread of their own.
+"""Delivery: sends frames to their destination, synchronously or from a queue with its own thread.
 
 ::
 
     producers --> Ring --> Drain --> Outlet --> kernel
                   (C)      (one thread for each destination)
 
-A producer puts a frame into the ring and goes on. The drain connects, sends, waits and tries again;
-what the peer's kernel has not acknowledged stays in the ring. See docs/delivery.md.
+With a queue, a producer puts a frame into the ring and returns. The drain connects, sends, waits
+and tries again; a frame stays in the ring until the peer's kernel has acknowledged it. See
+docs/delivery.md.
 """

@@ -1,7 +1,7 @@
 """How long to wait before the next try: exponential back-off with full jitter.
 
-Knows numbers and nothing else. Full jitter, a wait drawn evenly from zero to the bound, keeps many
-clients of one server that comes back from coming back together.
+Knows numbers and nothing else. Full jitter draws each wait uniformly from zero to the bound, so
+that the clients of a restarted server do not all reconnect at the same time.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ class Backoff:
         """Begin without a failure.
 
         Args:
-            longest: Seconds that no wait is over.
-            first: Seconds that the first wait is not over.
+            longest: Upper bound of every wait, in seconds.
+            first: Upper bound of the first wait, in seconds.
             draw: Returns a float from 0 to 1; tests replace it.
         """
         self._first = first
@@ -50,5 +50,8 @@ class Backoff:
 
 
 def _draw() -> float:
-    """Return a number from 0 to 1; not by ``random``, which a program may seed in all processes."""
+    """Return a number from 0 to 1.
+
+    Not by ``random``: a program may seed that equally in all its processes.
+    """
     return int.from_bytes(os.urandom(4), "big") / 2**32

@@ -1,8 +1,8 @@
-"""Where frames go: a sink for the hot path, and what happens when it cannot take one.
+"""Destinations without a queue: a socket or file, an object with ``write()``, a misconfigured one.
 
-``heka._core.Sink`` sends on a connected descriptor, and comes here for everything else: to connect,
-to wait, and to give up; it counts what comes of it. A destination that failed is in back-off, and
-drops at once until its time is up.
+``heka._core.Sink`` sends on a connected descriptor. It calls this module to connect, to wait and to
+give up, and counts the result. After a failure a destination is in back-off: until that ends, it
+drops every frame at once.
 """
 
 from __future__ import annotations
@@ -26,37 +26,41 @@ from heka._net.defaults import BACKOFF_FIRST, BACKOFF_MAX, CLOSE_TIMEOUT
 from heka._net.transports import NothingSentError, Transport, make
 from heka._runtime.reporter import Reporter
 
-#: Seconds after which one who waits looks for itself, should nobody have called it.
+#: Seconds after which a waiting call checks its condition again without a notification.
 _RECHECK = 0.05
 
 
-class _Bell:
-    """Wakes one who waits. No lock is held by anyone, so none is lost with its holder."""
+class _Notifier:
+    """Wakes one waiting call, without a lock that a thread could be killed or forked with."""
 
     def __init__(self) -> None:
-        self._rings: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._pending: queue.SimpleQueue[None] = queue.SimpleQueue()
 
-    def ring(self) -> None:
-        """Wake one; with nobody waiting, the next who would wait does not."""
-        if self._rings.empty():
-            self._rings.put(None)
+    def notify(self) -> None:
+        """Wake one call of ``wait()``; if there is none, the next ``wait()`` returns at once."""
+        if self._pending.empty():
+            self._pending.put(None)
 
     def wait(self, deadline: float) -> bool:
-        """Wait for a ring, not for long: the caller looks and comes back. False: time is over."""
+        """Wait for ``notify()``, _RECHECK at most; False when *deadline* has passed.
+
+        The caller checks its condition after each return.
+        """
         left = deadline - time.monotonic()
         if left <= 0:
             return False
         with contextlib.suppress(queue.Empty):
-            self._rings.get(timeout=min(left, _RECHECK))
+            self._pending.get(timeout=min(left, _RECHECK))
         return True
 
 
 class Destination:
     """One address, its connection, its back-off and its account.
 
-    The connection belongs to the hot path, or to the one call whose ticket ``sink.acquire`` has
-    taken (a frame of which the hot path has sent a part brings its ticket along): only that call
-    may send on it or close it, until ``sink.release`` gives it back between two frames.
+    Either the hot path owns the connection, or the one call whose ticket ``sink.acquire`` has
+    accepted. Only that call may send on it or close it, until ``sink.release`` returns it to the
+    hot path. When the hot path has sent part of a frame, it passes its own ticket on with the
+    frame. The owner changes only between two frames.
     """
 
     def __init__(self, address: Address) -> None:
@@ -72,19 +76,19 @@ class Destination:
         _all.add(self)
 
     def _start(self) -> None:
-        """Begin without a connection and without a past."""
-        # Anew: in a child process, a call that was interrupted by the fork may still hold the old.
+        """Reset all state; nothing is connected."""
+        # New objects: after a fork, a call of another thread may have left the old ones half used.
         self._transport: Transport = make(self._address)
-        self._bell = _Bell()
-        self._holder = 0  # the thread whose call has the connection
-        # The bound itself: calls between are dropped, so there is nothing to spread.
+        self._notifier = _Notifier()
+        self._owner = 0  # the thread whose call owns the connection
+        # No jitter: calls in between are dropped, so a fixed wait causes no burst of connects.
         self._backoff = Backoff(BACKOFF_MAX, BACKOFF_FIRST, draw=lambda: 1.0)
         self._retry_at = 0.0
         self._connected_once = False
         self.sink.reset()
 
-    def leave_to_parent(self) -> None:
-        """Start anew in a child process; what is connected stays the parent's."""
+    def reset_after_fork(self) -> None:
+        """Reset all state in a child process; the parent keeps its connection."""
         inherited = self._transport
         self._start()
         with contextlib.suppress(OSError):
@@ -93,20 +97,24 @@ class Destination:
     # ---- called by the sink -----------------------------------------------------------------
 
     def _deliver(self, frame: bytes, written: int, timeout: float, ticket: int) -> bool | str:
-        """Send what the hot path could not: True when the kernel has it, else why it is dropped.
+        """Send a frame that the hot path could not send.
 
         Args:
             frame: The whole frame.
-            written: Bytes of it that the hot path has written; then this call has the connection.
-            timeout: Seconds for everything together.
-            ticket: What this call owns the connection with.
+            written: Bytes of it that the hot path has written; if not 0, this call already owns the
+                connection.
+            timeout: Seconds for connecting, waiting and sending together.
+            ticket: Identifies this call as owner of the connection.
+
+        Returns:
+            True when the kernel has the frame, else the reason under which it is dropped.
         """
         deadline = time.monotonic() + timeout
         if not written:
             reason = self._enter(ticket, deadline)
             if reason:
                 return reason
-        self._holder = threading.get_ident()
+        self._owner = threading.get_ident()
         transport = self._transport
         try:
             if not written:
@@ -115,25 +123,25 @@ class Destination:
         except Exception as failure:
             return self._fail(transport, failure, ticket)
         except BaseException:  # KeyboardInterrupt: the peer may have half a frame
-            self._holder = 0
+            self._owner = 0
             transport.close()
-            raise  # which the sink notices: it marks the connection torn, and frees it
+            raise  # the sink then marks the connection as torn and releases it
         self._backoff.succeed()
         self._retry_at = 0.0
         self._leave(ticket, transport.fileno())
         return True
 
     def _enter(self, ticket: int, deadline: float) -> str:
-        """Get the connection for *ticket*; else return the reason why the frame is dropped."""
+        """Acquire the connection for *ticket*; "" on success, else the drop reason."""
         reason = self._refusal()
         if reason:
             return reason
         while not self.sink.acquire(ticket):
-            if self._holder == threading.get_ident():
-                return "reentrant"  # a signal handler, or a finalizer: waiting would be for itself
-            if not self._bell.wait(deadline):
+            if self._owner == threading.get_ident():
+                return "reentrant"  # a signal handler or finalizer of the owner: would deadlock
+            if not self._notifier.wait(deadline):
                 return "timeout"
-        if self.sink.torn:  # the peer has gone, or has half a frame
+        if self.sink.torn:  # the peer has closed, or has received part of a frame
             self._transport.close()
         reason = self._refusal()  # another thread may have failed meanwhile
         if reason:
@@ -146,33 +154,33 @@ class Destination:
         return "backoff" if time.monotonic() < self._retry_at else ""
 
     def _connect(self, transport: Transport, deadline: float) -> None:
-        """Have *transport* open."""
+        """Open *transport*, unless it is open."""
         if transport.is_open():
             return
         transport.open(deadline)
         if transport is not self._transport:
-            raise OSError(errno.ECANCELED, "this is a child process now, and not its connection")
+            raise OSError(errno.ECANCELED, "the process forked while it connected")
         self.reconnects += self._connected_once
         self._connected_once = True
 
     # ---- outcomes ---------------------------------------------------------------------------
 
     def _leave(self, ticket: int, descriptor: int | None) -> None:
-        """Give the connection back, to the hot path where there is a *descriptor* for it."""
-        self._holder = 0
+        """Release the connection; the hot path sends on *descriptor*, if it is not None."""
+        self._owner = 0
         self.sink.release(
             ticket, -1 if descriptor is None else descriptor, self._address.is_datagram
         )
         if self.sink.closed:
             self._hang_up()
-        self._bell.ring()
+        self._notifier.notify()
 
     def _fail(self, transport: Transport, failure: Exception, ticket: int) -> str:
         reason = reason_of(failure)
         if reason == "oversize":  # the frame's fault, not the destination's
             self._leave(ticket, transport.fileno())
             return reason
-        # A peer that is slow gets a second chance before its connection is given up.
+        # A slow peer, which took nothing, keeps its connection until the second failure in a row.
         if not isinstance(failure, NothingSentError) or self._backoff.failures:
             transport.close()
         wait = self._backoff.fail()
@@ -187,18 +195,18 @@ class Destination:
     # ---- called by heka.api -----------------------------------------------------------------
 
     def flush(self, deadline: float) -> bool:
-        """Wait until no frame is half written; True when that is so."""
+        """Wait until no frame is partly written; False if one still is at *deadline*."""
         while self.sink.busy:
-            if self._holder == threading.get_ident() or not self._bell.wait(deadline):
+            if self._owner == threading.get_ident() or not self._notifier.wait(deadline):
                 return False
-        self._bell.ring()  # for whoever else has waited
+        self._notifier.notify()  # another call may wait for the same
         return True
 
     def close(self, deadline: float | None = None) -> None:
-        """Close the connection, or let the call that has it do so; what comes now is dropped.
+        """Close the connection; if a call owns it, that call closes it. Later frames are dropped.
 
         Args:
-            deadline: When a peer that is told of the end (over TLS) has to have answered; None: in
+            deadline: Until when the closing handshake of TLS may wait for the peer; None: for
                 CLOSE_TIMEOUT seconds.
         """
         self.sink.close()
@@ -222,7 +230,7 @@ class Destination:
 class StreamDestination:
     """An object with ``write(bytes)``; whatever it raises is counted, never passed on.
 
-    It is not kept alive where its class allows weak references: its end is its owner's affair.
+    A weak reference is held where its class allows one: this does not keep the stream alive.
     """
 
     def __init__(self, stream: Any) -> None:
@@ -233,23 +241,24 @@ class StreamDestination:
             self._stream = weakref.ref(stream)
         except TypeError:  # a class with __slots__, or written in C
             self._stream = lambda: stream
-        # Streams of ours offer a sink: they need no flush, and theirs waits.
-        self._is_ours = isinstance(getattr(stream, "sink", None), Sink)
+        # heka's own streams have a sink: no flush() after each frame, and flush() takes a timeout.
+        self._is_heka_stream = isinstance(getattr(stream, "sink", None), Sink)
         self._reporter = Reporter()
-        self.sink = sink_for(stream, self._reporter, weak=True, flushes=not self._is_ours)
+        self.sink = sink_for(stream, self._reporter, weak=True, flushes=not self._is_heka_stream)
 
     @property
     def stream(self) -> Any:
-        """The stream; None when it is no more."""
+        """The stream; None after it was freed."""
         return self._stream()
 
     def flush(self, deadline: float) -> bool:
         """Call the stream's ``flush()``, if it has one and is open; True unless that raises."""
         left = max(0.0, deadline - time.monotonic())
-        return flush_stream(self.stream, self.sink, left, self._reporter, timed=self._is_ours)
+        timed = self._is_heka_stream
+        return flush_stream(self.stream, self.sink, left, self._reporter, timed=timed)
 
     def close(self) -> None:
-        """Let go of the stream, which is its owner's to close."""
+        """Drop later frames. Does not close the stream: its owner does."""
         self.sink.close()
 
     def stats(self) -> dict[str, Any]:
@@ -258,14 +267,14 @@ class StreamDestination:
 
 
 class NoDestination:
-    """What stands in for a destination that the environment names wrongly.
+    """Replaces a destination whose address in the environment is invalid.
 
-    The program is not at fault and must not fail for it: messages are dropped as
-    ``misconfigured``, and stderr says what is wrong.
+    The program must not fail for that: messages are dropped as ``misconfigured``, and a line on
+    stderr states the problem.
     """
 
     def __init__(self, name: str, problem: str) -> None:
-        """Drop everything, for *problem*."""
+        """Drop everything; *problem* is the text on stderr."""
         self.name = name
         self.sink = Sink(self._deliver)
         self._problem = problem
@@ -276,11 +285,11 @@ class NoDestination:
         return "misconfigured"
 
     def flush(self, deadline: float) -> bool:
-        """Return True: nothing is under way."""
+        """Return True: nothing is ever being sent."""
         return True
 
     def close(self) -> None:
-        """Be asked for anew."""
+        """Close the sink, so that the next call reads the environment again."""
         self.sink.close()
 
     def stats(self) -> dict[str, Any]:
@@ -291,10 +300,10 @@ class NoDestination:
 _all: weakref.WeakSet[Destination] = weakref.WeakSet()
 
 
-def _forget_parent() -> None:
-    """Leave the parent's connections and locks alone; a child connects for itself."""
+def _reset_after_fork() -> None:
+    """Replace the parent's connections and locks; a child process connects for itself."""
     for destination in list(_all):
-        destination.leave_to_parent()
+        destination.reset_after_fork()
 
 
-os.register_at_fork(after_in_child=_forget_parent)
+os.register_at_fork(after_in_child=_reset_after_fork)

@@ -1,16 +1,16 @@
-"""The consumer of a queue: connects, sends, waits and tries again, until there is nothing left.
+"""The consumer of a queue: connects, sends, waits and tries again, until the queue is done.
 
 ::
 
             frames wait           connected
-    IDLE --------------> CONNECTING ------> SENDING ---- the ring is closed, all has arrived --> END
+    IDLE --------------> CONNECTING ------> SENDING ---- ring closed, all acknowledged --> END
      ^                    |    ^             |  |
-     |            failed  |    | has waited  |  | failed
+     |            failed  |    | wait over   |  | failed
      |                    v    |             |  |
      |                   BACKING OFF <-------|--+
      +--------------------------------------+ closed by the peer
 
-Knows rings and outlets; no threads, and not what becomes of frames that find no room.
+Knows rings and outlets; knows neither threads nor the overflow policy.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ from heka._runtime.reporter import Reporter
 
 __all__ = ["TICK", "Drain"]
 
-#: Seconds after which a drain looks up from its work.
+#: Seconds between two calls of on_tick, at most.
 TICK = 1.0
-#: Seconds that saying good-bye to a peer may take.
+#: Seconds that closing a connection in good order may take.
 _CLOSING = 1.0
 
 
 class Drain:
-    """Moves frames from rings, the first one first, to one outlet.
+    """Moves frames from one ring after the other to one outlet.
 
     Attributes:
-        retries: Tries to connect, or to go on, that failed.
-        reconnects: Connections that were made after the first.
+        retries: Failed tries to connect or to send.
+        reconnects: Connections made after the first.
     """
 
     def __init__(self, name: str, outlet: Outlet, options: QueueOptions) -> None:
@@ -59,7 +59,7 @@ class Drain:
         self.reset_after_fork()
 
     def reset_after_fork(self) -> None:
-        """Begin without a past, in a child process."""
+        """Reset all state in a child process."""
         self._backoff = Backoff(self._options.backoff_max)
         self._retry_at = 0.0
         self._renew_at = time.monotonic() + self._options.refresh
@@ -73,42 +73,43 @@ class Drain:
     def run(
         self,
         current: Callable[[], Ring | None],
-        look_up: Callable[[], None],
+        on_tick: Callable[[], None],
         tick: float = TICK,
     ) -> None:
-        """Drain until there is no ring any more, or until ``stop()``.
+        """Drain until ``current()`` returns None, or until ``stop()``.
 
         Args:
-            current: Returns the ring to drain; None ends it. It is told of each ring that is empty
-                for ever by being asked again.
-            look_up: Called every now and then.
-            tick: About the most seconds between two such calls.
+            current: Returns the ring to drain; None ends the loop. It is called before each step,
+                so that it can go on to the next ring when one is drained.
+            on_tick: Called after each step.
+            tick: Seconds that a step waits for frames, so about the most between two such calls.
         """
         while not self._stopping:
             ring = current()
             if ring is None:
                 break
             self.step(ring, tick)
-            del ring  # one that is empty for ever has files that end with it
-            look_up()
+            del ring  # the last reference to a drained ring removes its files
+            on_tick()
         self.end(self._give_up_at if self._stopping else time.monotonic() + _CLOSING)
 
     def end(self, deadline: float) -> None:
-        """Say good-bye to the peer, at most until *deadline*."""
+        """Close the connection in good order, at most until *deadline*."""
         self._outlet.close(deadline)
 
-    def run_once(self, ring: Ring, deadline: float, *, settle: bool) -> None:
-        """Send what waits in *ring*, at most until *deadline*, without a thread.
+    def run_once(self, ring: Ring, deadline: float, *, wait_acknowledged: bool) -> None:
+        """Send what waits in *ring*, at most until *deadline*, in the calling thread.
 
         Args:
             ring: Its frames are sent.
             deadline: Of ``time.monotonic``.
-            settle: Wait for what is under way too, and not only for room to send.
+            wait_acknowledged: Also wait until the frames in flight are acknowledged.
         """
         while (left := deadline - time.monotonic()) > 0:
             if time.monotonic() < self._retry_at:
                 return
-            if ring.wait(1, 0.0) != "ready" and not (settle and ring.stats()["in_flight"]):
+            waits = wait_acknowledged and ring.stats()["in_flight"]
+            if ring.wait(1, 0.0) != "ready" and not waits:
                 return
             self.step(ring, 0.0, linger=0.0, patience=left)
 
@@ -119,10 +120,10 @@ class Drain:
         linger: float | None = None,
         patience: float = math.inf,
     ) -> None:
-        """Do one thing: wait, connect, or send for about *idle* seconds.
+        """Do one of these: wait for the back-off, connect, or send for about *idle* seconds.
 
-        A peer that neither connects nor takes anything is given up after *patience* seconds, or
-        when the options say so.
+        A peer that does not accept the connection, or takes no data, counts as failed after
+        *patience* seconds, or after the timeout in the options, whichever is shorter.
         """
         options = self._options
         waiting = self._retry_at - time.monotonic()
@@ -131,7 +132,7 @@ class Drain:
         elif self._outlet.is_open():
             linger = options.linger if linger is None else linger
             self._send(ring, idle, linger, min(patience, options.write_timeout))
-        elif ring.wait(1, idle) == "ready":  # nobody connects for nothing
+        elif ring.wait(1, idle) == "ready":  # connect only when there is a frame to send
             self._connect(ring, min(patience, options.connect_timeout))
 
     def _back_off(self, ring: Ring, seconds: float) -> None:
@@ -139,10 +140,10 @@ class Drain:
             ring.clear_interrupt()
 
     def _connect(self, ring: Ring, timeout: float) -> None:
-        ring.rewind()  # what another connection had under way, this one cannot acknowledge
+        ring.rewind()  # frames in flight on a lost connection are sent again on this one
         try:
             self._outlet.open(time.monotonic() + timeout)
-        except Exception as failure:  # OSError, and what a resolver or ssl may think of
+        except Exception as failure:  # OSError, and whatever a resolver or ssl raises
             self._fail(failure)
             return
         self.reconnects += self._connected_once
@@ -155,11 +156,11 @@ class Drain:
         if outcome.event == "failed":
             self._fail(outcome.failure or OSError("the connection is lost"))
         elif outcome.event == "closed" and not outcome.moved:
-            self._wait(self._backoff.fail())  # one that accepts and closes at once
+            self._wait(self._backoff.fail())  # the peer accepts connections and closes them at once
         elif outcome.event == "interrupted" and not self._stopping:
             ring.clear_interrupt()
         elif outcome.event == "tick":
-            self._look_for_better(ring)
+            self._renew(ring)
 
     def _fail(self, failure: Exception) -> None:
         self.retries += 1
@@ -174,8 +175,8 @@ class Drain:
         self._retry_at = time.monotonic() + seconds
         return seconds
 
-    def _look_for_better(self, ring: Ring) -> None:
-        """Now and then, between two frames: the name may stand for another host by now."""
+    def _renew(self, ring: Ring) -> None:
+        """Every ``refresh`` seconds, while nothing is in flight: resolve the name again."""
         now = time.monotonic()
         if now < self._renew_at or ring.stats()["in_flight"]:
             return
@@ -185,6 +186,6 @@ class Drain:
     # ---- called by others -------------------------------------------------------------------
 
     def stop(self, deadline: float) -> None:
-        """Have ``run`` end soon, and close the connection until *deadline*; see Ring.interrupt."""
+        """End ``run``, which closes the connection by *deadline*; Ring.interrupt ends its wait."""
         self._give_up_at = deadline
         self._stopping = True

@@ -1,7 +1,7 @@
-"""TLS connections: a batch of frames becomes ciphertext, and both ends of it are remembered.
+"""TLS connections: encrypts batches of frames, and maps ciphertext offsets to frame offsets.
 
-What the peer's kernel has acknowledged is told in bytes of ciphertext; the batches tell how many
-bytes of frames that is.
+The kernel reports acknowledgements in bytes of ciphertext. For each batch, the outlet keeps the end
+offset in ciphertext and in frames, so that it knows which frames have been acknowledged.
 """
 
 from __future__ import annotations
@@ -22,33 +22,33 @@ from heka._net.tls import TlsTransport
 
 __all__ = ["TlsOutlet"]
 
-#: Bytes of a TLS record, and records that are sent with one call. What has arrived is known by
-#: records, so that a connection which breaks again and again still gets on.
+#: Bytes of a TLS record, and records sent with one call. Frames are acknowledged per record, so
+#: that a connection that breaks again and again still makes progress.
 _RECORD = 16384
 _RECORDS = 4
 #: Seconds of waiting for room, between two checks of ring.interrupted.
 _SLICE = 0.05
-#: Seconds between two looks at what has been acknowledged: the shortest wait, and the longest.
-_NAP_LEAST = 0.001
-_NAP_MOST = 0.02
+#: Seconds between two checks for acknowledgements: the shortest interval, and the longest.
+_POLL_LEAST = 0.001
+_POLL_MOST = 0.02
 
 
 class TlsOutlet(SocketOutlet):
-    """A TLS connection; at most a ring's window of frames is under way on it."""
+    """A TLS connection; the frames in flight on it are at most the ring's window."""
 
     def __init__(self, address: Address, options: QueueOptions) -> None:
-        """Prepare to connect to *address*; ConfigError: its certificates are of no use."""
+        """Prepare to connect to *address*; ConfigError: its certificates cannot be used."""
         super().__init__(address, options)
         self._patience = options.write_timeout
         self._start()
 
     def _start(self) -> None:
-        """Begin a connection: nothing is under way."""
+        """Reset the offsets for a new connection: nothing is in flight."""
         self._written = 0  # bytes of ciphertext
         self._taken = 0  # bytes of frames that were taken from the ring
         self._arrived = 0  # of those, how many were acknowledged
-        self._batches: deque[tuple[int, int]] = deque()  # (written, taken) behind each
-        self._nap = _NAP_LEAST
+        self._batches: deque[tuple[int, int]] = deque()  # (written, taken) at the end of each
+        self._poll = _POLL_LEAST
         self._progress = time.monotonic()
 
     @property
@@ -58,12 +58,12 @@ class TlsOutlet(SocketOutlet):
         return transport
 
     def open(self, deadline: float) -> None:
-        """Resolve, connect and agree on keys."""
+        """Resolve, connect, and do the TLS handshake."""
         super().open(deadline)
         self._start()
 
     def pump(self, ring: Ring, idle: float, linger: float, patience: float) -> Outcome:
-        """Encrypt and send until there is nothing to send, or the time is over."""
+        """Encrypt and send for *idle* seconds, or until the connection or the queue ends it."""
         self._patience = patience
         end = time.monotonic() + idle
         before = self._written
@@ -77,7 +77,7 @@ class TlsOutlet(SocketOutlet):
                     return Outcome(event, self._written > before)
         except OSError as failure:
             with contextlib.suppress(OSError):
-                self._acknowledge(ring)  # which the socket tells after a reset too
+                self._acknowledge(ring)  # a socket reports this after a reset too
             quiet = not self._batches
             transport.close()
             ring.rewind()
@@ -91,22 +91,22 @@ class TlsOutlet(SocketOutlet):
     ) -> Literal["", "interrupted", "drained", "tick"]:
         """Wait for frames and send some; return the event that ends the pumping, or ''."""
         left = end - time.monotonic()
-        event = ring.wait(1, max(0.0, min(left, self._nap) if self._batches else left))
+        event = ring.wait(1, max(0.0, min(left, self._poll) if self._batches else left))
         if ring.interrupted:
             return "interrupted"
         if event == "ready":
             if linger and not self._batches:
                 ring.wait(BATCH, linger)
             if not self._send(ring):
-                ring.sleep(self._nap)
+                ring.sleep(self._poll)
         elif event == "drained" and not self._batches:
             return "drained"
         elif event == "drained":
-            ring.sleep(self._nap)
+            ring.sleep(self._poll)
         return "tick" if time.monotonic() >= end else ""
 
     def _send(self, ring: Ring) -> bool:
-        """Send what waits, four records at most; False when there is no room under way."""
+        """Send what waits, four records at most; False when the window in flight is full."""
         if not self._batches:
             self._progress = time.monotonic()
         records: list[bytes] = []
@@ -120,7 +120,7 @@ class TlsOutlet(SocketOutlet):
         return bool(records)
 
     def _write(self, ring: Ring, data: memoryview) -> None:
-        """Give all of *data* to the kernel, and count what it takes."""
+        """Write all of *data* to the socket, and count the bytes that the kernel takes."""
         sock = self._socket()
         while data:
             try:
@@ -146,7 +146,7 @@ class TlsOutlet(SocketOutlet):
         return sock
 
     def _acknowledge(self, ring: Ring) -> None:
-        """Let go of the frames of every batch that the peer's kernel has whole."""
+        """Acknowledge the frames of every batch that the peer's kernel has received whole."""
         if not self._batches:
             return
         arrived = self._written - Ring.outstanding(self._socket().fileno())
@@ -155,9 +155,9 @@ class TlsOutlet(SocketOutlet):
             done = self._batches.popleft()[1]
         now = time.monotonic()
         if done > self._arrived:
-            self._arrived, self._progress, self._nap = done, now, _NAP_LEAST
+            self._arrived, self._progress, self._poll = done, now, _POLL_LEAST
             ring.acknowledge(self._taken - done)
         elif now > self._progress + self._patience:
             raise TimeoutError(errno.ETIMEDOUT, "the peer acknowledges nothing")
         else:
-            self._nap = min(2 * self._nap, _NAP_MOST)
+            self._poll = min(2 * self._poll, _POLL_MOST)

@@ -1,7 +1,8 @@
-"""What becomes of queues when their process ends, and how it can be made to wait for them.
+"""Flushes and closes the queues when the process exits; on SIGTERM if the program asks for it.
 
-A process that ends by itself flushes its queues (atexit; in a child of ``multiprocessing``, which
-runs no atexit handlers, a finalizer). One that a signal ends does so only if it was asked to.
+A normal exit flushes them in an atexit handler, or, in a child of ``multiprocessing``, which runs
+no atexit handlers, in a finalizer. A process that a signal ends flushes them only if
+``flush_on_sigterm`` was called.
 """
 
 from __future__ import annotations
@@ -19,18 +20,18 @@ from heka._runtime.exits import ExitHook
 
 __all__ = ["EXIT_TIMEOUT", "flush_all", "flush_on_sigterm", "register", "work_has_begun"]
 
-#: Seconds that the end of a process waits for all its queues together.
+#: Seconds that the exit of a process waits for all its queues together.
 EXIT_TIMEOUT = 2.0
 
 
 class Flushed(Protocol):
-    """What is flushed and closed at the end."""
+    """A queue, as this module uses it."""
 
     def flush(self, deadline: float) -> bool:
-        """Wait until *deadline*; True when all that was accepted has arrived."""
+        """Wait until *deadline*; True when all accepted frames were delivered."""
 
     def close(self, timeout: float | None = None) -> None:
-        """Give up what has not arrived in *timeout* seconds."""
+        """Close, and drop what is not delivered within *timeout* seconds."""
 
     def join(self) -> None:
         """Wait until the thread of a closed queue has ended."""
@@ -45,7 +46,7 @@ def register(queue: Flushed) -> None:
 
 
 def flush_all(timeout: float) -> bool:
-    """Flush every queue of the process within *timeout* seconds; True when all has arrived."""
+    """Flush every queue of the process within *timeout* seconds; True when all is delivered."""
     deadline = time.monotonic() + timeout
     return all([queue.flush(deadline) for queue in list(_queues)])
 
@@ -58,22 +59,24 @@ def _end() -> None:
     for queue in list(_queues):
         with contextlib.suppress(Exception):
             queue.close(max(0.0, deadline - time.monotonic()))
-    if not IN_MAIN_INTERPRETER:  # which ends the process if it ends with a thread in it
+    if not IN_MAIN_INTERPRETER:  # a subinterpreter aborts the process if it ends with a thread
         for queue in list(_queues):
             queue.join()
 
 
 _exit = ExitHook(_end, -100)
-#: To be called when the first thread of a process is at work: its end is noticed then.
+#: Call this when a process starts its first thread: it registers the finalizer of this process.
 work_has_begun = _exit.watch
 
 
 def flush_on_sigterm(timeout: float = 2.0) -> None:
-    """Have SIGTERM flush every queue for at most *timeout* seconds before it does what it did.
+    """Install a SIGTERM handler that flushes every queue, then calls the previous handler.
 
-    SIGTERM ends a process without its atexit handlers, so what is queued in memory is lost unless a
-    handler waits for it. To be called in the main thread, after the program's own handler is set,
-    which is called then.
+    SIGTERM ends a process without its atexit handlers, so frames queued in memory are lost unless a
+    handler flushes them. Call this in the main thread, after the program has set its own handler.
+
+    Args:
+        timeout: Seconds that the handler waits for all queues together.
 
     Raises:
         ValueError: Called outside of the main thread, or *timeout* is no number of seconds.

@@ -1,7 +1,7 @@
-"""Where a drain's frames go: a socket, a TLS connection, a file, an object with ``write``.
+"""Outlets, to which a drain sends frames: a socket, a file, an object with ``write``.
 
-An outlet is used by one thread, the drain's. It moves frames from a ring for a while and says how
-that ended; when to connect again, and when to give up, the drain decides.
+One thread, the drain's, uses an outlet. The outlet moves frames from a ring for a limited time and
+returns why it stopped. The drain decides when to connect again, and when to give up.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ __all__ = ["BATCH", "FileOutlet", "Outcome", "Outlet", "SocketOutlet", "StreamOu
 
 #: Bytes of frames that are sent with one call.
 BATCH = 65536
-#: Bytes of a socket's buffer, which bounds what the kernel may hold unacknowledged: 3 MiB, 28,000
-#: messages, were seen in one default socket.
+#: Bytes of a socket's send buffer. It limits what the kernel holds unacknowledged; a default socket
+#: was measured to hold 3 MiB, 28,000 messages.
 SEND_BUFFER = 256 * 1024
-#: Seconds between two looks at whether the drain is wanted, while a stream takes nothing.
+#: Seconds between two checks of ring.interrupted, while a stream takes nothing.
 _SLICE = 0.05
 
 Event = Literal["tick", "interrupted", "drained", "closed", "failed"]
@@ -36,13 +36,13 @@ Event = Literal["tick", "interrupted", "drained", "closed", "failed"]
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a while of sending ended.
+    """Why ``pump`` returned.
 
     Attributes:
-        event: ``tick`` (the time is over), ``interrupted`` (somebody wants the drain), ``drained``
-            (the ring is closed, and all has arrived), ``closed`` (by the peer), ``failed``.
-        moved: Some bytes were taken.
-        failure: What failed.
+        event: ``tick`` (the time is over), ``interrupted`` (by Ring.interrupt), ``drained`` (the
+            ring is closed, and all is acknowledged), ``closed`` (by the peer), ``failed``.
+        moved: The peer has taken at least one byte.
+        failure: The error, if the event is ``failed``.
     """
 
     event: Event
@@ -51,36 +51,36 @@ class Outcome:
 
 
 class Outlet(Protocol):
-    """What a drain needs of the place where frames go."""
+    """The interface of an outlet, as the drain uses it."""
 
     def is_open(self) -> bool:
-        """Say whether ``pump`` would find something to send on."""
+        """Return whether ``pump`` can send without ``open``."""
 
     def open(self, deadline: float) -> None:
-        """Connect; OSError when that is not done by *deadline*."""
+        """Connect; OSError when that fails or takes longer than *deadline*."""
 
     def pump(self, ring: Ring, idle: float, linger: float, patience: float) -> Outcome:
-        """Move frames for *idle* seconds, or until something happens.
+        """Move frames for *idle* seconds, or until another event of ``Outcome``.
 
         Args:
-            ring: Where frames come from.
-            idle: Seconds; 0: what is there, and back.
-            linger: Seconds that a frame waits for others to be sent along with.
-            patience: Seconds without a byte that the peer takes, after which it is lost.
+            ring: The queue to take frames from.
+            idle: Seconds; 0: send what is there, and return.
+            linger: Seconds that a frame waits for others, to be sent with them.
+            patience: Seconds in which the peer must take at least one byte; else it has failed.
         """
 
     def renew(self, deadline: float) -> bool:
-        """Look whether there is a better connection, and take it; True when it has changed."""
+        """Close the connection if a preferred host is available; True if it was closed."""
 
     def close(self, deadline: float) -> None:
-        """Say good-bye to the peer, and close; at once when there is no time left."""
+        """Close in good order; at once when *deadline* has passed."""
 
     def abandon(self) -> None:
-        """Close what a child process has inherited, without a word to the peer."""
+        """In a child process: close the inherited descriptor, and send the peer nothing."""
 
 
 class SocketOutlet:
-    """A connected socket that C sends on."""
+    """A socket; C sends on it."""
 
     def __init__(self, address: Address, options: QueueOptions) -> None:
         """Prepare to connect to *address*."""
@@ -88,14 +88,14 @@ class SocketOutlet:
         self._datagram = 0
         if address.is_datagram:
             size = min(options.datagram_size, address.datagram)
-            self._datagram = size if address.framed else 1  # bare messages travel alone
+            self._datagram = size if address.framed else 1  # one bare message a datagram
         self._transport = self._make(address)
 
     def _make(self, address: Address) -> SocketTransport:
         return make_socket(address, 0 if self._datagram else SEND_BUFFER)
 
     def is_open(self) -> bool:
-        """Say whether a connected socket is there."""
+        """Return whether the socket is connected."""
         return self._transport.is_open()
 
     def open(self, deadline: float) -> None:
@@ -114,7 +114,10 @@ class SocketOutlet:
         return Outcome(event, moved > 0, failure)
 
     def renew(self, deadline: float) -> bool:
-        """Connect to the first host where another stands in for it, or to where its name moved."""
+        """Close the connection to a failover host if the first host accepts again.
+
+        If the first host is connected, close it if its name no longer resolves to that address.
+        """
         if self._address.scheme in ("unix", "unixgram") or not self.is_open():
             return False
         if self._transport.peer:
@@ -130,32 +133,32 @@ class SocketOutlet:
         return True
 
     def _has_moved(self, deadline: float) -> bool:
-        """Say whether the name of the host stands for other addresses by now."""
+        """Return whether the host name no longer resolves to the connected address."""
         address, sock = self._address, self._transport.connected
         try:
             ends = resolve(address.host, address.port, address.family, deadline)
             return sock is not None and sock.getpeername() not in [end for _, end in ends]
         except OSError:
-            return False  # what is connected works as long as it works
+            return False  # resolving failed: keep the connection
 
     def close(self, deadline: float) -> None:
-        """Close in good order: what the kernel has still goes out."""
+        """Close in good order: the kernel still sends what it has in its buffer."""
         self._transport.finish(deadline)
 
     def abandon(self) -> None:
-        """Close the descriptor; the parent's connection goes on."""
+        """Close the descriptor; the parent keeps its connection."""
         self._transport.close()
         self._transport = self._make(self._address)
 
 
 class _Written:
-    """The base of outlets whose frames go through Python: take, write, acknowledge."""
+    """Base of outlets that write in Python: take frames, write them, acknowledge them."""
 
-    #: Bytes of one call; 1: a frame.
+    #: Bytes taken for one write; 1: one frame.
     most = BATCH
 
     def pump(self, ring: Ring, idle: float, linger: float, patience: float) -> Outcome:
-        """Write frames until there are none, or the time is over."""
+        """Write frames for *idle* seconds, or until another event of ``Outcome``."""
         end = time.monotonic() + idle
         moved = False
         while True:
@@ -177,28 +180,28 @@ class _Written:
                 if time.monotonic() >= end or ring.interrupted:
                     break
             if event == "ready":
-                self.settle()
+                self.flush_written()
             if time.monotonic() >= end:
                 return Outcome("tick", moved)
 
     def write(self, ring: Ring, frames: bytes, patience: float) -> None:
-        """Write *frames* and acknowledge or drop them; OSError: they are to be tried again."""
+        """Write *frames* and acknowledge or drop them; OSError: the drain tries them again."""
         raise NotImplementedError
 
     def holds_part(self) -> bool:
-        """Say whether a part of the frames in flight was written, and the rest is kept."""
+        """Return whether part of the frames in flight was written; then they are not rewound."""
         return False
 
-    def settle(self) -> None:
-        """Have what was written go on; nothing more waits."""
+    def flush_written(self) -> None:
+        """Flush what was written; called when no more frames wait."""
 
     def renew(self, deadline: float) -> bool:
-        """Return False: there is one way only."""
+        """Return False: there is only one target."""
         return False
 
 
 class FileOutlet(_Written):
-    """A file that frames are appended to, many with one write."""
+    """A file; frames are appended to it, many with one write."""
 
     def __init__(self, address: Address, options: QueueOptions) -> None:
         """Prepare to append to the file of *address*."""
@@ -206,7 +209,7 @@ class FileOutlet(_Written):
         self._transport = FileTransport(address.path)
 
     def is_open(self) -> bool:
-        """Say whether the file that the path names now is open."""
+        """Return whether the open file is the one that the path names now."""
         return self._transport.is_open()
 
     def open(self, deadline: float) -> None:
@@ -214,7 +217,7 @@ class FileOutlet(_Written):
         self._transport.open(deadline)
 
     def write(self, ring: Ring, frames: bytes, patience: float) -> None:
-        """Append *frames*; a file that was moved away is opened anew first."""
+        """Append *frames*; if the file was moved away, open the path again first."""
         deadline = time.monotonic() + patience
         if not self._transport.is_open():
             self._transport.open(deadline)
@@ -236,10 +239,10 @@ class FileOutlet(_Written):
 
 
 class StreamOutlet(_Written):
-    """An object with ``write(data)``, which gets one frame a call.
+    """An object with ``write(data)``, which is called once for each frame.
 
-    The frame of which the stream has a part stays in flight, so that nothing else is taken from its
-    ring before the rest is written.
+    A partly written frame stays in flight, so that no other frame is taken from its ring before the
+    rest is written.
     """
 
     most = 1
@@ -262,24 +265,24 @@ class StreamOutlet(_Written):
         """Do nothing."""
 
     def pump(self, ring: Ring, idle: float, linger: float, patience: float) -> Outcome:
-        """Write frames until there are none, or the time is over."""
+        """Write the rest of a partly written frame, then frames as ``_Written.pump`` does."""
         if idle:
-            patience = min(patience, idle)  # the drain looks up from its work now and then
+            patience = min(patience, idle)  # so that the drain calls on_tick in time
         if self._unflushed:
-            self.settle()
+            self.flush_written()
         if self._sink.pending and not self._finish(patience):
             return Outcome("failed", failure=self._failure or _unfinished())
         return super().pump(ring, idle, linger, patience)
 
     def write(self, ring: Ring, frames: bytes, patience: float) -> None:
-        """Call ``write``; OSError is tried again, another exception is this frame's fault."""
+        """Call ``write``; after OSError it is tried again, another exception drops the frame."""
         self._failure = None
         self._ring = ring
         try:
             if self._sink.write_object(frames, patience):
                 ring.acknowledge()
                 return
-        except BaseException as failure:  # not the program's end: this thread is nobody's
+        except BaseException as failure:  # SystemExit in this thread must not end it
             self._reporter.report(f"{name_of(self._stream)}.write() raised {failure!r}")
             if not self._sink.pending:
                 ring.drop_in_flight("interrupted")
@@ -291,11 +294,11 @@ class StreamOutlet(_Written):
         ring.drop_in_flight("stream" if self._failure is None else "error")
 
     def holds_part(self) -> bool:
-        """Say whether the stream has a part of the frame in flight."""
+        """Return whether the stream has taken part of the frame in flight."""
         return bool(self._sink.pending)
 
     def _finish(self, patience: float) -> bool:
-        """Have the stream take the rest of the frame in flight; True when it has it."""
+        """Write the rest of the frame in flight; True when the stream has taken it."""
         self._failure = None
         try:
             finished = self._sink.finish(patience)
@@ -307,7 +310,7 @@ class StreamOutlet(_Written):
         return finished
 
     def _failed(self, failure: Exception) -> str:
-        """Keep what ``write()`` has raised; what is to be tried again, the drain reports."""
+        """Keep what ``write()`` raised; the drain reports an OSError, and tries again."""
         self._failure = failure
         if not isinstance(failure, OSError):
             self._reporter.report(
@@ -326,29 +329,29 @@ class StreamOutlet(_Written):
                 return False
         return False
 
-    def settle(self) -> None:
+    def flush_written(self) -> None:
         """Call the stream's ``flush()``, if it has one."""
         flush = getattr(self._stream, "flush", None)
         self._unflushed = False
         if callable(flush) and getattr(self._stream, "closed", False) is not True:
             try:
                 flush()
-            except BlockingIOError:  # what it has in its buffer stays there, and in order
+            except BlockingIOError:  # its buffer keeps the data in order; flush again later
                 self._unflushed = True
             except Exception as failure:
                 self._reporter.report(f"{name_of(self._stream)}.flush() raised {failure!r}")
 
     def close(self, deadline: float) -> None:
-        """Have the stream take the rest of a frame; it is its owner's to close."""
+        """Write the rest of a frame. Does not close the stream: its owner does."""
         self._ending = True
         if self._sink.pending:
             self._finish(max(0.0, deadline - time.monotonic()))
         if self._unflushed:
-            self.settle()
+            self.flush_written()
         self._ending = False
 
     def abandon(self) -> None:
-        """Leave the rest of a frame to the parent; the sink knows that this is another process."""
+        """Forget the ring; the parent writes the rest. The sink itself notices the fork."""
         self._ring = None
         self._unflushed = False
 

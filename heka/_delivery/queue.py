@@ -1,7 +1,7 @@
-"""One destination behind a queue: the ring, who drains it, and the account.
+"""A destination with a queue: owns the rings, the thread that drains them, and the account.
 
-Producers use ``sink``, which puts frames into the ring. The thread that drains it is made by the
-first frame, in each process anew.
+Producers use ``sink``, which puts frames into the ring. The first frame starts the thread that
+drains it; in a child process, the first frame there starts another.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ __all__ = ["OnDrop", "Queue", "queue_for"]
 
 OnDrop = Callable[[str, int], object]
 
-#: Bytes of the smallest queue: a handful of small frames.
+#: Bytes of the smallest queue: it holds several small frames.
 _CAPACITY_LEAST = 4096
-#: Seconds of one call that sends in place, for want of a thread.
+#: Seconds of one call that sends in the calling thread, because no thread can be started.
 _IN_PLACE = 1.0
-#: Seconds that closing waits for the thread to end, whatever its timeout.
-_GOOD_BYE = 0.5
+#: Seconds that close() waits at least for the thread to end, whatever its timeout.
+_JOIN_LEAST = 0.5
 
 
 class Queue:
-    """Takes frames in at once, and has them sent.
+    """Accepts frames without blocking on the network; a thread sends them.
 
     Attributes:
         name: Of the destination, for people and in ``stats()``.
@@ -59,15 +59,15 @@ class Queue:
         on_drop: OnDrop | None = None,
         stats_interval: float | None = None,
     ) -> None:
-        """Make the ring; nothing is connected, and no thread started, before the first frame.
+        """Create the ring. The first frame starts the thread, which connects.
 
         Args:
-            name: Of the destination.
-            outlet: Where frames go.
-            options: What the queue is like.
-            max_frame: Bytes of the largest frame that the destination takes; 0: any.
-            framed: False: bare messages.
-            on_drop: Called by the drain as ``on_drop(reason, count)``.
+            name: Name of the destination.
+            outlet: The outlet that the thread sends to.
+            options: Capacity, overflow policy, timeouts and spool.
+            max_frame: Bytes of the largest frame that the destination takes; 0: no limit.
+            framed: False: send bare messages, without frames.
+            on_drop: Called in the queue's thread as ``on_drop(reason, count)``.
             stats_interval: Seconds between two messages of type ``heka.client.stats``; None: none.
 
         Raises:
@@ -102,18 +102,18 @@ class Queue:
             self._start_consumer()  # frames of an earlier process are sent at once
 
     def _start(self) -> None:
-        """Begin without a thread and without a past."""
-        # Reentrant: a signal handler, or a finalizer, may log while its thread is in here.
+        """Reset all state; no thread is running."""
+        # Reentrant: a signal handler or finalizer may log while its thread holds the lock.
         self._lock = threading.RLock()
         self._worker: Worker | None = None
         self._starting_consumer = False
         self._flushing = 0  # calls
-        self._told: Counter[str] = Counter()
+        self._reported_drops: Counter[str] = Counter()
         self._synced_at = self._stats_at = time.monotonic()
-        self._pid = os.getpid()  # last: now another thread may go on
+        self._pid = os.getpid()  # last: other threads wait for it in _check_process()
 
     def _attach(self, ring: Ring | None) -> None:
-        """Have the sink put frames into *ring*; None: into one that the first frame asks for."""
+        """Let the sink put frames into *ring*; None: the first frame calls ``_deliver``."""
         if ring is not None:
             ring.overflow = self._options.overflow
             ring.block_timeout = self._options.block_timeout
@@ -122,15 +122,16 @@ class Queue:
         self.sink.attach_ring(ring)
 
     def reset_after_fork(self) -> None:
-        """Begin anew in a child process: what is queued stays the parent's."""
+        """Reset all state in a child process: the parent keeps and sends what is queued."""
         self._rings.reset_after_fork()
         self._drain.reset_after_fork()
         self._start()
 
-    def _is_ours(self) -> bool:
-        """Begin anew in a child that was forked without Python's handlers, as uWSGI forks.
+    def _check_process(self) -> bool:
+        """Reset after a fork that ran no handlers of Python, as uWSGI forks.
 
-        False while another thread does that, for its own frame and for this one.
+        Returns:
+            False while another thread is resetting; True: this is the queue's process.
         """
         pid = os.getpid()
         if pid != self._pid:
@@ -143,13 +144,13 @@ class Queue:
     # ---- called by producers, through the ring -----------------------------------------------
 
     def _start_consumer(self) -> None:
-        """Have the ring drained: by a thread, or by this one where there is none to be had."""
-        if not self._is_ours():
+        """Start the thread that drains; if that fails, send in the calling thread."""
+        if not self._check_process():
             return
         with self._lock:
             ring = self._rings.ring
             if self._starting_consumer or ring.has_consumer:
-                return  # a signal handler's frame, while its thread is in here
+                return  # called again, by a signal handler of the thread that is starting it
             self._starting_consumer = True
             try:
                 if self._worker is None:
@@ -164,43 +165,43 @@ class Queue:
                 self._starting_consumer = False
 
     def _drain_in_place(self, deadline: float) -> None:
-        """Send what is there; for a flush, which has nobody else, wait for what is under way."""
+        """Send what is queued in the calling thread; during a flush, wait until acknowledged."""
         for ring in self._rings.in_order():
-            self._drain.run_once(ring, deadline, settle=self._flushing > 0)
+            self._drain.run_once(ring, deadline, wait_acknowledged=self._flushing > 0)
 
     def _deliver(self, frame: bytes, written: int, timeout: float, ticket: int) -> bool | str:
-        """Put the first frame of a child process into the ring that it asks for."""
-        while not self._is_ours():
-            time.sleep(0.001)  # another thread is just making it so
+        """Create the ring of a child process, and put its first frame into it."""
+        while not self._check_process():
+            time.sleep(0.001)  # another thread is resetting the queue
         with self._lock:
-            ring = self._rings.demand()
+            ring = self._rings.ensure_ring()
         ring.put(frame)
-        return True  # what became of it, the ring has counted
+        return True  # the ring counts the frame, whether it took it or dropped it
 
     # ---- the thread ---------------------------------------------------------------------------
 
     def _run(self) -> None:
         self._rings.ring.set_consumer()
         try:
-            self._drain.run(self._current, self._look_up, self._tick)
+            self._drain.run(self._current, self._on_tick, self._tick)
         except Exception as failure:  # a bug of ours: the next frame starts another thread
             self._reporter.report(f"the queue to {self.name} stopped: {failure!r}")
         finally:
-            self._look_up()
-            self._rings.let_go()
+            self._on_tick()
+            self._rings.release_files()
             self._worker = None
             self._rings.ring.clear_consumer()
 
     def _current(self) -> Ring | None:
-        """Return the ring to drain now; None when all is done, and nothing will come."""
+        """Return the ring to drain now; None when all are drained and the queue is closed."""
         left = self._rings.left()
         if left is not None:
             return left
         return None if self._closed and self._rings.is_over() else self._rings.ring
 
-    def _look_up(self) -> None:
-        """Do what is due now and then."""
-        self._tell_drops()
+    def _on_tick(self) -> None:
+        """Report drops; send statistics and sync the spool when they are due."""
+        self._report_drops()
         interval = self._stats_interval
         now = time.monotonic()
         if interval is not None and now >= self._stats_at + interval:
@@ -214,20 +215,20 @@ class Queue:
             except OSError as failure:
                 self._reporter.report(f"spool: cannot sync: {failure}")
 
-    def _tell_drops(self) -> None:
+    def _report_drops(self) -> None:
         """Call ``on_drop`` for what was dropped since the last time."""
         if self._on_drop is None:
             return
         dropped = Counter(self.stats()["dropped"])
-        for reason, count in (dropped - self._told).items():
+        for reason, count in (dropped - self._reported_drops).items():
             try:
                 self._on_drop(reason, count)
-            except BaseException as failure:  # this thread is not the program's to end
+            except BaseException as failure:  # SystemExit must not end this thread
                 self._reporter.report(f"on_drop({reason!r}, {count}) raised {failure!r}")
-        self._told = dropped
+        self._reported_drops = dropped
 
     def _report_stats(self) -> None:
-        """Send the account as a message, behind what is queued."""
+        """Put the account as a message into the queue."""
         account = self.stats()
         fields = {name: account[name] for name in NUMBERS}
         fields |= {f"dropped.{reason}": count for reason, count in account["dropped"].items()}
@@ -239,12 +240,12 @@ class Queue:
 
     @property
     def closed(self) -> bool:
-        """Say whether ``close()`` was called."""
+        """Return whether ``close()`` was called."""
         return self._closed
 
     def flush(self, deadline: float) -> bool:
-        """Wait until *deadline*; True when all that was accepted before has arrived."""
-        rings = self._rings.in_order()  # those that are done with meanwhile are flushed
+        """Wait until *deadline*; True when all frames accepted before the call are delivered."""
+        rings = self._rings.in_order()  # a ring that is drained and removed meanwhile is flushed
         self._flushing += 1
         try:
             return all([ring.flush(max(0.0, deadline - time.monotonic())) for ring in rings])
@@ -252,10 +253,10 @@ class Queue:
             self._flushing -= 1
 
     def close(self, timeout: float | None = None) -> None:
-        """Take in nothing any more, and drop what has not arrived in *timeout* seconds.
+        """Accept no more frames, and drop those that are not delivered in *timeout* seconds.
 
-        None returns at once: what is queued is sent in the background, as long as the process
-        lives. What lies in a spool is not dropped but left to the next process.
+        None: return at once; the thread sends what is queued while the process runs. Frames in a
+        spool are not dropped: the next process sends them.
         """
         if timeout is None:
             self._shut(drop=False)
@@ -269,13 +270,13 @@ class Queue:
             self._rings.interrupt()
         worker = self._worker
         if worker is not None:
-            worker.join(max(deadline, time.monotonic() + _GOOD_BYE))
+            worker.join(max(deadline, time.monotonic() + _JOIN_LEAST))
         elif not self._rings.ring.has_consumer:
             self._drain.end(deadline)
-            self._rings.let_go()
+            self._rings.release_files()
 
     def join(self) -> None:
-        """Wait until the thread of a closed queue has ended: as long as its last wait takes."""
+        """Wait, without a timeout, until the thread of a closed queue has ended."""
         worker = self._worker
         if worker is not None:
             worker.join(math.inf)
@@ -295,7 +296,7 @@ class Queue:
 
 
 def queue_for(address: Address, options: QueueOptions | None = None, **more: Any) -> Queue:
-    """Return the queue in front of *address*; *more* as Queue takes it."""
+    """Return a queue for *address*; *more* are further arguments of Queue."""
     options = options or address.queue or QueueOptions()
     return Queue(
         str(address),

@@ -11,8 +11,8 @@ __all__ = ["reason_of"]
 
 _REASONS = {
     errno.ECONNREFUSED: "refused",
-    errno.ENOENT: "refused",  # a unix socket that nobody has bound
-    errno.ENXIO: "refused",  # a FIFO that nobody reads
+    errno.ENOENT: "refused",  # a Unix socket that is not bound
+    errno.ENXIO: "refused",  # a FIFO without a reader
     errno.EMSGSIZE: "oversize",
     errno.EPIPE: "closed",
     errno.ECONNRESET: "closed",
@@ -22,12 +22,12 @@ _REASONS = {
 
 
 def reason_of(failure: Exception) -> str:
-    """Return the word that counts *failure* in ``stats()['dropped']``."""
+    """Return the key of ``stats()['dropped']`` under which *failure* is counted."""
     if isinstance(failure, ResolutionError):
         return "unresolved"
     if isinstance(failure, TimeoutError):
         return "timeout"
-    ssl = sys.modules.get("ssl")  # where nobody uses TLS, nobody imports it
+    ssl = sys.modules.get("ssl")  # only imported if TLS is used
     if ssl is not None and isinstance(failure, ssl.SSLError):
-        return "tls"  # its errno is OpenSSL's
+        return "tls"  # its errno is a code of OpenSSL, not of the system
     return _REASONS.get(getattr(failure, "errno", None) or 0, "error")

@@ -1,6 +1,6 @@
-"""The rings of one queue: the one that takes frames in, and those that earlier processes left.
+"""The rings of one queue: the one that accepts frames, and those of earlier processes.
 
-Knows where frames lie, in memory or in a spool, and how their accounts add up; not who drains them.
+Knows where frames are stored, in memory or in a spool, and adds up the accounts; does not drain.
 """
 
 from __future__ import annotations
@@ -17,18 +17,19 @@ from heka.exceptions import ConfigError
 
 __all__ = ["Rings"]
 
-#: Bytes that may be under way at once. Where memory is short, what a ring has beside its capacity.
+#: Bytes that may be in flight at once. A ring allocates them beside its capacity, so a small queue
+#: gets the smaller window.
 _WINDOW = 256 * 1024
 _WINDOW_LEAST = 112 * 1024
-#: A ring that stands in for one which is to be made, or is gone: bytes, and of its largest frame.
+#: Capacity and largest frame, in bytes, of a placeholder: there is no ring yet, or not any more.
 _SMALL = (4096, 1024)
 
 
 class Rings:
-    """Where the frames of a queue are.
+    """Owns the rings of a queue, and their spool.
 
     Attributes:
-        ring: Takes frames in.
+        ring: The ring that accepts frames.
     """
 
     def __init__(
@@ -38,14 +39,14 @@ class Rings:
         prepare: Callable[[Ring | None], None],
         user: str,
     ) -> None:
-        """Make the ring, and open what earlier processes have left in the spool.
+        """Create the ring, and open the queues of earlier processes in the spool.
 
         Args:
-            options: What the queue is like.
+            options: Capacity and spool.
             max_frame: Bytes of the largest frame.
-            prepare: Called with each ring that is to take frames in from now on; with None, when
-                the first frame has to ask for it by ``demand()``.
-            user: The destination, for people.
+            prepare: Called with each ring that accepts frames from then on; with None, when the
+                first frame has to create it by ``ensure_ring()``.
+            user: Name of the destination.
 
         Raises:
             ConfigError: The spool cannot be used.
@@ -56,12 +57,12 @@ class Rings:
         self._reporter = Reporter()
         self._spool = None if options.spool is None else Spool(options.spool, user)
         self._directory = ""
-        self._demanded = True
+        self._has_ring = True
         self._closed = False
-        # Replaced as a whole, so that who reads it needs no lock: what earlier processes left, the
-        # oldest first, and the account of the rings that are gone.
+        # (Rings of earlier processes with their directories, the oldest first; the account of rings
+        # that were removed.) Replaced as a whole, so that readers need no lock.
         self._left: tuple[tuple[tuple[Ring, str], ...], dict[str, Any]] = ((), total([]))
-        self._emptied: list[str] = []  # directories of those, to be removed
+        self._emptied: list[str] = []  # directories of removed rings, still to be deleted
         try:
             self.ring = self._make()
         except OSError as error:
@@ -85,18 +86,18 @@ class Rings:
         return ring
 
     def _adopt(self, spool: Spool) -> None:
-        """Open what nobody holds, newest first, as much of it as the capacity says."""
+        """Open directories that no process holds, newest first, up to the capacity in bytes."""
         room = self._options.capacity
         found: list[tuple[Ring, str]] = []
         for directory in reversed(spool.adopt()):
-            try:  # with any capacity, as it takes nothing in
+            try:  # the capacity does not matter: it accepts no frames
                 ring = Ring(2 * FRAME_MAX, FRAME_MAX, _WINDOW, directory)
             except OSError as error:
                 self._reporter.report(f"spool: {error}; it is left as it is")
                 spool.release(directory)
                 continue
             ring.close()
-            size = size_of(directory)  # now that what was reserved in vain is cut
+            size = size_of(directory)  # after opening, which truncates the preallocated space
             if room < size and found:
                 ring.drop_all("full")
             room -= size
@@ -106,7 +107,7 @@ class Rings:
     # ---- what is there ----------------------------------------------------------------------
 
     def in_order(self) -> list[Ring]:
-        """Return the rings in the order of draining: what earlier processes left comes first."""
+        """Return the rings in the order of draining: those of earlier processes come first."""
         return [*(ring for ring, _ in self._left[0]), self.ring]
 
     def left(self) -> Ring | None:
@@ -117,41 +118,41 @@ class Rings:
                 return ring
             self._left = (tuple(rest), total([self._left[1], ring.stats()]))
             self._emptied.append(directory)
-            del ring  # which removes its files, unless somebody is just flushing it
+            del ring  # the last reference removes its files; a flush may still hold one
         if self._spool is not None and self._emptied:
             remove = self._spool.remove
             self._emptied = [directory for directory in self._emptied if not remove(directory)]
         return None
 
     def is_over(self) -> bool:
-        """Say whether the ring is closed, and nothing is left in it."""
+        """Return whether the ring is closed and empty."""
         return self.ring.wait(0, 0.0) == "drained" and not self.ring.stats()["queued"]
 
     def interrupt(self) -> None:
-        """Have whoever drains a ring look up."""
+        """End the waits of the thread that drains a ring."""
         for ring in self.in_order():
             ring.interrupt()
 
     def stats(self) -> dict[str, Any]:
-        """Return the account of all of them."""
+        """Return the sum of the accounts of all rings."""
         rings, gone = self._left
         return total([gone, *(ring.stats() for ring, _ in rings), self.ring.stats()])
 
     # ---- life -------------------------------------------------------------------------------
 
     def sync(self) -> None:
-        """Have the disk hold what is in the spool; OSError where it does not take it."""
+        """Sync the spool to disk; OSError if that fails."""
         self.ring.sync()
 
     def close(self, *, drop: bool) -> None:
-        """Take in nothing any more; *drop* what is left, unless it lies on the disk."""
+        """Accept no more frames; *drop* what is queued, unless it is on disk."""
         self._closed = True
         self.ring.close()
         if drop and self._spool is None:
             self.ring.drop_all("closed")
 
-    def let_go(self) -> None:
-        """Let go of the files, of a closed queue that nobody drains: others may adopt them."""
+    def release_files(self) -> None:
+        """Release the files of a closed queue that no thread drains: others may adopt them."""
         if self._spool is None or not self._closed:
             return
         rings, gone = self._left
@@ -160,34 +161,34 @@ class Rings:
         self.ring = Ring(*_SMALL)
         self.ring.close()
         self._prepare(self.ring)
-        del old, rings  # which removes the files of those that are empty
+        del old, rings  # the last reference to an empty ring removes its files
         self._spool.close()
 
     def reset_after_fork(self) -> None:
-        """Begin with nothing, in a child process: what is queued stays the parent's."""
+        """Reset to empty rings in a child process: the parent keeps what is queued."""
         self._left = ((), total([]))
         self._emptied = []
         if self._spool is None:
             self.ring.after_fork()
             return
-        self._spool.leave_to_parent()
+        self._spool.close_inherited()
         self.ring = Ring(*_SMALL)
         if self._closed:
             self.ring.close()
             self._prepare(self.ring)
         else:
-            self._demanded = False  # most children log nothing, and need no directory
+            self._has_ring = False  # most children log nothing, and need no directory
             self._prepare(None)
 
-    def demand(self) -> Ring:
-        """Return the ring that takes frames in, made by the first frame of a child process."""
-        if not self._demanded:
+    def ensure_ring(self) -> Ring:
+        """Return the ring that accepts frames; create it if a child process has none yet."""
+        if not self._has_ring:
             try:
                 self.ring = self._make()
             except OSError as error:
                 self._reporter.report(f"spool: {error}; messages are kept in memory")
                 self._spool = None
                 self.ring = self._make()
-            self._demanded = True
+            self._has_ring = True
             self._prepare(self.ring)
         return self.ring

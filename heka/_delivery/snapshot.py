@@ -1,6 +1,6 @@
-"""What lies in a spool, looked at without touching it: from copies, also of what is in use.
+"""Reads the contents of a spool from copies of its files, so that it can be in use meanwhile.
 
-Knows files and who holds them; a ring that is opened on the copy tells what the files hold.
+Knows files and which process holds them; a ring opened on the copy reads the frames.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ class Part:
 
     Attributes:
         directory: Its path.
-        holder: The process that holds it; 0: one that cannot be named; None: nobody does.
+        holder: Pid of the process that holds it; 0: the pid is unknown; None: no process holds it.
         segments: Files of frames.
         frames: Frames in them.
         acknowledged: Of those, how many have been sent; the others wait.
         bytes: Bytes of those files.
-        corrupt: Pieces of the files that are no frame.
+        corrupt: Parts of the files that are not valid frames.
         oldest: Timestamp of the first frame that waits, in ns; None: none does.
     """
 
@@ -60,12 +60,12 @@ def copied(directory: str, place: str, *, acknowledged: bool = False) -> None:
     """Copy the files of one process's *directory* to *place*.
 
     Args:
-        directory: Where a queue lies; its process may be at work on it.
-        place: A directory that exists.
-        acknowledged: Frames that were sent count as waiting in the copy.
+        directory: The directory of one queue; its process may be using it.
+        place: An existing directory.
+        acknowledged: In the copy, frames that were acknowledged count as waiting.
     """
     names = [name for name in sorted(os.listdir(directory)) if name.endswith(SEGMENT)]
-    # The cursor last: what it says of segments that are gone by then does no harm.
+    # The cursor last: it may name segments that were removed meanwhile; those are ignored.
     for name in names if acknowledged else [*names, _CURSOR]:
         with contextlib.suppress(FileNotFoundError):
             shutil.copyfile(
@@ -98,5 +98,5 @@ def _look(directory: str) -> Part:
 
 
 def _open(place: str) -> Ring:
-    """Return the queue that lies in *place*; it takes nothing in, so its capacity says nothing."""
+    """Return the queue stored in *place*; it accepts no frames, so any capacity will do."""
     return Ring(2 * FRAME_MAX, FRAME_MAX, 2 * FRAME_MAX, place)

@@ -1,4 +1,4 @@
-"""The directories of a spool: one for each process, held by a lock as long as the process lives.
+"""The directories of a spool: one for each process, which holds a lock on it until it exits.
 
 ::
 
@@ -7,8 +7,8 @@
             lock                                 flocked by that process
             cursor, *.heka, next                 see csrc/core/queue/hk_disk.h
 
-What a process that died has left is adopted by one that starts: whoever gets the lock has it.
-Knows directories and locks; what the files hold, C knows.
+A process that starts adopts the directories of processes that died: it takes their locks.
+Knows directories and locks; the format of the files is defined in C.
 """
 
 from __future__ import annotations
@@ -25,27 +25,27 @@ from heka.exceptions import ConfigError
 
 __all__ = ["SEGMENT", "Spool", "directories", "holder_of", "size_of"]
 
-#: How the names of files of frames end.
+#: Suffix of the files that hold frames.
 SEGMENT = ".heka"
 _LOCK = "lock"
 _NAME = re.compile(r"\d{20}-\d+-[0-9a-f]{8}")
-#: Directories that are being made. One older than this many seconds was left by a crash.
+#: Prefix of directories that are being created; one older than this many seconds is from a crash.
 _MAKING = ".new-"
 _MAKING_MAX = 60.0
 
-#: The spools of this process and whose they are: two destinations must not get each other's frames.
+#: Path to destination, for each spool of this process: two destinations must not share a spool.
 _users: dict[str, str] = {}
 
 
 class Spool:
-    """One process's part of a spool, and what others have left in it."""
+    """The directories of a spool that this process holds: its own, and those it adopted."""
 
     def __init__(self, path: str, user: str) -> None:
-        """Make the directory *path* where it is missing.
+        """Create the directory *path* if it is missing.
 
         Args:
-            path: The spool; a relative one means this directory, wherever the program goes later.
-            user: The destination, for people.
+            path: The spool; a relative path is resolved now, against the working directory.
+            user: Name of the destination.
 
         Raises:
             ConfigError: It cannot be made or used, or others could write to it, or it is another
@@ -71,7 +71,7 @@ class Spool:
         making = os.path.join(self.path, _MAKING + name)
         directory = os.path.join(self.path, name)
         os.mkdir(making, 0o700)
-        # Locked before it has its name, so that nobody adopts it in between.
+        # Locked before it is renamed, so that no other process adopts it in between.
         descriptor = _lock(making)
         if descriptor is None:
             raise BlockingIOError(f"{making!r} was locked by another process")
@@ -84,7 +84,7 @@ class Spool:
         return directory
 
     def adopt(self) -> list[str]:
-        """Return the directories that nobody holds, locked by this process, the oldest first."""
+        """Lock and return the directories that no process holds, the oldest first."""
         found = []
         for name in sorted(os.listdir(self.path)):
             directory = os.path.join(self.path, name)
@@ -98,9 +98,9 @@ class Spool:
         return found
 
     def remove(self, directory: str) -> bool:
-        """Remove *directory*, held by this process; False while there is more in it than its lock.
+        """Remove *directory*, held by this process; False while it has files beside its lock.
 
-        The files of an empty queue go with the last reference to it.
+        The last reference to an empty queue removes its files.
         """
         with contextlib.suppress(OSError):
             if os.listdir(directory) != [_LOCK]:
@@ -109,7 +109,7 @@ class Spool:
         return True
 
     def release(self, directory: str) -> None:
-        """Let go of *directory*, and remove it if no frames are left in it."""
+        """Release the lock on *directory*, and remove it if no frames are left in it."""
         descriptor = self._locks.pop(directory, None)
         if descriptor is None:
             return
@@ -119,15 +119,15 @@ class Spool:
                 os.rmdir(directory)
         os.close(descriptor)
 
-    def leave_to_parent(self) -> None:
-        """Close what a child process has inherited: its parent's end must free the locks."""
+    def close_inherited(self) -> None:
+        """In a child process, close the inherited locks, so that the parent's exit frees them."""
         descriptors, self._locks = self._locks, {}
         for descriptor in descriptors.values():
             with contextlib.suppress(OSError):
                 os.close(descriptor)
 
     def close(self) -> None:
-        """Let go of every directory."""
+        """Release every directory."""
         for directory in list(self._locks):
             self.release(directory)
         _users.pop(self.path, None)
@@ -144,22 +144,22 @@ def size_of(directory: str) -> int:
 
 
 def directories(path: str) -> list[str]:
-    """Return the directories of the spool at *path*, whoever holds them, the oldest first."""
+    """Return all directories of the spool at *path*, held or not, the oldest first."""
     return [os.path.join(path, name) for name in sorted(os.listdir(path)) if _NAME.fullmatch(name)]
 
 
 def holder_of(directory: str) -> int | None:
-    """Return the process that holds *directory*: 0 if it cannot be named, None if there is none."""
+    """Return the pid of the process that holds *directory*; 0: unknown; None: no process."""
     try:
         with open(os.path.join(directory, _LOCK), "rb") as file:
             inode = os.fstat(file.fileno()).st_ino
             with contextlib.suppress(OSError), open("/proc/locks", encoding="ascii") as locks:
                 for line in locks:
-                    # "1: FLOCK  ADVISORY  WRITE 4711 fe:00:1234567 0 EOF", what waits with "->"
-                    words = line.split()
-                    if words[1] == "FLOCK" and words[5].endswith(f":{inode}"):
-                        return max(int(words[4]), 0)
-            # It may be one that this process's /proc does not show.
+                    # "1: FLOCK  ADVISORY  WRITE 4711 fe:00:1234567 0 EOF"; a waiter has "->"
+                    columns = line.split()
+                    if columns[1] == "FLOCK" and columns[5].endswith(f":{inode}"):
+                        return max(int(columns[4]), 0)
+            # The holder may be in another pid namespace, which /proc does not show.
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except FileNotFoundError:
         return None
@@ -169,7 +169,7 @@ def holder_of(directory: str) -> int | None:
 
 
 def _prepare(path: str) -> None:
-    """Make *path*, and see that nobody else can write to it."""
+    """Create *path*, and check that no other user can write to it."""
     try:
         os.makedirs(path, 0o700, exist_ok=True)
         status = os.stat(path)
@@ -198,13 +198,13 @@ def _lock(directory: str) -> int | None:
         if os.path.samestat(os.fstat(descriptor), os.stat(path)):
             return descriptor
     except OSError:
-        pass  # held, or removed by who held it
+        pass  # held by another process, or removed by it
     os.close(descriptor)
     return None
 
 
 def _sweep(making: str) -> None:
-    """Remove a directory whose maker died before it got its name."""
+    """Remove a directory whose creator died before it renamed it."""
     with contextlib.suppress(OSError):
         if time.time() - os.stat(making).st_mtime < _MAKING_MAX:
             return

@@ -1,7 +1,7 @@
-"""Threads that are threads, and where there are none to be had.
+"""Real OS threads, even under gevent and eventlet, and the check whether one can be started.
 
-The thread that drains a queue waits in C, without the GIL; as a greenlet it would stop all others,
-so under gevent and eventlet it is a real one all the same.
+The thread that drains a queue waits in C, without the GIL. A greenlet that does that would block
+all others.
 """
 
 from __future__ import annotations
@@ -16,33 +16,33 @@ from heka._runtime.greenlets import is_patched, start_thread
 
 __all__ = ["Worker", "cooperative_sleep"]
 
-#: Seconds between two looks at whether a thread has ended, where it cannot be waited for.
+#: Seconds between two checks whether a thread has ended, where it cannot be joined.
 _RECHECK = 0.002
 
 
 def _would_run() -> bool:
-    """Say whether a thread would get the GIL: uWSGI keeps it unless it was told of threads."""
+    """Return whether a thread would get the GIL: uWSGI holds it unless threads are enabled."""
     options = getattr(sys.modules.get("uwsgi"), "opt", None)
     return not isinstance(options, dict) or "enable-threads" in options or "threads" in options
 
 
 def cooperative_sleep() -> Callable[[float], None] | None:
-    """Return what sleeps while other greenlets run; None where there are none."""
+    """Return a sleep function that lets other greenlets run; None without greenlets."""
     return time.sleep if is_patched() else None
 
 
 class Worker:
-    """One thread, started once. It is no reason for the program to stay."""
+    """One daemon thread, started once: it does not keep the program running."""
 
     def __init__(self, body: Callable[[], None], name: str) -> None:
-        """Run *body* in a thread of that *name* when it is started."""
+        """Prepare to run *body* in a thread called *name*."""
         self._body = body
         self._name = name
         self._thread: threading.Thread | None = None
         self._ended = False
 
     def start(self) -> bool:
-        """Start it; False when there is no thread to be had, as at the interpreter's end."""
+        """Start it; False when no thread can be started, for example at interpreter shutdown."""
         if sys.is_finalizing() or not _would_run():  # start() would wait for it
             return False
         with contextlib.suppress(RuntimeError, MemoryError, ImportError, AttributeError):

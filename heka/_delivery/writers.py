@@ -1,7 +1,7 @@
 """Sinks for objects with ``write()``: heka.log's, a client's, a queue's, a FanOutStream's.
 
-``heka._core.Sink`` calls ``write()`` and knows what its answer means; this module says what an
-exception is counted as, how a stream that takes no more is waited for, and how it is flushed.
+``heka._core.Sink`` calls ``write()`` and interprets its return value. This module decides under
+which reason an exception is counted, waits for a stream that takes no more, and flushes it.
 """
 
 from __future__ import annotations
@@ -25,21 +25,20 @@ __all__ = [
     "wait_until_ready",
 ]
 
-#: Seconds between two calls of ``write()`` on a descriptor that has room for nothing that is given
-#: to it.
+#: Seconds between two calls of ``write()`` on a descriptor that is writable but takes nothing.
 _PAUSE = 0.001
 
 
 def name_of(stream: object) -> str:
-    """Return the name of the stream's class, for people."""
+    """Return the qualified name of the stream's class, for messages."""
     return f"{type(stream).__module__}.{type(stream).__qualname__}"
 
 
 def frame_limit(stream: object) -> int:
     """Return the largest frame that *stream* takes, its ``max_frame`` in bytes.
 
-    0: it has no limit of its own; so says whatever is no int from 1 to 2^63 - 1, as None, a bool,
-    or the attribute of a mock.
+    0 means no limit of its own. So does every value that is not an int from 1 to 2^63 - 1, for
+    example None, a bool, or the attribute of a mock.
     """
     limit = getattr(stream, "max_frame", 0)
     return limit if type(limit) is int and 0 < limit <= sys.maxsize else 0
@@ -48,7 +47,7 @@ def frame_limit(stream: object) -> int:
 def wait_until_ready(stream: Any, seconds: float) -> bool:
     """Wait at most *seconds* until *stream* may take more bytes; False: do not try again.
 
-    So is a stream without a descriptor: nothing tells when it would take more.
+    A stream without a descriptor gives False: there is nothing to wait for.
     """
     began = time.monotonic()
     try:
@@ -61,7 +60,7 @@ def wait_until_ready(stream: Any, seconds: float) -> bool:
 
 
 def has_descriptor(stream: Any) -> bool:
-    """Say whether *stream* has a descriptor to wait for."""
+    """Return whether *stream* has a descriptor to wait for."""
     try:
         stream.fileno()
     except (OSError, ValueError, AttributeError):
@@ -82,8 +81,8 @@ def sink_for(
 
     Args:
         stream: The object with ``write()``.
-        reporter: Reports what it raises.
-        failed: Called with what it raises, returns the reason to count; None: ``reason_of``.
+        reporter: Reports exceptions of ``write()``.
+        failed: Called with the exception, returns the drop reason; None: ``reason_of``.
         wait: Called as ``wait(stream, seconds)`` when a stream that can take part of a frame takes
             nothing; False ends the call.
         weak: Do not keep the stream alive.
@@ -104,17 +103,17 @@ def sink_for(
 def flush_stream(
     stream: Any, sink: Sink, timeout: float, reporter: Reporter, *, timed: bool
 ) -> bool:
-    """Have *stream* take the rest of a frame that it has a part of, then call its ``flush()``.
+    """Write the rest of a partly written frame to *stream*, then call its ``flush()``.
 
     Args:
-        stream: The object with ``write()``; None: it is gone.
+        stream: The object with ``write()``; None: it was freed.
         sink: Its sink.
         timeout: Seconds for both.
         reporter: Reports what ``flush()`` raises.
-        timed: ``flush()`` takes seconds to wait, as that of heka's own streams does.
+        timed: ``flush()`` takes a timeout in seconds, as that of heka's own streams does.
 
     Returns:
-        True unless a rest is left, or ``flush()`` raises or returns False.
+        True unless part of a frame is left, or ``flush()`` raises or returns False.
     """
     finished = True
     if sink.pending:

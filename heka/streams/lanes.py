@@ -1,7 +1,7 @@
-"""A stream's destination, of heka._delivery.direct, with what programs put in the kernel's place.
+"""A destination whose sending can be replaced, as tests do by assigning a mock to a stream.
 
-An object that was assigned to ``stream.socket`` or ``stream.write`` is called, on the hot path too,
-until it is taken away again.
+While an object is assigned to ``stream.socket`` or ``stream.write``, frames go to that object
+instead of the kernel, from the hot path too.
 """
 
 from __future__ import annotations
@@ -27,32 +27,32 @@ class Lane(Destination):
     """A destination that counts from zero in a child process, and can be diverted."""
 
     def __init__(self, address: Address) -> None:
-        self._account = Account()  # of what was diverted before it came to the sink
-        self._parents: dict[str, Any] = {"dropped": {}}
+        self._account = Account()  # of frames that were diverted without using the sink
+        self._parents: dict[str, Any] = {"dropped": {}}  # counts of the parent process
         self._call: Callable[[Any], object] | None = None
         self._lock = threading.Lock()
-        self._inside: set[int] = set()  # threads in a call, whose frames go to the kernel
+        self._inside: set[int] = set()  # threads inside _call; their frames go to the kernel
         super().__init__(address)
 
     @property
     def address(self) -> Address:
-        """Where the frames go."""
+        """The address that frames are sent to."""
         return self._address
 
     # ---- instead of the kernel --------------------------------------------------------------
 
     def divert(self, call: Callable[[Any], object] | None) -> None:
-        """Have *call* called with each frame from now on; None: the kernel has them again.
+        """Call *call* with each frame from now on; None: send to the kernel again.
 
-        One call at a time. What is written from inside of it goes to the kernel: it may wrap what
-        it replaces.
+        Calls do not overlap. A frame that is written during a call, in its thread, goes to the
+        kernel, so that *call* may be a wrapper of what it replaces.
         """
         self._call = call
         self._hang_up()
 
     @property
     def diverted(self) -> bool:
-        """Say whether something else than the kernel has the frames."""
+        """Return whether frames go to an object instead of the kernel."""
         return self._call is not None
 
     @property
@@ -77,17 +77,17 @@ class Lane(Destination):
         return self._account.count(outcome if isinstance(outcome, str) else size_of(data))
 
     def write_past(self, data: Any, timeout: float) -> bool:
-        """Send *data* to the kernel, whatever stands in its place; else as ``write``."""
+        """Send *data* to the kernel, even while diverted; otherwise like ``write``."""
         with self._past_diversion():
             return self.write(data, timeout)
 
     def _diversion(self) -> Callable[[Any], object] | None:
-        """Return what is to be called instead of the kernel; None from inside of it."""
+        """Return the function to call instead of the kernel; None inside a call of it."""
         return None if threading.get_ident() in self._inside else self._call
 
     @contextmanager
     def _past_diversion(self) -> Iterator[None]:
-        """Send what this thread writes meanwhile to the kernel."""
+        """While this is entered, send what this thread writes to the kernel."""
         me = threading.get_ident()
         if me in self._inside:
             yield
@@ -99,7 +99,7 @@ class Lane(Destination):
             self._inside.discard(me)
 
     def _call_instead(self, call: Callable[[Any], object], data: Any, timeout: float) -> bool | str:
-        """Call what stands in the kernel's place: True, or why *data* is dropped."""
+        """Call *call* with *data*; return True, or the reason for which *data* is dropped."""
         if not self._lock.acquire(timeout=min(timeout, threading.TIMEOUT_MAX)):
             return "timeout"
         try:
@@ -122,16 +122,16 @@ class Lane(Destination):
         return "closed" if self.sink.closed else self._call_instead(call, frame, timeout)
 
     def _leave(self, ticket: int, descriptor: int | None) -> None:
-        # Diverted meanwhile: the hot path must not get the descriptor back.
+        # If it was diverted meanwhile, the hot path must not get the descriptor back.
         super()._leave(ticket, descriptor if self._call is None else None)
 
     # ---- the account ------------------------------------------------------------------------
 
-    def leave_to_parent(self) -> None:
-        """Start anew in a child process, whose account begins at zero."""
+    def reset_after_fork(self) -> None:
+        """Reset in a child process, and count from zero."""
         self._lock = threading.Lock()
         self._inside = {threading.get_ident()} & self._inside
-        super().leave_to_parent()
+        super().reset_after_fork()
         self._parents = super().stats()
 
     def stats(self) -> dict[str, Any]:

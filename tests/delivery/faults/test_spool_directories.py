@@ -116,7 +116,7 @@ spool = Spool(sys.argv[1], "test")
 print(spool.own(), flush=True)
 pid = os.fork()
 if pid == 0:
-    spool.leave_to_parent()
+    spool.close_inherited()
     print(os.getpid(), flush=True)
     time.sleep(600)
 time.sleep(600)
