@@ -1,7 +1,7 @@
-"""``heka.log`` and what belongs to it: defaults, destinations, the account.
+"""``heka.log``, ``configure``, ``stats`` and ``flush``: the process-wide logger.
 
-One emitter serves the whole process. Its log method is C from the call to the kernel; this module
-only tells it where a destination is, once for each.
+One ``heka._core.Emitter`` serves the whole process. Its ``log`` method is C down to the system
+call; this module creates the destinations, and gives the emitter the sink of each, once.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ from heka._net.defaults import DEFAULT_TO, TO_VARIABLE
 from heka._runtime.accounts import total
 from heka.exceptions import ConfigError
 
-#: Destinations that are kept open; the oldest is closed when there are more.
+#: Destinations that are kept open; opening another closes the oldest.
 DESTINATIONS_MAX = 256
 
 _ABSENT: Final[Any] = object()
 _AnyDestination = Destination | StreamDestination | NoDestination | Queue
 _Key = Address | str | int
 
-# Reentrant: a signal handler, or a finalizer, may log while its thread is in here.
+# Reentrant: a signal handler or finalizer may log while its thread holds the lock.
 _lock = threading.RLock()
 _open: dict[_Key, _AnyDestination] = {}
-#: Closed ones, some of whose frames may still be on their way.
+#: Closed destinations; some of their frames may still be queued or being sent.
 _retired: list[_AnyDestination] = []
-#: The account of those of which none is; empty or one.
-_settled: list[dict[str, Any]] = []
+#: At most one account: the sum of closed destinations without such frames, which are freed.
+_retired_total: list[dict[str, Any]] = []
 
 
 def _key_of(to: object) -> _Key:
-    """Return what *to* is kept under: an address, a wrong ``$HEKA_TO``, or a stream's id."""
+    """Return the key of *to* in ``_open``: an address, an invalid ``$HEKA_TO``, or an id()."""
     if to is None:
         to = os.environ.get(TO_VARIABLE)
         try:
@@ -53,7 +53,7 @@ def _make(key: _Key, to: object) -> _AnyDestination:
     if isinstance(key, Address):
         try:
             return Destination(key) if key.queue is None else queue_for(key)
-        except ConfigError as error:  # a file that it names is not there
+        except ConfigError as error:  # a file that the URL names is missing, for example
             if to is not None:
                 raise
             return NoDestination(f"${TO_VARIABLE}", f"environment variable {TO_VARIABLE}: {error}")
@@ -71,15 +71,15 @@ def _problem_of(to: str) -> str:
 
 
 def _find(to: object) -> Sink:
-    """Return the sink of *to*; the emitter asks once for each that it does not know."""
+    """Return the sink of *to*; the emitter calls this once for each new *to*."""
     key = _key_of(to)
     destination = _open.get(key)
     if destination is None or not _serves(destination, to):
-        made = _make(key, to)  # without the lock: it asks a stream, which may do anything
+        made = _make(key, to)  # without the lock: it may run code of the stream's class
         with _lock:
             destination = _open.setdefault(key, made)
             if destination is not made and isinstance(made, Queue):
-                made.close()  # another thread was faster
+                made.close()  # another thread has created one meanwhile
             if not _serves(destination, to):
                 _retire(key)
                 destination = _open[key] = made
@@ -89,7 +89,7 @@ def _find(to: object) -> Sink:
 
 
 def _serves(destination: _AnyDestination, to: object) -> bool:
-    """Say whether it is for *to*, and not for a stream that had its id before."""
+    """Return whether it is for *to*, not for a freed stream that had the same id()."""
     return not isinstance(destination, StreamDestination) or destination.stream is to
 
 
@@ -97,21 +97,22 @@ def _retire(key: _Key) -> None:
     """Close one destination and keep its account."""
     destination = _open.pop(key, None)
     if destination is None:
-        return  # a signal handler that logged came first
+        return  # a signal handler that logged has closed it
     _retired.append(destination)
     destination.close()
     _emitter.forget()
     if len(_retired) > DESTINATIONS_MAX:
-        # The newer half may just have been found by a call that has not come to it yet.
+        # Not the newer half: a call may have looked one of these up and not used it yet.
         old = _retired[: DESTINATIONS_MAX // 2]
         done = [destination for destination in old if _is_done(destination)]
         kept = [destination for destination in _retired if destination not in done]
-        _settled[:] = [total([*_settled, *(destination.stats() for destination in done)])]
+        accounts = [destination.stats() for destination in done]
+        _retired_total[:] = [total([*_retired_total, *accounts])]
         _retired[:] = kept
 
 
 def _is_done(destination: _AnyDestination) -> bool:
-    """Say whether every frame of a closed destination has its outcome."""
+    """Return whether every frame of a closed destination was sent or dropped."""
     return not destination.sink.pending and not destination.stats().get("queued")
 
 
@@ -130,23 +131,23 @@ def configure(
     default: Callable[[Any], Any] | None = _ABSENT,
     timeout: float = _ABSENT,
 ) -> None:
-    """Set what ``heka.log`` does where its call does not say; what is not given stays.
+    """Set the defaults of ``heka.log``; omitted arguments keep their setting.
 
     Args:
-        to: Where messages go: any notation of ``heka.log(to=...)``, or None for ``$HEKA_TO`` or
-            udp://localhost:5565.
+        to: The destination, in any notation of ``heka.log(to=...)``; None: ``$HEKA_TO`` if it is
+            set, else udp://localhost:5565.
         signer: Signs every message; None signs none.
         level: The largest severity that is sent, 0 to 7; 7 sends everything.
-        logger: The logger of a call that names none.
+        logger: The logger of calls without ``logger=``.
         oversize: ``'truncate'``, ``'drop'`` or ``'raise'``.
         bad_values: ``'raise'`` or ``'repr'``.
-        default: Called with a value that has no type on the wire, for one that has.
+        default: Called with a field value of an unsupported type; returns one of a supported type.
         timeout: Seconds that a call may take on the network.
 
     Raises:
         ConfigError: *to* is no destination.
-        TypeError, ValueError: A setting of the wrong type, or none of its words. Nothing is
-            changed by the settings behind it.
+        TypeError, ValueError: A setting has the wrong type or an invalid value. The settings before
+            it, in the order above, are changed; those after it are not.
     """
     if to is not _ABSENT and to is not None and not callable(getattr(to, "write", None)):
         parse(to)
@@ -166,32 +167,33 @@ def configure(
 
 
 def stats() -> dict[str, Any]:
-    """Return what became of the messages that ``heka.log`` took, in this process.
+    """Return how many messages of ``heka.log`` were sent and dropped, in this process.
 
     Returns:
         ``offered``, ``sent`` (the kernel has them), ``bytes`` of those, ``queued``, ``recovered``,
         ``resent``, ``high_water``, ``retries``, ``reconnects``, and ``dropped`` as {reason: count};
         offered + recovered = sent + the sum of dropped + queued. ``destinations`` holds the same
         for each destination that is open, by its URL, or its type where ``to`` was an object with
-        ``write``. A message that is still on its way without a queue is not counted yet.
+        ``write``. Without a queue, a message is counted when its call has sent or dropped it.
     """
     with _lock:
         each: dict[str, dict[str, Any]] = {}
         for destination in list(_open.values()):
             account = destination.stats()
-            name = destination.name  # of streams: of their type
+            name = destination.name  # several streams of one class have the same name
             each[name] = total([each[name], account]) if name in each else account
         closed = [destination.stats() for destination in list(_retired)]
-        totals = total([*_settled, *closed, *each.values()])
+        totals = total([*_retired_total, *closed, *each.values()])
     totals["destinations"] = each
     return totals
 
 
 def flush(timeout: float = 1.0) -> bool:
-    """Wait until nothing is queued, and no frame half written.
+    """Wait at most *timeout* seconds until no frame is queued or partly written.
 
     Returns:
-        True when that is so within *timeout* seconds, and nothing queued was dropped meanwhile.
+        True when all queued frames were delivered; False after the timeout, or if some were
+        dropped meanwhile.
     """
     deadline = time.monotonic() + timeout
     with _lock:
@@ -199,14 +201,14 @@ def flush(timeout: float = 1.0) -> bool:
     return all([destination.flush(deadline) for destination in destinations])
 
 
-def _forget_parent() -> None:
-    """Start a child process with its own account and its own connections."""
+def _reset_after_fork() -> None:
+    """Reset accounts and connections in a child process."""
     global _lock
     _lock = threading.RLock()
     _emitter.forget()
     _open.clear()
     _retired.clear()
-    _settled.clear()
+    _retired_total.clear()
 
 
-os.register_at_fork(after_in_child=_forget_parent)
+os.register_at_fork(after_in_child=_reset_after_fork)

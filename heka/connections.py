@@ -1,4 +1,4 @@
-"""``HekaConnection``: one explicit connection that frames, sends, and raises when it cannot."""
+"""``HekaConnection``: one explicit connection; it frames and sends messages, and raises OSError."""
 
 from __future__ import annotations
 
@@ -18,22 +18,23 @@ from heka.signing import SignerConfig
 
 
 class HekaConnection:
-    """Send framed messages to one address; unlike ``heka.log``, OSError is the caller's.
+    """Send framed messages to one address; unlike ``heka.log``, it raises OSError.
 
-    ``'host:port'`` and ``(host, port)`` are UDP, as they always were; TCP is ``'tcp://host:port'``.
-    Close one over TLS before it is forgotten: else its peer may lose what it has not read yet.
+    ``'host:port'`` and ``(host, port)`` are UDP, as in version 1; TCP is ``'tcp://host:port'``.
+    Call ``close()`` on a TLS connection: otherwise the peer may lose data that it has not read yet.
 
-    Safe across ``fork()``: a child connects for itself. One thread at a time, except over UDP and
-    unix datagrams once they are connected, where the kernel sends each frame whole.
+    Safe across ``fork()``: a child process connects for itself. Only one thread at a time may use a
+    connection; a connected UDP or Unix datagram socket may be shared, as the kernel sends each
+    datagram whole.
 
     Attributes:
-        address: As it was given.
+        address: The argument, unchanged.
         host, port: Of a UDP or TCP address, else ``""`` and 0.
         signer_config: Signs every frame, or None.
-        socket: The connected socket; None before it is established. What is put in its place, if
-            it is no plain ``socket.socket`` (a mock, a TLS socket), is called:
-            ``socket.send(frame)``, again with the rest when it says that it took a part. Over TLS
-            what is connected has its own: bytes that are sent on the socket would not be encrypted.
+        socket: The connected socket; None before it is connected. If it is replaced by an object
+            that is not a plain ``socket.socket`` (a mock, a TLS socket), ``socket.send(frame)`` is
+            called, and again with the rest after a partial send. Over ``tls://``, do not write to
+            this socket: the bytes would not be encrypted.
         timeout: Seconds that connecting, and each send, may take.
     """
 
@@ -48,14 +49,15 @@ class HekaConnection:
         """Connect, unless *lazy*: then the first send does.
 
         Args:
-            address: Any notation of ``heka.log(to=...)`` but a file.
+            address: Any notation of ``heka.log(to=...)`` except a file.
             signer_config: Signs every frame.
             lazy: Connect with the first send.
 
         Raises:
-            ConfigError: *address* is no socket address, or cannot carry a signature.
-            TypeError: *signer_config* is none.
-            OSError: It does not resolve, or does not take the connection.
+            ConfigError: *address* is not the address of a socket, or has ``framing=none`` together
+                with *signer_config*.
+            TypeError: *signer_config* is neither a SignerConfig nor None.
+            OSError: The name does not resolve, or the connection fails.
         """
         if signer_config is not None and not isinstance(signer_config, SignerConfig):
             raise TypeError(
@@ -86,16 +88,17 @@ class HekaConnection:
 
     @property
     def socket(self) -> Any:
-        """The connected socket, or what was put in its place."""
+        """The connected socket, or the object that replaces it."""
         return self._replaced if self._replaced is not None else self._transport.connected
 
     @socket.setter
     def socket(self, value: Any) -> None:
-        # A test that ends puts back what it found; over TLS that takes no plain text.
+        # Assigning the connected socket again, as mock.patch does, ends the replacement. Over TLS
+        # this matters: frames must not be written to the plain socket.
         self._replaced = None if value is self._transport.connected else value
 
     def establish(self) -> None:
-        """Connect anew, whatever was there before."""
+        """Connect; an existing connection is closed first."""
         self._replaced = None
         self._pid = os.getpid()
         self._transport.open(time.monotonic() + self.timeout)
@@ -104,10 +107,10 @@ class HekaConnection:
         """Frame *payload*, an encoded message, and send it; return the bytes sent.
 
         Raises:
-            EncodeError: Over 65,536 bytes, or over what one datagram holds.
-            OSError: It could not be sent, and the next send connects anew; TimeoutError of a peer
-                that has nothing of the frame, or a frame too large for the kernel, leaves the
-                connection as it was.
+            EncodeError: *payload* is over 65,536 bytes, or the frame over the size of a datagram.
+            OSError: Sending failed; the next send connects again. The connection is kept after a
+                TimeoutError if no byte of the frame was sent, and if the frame is too large for the
+                kernel.
         """
         if self._address.framed:
             data = frame(payload, self.signer_config)
@@ -134,12 +137,12 @@ class HekaConnection:
         except BaseException as failure:
             if not is_passing(failure):
                 self._replaced = None
-                self._transport.close()  # the peer has gone, or has half a frame
+                self._transport.close()  # the peer has closed, or has received part of a frame
             raise
         return len(data)
 
     def _send_through(self, other: Any, data: bytes) -> int:
-        """Call what stands in the socket's place; it need not say how much it took."""
+        """Send *data* by ``other.send``; a result that is no int means that it took everything."""
         taken = other.send(data)
         if not isinstance(taken, int) or self._address.is_datagram:
             return taken if isinstance(taken, int) else len(data)
@@ -154,9 +157,9 @@ class HekaConnection:
         self.send(message.encode())
 
     def close(self) -> None:
-        """Close the socket; a later send connects anew.
+        """Close the socket; a later send connects again.
 
-        Over TLS the peer is told, and has at most CLOSE_TIMEOUT seconds to answer.
+        Over TLS, this waits at most CLOSE_TIMEOUT seconds for the peer's answer to close_notify.
         """
         self._replaced = None
         self._transport.finish(time.monotonic() + CLOSE_TIMEOUT)

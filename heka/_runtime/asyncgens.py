@@ -1,4 +1,4 @@
-"""Asynchronous generators inside of others: what ``yield from`` is for plain ones.
+"""Delegation between asynchronous generators, as ``yield from`` does between plain ones.
 
 Knows the language and nothing else.
 """
@@ -16,11 +16,11 @@ def forwarding(
     function: Callable[..., AsyncGenerator[Any, Any]],
     around: Callable[[], AbstractContextManager[Any]],
 ) -> Callable[..., AsyncGenerator[Any, Any]]:
-    """Return an asynchronous generator function: *function* inside of a context.
+    """Return an asynchronous generator function that runs *function* inside a context manager.
 
     Args:
-        function: Called with the arguments at the first step.
-        around: Returns the context, which is entered before that and left at the end.
+        function: An asynchronous generator function; it is called at the first step.
+        around: Returns the context manager, which is entered before that and exited at the end.
     """
 
     async def asynchronous(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:

@@ -1,7 +1,7 @@
-"""What is called at the end of a process, in children of ``multiprocessing`` too.
+"""Exit hooks that also run in children of ``multiprocessing``.
 
-Knows processes and nothing else. A child of ``multiprocessing`` runs its own finalizers, but
-no atexit handlers.
+Such a child runs the finalizers of ``multiprocessing``, but no atexit handlers. Knows processes
+and nothing else.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ __all__ = ["ExitHook"]
 
 
 class ExitHook:
-    """Has one function called when this process ends, and when a child of it does."""
+    """Calls one function when this process exits, and when a child process of it exits."""
 
     def __init__(self, end: Callable[[], object], priority: int) -> None:
         """Register *end*.
 
         Args:
             end: Called once in each process.
-            priority: Of the finalizers of ``multiprocessing``, the largest is called first; of
-                atexit handlers, the one that was registered last.
+            priority: Order among the finalizers of ``multiprocessing``: the largest comes first.
+                Among atexit handlers, the last one registered comes first.
         """
         self._end = end
         self._priority = priority
-        self._finalized: set[int] = set()  # processes whose finalizer is set
+        self._finalized: set[int] = set()  # pids of processes with a registered finalizer
         atexit.register(end)
 
     def watch(self) -> None:
-        """Have the end of this process noticed; to be called when work begins in it."""
+        """Register the finalizer if this is a child process; call when work begins in it."""
         util: Any = sys.modules.get("multiprocessing.util")
         process: Any = sys.modules.get("multiprocessing.process")
         if util is None or process is None or os.getpid() in self._finalized:

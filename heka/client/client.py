@@ -1,7 +1,8 @@
-"""``HekaClient``: one program's, or one library's, way to log: defaults, filters, a stream.
+"""``HekaClient``: the logging client of a program or library: defaults, filters, a stream.
 
-Its calls are C (``heka._core.Client``); this module decides what they do. A filter that needs no
-message is decided before anything is built; a stream that offers a sink is never called at all.
+The logging calls are implemented in C (``heka._core.Client``); this module configures them. Filters
+that do not need the message are evaluated before it is built. If the stream has a ``sink``, C sends
+on that, and ``write()`` is not called.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ _ExcInfo = bool | BaseException | tuple[Any, Any, Any] | None
 
 
 class SEVERITY:
-    """The severities of RFC 5424, as classic code spells them."""
+    """The severities of RFC 5424, with the names that older versions used."""
 
     EMERGENCY = 0
     ALERT = 1
@@ -50,25 +51,25 @@ class SEVERITY:
 class HekaClient(Client):
     """Log messages to one stream, with defaults and filters.
 
-    Safe across threads and ``fork()``. Bad arguments raise at the caller; what goes wrong behind
-    them (filters, encoder, stream, network) never does: it is counted in ``stats()`` and said on
-    stderr now and then.
+    Safe across threads and ``fork()``. A call raises for bad arguments only. Failures of filters,
+    encoder, stream and network are counted in ``stats()`` and reported on stderr, rate-limited.
 
     Attributes:
-        logger, severity: Of a call that names none.
-        stream: Where messages go; None: the client is inactive, and each call returns False.
-        encoder: Makes what the stream's ``write`` takes.
-        filters: Callables that take a ``heka.Message`` and say whether it is sent; a list that may
-            be changed at any time.
-        bad_values: What becomes of a field value without a type: ``'raise'`` or ``'repr'``.
-        default: Called with such a value for one that has a type; or None.
+        logger, severity: Defaults for calls that omit them.
+        stream: The stream that messages are written to; None: the client is inactive, and each call
+            returns False.
+        encoder: Encodes a message for the stream's ``write``.
+        filters: Callables that take a ``heka.Message`` and return whether to send it; a list, which
+            may be changed at any time.
+        bad_values: For a field value of an unsupported type: ``'raise'`` or ``'repr'``.
+        default: Called with such a value, returns one of a supported type; or None.
         oversize: ``'truncate'``, ``'drop'`` or ``'raise'``.
         timeout: Seconds that a call may take on the network.
         env_version: Of the message format.
     """
 
     env_version = "0.8"
-    #: What heka.config made this client from, as JSON.
+    #: The configuration that heka.config made this client from, as JSON.
     _config = "{}"
 
     def __init__(
@@ -86,23 +87,23 @@ class HekaClient(Client):
         Args:
             stream: An object with ``write(data)``, the dotted name of a class that needs no
                 arguments, a URL as for ``heka.log(to=...)``, or None.
-            logger: Of a call that names none.
-            severity: Of a call that names none.
-            disabled_timers: A name, or names, of timers that do nothing; ``'*'`` for all.
-            filters: What decides whether a message is sent; in this order.
+            logger: Default for calls that omit it.
+            severity: Default for calls that omit it.
+            disabled_timers: Name or names of timers that do nothing; ``'*'`` for all.
+            filters: Called in this order; each returns whether to send the message.
             encoder: A class, called with *hmc*, or its dotted name; or an object with
                 ``encode(message)``.
             hmc: ``signer``, ``key_version``, ``hash_function`` (``'sha1'`` or ``'md5'``) and
                 ``key``, to sign every message; or None.
 
         Raises:
-            ConfigError: *hmc*, or a URL, makes no sense, or *stream* has no ``write``.
-            ImportError, ValueError: A dotted name that leads nowhere.
+            ConfigError: *hmc* or a URL is invalid, or *stream* has no ``write``.
+            ImportError, ValueError: A dotted name cannot be resolved.
         """
         self._dynamic_methods: dict[str, Callable[..., Any]] = {}
         self._noop_timer = NO_TIMER
         self._reporter = Reporter()
-        self._late: tuple[Callable[[Message], object], ...] = ()
+        self._message_filters: tuple[Callable[[Message], object], ...] = ()
         self._stream: Any = None
         self._is_called = False
         self.setup(stream, encoder, hmc, logger, severity, disabled_timers, filters)
@@ -118,9 +119,9 @@ class HekaClient(Client):
         disabled_timers: str | Iterable[str] | None = None,
         filters: Iterable[Callable[[Message], object]] | None = None,
     ) -> None:
-        """Configure the client anew, in place; arguments as of the constructor.
+        """Configure the client again, in place; takes the arguments of the constructor.
 
-        Nothing changes when one of them is wrong.
+        If one of them is invalid, nothing changes.
         """
         made_encoder = _make_encoder(encoder, hmc)
         made_stream = _make_stream(stream)
@@ -140,11 +141,11 @@ class HekaClient(Client):
         self.encoder = made_encoder
         self.stream = made_stream
 
-    # ---- where messages go ------------------------------------------------------------------
+    # ---- the stream -------------------------------------------------------------------------
 
     @property
     def stream(self) -> Any:
-        """Where messages go."""
+        """The stream that messages are written to."""
         return self._stream
 
     @stream.setter
@@ -159,12 +160,12 @@ class HekaClient(Client):
 
     @property
     def is_active(self) -> bool:
-        """Whether there is a stream."""
+        """Whether the client has a stream."""
         return self._stream is not None
 
     @property
     def hmc(self) -> Mapping[str, Any] | None:
-        """What messages are signed with, as it was given."""
+        """The argument *hmc* of the encoder, unchanged: the key that messages are signed with."""
         return getattr(self.encoder, "hmc", None)
 
     @property
@@ -178,15 +179,15 @@ class HekaClient(Client):
         return socket.gethostname()
 
     def reset_after_fork(self) -> None:
-        """Count from zero, in a child process; streams with an account do so themselves."""
+        """Count from zero in a child process; streams with an account reset it themselves."""
         if self._is_called and self._stream is not None:
             self.sink = sink_for(self._stream, self._reporter)
         self.__dict__.pop("_closed_account", None)
 
-    # ---- what C asks for --------------------------------------------------------------------
+    # ---- the plan that C evaluates ----------------------------------------------------------
 
     def __setattr__(self, name: str, value: object) -> None:
-        """Set an attribute; the encoder and ``send_message`` change what a call does."""
+        """Set an attribute; the encoder and ``send_message`` change the plan."""
         super().__setattr__(name, value)
         if name in _PLANNED:
             self._replan()
@@ -198,17 +199,17 @@ class HekaClient(Client):
             self._replan()
 
     def _plan(self) -> None:
-        """Tell C what filters, encoder and overridden methods come to."""
+        """Compile filters, encoder and an overridden send_message into a plan for C."""
         filters = tuple(self.filters)
-        own_way = self._sends_its_own_way()
-        plan = _Plan([] if own_way else filters)
-        self._late = filters[plan.decided :]
+        overridden = self._overrides_send_message()
+        plan = _Plan([] if overridden else filters)
+        self._message_filters = filters[plan.compiled :]
         protobuf = type(self.encoder) is ProtobufEncoder
         self.signer = self.encoder.signer if protobuf else None
         deliver: Callable[[Message], object] | None = None
-        if own_way:
+        if overridden:
             deliver = self.send_message
-        elif self._late or not protobuf:
+        elif self._message_filters or not protobuf:
             deliver = types.MethodType(_deliver, weakref.proxy(self))
         self._set_plan(
             filters,
@@ -216,13 +217,13 @@ class HekaClient(Client):
             frozenset(plan.blocked) or None,
             plan.allowed,
             plan.levels or None,
-            (*plan.asked, *plan.asked_once) or None,
+            (*plan.stateless, *plan.stateful) or None,
             deliver,
-            len(plan.asked_once),
+            len(plan.stateful),
         )
 
-    def _sends_its_own_way(self) -> bool:
-        """Say whether ``send_message`` is somebody else's: a subclass's, or a mock."""
+    def _overrides_send_message(self) -> bool:
+        """Return whether a subclass, or an attribute of the object, overrides ``send_message``."""
         return (
             "send_message" in self.__dict__
             or type(self).send_message is not HekaClient.send_message
@@ -241,11 +242,11 @@ class HekaClient(Client):
     # ---- messages ---------------------------------------------------------------------------
 
     def send_message(self, msg: Message) -> bool:
-        """Filter, encode and write *msg*, a message as it is; True when the stream took it."""
+        """Filter, encode and write *msg*, unchanged; True when the stream took it."""
         return self.sink is not None and self._pass(msg, self.filters) and self._write(msg)
 
     def _pass(self, msg: Message, filters: Iterable[Callable[[Message], object]]) -> bool:
-        """Ask *filters*; one that raises has not said that the message may be sent."""
+        """Return whether all *filters* admit the message; one that raises does not."""
         for admits in tuple(filters):
             try:
                 if not admits(msg):
@@ -295,7 +296,7 @@ class HekaClient(Client):
         Args:
             severity: 0 to 7.
             msg: Text; it is formatted only when there are *args*.
-            args: Values for it, or one mapping.
+            args: Values to format it with, or one mapping.
             exc_info: True for the exception being handled, an exception, or what
                 ``sys.exc_info()`` returned: its traceback is appended.
         """
@@ -337,7 +338,7 @@ class HekaClient(Client):
     def exception(self, msg: object, exc_info: _ExcInfo = True, *args: Any) -> bool:
         """Log at ALERT (1) with the traceback of the exception being handled.
 
-        *exc_info* comes before the values for *msg*, as it always did here.
+        *exc_info* comes before the values for *msg*, for compatibility with older versions.
         """
         return self.admits("oldstyle", 1) and self._line(1, msg, args, exc_info)
 
@@ -348,17 +349,17 @@ class HekaClient(Client):
     # ---- methods of plugins -----------------------------------------------------------------
 
     def add_method(self, method: Callable[..., Any], override: str | bool = False) -> None:
-        """Make *method*, a function whose first argument is the client, a method of this client.
+        """Add the function *method*, whose first argument is the client, as a method.
 
         Args:
-            method: Called ``method.heka_name``, unless *override* names it.
-            override: The name to use, which may replace a method; True allows replacing one
-                called ``heka_name``.
+            method: Its attribute ``heka_name`` is the method's name, unless *override* is a name.
+            override: The name to use, which may be in use already; True: ``heka_name`` may be in
+                use already.
 
         Raises:
             SyntaxError: The name is in use, and *override* is False.
-            TypeError: No function.
-            AttributeError: The function has no name to go by.
+            TypeError: *method* is not a function.
+            AttributeError: The function has no ``heka_name``, and *override* is no name.
         """
         if not isinstance(method, types.FunctionType):
             raise TypeError(f"method must be a function, not {type(method).__name__}")
@@ -373,18 +374,18 @@ class HekaClient(Client):
     # ---- life -------------------------------------------------------------------------------
 
     def flush(self, timeout: float = 1.0) -> bool:
-        """Flush the stream; True unless it says that it could not, or raises."""
+        """Flush the stream; False if its ``flush`` returns False or raises."""
         sink = self.sink
         if sink is None:
             return True
-        # Streams of ours offer a sink, and their flush() waits; what others take nobody knows.
+        # heka's own streams have a sink, and their flush() takes a timeout.
         timed = not self._is_called
         return flush_stream(self._stream, sink, timeout, self._reporter, timed=timed)
 
     def close(self, timeout: float = 1.0) -> None:
-        """Flush and close the stream, for *timeout* seconds; from then on the client is inactive.
+        """Flush and close the stream within *timeout* seconds; then the client is inactive.
 
-        What a queue in memory has not sent by then is dropped, and counted as ``closed``.
+        Frames that a queue in memory has not sent by then are dropped, and counted as ``closed``.
         """
         stream, sink, is_called = self._stream, self.sink, self._is_called
         if stream is None or sink is None:
@@ -392,7 +393,7 @@ class HekaClient(Client):
         deadline = time.monotonic() + timeout
         self.flush(timeout)
         if is_called:
-            sink.close()  # which counts a frame that the stream has only a part of
+            sink.close()  # counts a frame that the stream has taken only part of as dropped
         account = _account_of(stream, sink, is_called)
         self.stream = None
         self._closed_account = account
@@ -409,13 +410,13 @@ class HekaClient(Client):
         self._closed_account = _account_of(stream, sink, is_called)
 
     def stats(self) -> dict[str, Any]:
-        """Return what became of the messages, in this process.
+        """Return how many messages were sent and dropped, in this process.
 
         Returns:
             ``offered``, ``sent``, ``bytes`` of those, ``queued``, ``recovered``, ``resent``,
             ``high_water``, ``retries``, ``reconnects``, and ``dropped`` as {reason: count};
-            offered + recovered = sent + the sum of dropped + queued. What a filter held back is not
-            counted. A stream that several clients share counts for all of them.
+            offered + recovered = sent + the sum of dropped + queued. Messages that a filter rejects
+            are not counted. A stream that several clients share counts the messages of all.
         """
         if self.sink is not None:
             return _account_of(self._stream, self.sink, self._is_called)
@@ -435,32 +436,32 @@ class HekaClient(Client):
         self.close()
 
     def __repr__(self) -> str:
-        """Return the logger and the kind of stream; never what is secret."""
+        """Return the logger and the type of the stream; no secrets."""
         stream = "inactive" if self._stream is None else type(self._stream).__name__
         return f"<{type(self).__name__} {self.logger!r} {stream}>"
 
 
-#: Attributes that change what a call comes to.
+#: Attributes that are part of the plan.
 _PLANNED = frozenset({"encoder", "send_message"})
 
 
 class _Plan:
-    """What the leading filters come to that need no message."""
+    """The leading filters that do not need the message, compiled into a plan that C evaluates."""
 
     def __init__(self, filters: Iterable[Callable[[Message], object]]) -> None:
         self.threshold = _NO_LIMIT
         self.blocked: set[str] = set()
         self.allowed: frozenset[str] | None = None
         self.levels: dict[str, int] = {}
-        self.asked: list[Callable[[str, int], object]] = []
-        #: Those whose answer changes each time: only of a message that nothing else drops.
-        self.asked_once: list[Callable[[str, int], object]] = []
-        #: How many filters these are.
-        self.decided = 0
+        self.stateless: list[Callable[[str, int], object]] = []
+        #: Called only for a message that passes all others, as each call changes their state.
+        self.stateful: list[Callable[[str, int], object]] = []
+        #: How many filters are in the plan.
+        self.compiled = 0
         for one in filters:
             if not self._add(one):
                 break
-            self.decided += 1
+            self.compiled += 1
 
     def _add(self, one: Any) -> bool:
         kind = type(one)
@@ -474,30 +475,30 @@ class _Plan:
             for name, level in one.levels.items():
                 self.levels[name] = min(level, self.levels.get(name, level))
         elif not isinstance(one, type) and callable(getattr(type(one), "admits", None)):
-            asked = self.asked_once if getattr(one, "stateful", False) else self.asked
-            asked.append(_guarded(one.admits))
+            calls = self.stateful if getattr(one, "stateful", False) else self.stateless
+            calls.append(_guarded(one.admits))
         else:
             return False
         return True
 
 
 def _guarded(admits: Callable[[str, int], object]) -> Callable[[str, int], object]:
-    """Return *admits*, which says no when it raises: it has not said that it may be sent."""
+    """Return a function that calls *admits*, and returns False if that raises."""
     reporter = Reporter()
 
-    def ask(type: str, severity: int) -> object:
+    def guarded(type: str, severity: int) -> object:
         try:
             return admits(type, severity)
         except Exception as error:
             reporter.report(f"filter {admits!r} raised {error!r}; the message is dropped")
             return False
 
-    return ask
+    return guarded
 
 
 def _deliver(client: HekaClient, msg: Message) -> bool:
-    """Take a message from C whose hasty filters have been asked."""
-    return client._pass(msg, client._late) and client._write(msg)
+    """Called by C with a message that passed the plan: apply the other filters, and write it."""
+    return client._pass(msg, client._message_filters) and client._write(msg)
 
 
 def _make_encoder(encoder: Any, hmc: Mapping[str, Any] | None) -> Any:
@@ -515,7 +516,7 @@ def _make_encoder(encoder: Any, hmc: Mapping[str, Any] | None) -> Any:
 
 
 def _account_of(stream: Any, sink: Sink, is_called: bool) -> dict[str, Any]:
-    """Return the account of the stream, or of the sink where the stream keeps none."""
+    """Return the account of the stream, or that of the sink if the stream has no ``stats``."""
     account = None if is_called else getattr(stream, "stats", None)
     return account() if callable(account) else total([sink.counts()])
 

@@ -1,4 +1,4 @@
-"""Timers: how long a block or a function took, sent when it ends."""
+"""Timers measure how long a block or function takes, and send that when it ends."""
 
 from __future__ import annotations
 
@@ -18,14 +18,15 @@ from heka._runtime.reporter import Reporter
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
-#: Ours, so that the program's own sequence of random numbers stays what it was; seeded by the
-#: kernel, and shared by a forked child, which only makes both leave out the same ones at first.
+#: A separate generator, so that sampling does not change the program's sequence of random numbers.
+#: It is seeded by the kernel. A forked child copies its state, so that parent and child at first
+#: leave out the same samples; that does no harm.
 _random = Random()
 _reporter = Reporter()
 
 
 class Sender(Protocol):
-    """What a timer needs of a client."""
+    """The interface of a client, as a timer uses it."""
 
     def timer_send(
         self,
@@ -52,9 +53,9 @@ class Sender(Protocol):
 
 
 def _flow() -> tuple[int, object]:
-    """Return what tells concurrent users of one timer apart: the thread, and the asyncio task."""
+    """Return a key for the current thread and asyncio task, which may share one timer."""
     asyncio = sys.modules.get("asyncio")
-    # Asked first: without a running loop current_task() raises, which costs more than the rest.
+    # Checked first: without a running loop, current_task() raises, which is slow.
     if asyncio is None or asyncio._get_running_loop() is None:
         return threading.get_ident(), None
     return threading.get_ident(), id(asyncio.current_task())
@@ -63,13 +64,13 @@ def _flow() -> tuple[int, object]:
 class Timer:
     """A context manager and decorator that sends a 'timer' message when its block ends.
 
-    Each ``client.timer()`` is a timer of its own. One object may be entered again while it runs,
-    and by several threads and asyncio tasks at once.
+    Each call of ``client.timer()`` returns a new timer. One timer may be entered again while it
+    runs, and by several threads and asyncio tasks at once.
 
     Attributes:
-        name: Of the timer.
-        result: Milliseconds that the last block took, int; None before the first, while one runs,
-            and when the sampling rate left it out.
+        name: Name of the timer.
+        result: Milliseconds that the last block took, int; None before the first block ends, while
+            a block runs, and if sampling left the block out.
     """
 
     __slots__ = (
@@ -100,7 +101,7 @@ class Timer:
         """Start the clock."""
         self.result = None
         left_out = self._rate < 1.0 and _random.random() >= self._rate
-        # Each thread and task touches its own list only, so nothing here needs a lock.
+        # Each thread and task uses its own list only, so no lock is needed.
         starts = self._running.setdefault(_flow(), [])
         starts.append(-1 if left_out else time.perf_counter_ns())
         return self
@@ -111,7 +112,7 @@ class Timer:
         value: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Stop the clock, and send what it says."""
+        """Stop the clock, and send the result."""
         now = time.perf_counter_ns()
         start = self._pop()
         if start < 0:
@@ -127,13 +128,13 @@ class Timer:
                 self._rate,
                 bad_values="repr",
             )
-        except Exception as error:  # the block's own outcome is what counts
+        except Exception as error:  # must not replace the block's own result or exception
             _reporter.report(f"timer {self.name!r}: {error}")
 
     def _pop(self) -> int:
-        """Take the newest start of this thread and task; -1 when it is not to be sent."""
+        """Remove the newest start of this thread and task; -1 when it is not to be sent."""
         flow = _flow()
-        if flow not in self._running:  # entered in another task, as fixtures of tests do
+        if flow not in self._running:  # entered in another task, as test fixtures do
             flow = next(iter(self._running.copy()), flow)
         starts = self._running.get(flow)
         if not starts:
@@ -143,18 +144,18 @@ class Timer:
             self._running.pop(flow, None)
         return start
 
-    def _again(self) -> Any:
-        """Return a timer like this one, for one call of a decorated function."""
+    def _copy(self) -> Any:
+        """Return a new timer with the same settings, for one call of a decorated function."""
         return self._client.timer(self.name, self._logger, self._severity, self._fields, self._rate)
 
     def __call__(self, function: _Function) -> _Function:
-        """Return *function* with each of its calls timed and sampled for itself.
+        """Return a wrapper of *function* that times each call, and samples calls independently.
 
         Coroutines and generators are timed from their first step to their end.
         """
         if not callable(function):
             raise ValueError(f"a timer decorates callables, not {type(function).__name__}")
-        return _timed(function, self._again)  # type: ignore[return-value]
+        return _timed(function, self._copy)  # type: ignore[return-value]
 
 
 def _timed(function: Callable[..., Any], timer: Callable[[], Any]) -> Callable[..., Any]:

@@ -1,4 +1,4 @@
-"""The streams under their names of older versions, each with a DeprecationWarning.
+"""The streams under the names of older versions; each access gives a DeprecationWarning.
 
 ``heka.senders.UdpSender`` is ``heka.streams.UdpStream``: the same class, and likewise in
 ``heka.senders.dev``, ``.udp`` and ``.logging``.
@@ -20,20 +20,20 @@ _NAMES = (
     "TcpSender",
     "UdpSender",
 )
-#: Those whose new name is not the old one with "Stream" in it.
+#: Old names that do not just replace "Stream" with "Sender".
 _RENAMED = {"StreamSender": "FormatterStream"}
 _GONE = {
     "NoSendSender": "a client without a stream sends nothing",
     "WrappedSender": "a client has a stream and an encoder of its own",
     "build_sender": "a client has a stream and an encoder of its own",
-    "ZmqPubSender": "ZeroMQ is not spoken any more; use heka.streams.TcpStream",
-    "ZmqHandshakePubSender": "ZeroMQ is not spoken any more; use heka.streams.TcpStream",
-    "ZmqSender": "ZeroMQ is not spoken any more; use heka.streams.TcpStream",
+    "ZmqPubSender": "ZeroMQ is no longer supported; use heka.streams.TcpStream",
+    "ZmqHandshakePubSender": "ZeroMQ is no longer supported; use heka.streams.TcpStream",
+    "ZmqSender": "ZeroMQ is no longer supported; use heka.streams.TcpStream",
 }
 
 
 def alias(module: str, names: tuple[str, ...], name: str) -> Any:
-    """Return the stream that is *name* in *module*, which has *names*; for ``__getattr__``."""
+    """Return the stream with the old *name*; for ``__getattr__`` of *module*, which has *names*."""
     if name not in names:
         why = f": {_GONE[name]}" if name in _GONE else ""
         raise AttributeError(f"module {module!r} has no attribute {name!r}{why}")

@@ -1,4 +1,4 @@
-"""The streams of development under their old names, each with a DeprecationWarning."""
+"""The development streams under their old names; each access gives a DeprecationWarning."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The streams over TCP under their old names, each with a DeprecationWarning."""
+"""The TCP stream under its old name; each access gives a DeprecationWarning."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The streams over UDP under their old names, each with a DeprecationWarning."""
+"""The UDP stream under its old name; each access gives a DeprecationWarning."""
 
 from __future__ import annotations
 

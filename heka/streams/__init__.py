@@ -1,7 +1,7 @@
-"""Streams: where a client's messages go.
+"""Streams: the objects that a client writes its messages to.
 
-A stream is any object with ``write(data)`` and ``flush()``; ``close()`` where there is something to
-close. Those of this package never raise for what happens on the way, and count it: see ``stats()``.
+A stream is any object with ``write(data)`` and ``flush()``, and optionally ``close()``. The streams
+of this package never raise for failures of sending; they count them: see ``stats()``.
 """
 
 from heka.streams.base import Stream

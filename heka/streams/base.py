@@ -1,6 +1,6 @@
-"""What every stream has: ``write``, ``flush``, ``close``, ``stats``, and use in a ``with`` block.
+"""The interface of all streams: ``write``, ``flush``, ``close``, ``stats``, and ``with`` blocks.
 
-Knows nothing of where a stream ends.
+Knows nothing of where a stream sends to.
 """
 
 from __future__ import annotations
@@ -20,23 +20,22 @@ _RECORD_SEPARATOR = 0x1E
 
 
 class Stream:
-    """Where encoded messages go.
+    """Base class of streams, which take encoded messages.
 
-    A stream never raises for what happens on its way: that is counted in ``stats()``. A child
-    process counts from zero. ``close()`` is final: what is written afterwards is dropped as
-    ``closed``.
+    A stream never raises for a failure of sending: it counts it in ``stats()``. A child process
+    counts from zero. ``close()`` is final: data written afterwards is dropped as ``closed``.
     """
 
     def write(self, data: Any) -> bool:
-        """Send *data*, what an encoder made of one message; False when it is lost, and counted."""
+        """Send *data*, one encoded message; False when it is dropped, which is counted."""
         raise NotImplementedError
 
     def flush(self, timeout: float = 0.0) -> bool:
-        """Return True when nothing is on its way, waiting for at most *timeout* seconds."""
+        """Wait at most *timeout* seconds; True when everything written has been sent."""
         return True
 
     def close(self, timeout: float = 1.0) -> None:
-        """Flush for at most *timeout* seconds, then let go of what the stream holds."""
+        """Flush for at most *timeout* seconds, then release the stream's resources."""
         raise NotImplementedError
 
     def stats(self) -> dict[str, Any]:
@@ -58,17 +57,17 @@ class Stream:
 
 
 def as_bytes(data: Any) -> bytes | bytearray | memoryview:
-    """Return *data* as something that can be sent; text as UTF-8, where each byte is itself again.
+    """Return *data* as bytes; text is encoded as UTF-8, with surrogateescape.
 
     Raises:
-        TypeError: It is neither bytes nor text: which encoder makes them is said.
+        TypeError: It is neither bytes nor text; the text names the encoders that return these.
     """
     if isinstance(data, (bytes, bytearray, memoryview)):
         return data
     if isinstance(data, str):
         try:
             return data.encode("utf-8", "surrogateescape")
-        except UnicodeEncodeError:  # lone surrogates that stand for no byte
+        except UnicodeEncodeError:  # lone surrogates that surrogateescape cannot encode
             return data.encode("utf-8", "backslashreplace")
     raise TypeError(
         f"expected bytes or str, got {type(data).__name__}; this stream sends what "
@@ -79,24 +78,24 @@ def as_bytes(data: Any) -> bytes | bytearray | memoryview:
 def unframed(
     data: bytes | bytearray | memoryview,
 ) -> bytes | bytearray | memoryview:
-    """Return the message in *data*, a frame; what is none as it is."""
+    """Return the message in the frame *data*; data that is no frame is returned unchanged."""
     if len(data) < 3 or data[0] != _RECORD_SEPARATOR:
         return data
     return data[3 + data[1] :]
 
 
 def size_of(data: Any) -> int:
-    """Return the bytes of *data*; 0 for what has no size."""
+    """Return the size of *data* in bytes; 0 for an object without a size."""
     if isinstance(data, str):
         return len(data.encode("utf-8", "surrogatepass"))
     return len(data) if isinstance(data, (bytes, bytearray)) else getattr(data, "nbytes", 0)
 
 
 def as_seconds(value: Any, name: str) -> float:
-    """Return *value*, a number or the text of one, as configuration files have it.
+    """Return *value*, a number or its text as in a configuration file, as a float.
 
     Raises:
-        ConfigError: It is no number of seconds.
+        ConfigError: It is no finite number of seconds, 0 or more.
     """
     try:
         seconds = math.nan if isinstance(value, bool) else float(value)

@@ -1,6 +1,6 @@
-"""Streams for people who look: standard output, any file object, the last messages in memory.
+"""Streams for development: standard output, any file object, the last messages in memory.
 
-Knows objects of Python with ``write``; no sockets, no files.
+Knows Python objects with ``write``; no sockets.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ __all__ = ["DebugCaptureStream", "FileStream", "FormatterStream", "StdOutStream"
 
 
 class StdOutStream(LocalStream):
-    """Write to ``sys.stdout``, whatever that is at the time of each write.
+    """Write to the current ``sys.stdout``.
 
-    Bytes go to its buffer, after the text that was printed before them; text is printed, and
-    anything else (the messages of ``NullEncoder``) as one line. A pipe that nobody reads blocks, as
-    ``print`` does.
+    Bytes are written to its buffer, after flushing text that was printed before. Text is printed;
+    any other object (the messages of ``NullEncoder``) is printed as one line. A full pipe blocks,
+    as with ``print``.
     """
 
     def take(self, data: Any) -> int | str:
-        """Print *data*; ``closed`` when there is no standard output."""
+        """Print *data*; ``closed`` when ``sys.stdout`` is None or closed."""
         out = sys.stdout
         if out is None or getattr(out, "closed", False) is True:
             return "closed"
         return _write_to(out, data)
 
     def flush(self, timeout: float = 0.0) -> bool:
-        """Flush ``sys.stdout``; True unless that fails. Each write has done so already."""
+        """Flush ``sys.stdout``; True unless that fails. Each write flushes it too."""
         with contextlib.suppress(Exception):
             sys.stdout.flush()
             return True
@@ -54,8 +54,8 @@ class FormatterStream(LocalStream):
 
     Args:
         stream: An object with ``write``, or the dotted name of one (``sys.stderr``).
-        formatter: Called with the message for its text, or the dotted name of what is; None is one
-            line of JSON. A missing end of line is added.
+        formatter: Called with the message, returns its text; or the dotted name of a callable; None
+            is one line of JSON. A missing end of line is added.
     """
 
     def __init__(self, stream: Any, formatter: Callable[[Any], str] | str | None = None) -> None:
@@ -70,16 +70,16 @@ class FormatterStream(LocalStream):
             raise ConfigError(f"formatter: expected a callable or its name, got {formatter!r}")
 
     def take(self, data: Any) -> int | str:
-        """Write what the formatter makes of *data*."""
+        """Write *data* as the formatter returns it."""
         text = self.formatter(data)
         return _write_to(self.stream, text if text.endswith("\n") else f"{text}\n")
 
 
 class DebugCaptureStream(LocalStream):
-    """Keep the last 100 things that were written, in ``msgs``, as the encoder made them.
+    """Keep the last 100 objects written, in ``msgs``, as the encoder returned them.
 
     Args:
-        options: Become attributes, for tests of configuration.
+        options: Set as attributes, for tests of configuration.
     """
 
     def __init__(self, **options: Any) -> None:
@@ -106,11 +106,11 @@ def _named(thing: Any, what: str) -> Any:
 
 
 def _write_to(out: Any, data: Any) -> int:
-    """Write *data* in the form that *out* takes, flush it, and return its size in bytes."""
+    """Write *data* as bytes or text, whichever *out* takes, flush, and return the size in bytes."""
     if isinstance(data, (bytes, bytearray, memoryview)):
         buffer = getattr(out, "buffer", None)
         if buffer is not None:
-            out.flush()  # text that is still in the upper layer was printed before
+            out.flush()  # the text layer may still buffer text that was printed before
             buffer.write(data)
         elif isinstance(out, io.TextIOBase):
             out.write(bytes(data).decode("utf-8", "backslashreplace"))

@@ -1,4 +1,4 @@
-"""Several streams as one: each gets every message."""
+"""A stream that writes every message to several streams."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from heka.streams.base import Stream
 
 __all__ = ["FanOutStream"]
 
-#: Seconds of one ``write()``, as of the other streams.
+#: Timeout of one ``write()`` in seconds, the same as in the other streams.
 _TIMEOUT = 1.0
-#: The reason of a frame that no stream has taken; each stream has counted its own.
+#: Drop reason of a frame that no stream has taken; each stream counts its own drop.
 _UNTAKEN = "stream"
-#: With those of exceptions that come through from a stream.
+#: Drop reasons that the streams have counted already: the above, and those of exceptions.
 _COUNTED_BY_STREAMS = (_UNTAKEN, "error", "interrupted")
 
 
 class FanOutStream(Stream):
     """Write each message to every one of *streams*, in their order.
 
-    One that raises does not keep the others from getting theirs; one that waits does, unless it is
-    a QueuedStream.
+    When one raises, the message still goes to the others. When one blocks, the others wait; a
+    QueuedStream does not block.
 
     Args:
-        streams: Objects with ``write(data)``. Those of this package are closed with this one.
+        streams: Objects with ``write(data)``. ``close()`` also closes those of this package.
 
     Raises:
-        ConfigError: There is none, or one has no ``write``.
+        ConfigError: *streams* is empty, or one has no ``write``.
     """
 
     def __init__(self, streams: Iterable[Any]) -> None:
@@ -52,17 +52,17 @@ class FanOutStream(Stream):
         register_fork_reset(self)
 
     def reset_after_fork(self) -> None:
-        """Count from zero, in a child process."""
-        #: What calls each stream's ``write()``. It counts the frames of streams that do not.
+        """Count from zero in a child process."""
+        #: Each calls the ``write()`` of one stream, and counts for streams without ``stats()``.
         self._sinks = [
             sink_for(stream, self._reporter, flushes=not isinstance(stream, Stream))
             for stream in self._streams
         ]
-        self._before = Counter(self._sink.counts()["dropped"])  # the parent's
+        self._before = Counter(self._sink.counts()["dropped"])  # counts of the parent
 
     @property
     def sink(self) -> Sink:
-        """What clients send on; each stream's ``write`` is called."""
+        """The sink that clients send on; it calls each stream's ``write``."""
         return self._sink
 
     def _deliver(self, frame: bytes, written: int, timeout: float, ticket: int) -> bool | str:
@@ -75,7 +75,7 @@ class FanOutStream(Stream):
 
     @property
     def max_frame(self) -> int:
-        """Bytes of the largest frame that every stream takes; 0: a message's own limit."""
+        """Bytes of the largest frame that every stream takes; 0: no limit of their own."""
         limits = map(frame_limit, self._streams)
         return min((limit for limit in limits if limit), default=0)
 
@@ -91,7 +91,7 @@ class FanOutStream(Stream):
         return taken
 
     def flush(self, timeout: float = 0.0) -> bool:
-        """Flush every stream that can be; True unless one says that it could not, or raises."""
+        """Flush every stream that has ``flush``; False if one returns False or raises."""
         deadline = time.monotonic() + timeout
         return all(
             [
@@ -105,11 +105,11 @@ class FanOutStream(Stream):
         return flush_stream(stream, sink, left, self._reporter, timed=isinstance(stream, Stream))
 
     def close(self, timeout: float = 1.0) -> None:
-        """Close the streams of this package; others are their owners' to close."""
+        """Close the streams of this package; the owners of the others close them."""
         deadline = time.monotonic() + timeout
         for stream, sink in zip(self._streams, self._sinks, strict=True):
             sink.finish(max(0.0, deadline - time.monotonic()))
-            sink.close()  # which counts a frame that the stream has only a part of
+            sink.close()  # counts a frame that the stream has taken only part of as dropped
             if isinstance(stream, Stream):
                 stream.close(max(0.0, deadline - time.monotonic()))
 
@@ -118,11 +118,11 @@ class FanOutStream(Stream):
         accounts: list[dict[str, Any]] = []
         for stream, sink in zip(self._streams, self._sinks, strict=True):
             account = sink.counts()
-            if isinstance(stream, Stream):  # which counts itself, but for what its write() raises
+            if isinstance(stream, Stream):  # counts itself, except exceptions of its write()
                 accounts.append(stream.stats())
                 account = _of_drops(account["dropped"], _UNTAKEN)
             accounts.append(account)
-        # What a client dropped before it came to the streams: none of them got it.
+        # Frames that a client dropped before writing: each stream missed them.
         missed = Counter(self._sink.counts()["dropped"]) - self._before
         accounts += [_of_drops(missed, *_COUNTED_BY_STREAMS)] * len(self._streams)
         return total(accounts)
@@ -133,6 +133,6 @@ class FanOutStream(Stream):
 
 
 def _of_drops(dropped: Mapping[str, int], *left_out: str) -> dict[str, Any]:
-    """Return the account of what was *dropped*, but for the reasons that are *left_out*."""
+    """Return an account of the *dropped* counts, without the reasons *left_out*."""
     kept = {reason: count for reason, count in dropped.items() if reason not in left_out}
     return {"offered": sum(kept.values()), "dropped": kept}

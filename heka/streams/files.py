@@ -16,14 +16,15 @@ __all__ = ["FileStream"]
 
 
 class FileStream(DestinationStream):
-    """Append to a file what the encoder made: frames as they are, text as UTF-8.
+    """Append encoded messages to a file: bytes unchanged, text as UTF-8.
 
-    A file that is moved away (logrotate) is opened anew; other processes may append to it too.
+    After the file is moved away (logrotate), the path is opened again. Other processes may append
+    to the same file.
 
     Args:
-        filepath: Opened at once, and made where it is missing. A relative one means this directory,
-            wherever the program goes later.
-        timeout: Seconds that one write may take, to a FIFO: a disk is waited for.
+        filepath: The file; it is opened at once, and created if it is missing. A relative path is
+            resolved now, against the working directory.
+        timeout: Seconds that one write to a FIFO may take; a write to disk has no timeout.
 
     Raises:
         ConfigError: *filepath* is no path.
@@ -40,12 +41,12 @@ class FileStream(DestinationStream):
 
 
 def _try(path: str) -> None:
-    """Open the file once, so that a wrong path is known when the program starts."""
+    """Open the file once, so that a wrong path raises when the stream is created."""
     file = FileTransport(path)
     try:
         file.open(time.monotonic())
     except OSError as error:
-        if error.errno != errno.ENXIO:  # a FIFO whose reader comes later
+        if error.errno != errno.ENXIO:  # ENXIO: a FIFO that has no reader yet
             error.filename = path
             raise
     finally:

@@ -1,6 +1,6 @@
-"""Hosts and ports as old configurations give them: each one value or a sequence.
+"""Hosts and ports in the notation of older configurations: each is one value or a sequence.
 
-Knows the notation and nothing else: no names are resolved, no sockets opened.
+Knows the notation and nothing else: resolves no names, opens no sockets.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ Port = int | str | Iterable[int | str]
 def pair(scheme: str, host: Host, port: Port) -> list[Address]:
     """Return the addresses of *host* and *port*, zipped.
 
-    Fewer ports than hosts: the last one is repeated. More: they are ignored with a ConfigWarning,
-    as they always were without one.
+    If there are fewer ports than hosts, the last port is repeated. Extra ports are ignored, with a
+    ConfigWarning; older versions ignored them silently.
 
     Raises:
-        ConfigError: Names the value that is none, and what was expected.
+        ConfigError: A host or port is invalid; the text names it.
     """
     hosts = values_of(host, "host", str)
     ports = values_of(port, "port", (int, str))

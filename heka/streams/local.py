@@ -1,6 +1,6 @@
-"""The base of streams that end in this process: an object of Python takes what they are given.
+"""The base of streams that pass messages to a Python object in this process.
 
-Knows no sockets. What a subclass raises is counted and reported, never passed on.
+Knows no sockets. An exception of a subclass is counted and reported, never passed on.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ class LocalStream(Stream):
         self._closed = False
 
     def take(self, data: Any) -> int | str:
-        """Return the size of *data* once it is written, or why it is dropped; may raise."""
+        """Write *data*; return its size, or the reason for which it is dropped; may raise."""
         raise NotImplementedError
 
     def write(self, data: Any) -> bool:
-        """Pass *data* on; False when it is lost, and counted.
+        """Pass *data* to ``take``; False when it is dropped, which is counted.
 
-        A write that comes from inside another one of the same thread is dropped as ``reentrant``:
-        what this stream writes to logs through it, which would never end.
+        A write inside another write of the same thread is dropped as ``reentrant``: it happens when
+        the target of the stream logs through the stream, which would recurse without end.
         """
         if self._closed:
             return self._account.count("closed")
@@ -50,15 +50,15 @@ class LocalStream(Stream):
         return self._account.count(outcome)
 
     def close(self, timeout: float = 1.0) -> None:
-        """Drop what is written from now on; what this stream writes to is its owner's to close."""
+        """Flush, and drop later writes. Does not close the target: its owner does."""
         self.flush(timeout)
         self._closed = True
 
     @property
     def closed(self) -> bool:
-        """Say whether ``close()`` was called."""
+        """Return whether ``close()`` was called."""
         return self._closed
 
     def stats(self) -> dict[str, Any]:
-        """Return what became of everything that this process wrote."""
+        """Return the account of everything that this process wrote."""
         return total([self._account.counts()])

@@ -1,4 +1,4 @@
-"""Messages handed to the stdlib's ``logging``."""
+"""A stream that passes messages to the standard library's ``logging``."""
 
 from __future__ import annotations
 
@@ -15,28 +15,27 @@ from heka.streams.local import LocalStream
 
 __all__ = ["RECORD_MARK", "StdLibLoggingStream"]
 
-#: Attribute of every record that comes from here. A handler that sends records to Heka leaves these
-#: alone: across queues and threads, nothing else tells that they come from there.
+#: Attribute of every record made here. Handlers that send records to Heka skip records with it, to
+#: prevent a loop. It is the only mark that survives queues and other threads.
 RECORD_MARK = "heka_stream"
 
-#: ``StdLibLoggingStream.write`` and ``LocalStream.write`` down to ``logger.log``: the record names
-#: the code that called the first.
+#: Stack level for ``logger.log``: the record names the caller of ``LocalStream.write``.
 _FRAMES = 4
 
 
 class StdLibLoggingStream(LocalStream):
     """Log each message, at the level of its severity.
 
-    What ``StdlibPayloadEncoder`` made is logged as ``type: payload``. Whole messages (of
-    ``NullEncoder`` or ``ProtobufEncoder``) are logged by their type, text (of ``JSONEncoder``) as
-    it is.
+    Output of ``StdlibPayloadEncoder`` is logged as ``type: payload``. For whole messages (of
+    ``NullEncoder`` or ``ProtobufEncoder``), the type decides the format. Text (of ``JSONEncoder``)
+    is logged unchanged.
 
     Args:
-        logger_name: Of the logger; None is the root logger.
-        payload_types: Message types, or ``*``, of which only the payload is logged; None is
+        logger_name: Name of the logger; None is the root logger.
+        payload_types: Message types, or ``*``, that are logged with only their payload; None is
             ``oldstyle``.
-        json_types: Message types, or ``*``, which are logged as a line of JSON; None is ``*``. The
-            others are dropped, as ``filtered``.
+        json_types: Message types, or ``*``, that are logged as a line of JSON; None is ``*``. Other
+            types are dropped, as ``filtered``.
     """
 
     def __init__(
@@ -55,7 +54,7 @@ class StdLibLoggingStream(LocalStream):
         self._protobuf = ProtobufEncoder()
 
     def take(self, data: Any) -> int | str:
-        """Log *data*; ``filtered`` when it is of no type that is wanted."""
+        """Log *data*; ``filtered`` when its type is in neither set."""
         if isinstance(data, str):
             return self._log(logging.INFO, data.rstrip("\n"))
         if isinstance(data, (bytes, bytearray, memoryview)):
@@ -89,12 +88,12 @@ def _types(given: Any, default: str, name: str) -> frozenset[str]:
 
 
 def _is_frame(data: bytes) -> bool:
-    """Tell a Heka frame from level 30: no type begins with what begins a frame's header."""
+    """Return whether it is a frame, not level 30: no type begins with a frame header's tag."""
     return data[:1] == bytes([RECORD_SEPARATOR]) and data[2:3] == b"\x08"
 
 
 def _unpack(data: bytes) -> tuple[int, str]:
-    """Return level and text of what ``StdlibPayloadEncoder`` made."""
+    """Return level and text from output of ``StdlibPayloadEncoder``."""
     if len(data) <= TYPE_SIZE:
         raise ValueError(f"expected the output of StdlibPayloadEncoder, got {data[:40]!r}")
     kind = data[1 : 1 + TYPE_SIZE].decode("utf-8", "surrogateescape").rstrip(" ")

@@ -1,6 +1,6 @@
-"""The base of streams that end in the kernel: each frame goes to every destination.
+"""The base of streams that send through the kernel: each frame goes to every destination.
 
-Knows destinations; which ones, and in which notation they were given, its subclasses know.
+Knows destinations; its subclasses parse the notation of their addresses.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ __all__ = ["DestinationStream"]
 class DestinationStream(Stream):
     """Send each frame to one destination, or to each of several.
 
-    Nothing is resolved or connected before the first frame; a destination that fails is in
-    back-off, as those of ``heka.log`` are, and does not keep the others from getting theirs. Safe
-    across threads, whose frames never mix, and ``fork()``: a child connects for itself.
+    The first frame resolves and connects. A destination that fails is in back-off, as with
+    ``heka.log``; the others still receive each frame. Safe across threads, whose frames are never
+    interleaved, and across ``fork()``: a child process connects for itself.
 
     Attributes:
-        timeout: Seconds that one ``write()`` may take, resolving and connecting included; each of
-            several destinations gets its share. A client that sends through ``sink`` uses its own.
+        timeout: Seconds that one ``write()`` may take, including resolving and connecting; several
+            destinations share it. A client that sends through ``sink`` uses its own timeout.
     """
 
     def __init__(self, addresses: Sequence[Address], timeout: float = 1.0) -> None:
@@ -39,18 +39,18 @@ class DestinationStream(Stream):
 
     @property
     def sink(self) -> Sink | None:
-        """What C sends on by itself; None: ``write()`` has to be called.
+        """The sink that C sends on without calling ``write()``; None: ``write()`` must be called.
 
-        That is so for several destinations, and in a subclass with a ``write`` of its own. One that
-        is replaced in an object is called by the sink.
+        It is None with several destinations, and in a subclass that overrides ``write``. The sink
+        calls a ``write`` that is assigned to the object.
         """
         own = type(self).write is DestinationStream.write
         return self._lanes[0].sink if own and len(self._lanes) == 1 else None
 
     def __setattr__(self, name: str, value: object) -> None:
-        """Set an attribute; a ``write`` that a test puts here is called on the hot path too."""
+        """Set an attribute; a ``write`` that is set here is called from the hot path too."""
         if name == "write" and getattr(value, "__func__", None) is type(self).write:
-            self.__dict__.pop("write", None)  # a test that ends puts back what it found
+            self.__dict__.pop("write", None)  # the class's own write again, as mock.patch restores
             self._lanes[0].divert(None)
             return
         super().__setattr__(name, value)
@@ -58,39 +58,39 @@ class DestinationStream(Stream):
             self._lanes[0].divert(self.write)
 
     def __delattr__(self, name: str) -> None:
-        """Delete an attribute; without a ``write`` of its own, the object has its class's."""
+        """Delete an attribute; after deleting ``write``, the class's ``write`` is used again."""
         super().__delattr__(name)
         if name == "write":
             self._lanes[0].divert(None)
 
     @property
     def addresses(self) -> list[Address]:
-        """Where the frames go."""
+        """The addresses that frames are sent to."""
         return [lane.address for lane in self._lanes]
 
     @property
     def diverted(self) -> bool:
-        """Say whether something else than the kernel has the frames of a destination."""
+        """Return whether frames of a destination go to an object instead of the kernel."""
         return any(lane.diverted for lane in self._lanes)
 
     @property
     def max_frame(self) -> int:
-        """Bytes of the largest frame that every destination takes; 0: a message's own limit."""
+        """Bytes of the largest frame that every destination takes; 0: no limit of their own."""
         return min((lane.sink.max_frame for lane in self._lanes if lane.sink.max_frame), default=0)
 
     @property
     def closed(self) -> bool:
-        """Say whether ``close()`` was called."""
+        """Return whether ``close()`` was called."""
         return self._lanes[0].sink.closed
 
     def write(self, data: Any) -> bool:
-        """Send *data*, a frame or text, everywhere; True when at least one kernel has it.
+        """Send *data*, a frame or text, to every destination; True if the kernel took one.
 
         Raises:
             TypeError: *data* is neither bytes nor text.
         """
         lanes = self._lanes
-        if "write" in self.__dict__:  # whoever calls this one means it
+        if "write" in self.__dict__:  # called by the write that replaces it
             return any([lane.write_past(data, self.timeout) for lane in lanes])
         if len(lanes) == 1:
             return lanes[0].write(data, self.timeout)
@@ -104,23 +104,23 @@ class DestinationStream(Stream):
         return sent
 
     def flush(self, timeout: float = 0.0) -> bool:
-        """Return True when no frame is half written, within *timeout* seconds."""
+        """Wait at most *timeout* seconds; True when no frame is partly written."""
         deadline = time.monotonic() + timeout
         return all([lane.flush(deadline) for lane in self._lanes])
 
     def close(self, timeout: float = 1.0) -> None:
-        """Wait for frames that are half written, at most *timeout* seconds; then disconnect."""
+        """Wait at most *timeout* seconds for partly written frames; then disconnect."""
         deadline = time.monotonic() + timeout
         self.flush(timeout)
         for lane in self._lanes:
             lane.close(deadline)
 
     def stats(self) -> dict[str, Any]:
-        """Return what became of the frames, a frame being offered once to each destination.
+        """Return the account of the frames; each frame counts once for each destination.
 
         Returns:
             The numbers of ``heka.stats`` and ``dropped`` as {reason: count};
-            ``destinations`` holds the same for each, by its URL.
+            ``destinations`` maps the URL of each destination to the same numbers.
         """
         accounts = [(lane.name, lane.stats()) for lane in self._lanes]
         each: dict[str, Any] = {}

@@ -1,4 +1,4 @@
-"""A stream that goes nowhere: telemetry switched off, with its account and its cost kept."""
+"""A stream that sends nothing, but checks, encodes and counts every message."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ __all__ = ["NullStream"]
 class NullStream(Stream):
     """Take every message and send none; each is counted as sent.
 
-    Messages are checked, encoded and framed as for any stream, so a program that runs with it
-    meets the errors that it would meet with another.
+    Messages are checked, encoded and framed as for any stream, so a program gets the same errors
+    with this stream as with another.
     """
 
     def __init__(self) -> None:
@@ -27,7 +27,7 @@ class NullStream(Stream):
         return self.sink.write(as_bytes(data), 0.0)
 
     def close(self, timeout: float = 1.0) -> None:
-        """Do nothing: there is nothing to let go of."""
+        """Do nothing: the stream has no resources."""
 
     def stats(self) -> dict[str, Any]:
         """Return the account: ``offered``, ``sent``, ``bytes`` and ``dropped``."""

@@ -1,4 +1,4 @@
-"""A stream behind a queue: ``write`` returns at once, a thread of its own sends."""
+"""A stream with a queue: ``write`` returns at once, a background thread sends."""
 
 from __future__ import annotations
 
@@ -25,31 +25,33 @@ __all__ = ["QueuedStream"]
 class QueuedStream(Stream):
     """Put each frame into a bounded queue, from which it is sent in the background.
 
-    A write costs a copy, and never resolves, connects or waits, unless *overflow* is ``'block'``.
-    Each destination of *inner* has a queue and a thread of its own: one that is slow or dead does
-    not keep the others from getting theirs. A child process begins with an empty queue.
+    A write copies the frame; it never resolves or connects, and waits only if *overflow* is
+    ``'block'``. Each destination of *inner* has its own queue and thread, so a slow or dead one
+    does not delay the others. A child process begins with an empty queue.
 
     Args:
-        inner: Where frames go: a stream of this package, an object with ``write(bytes)``, which
-            gets one frame a call, or what ``UrlStream`` takes.
+        inner: The destination: a stream of this package, an object with ``write(bytes)``, which is
+            called with one frame at a time, or an argument of ``UrlStream``.
         capacity: Bytes of waiting frames that the queue holds, as a number or as in ``'8 MiB'``.
-        overflow: What becomes of a frame that finds the queue full: ``'drop_new'``, ``'drop_old'``
-            (the oldest make way), ``'block'`` or ``'raise'`` (QueueFullError).
+        overflow: What happens to a frame when the queue is full: ``'drop_new'`` drops it,
+            ``'drop_old'`` drops the oldest ones, ``'block'`` waits, ``'raise'`` raises
+            QueueFullError.
         block_timeout: Seconds that ``'block'`` waits; then the frame is dropped.
-        linger: Seconds that a frame waits for others to be sent along with.
-        spool: A directory, where frames survive this process; None keeps them in memory.
-        sync: Seconds between two fsync of the spool; None leaves it to the system, and what was
-            logged last to a power loss.
-        on_drop: Called as ``on_drop(reason, count)``, by the thread that sends.
+        linger: Seconds that a frame waits for others, to be sent with them.
+        spool: A directory that stores the frames, so that they survive the process; None: memory.
+        sync: Seconds between two fsync of the spool; None leaves it to the system, so that a power
+            loss may lose the newest frames.
+        on_drop: Called as ``on_drop(reason, count)``, in the thread that sends.
         datagram_size: Bytes of whole frames that share a datagram.
-        backoff_max: Seconds of the longest wait between two tries to connect.
+        backoff_max: Longest wait between two tries to connect, in seconds.
         connect_timeout: Seconds that resolving and connecting may take.
-        write_timeout: Seconds that a peer may take nothing before it counts as lost.
-        refresh: Seconds after which a name is resolved anew, and the first of several hosts tried.
+        write_timeout: Seconds in which the peer must take at least one byte; else it has failed.
+        refresh: Seconds between two resolutions of the name, and between two tries to return from a
+            failover host to the first host.
         stats_interval: Seconds between two messages of type ``heka.client.stats``; None: none.
 
     Raises:
-        ConfigError: An argument is none of that, or the spool cannot be used.
+        ConfigError: An argument is invalid, or the spool cannot be used.
     """
 
     def __init__(
@@ -97,7 +99,7 @@ class QueuedStream(Stream):
 
     @classmethod
     def of_addresses(cls, addresses: Iterable[Address]) -> QueuedStream:
-        """Return the stream of *addresses*, each of which says what its queue is like."""
+        """Return a stream to *addresses*, each with the queue options of its URL."""
         stream = cls.__new__(cls)
         stream._inner = None
         stream._start([queue_for(address) for address in addresses])
@@ -114,12 +116,12 @@ class QueuedStream(Stream):
 
     @property
     def sink(self) -> Sink:
-        """What clients and ``heka.log`` put frames into, without a call of Python."""
+        """The sink that clients and ``heka.log`` send on, without calling Python code."""
         return self._sink
 
     @property
     def max_frame(self) -> int:
-        """Bytes of the largest frame that every destination takes; 0: a message's own limit."""
+        """Bytes of the largest frame that every destination takes; 0: no limit of their own."""
         limits = (queue.sink.max_frame for queue in self._queues)
         return min((limit for limit in limits if limit), default=0)
 
@@ -129,7 +131,7 @@ class QueuedStream(Stream):
         return all(queue.closed for queue in self._queues)
 
     def write(self, data: Any) -> bool:
-        """Queue *data*, a frame or text, for every destination; True when one of them took it.
+        """Queue *data*, a frame or text, for every destination; True if at least one queued it.
 
         Raises:
             TypeError: *data* is neither bytes nor text.
@@ -146,24 +148,24 @@ class QueuedStream(Stream):
         return True if self.write(frame) else "full"
 
     def flush(self, timeout: float = 1.0) -> bool:
-        """Return True when all that was written before has been taken by its peers' kernels.
+        """Wait at most *timeout* seconds; True when the peers' kernels have all frames written.
 
-        False: not within *timeout* seconds, or some of it was dropped.
+        False: some are still queued after *timeout* seconds, or were dropped.
         """
         deadline = time.monotonic() + timeout
         return all([queue.flush(deadline) for queue in self._queues])
 
     async def aflush(self, timeout: float = 1.0) -> bool:
-        """Do as ``flush`` does, while the event loop goes on."""
+        """Like ``flush``, without blocking the event loop."""
         with importing():
-            import asyncio  # 20 ms that most programs need not wait for
+            import asyncio  # importing takes 20 ms, which most programs need not spend
 
         return await asyncio.get_running_loop().run_in_executor(None, self.flush, timeout)
 
     def close(self, timeout: float = 1.0) -> None:
-        """Flush for at most *timeout* seconds, drop what is left then, and disconnect.
+        """Flush for at most *timeout* seconds, drop the remaining frames, and disconnect.
 
-        What lies in a spool is not dropped: the next process sends it.
+        Frames in a spool are not dropped: the next process sends them.
         """
         deadline = time.monotonic() + timeout
         for queue in self._queues:
@@ -172,12 +174,12 @@ class QueuedStream(Stream):
             self._inner.close()
 
     def stats(self) -> dict[str, Any]:
-        """Return what became of the frames, a frame being offered once to each destination.
+        """Return the account of the frames; each frame counts once for each destination.
 
         Returns:
             The numbers of ``heka.stats`` and ``dropped`` as {reason: count};
-            ``destinations`` holds the same for each, by its name. At every moment, offered +
-            recovered = sent + the sum of dropped + queued.
+            ``destinations`` maps the name of each destination to the same numbers. At every moment,
+            offered + recovered = sent + the sum of dropped + queued.
         """
         each: dict[str, Any] = {}
         for queue in self._queues:
@@ -191,7 +193,7 @@ class QueuedStream(Stream):
 
 
 def _addresses_of(inner: Any) -> list[Address]:
-    """Return where *inner* sends to; nothing when that is for its ``write`` to know."""
+    """Return the addresses of *inner*; empty if its ``write`` must be called instead."""
     if isinstance(inner, DestinationStream):
         return [] if inner.diverted else inner.addresses
     if callable(getattr(inner, "write", None)):

@@ -1,4 +1,4 @@
-"""TCP: frames one behind the other on a connection that is made again when it breaks."""
+"""TCP: a stream of frames on a connection; a broken connection is made again."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ class TcpStream(DestinationStream):
 
     Args:
         host: A name or address, or a sequence of them.
-        port: A number, as int or text, or a sequence of them; zipped with the hosts, the last one
-            is repeated for hosts that have none of their own.
-        timeout: Seconds that one write may take, connecting included.
+        port: A number, as int or text, or a sequence of them; zipped with the hosts. If there are
+            fewer ports than hosts, the last port is repeated.
+        timeout: Seconds that one write may take, including connecting.
 
     Raises:
-        ConfigError: *host* or *port* is none.
+        ConfigError: *host* or *port* is invalid.
     """
 
     def __init__(self, host: Host, port: Port = DEFAULT_PORT, *, timeout: float = 1.0) -> None:
@@ -36,15 +36,15 @@ class TcpStream(DestinationStream):
     def sockets(self) -> _Sockets:
         """The connected sockets, one for each destination; None before its first frame.
 
-        An object that is put in the place of one is called: ``connect((host, port))`` before the
-        first frame, unless it is a socket that is connected already, then ``sendall(data)``. None
-        gives the kernel its place back.
+        Assigning an object replaces a socket: frames are sent by ``sendall(data)`` of the object,
+        after ``connect((host, port))`` before the first frame, unless it is a connected socket.
+        Assigning None ends the replacement.
         """
         return self._sockets
 
     @sockets.setter
     def sockets(self, values: Sequence[Any] | _Sockets) -> None:
-        if values is self._sockets:  # a test that ends puts back what it found
+        if values is self._sockets:  # ends the replacement, as mock.patch restores an attribute
             values = [None] * len(self._lanes)
         if len(values) != len(self._lanes):
             raise ValueError(
@@ -79,7 +79,7 @@ class _Sockets:
     def __setitem__(self, index: int, value: Any) -> None:
         lane = self._lanes[index]
         if value is lane.connected or (isinstance(value, Socket) and value.fileno() < 0):
-            value = None  # what was connected here, put back by a test that ends
+            value = None  # the socket that was connected here, restored after a replacement
         self._replaced[index] = value
         address = (lane.address.host, lane.address.port)
         lane.divert(None if value is None else _SendAll(value, address))
@@ -89,7 +89,7 @@ class _Sockets:
 
 
 class _SendAll:
-    """Calls an object that stands in a socket's place."""
+    """Sends by ``sendall`` of an object that replaces a socket."""
 
     def __init__(self, other: Any, address: tuple[str, int]) -> None:
         self._other = other

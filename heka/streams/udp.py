@@ -17,12 +17,12 @@ class UdpStream(DestinationStream):
 
     Args:
         host: A name or address, or a sequence of them.
-        port: A number, as int or text, or a sequence of them; zipped with the hosts, the last one
-            is repeated for hosts that have none of their own.
+        port: A number, as int or text, or a sequence of them; zipped with the hosts. If there are
+            fewer ports than hosts, the last port is repeated.
         timeout: Seconds that one write may take.
 
     Raises:
-        ConfigError: *host* or *port* is none.
+        ConfigError: *host* or *port* is invalid.
     """
 
     def __init__(self, host: Host, port: Port = DEFAULT_PORT, *, timeout: float = 1.0) -> None:
@@ -31,11 +31,10 @@ class UdpStream(DestinationStream):
 
     @property
     def socket(self) -> Any:
-        """The connected socket, of several the first; None before the first frame.
+        """The connected socket, the first one of several; None before the first frame.
 
-        An object that is put here is called for each destination:
-        ``socket.sendto(data, (host, port))``. None, or deleting it, gives the kernel its place
-        back.
+        Assigning an object replaces the socket: ``socket.sendto(data, (host, port))`` is called for
+        each destination. Assigning None, or deleting it, ends the replacement.
         """
         return self._lanes[0].connected if self._replaced is None else self._replaced
 
@@ -54,12 +53,12 @@ class UdpStream(DestinationStream):
 
 
 def _is_closed(value: Any) -> bool:
-    """Say whether it is what was connected here once, put back by a test that ends."""
+    """Return whether it is a closed socket: one that was connected here, restored later."""
     return isinstance(value, Socket) and value.fileno() < 0
 
 
 class _SendTo:
-    """Calls an object that stands in the socket's place."""
+    """Sends by ``sendto`` of an object that replaces the socket."""
 
     def __init__(self, other: Any, address: tuple[str, int]) -> None:
         self._other = other

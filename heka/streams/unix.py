@@ -1,4 +1,4 @@
-"""Unix sockets: frames to a process of the same machine."""
+"""Unix sockets: frames to a process on the same host."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ _Path = str | os.PathLike[str]
 
 
 class UnixStream(DestinationStream):
-    """Send each frame to one unix socket, or to each of several.
+    """Send each frame to one Unix socket, or to each of several.
 
     Args:
-        path: Of the socket, or a sequence of them; a leading ``@`` names an abstract one.
-        kind: ``'stream'``, or ``'datagram'``: one frame in each.
-        timeout: Seconds that one write may take, connecting included.
+        path: Path of the socket, or a sequence of paths; a leading ``@`` names an abstract socket.
+        kind: ``'stream'``, or ``'datagram'`` with one frame in each datagram.
+        timeout: Seconds that one write may take, including connecting.
 
     Raises:
-        ConfigError: *path* is none, or too long for a socket; or *kind* is neither.
+        ConfigError: *path* is not a path, or too long for a socket; or *kind* is invalid.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ def _checked(path: Any) -> str:
     if not isinstance(name, str) or not name or "\0" in name:
         raise ConfigError(f"path: expected the path of a unix socket, got {path!r}")
     if not name.startswith("@"):
-        name = os.path.abspath(name)  # a daemon changes its directory
+        name = os.path.abspath(name)  # a daemon may change the working directory later
     size = len(os.fsencode(name))
     if size > _PATH_MAX:
         raise ConfigError(

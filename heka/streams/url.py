@@ -15,23 +15,23 @@ __all__ = ["UrlStream"]
 
 
 class UrlStream(DestinationStream):
-    """Send each frame where a URL says, or to each of several.
+    """Send each frame to the destination of a URL, or to each of several.
 
-    With ``?queue=1`` it is a QueuedStream, of which the other options of the URL say more.
+    With ``?queue=1`` it is a QueuedStream, configured by the other options of the URL.
 
     Args:
         url: ``udp://host:port``, ``tcp://host:port``, ``unix:///path``, ``unixgram:///path``,
             ``tls://host:port``, ``file:///path`` with the options of ``heka.log(to=...)``,
             ``'host:port'``, ``(host, port)``, or a list of such.
-        timeout: Seconds that one write may take, connecting included.
+        timeout: Seconds that one write may take, including connecting.
 
     Raises:
-        ConfigError: *url* is none.
+        ConfigError: *url* is invalid.
     """
 
-    # The same call makes either, so that a URL alone decides whether there is a queue.
+    # Returns either class, so that the URL decides whether there is a queue.
     def __new__(cls, url: Any, *, timeout: float = 1.0) -> Stream:  # type: ignore[misc]
-        """Return the stream of *url*; one that is not of this class where it asks for a queue."""
+        """Return the stream of *url*: a QueuedStream if the URL has ``queue=1``."""
         addresses = _addresses(url)
         queued = [address for address in addresses if address.queue is not None]
         if not queued:

@@ -57,7 +57,7 @@ def test_from_import():
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        ("ZmqPubSender", "ZeroMQ is not spoken any more; use heka.streams.TcpStream"),
+        ("ZmqPubSender", "ZeroMQ is no longer supported; use heka.streams.TcpStream"),
         ("NoSendSender", "a client without a stream sends nothing"),
         ("Nothing", "has no attribute 'Nothing'$"),
     ],

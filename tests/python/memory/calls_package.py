@@ -74,7 +74,7 @@ def logged(w: World, url: str) -> None:
     assert heka.flush(20)
     for key in list(heka.api._open):  # as where there are more than may be open
         heka.api._retire(key)
-    heka.api._forget_parent()
+    heka.api._reset_after_fork()
 
 
 def abandoned(w: World, inner: Any) -> None:
@@ -112,7 +112,7 @@ def terminable() -> None:
 
 def reopened(w: World) -> Any:
     """Log over new connections."""
-    heka.api._forget_parent()  # as a child process does
+    heka.api._reset_after_fork()  # as a child process does
     return [heka.log(w.text, to=w.peers.urls[scheme]) for scheme in ("udp", "file")]
 
 
@@ -120,7 +120,7 @@ def crowd(w: World) -> None:
     """Log to more destinations than are kept open."""
     for number in range(heka.api.DESTINATIONS_MAX + 20):
         heka.log(w.text, to=("127.0.0.1", 20_000 + number))
-    heka.api._forget_parent()
+    heka.api._reset_after_fork()
 
 
 def configured(w: World) -> None:

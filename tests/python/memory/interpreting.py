@@ -199,7 +199,7 @@ def parallel() -> dict[str, Any]:
         for thread in threads:
             thread.start()
         exec(receiver.work(300), {})
-        heka.api._forget_parent()  # its account begins anew
+        heka.api._reset_after_fork()  # its account begins anew
         for thread in threads:
             thread.join()
         for one in made:
