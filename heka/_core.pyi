@@ -355,14 +355,14 @@ class Client(Settings):
     def _send(self, msg: Message, /) -> bool: ...
     def _set_plan(
         self,
-        seen: tuple[Callable[[Message], object], ...],
+        planned: tuple[Callable[[Message], object], ...],
         threshold: int,
         blocked: frozenset[str] | None,
         allowed: frozenset[str] | None,
         levels: dict[str, int] | None,
-        asked: tuple[Callable[[str, int], object], ...] | None,
+        predicates: tuple[Callable[[str, int], object], ...] | None,
         deliver: Callable[[Message], object] | None,
-        once: int = 0,
+        stateful: int = 0,
         /,
     ) -> None: ...
     def _replan(self) -> None: ...

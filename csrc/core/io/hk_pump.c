@@ -1,4 +1,4 @@
-/* hk_pump.c -- frames from a queue to a connected socket, without Python. */
+/* hk_pump.c -- sends frames from a queue to a connected socket, without an interpreter. */
 #include "hk_pump.h"
 
 #include <errno.h>
@@ -18,25 +18,25 @@
 #endif
 
 #define MS INT64_C(1000000)   /* ns */
-#define NAP_LEAST (MS / 2)    /* between two looks at what has been acknowledged */
-#define NAP_MOST (20 * MS)    /* an acknowledgement may be delayed by 40 ms */
-#define WRITE_SLICE (50 * MS) /* of waiting for room, between two looks at `interrupted` */
+#define POLL_LEAST (MS / 2)   /* between two checks for acknowledgements */
+#define POLL_MOST (20 * MS)   /* the peer may delay an acknowledgement by 40 ms */
+#define WRITE_SLICE (50 * MS) /* of waiting for room, between two checks of `interrupted` */
 #define NOBUFS_MS 10
-/* Pieces that are read between two batches: a peer may talk without end. */
-#define ANSWERS_MOST 16
+/* Reads between two batches: a peer may send data without end. */
+#define READS_MOST 16
 
-/* What one run knows. */
+/* The state of one run. */
 typedef struct {
     hk_queue *queue;
     const heka_pump *p;
     bool is_local;       /* a unix socket */
-    size_t in_flight;    /* bytes written that were outstanding at the last look */
+    size_t in_flight;    /* bytes written, not acknowledged at the last check */
     int64_t end;         /* of this run */
     int64_t progress;    /* when a byte was taken or acknowledged */
-    int64_t nap;         /* ns, the next one */
+    int64_t poll_ns;     /* until the next check for acknowledgements */
     size_t single;       /* frames that are sent one a datagram, as they were too large together */
-    bool wants_data;     /* nothing waits, or little: sleep first */
-    heka_pump_result at; /* what is returned */
+    bool wants_data;     /* little or nothing is queued: wait for frames first */
+    heka_pump_result at; /* the result so far */
 } run;
 
 static int64_t
@@ -91,7 +91,7 @@ is_local(int fd)
     return getsockname(fd, (struct sockaddr *)&name, &size) == 0 && name.ss_family == AF_UNIX;
 }
 
-/* Why the socket is of no use, 0 if nobody says. */
+/* The pending error of the socket; 0: none. */
 static int
 pending_error(int fd)
 {
@@ -102,12 +102,12 @@ pending_error(int fd)
 
 /* ---- the end of a connection ---- */
 
-/* The connection is lost, `unsent` bytes of what was taken never came to it. */
+/* The connection is lost; the last `unsent` bytes taken were not written to it. */
 static bool
 lose(run *r, heka_pump_event event, int error, size_t unsent)
 {
-    /* TCP tells what was outstanding after a reset too. A unix socket's peer that goes away throws
-     * away what it has not read, and that looks as if it had been read. */
+    /* TCP reports the outstanding bytes even after a reset. When the peer of a Unix socket closes,
+     * the kernel discards what the peer has not read, and reports it as if it had been read. */
     size_t left;
     if (r->p->datagram == 0 && !r->is_local && heka_pump_outstanding(r->p->fd, &left)) {
         hk_queue_acknowledge(r->queue, left + unsent);
@@ -134,13 +134,13 @@ is_interrupted(const run *r)
 
 /* ---- streams ---- */
 
-/* Whether the peer is there still. What it says is thrown away: a receiver never answers. */
+/* Whether the peer is still connected. Data from it is discarded: the protocol has no answers. */
 static bool
 is_connected(run *r, size_t unsent)
 {
     uint8_t ignored[512];
     struct pollfd watch = {.fd = r->p->fd, .events = POLLIN | POLLRDHUP};
-    for (int turn = 0; turn < ANSWERS_MOST && poll(&watch, 1, 0) > 0; turn++) {
+    for (int i = 0; i < READS_MOST && poll(&watch, 1, 0) > 0; i++) {
         if ((watch.revents & POLLNVAL) != 0) {
             return lose(r, HEKA_PUMP_FAILED, EBADF, unsent);
         }
@@ -160,17 +160,18 @@ is_connected(run *r, size_t unsent)
     return true;
 }
 
-/* Releases what has arrived: all that was taken but for what the kernel holds, and for the `unsent`
- * bytes at its end. */
+/* Acknowledges the frames that have arrived: all taken ones, except those that reach into what the
+ * kernel holds or into the last `unsent` bytes. */
 static void
 acknowledge(run *r, size_t unsent)
 {
     size_t left;
     if (!heka_pump_outstanding(r->p->fd, &left)) {
-        return; /* what it had will be said to have failed */
+        return; /* the next send fails, and its frames are sent again */
     }
     if (r->is_local && left < r->in_flight) {
-        /* Looked at in this order: a peer that goes away hangs up first, and throws away then. */
+        /* In this order: a peer that closes first hangs up, and then its data is discarded. So
+         * without a hang-up now, the bytes counted above were read. */
         struct pollfd watch = {.fd = r->p->fd, .events = POLLRDHUP};
         if (poll(&watch, 1, 0) != 0) {
             return;
@@ -178,7 +179,7 @@ acknowledge(run *r, size_t unsent)
     }
     if (left < r->in_flight) {
         r->progress = now();
-        r->nap = NAP_LEAST;
+        r->poll_ns = POLL_LEAST;
     }
     r->in_flight = left;
     hk_queue_acknowledge(r->queue, left + unsent);
@@ -203,7 +204,7 @@ wait_writable(run *r, size_t unsent)
             return lose(r, HEKA_PUMP_FAILED, ETIMEDOUT, unsent);
         }
         if (poll(&watch, 1, to_ms(least(r->p->write_timeout_ns, WRITE_SLICE))) > 0) {
-            return true; /* an error is told by send() */
+            return true; /* send() reports an error */
         }
         acknowledge(r, unsent);
     }
@@ -214,7 +215,7 @@ send_stream(run *r, const hk_queue_batch *batch)
 {
     size_t at = 0;
     if (r->in_flight == 0) {
-        r->progress = now(); /* nothing was waited for until here */
+        r->progress = now(); /* the write timeout begins here */
     }
     while (at < batch->len) {
         const ssize_t n = hk_send_now(r->p->fd, batch->data + at, batch->len - at);
@@ -233,21 +234,21 @@ send_stream(run *r, const hk_queue_batch *batch)
     return true;
 }
 
-/* Nothing could be taken while the socket holds bytes that nobody has acknowledged. No event tells
- * when that changes, so it is looked at again and again, less and less often. */
+/* Nothing can be taken while the socket holds unacknowledged bytes. No event reports an
+ * acknowledgement, so this polls, at increasing intervals. */
 static bool
 await_acknowledgement(run *r)
 {
     if (is_late(r)) {
         return lose(r, HEKA_PUMP_FAILED, ETIMEDOUT, 0);
     }
-    const int64_t nap = r->nap;
-    r->nap = least(2 * nap, NAP_MOST);
+    const int64_t poll_ns = r->poll_ns;
+    r->poll_ns = least(2 * poll_ns, POLL_MOST);
     if (hk_queue_wait(r->queue, 1, 0) == HK_QUEUE_READY) { /* the window is full */
         struct pollfd watch = {.fd = r->p->fd, .events = POLLRDHUP};
-        (void)poll(&watch, 1, to_ms(nap));
-    } else { /* what comes meanwhile is sent together */
-        (void)hk_queue_wait(r->queue, HK_QUEUE_BATCH_MAX, nap);
+        (void)poll(&watch, 1, to_ms(poll_ns));
+    } else { /* frames that are put meanwhile are sent together */
+        (void)hk_queue_wait(r->queue, HK_QUEUE_BATCH_MAX, poll_ns);
     }
     if (!is_connected(r, 0)) {
         return false;
@@ -270,13 +271,13 @@ wait_for_room(run *r, size_t unsent)
     }
     const int timeout = to_ms(least(r->p->write_timeout_ns, WRITE_SLICE));
     if (poll(&watch, 1, timeout) > 0 && errno == ENOBUFS) {
-        (void)poll(NULL, 0, NOBUFS_MS); /* no event tells when the interface has room */
+        (void)poll(NULL, 0, NOBUFS_MS); /* no event reports that the interface has room */
     }
     return true;
 }
 
-/* A datagram that is too large for the way: its frames are tried one by one, and one that is too
- * large by itself is dropped. */
+/* Handles a datagram that is too large for the path: sends its frames one by one, and drops a
+ * single frame that is too large. */
 static void
 split(run *r, const hk_queue_batch *batch)
 {
@@ -289,7 +290,7 @@ split(run *r, const hk_queue_batch *batch)
     }
 }
 
-/* A refusal is the answer to an earlier datagram: this one was not sent, and waits. */
+/* ECONNREFUSED belongs to an earlier datagram: this one was not sent, and stays queued. */
 static bool
 send_datagram(run *r, const hk_queue_batch *batch)
 {
@@ -317,8 +318,7 @@ send_datagram(run *r, const hk_queue_batch *batch)
 
 /* ---- the loop ---- */
 
-/* Sleeps until there is something to take, and then until there is enough, or the linger is over.
- */
+/* Waits until there is a frame, and then until there is a whole batch or the linger is over. */
 static bool
 await_frames(run *r)
 {
@@ -333,7 +333,7 @@ await_frames(run *r)
     return true;
 }
 
-/* One round: a batch, or some sleep. False: back to Python. */
+/* One round: sends a batch, or waits. False: the run returns. */
 static bool
 step(run *r)
 {
@@ -351,7 +351,7 @@ step(run *r)
         r->wants_data = true;
         return r->in_flight == 0 || await_acknowledgement(r);
     }
-    /* What is taken next is small: let it grow. */
+    /* After a small batch, wait for more frames, so that the next one is larger. */
     r->wants_data = r->p->datagram == 0 && batch.len < HK_QUEUE_BATCH_MAX / 2;
     return r->p->datagram != 0 ? send_datagram(r, &batch)
                                : is_connected(r, batch.len) && send_stream(r, &batch);
@@ -365,24 +365,24 @@ heka_pump_run(hk_queue *queue, const heka_pump *p)
         .p = p,
         .is_local = p->datagram == 0 && is_local(p->fd),
         .wants_data = true,
-        .in_flight = p->past->in_flight,
-        .progress = p->past->progress,
-        .single = p->past->single,
-        .nap = NAP_LEAST,
+        .in_flight = p->state->in_flight,
+        .progress = p->state->progress,
+        .single = p->state->single,
+        .poll_ns = POLL_LEAST,
         .end = now() + p->idle_ns,
     };
     if (r.in_flight > 0) {
-        acknowledge(&r, 0); /* what came meanwhile */
+        acknowledge(&r, 0); /* acknowledgements since the last run */
     }
     while (step(&r)) {
         if (now() >= r.end) {
             (void)leave(&r, HEKA_PUMP_TICK);
             if (p->datagram == 0) {
-                (void)is_connected(&r, 0); /* noticed before there is something to send */
+                (void)is_connected(&r, 0); /* detects a closed connection before the next frame */
             }
             break;
         }
     }
-    *p->past = (heka_pump_past){r.in_flight, r.progress, r.single};
+    *p->state = (heka_pump_state){r.in_flight, r.progress, r.single};
     return r.at;
 }

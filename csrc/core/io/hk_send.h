@@ -8,12 +8,12 @@
 
 #include "core/base/hk_status.h"
 
-/* Offers data[0..len) to the kernel, again after a signal. Bytes taken, or -1 with errno; never
- * waits, never raises SIGPIPE. */
+/* Sends data[0..len) without waiting; repeats the call after EINTR. Bytes taken, or -1 with errno;
+ * never raises SIGPIPE. */
 ssize_t hk_send_now(int fd, const uint8_t *data, size_t len);
 
-/* Whether the connection is as good as before that errno: it has no room now, or not for a datagram
- * of that size. */
+/* Whether the connection can still be used after that errno: it has no room now, or the datagram is
+ * too large. */
 bool hk_send_is_passing(int error);
 
 #endif

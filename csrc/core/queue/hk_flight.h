@@ -39,7 +39,7 @@ hk_flight_slot(const hk_flight *f, size_t index) /* of the frame, 0 is the oldes
     return slot < f->slots ? slot : slot - f->slots;
 }
 
-/* A frame of `len` bytes may be handed out; one alone always may. */
+/* Whether a frame of `len` bytes may be handed out; a single frame always may. */
 static inline bool
 hk_flight_takes(const hk_flight *f, size_t len)
 {

@@ -77,7 +77,7 @@ typedef struct {
  * not yet acknowledged, wait to be taken: `recovered`. What is found between them and is no frame
  * is left out, each piece counted as one frame that was recovered and dropped for
  * settings->corrupt. HK_ERR_ARGUMENT: the settings. HK_ERR_SYSTEM: the directory cannot be used;
- * the text has the path and errno's words, the offset is errno. HK_ERR_NOMEM. */
+ * the text has the path and the text of errno, the offset is errno. HK_ERR_NOMEM. */
 HK_CHECK hk_status hk_queue_open(const char *directory, const hk_queue_settings *settings,
                                  hk_queue **queue, hk_error *err);
 

@@ -1,4 +1,4 @@
-/* hk_reasons.h -- why frames were dropped: the numbers that queues count under, and their words. */
+/* hk_reasons.h -- drop reasons: the numbers that queues count by, and their names. */
 #ifndef HEKA_REASONS_H
 #define HEKA_REASONS_H
 

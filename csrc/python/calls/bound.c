@@ -1,7 +1,8 @@
-/* bound.c -- fields that a context adds to every message: encoded once, when they are bound.
+/* bound.c -- the fields that a context adds to every message; encoded once, when they are bound.
  *
- * A context variable holds the Bound that is in force, so threads, asyncio tasks and greenlets
- * each have their own, and without one a log call pays for a look-up in a cache. */
+ * A context variable holds the current Bound, so threads, asyncio tasks and greenlets each have
+ * their own. Without bound fields, a log call costs one look-up of the variable, which is cached.
+ */
 #include "bound.h"
 
 #include <string.h>
@@ -15,14 +16,15 @@
 /* Immutable. */
 typedef struct {
     PyObject_HEAD
-    PyObject *fields; /* owned dict, ours alone */
-    uint8_t *wire;    /* owned: the same as canonical fields; NULL when there are none */
+    PyObject *fields; /* owned dict, never given out: `fields` returns copies */
+    uint8_t *wire;    /* owned: the same fields, encoded canonically; NULL when there are none */
     size_t wire_len;  /* bytes */
 } HekaBound;
 
 static int
 encode_fields(HekaBound *self, heka_state *state)
 {
+    /* bad_values='repr': a value in a context must not make every later log call raise. */
     static const heka_policy lax = {.use_repr = true, .convert = NULL};
     uint8_t block[HEKA_BLOCK];
     hk_buffer out;
@@ -104,7 +106,7 @@ bound_get_fields(PyObject *op, void *closure)
     return fields == NULL ? PyDict_New() : PyDict_Copy(fields);
 }
 
-/* ---- adding them to a message ---- */
+/* ---- appending to a message ---- */
 
 static bool
 holds(hk_slice fields, hk_slice name)
@@ -118,11 +120,11 @@ holds(hk_slice fields, hk_slice name)
     return false;
 }
 
-/* Appends those of the fields that the message does not have itself. */
+/* Appends the fields whose names the message does not have itself. */
 static hk_status
 append_missing(hk_slice bound, size_t start, hk_buffer *out)
 {
-    const size_t own_len = out->len - start;
+    const size_t own_len = out->len - start; /* appending may move out->data, so keep lengths */
     hk_field field;
     hk_status status = HK_OK;
     if (own_len == 0) {

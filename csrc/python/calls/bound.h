@@ -1,12 +1,12 @@
-/* bound.h -- fields that a context adds to every message: encoded once, when they are bound. */
+/* bound.h -- the fields that a context adds to every message; encoded once, when they are bound. */
 #ifndef HEKA_BOUND_H
 #define HEKA_BOUND_H
 
 #include "core/base/hk_buffer.h"
 #include "python/base/state.h"
 
-/* Appends the fields of the running context to the message whose own begin at out->data[start];
- * of two with one name the message's own stays. 0, or -1 with an exception. */
+/* Appends the fields of the current context to a message whose own fields begin at
+ * out->data[start]. Skips fields that the message has itself. 0, or -1 with an exception. */
 int heka_bound_append(heka_state *state, size_t start, hk_buffer *out);
 
 #endif

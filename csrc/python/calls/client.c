@@ -1,7 +1,7 @@
-/* client.c -- the Client: classic calls with their defaults, thresholds and one destination.
+/* client.c -- the Client: logging calls with defaults, filters and one destination.
  *
- * heka.client.HekaClient derives from it and decides, in Python, what the filters, the encoder and
- * the stream come to; here that plan is applied to each call, before anything is built. */
+ * heka.client.HekaClient derives from it and compiles filters, encoder and stream into a plan, in
+ * Python. C evaluates that plan in each call, before it builds a message. */
 #include "core/base/hk_random.h"
 #include "python/base/args.h"
 #include "python/base/errors.h"
@@ -12,12 +12,13 @@
 
 /* ---- one message ---- */
 
-/* Has Python filter, encode and write a Message made of the encoded bytes. 1, 0 or -1. */
+/* Decodes the bytes to a Message and passes it to Python, which filters, encodes and writes it.
+ * 1, 0 or -1. */
 static int
 deliver_message(HekaClient *self, const hk_buffer *out)
 {
     const hk_slice data = {out->data + HK_FRAME_ROOM, out->len - HK_FRAME_ROOM};
-    PyObject *deliver = Py_NewRef(self->deliver);
+    PyObject *deliver = Py_NewRef(self->deliver); /* the call may cause another plan */
     PyObject *answer = NULL;
     PyObject *message = heka_message_decode(self->base.state, data);
     if (message != NULL) {
@@ -42,7 +43,7 @@ emit(HekaClient *self, heka_emission *e)
     if (result == 0 && self->deliver != NULL && !e->too_large) {
         result = deliver_message(self, &out);
     } else if (result == 0 && self->sink != NULL) {
-        PyObject *sink = Py_NewRef(self->sink);
+        PyObject *sink = Py_NewRef(self->sink); /* sending may run code that replaces the stream */
         result = heka_emission_send(e, (HekaSink *)sink, NULL, &out);
         Py_DECREF(sink);
     }
@@ -50,7 +51,7 @@ emit(HekaClient *self, heka_emission *e)
     return result;
 }
 
-/* What all calls have in common; NULL where absent. */
+/* The arguments common to all calls, borrowed; NULL: absent. */
 typedef struct {
     PyObject *type;
     PyObject *logger;
@@ -91,7 +92,7 @@ send_call(HekaClient *self, const call *c)
     return sent < 0 ? NULL : PyBool_FromLong(sent);
 }
 
-/* Frames, signs and sends a Message as it is. */
+/* Frames, signs and sends a Message, unchanged. */
 static PyObject *
 client_send(PyObject *op, PyObject *message)
 {
@@ -145,7 +146,7 @@ client_heka(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwn
 
 /* ---- counters, gauges, timers ---- */
 
-/* Reads a sampling rate. 1: this one is sent, 0: left out, -1: TypeError. */
+/* Reads a sampling rate. 1: this call is sent, 0: it is left out, -1: TypeError. */
 static int
 sample(PyObject *value, bool enforce, double *rate)
 {
@@ -165,12 +166,12 @@ sample(PyObject *value, bool enforce, double *rate)
         return 1;
     }
     if (hk_random_unit(&unit) != HK_OK) {
-        return 1; /* no entropy: rather too many than none */
+        return 1; /* without entropy, send all rather than none */
     }
     return unit < *rate;
 }
 
-/* The arguments of all three, in one order. */
+/* The arguments of incr, gauge and timer_send, in this order; borrowed. */
 typedef struct {
     PyObject *name;
     PyObject *amount;
@@ -263,14 +264,14 @@ client_timer_send(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObjec
                : send_measure(self, self->base.state->timer, &m, false);
 }
 
-/* 1 when that timer, or every timer, does nothing. */
+/* 1 when the timer of that name, or every timer, is disabled. */
 static int
 is_disabled(HekaClient *self, PyObject *name)
 {
     if (HK_LIKELY(PySet_GET_SIZE(self->disabled) == 0)) {
         return 0;
     }
-    PyObject *disabled = Py_NewRef(self->disabled); /* the name may have a __hash__ of its own */
+    PyObject *disabled = Py_NewRef(self->disabled); /* a __hash__ of the name may replace the set */
     int found = PySet_Contains(disabled, self->base.state->every);
     if (found == 0) {
         found = PySet_Contains(disabled, name);
@@ -329,7 +330,7 @@ client_admits(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *k
 
 static void client_dealloc(PyObject *op);
 
-/* The type that has our module; `type` may be a subclass of it, made in Python. */
+/* The type Client itself, which has the module; `type` may be a subclass made in Python. */
 static PyTypeObject *
 own_type(PyTypeObject *type)
 {
@@ -339,7 +340,7 @@ own_type(PyTypeObject *type)
     return type;
 }
 
-/* The arguments are the subclass's, and read by its __init__. */
+/* Ignores the arguments: they are for the __init__ of the subclass. */
 static PyObject *
 client_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
@@ -368,28 +369,29 @@ client_traverse(PyObject *op, visitproc visit, void *arg)
     HekaClient *self = (HekaClient *)op;
     Py_VISIT(self->sink);
     Py_VISIT(self->filters);
-    Py_VISIT(self->seen);
+    Py_VISIT(self->planned);
     Py_VISIT(self->blocked);
     Py_VISIT(self->allowed);
     Py_VISIT(self->levels);
-    Py_VISIT(self->asked);
+    Py_VISIT(self->predicates);
     Py_VISIT(self->deliver);
     Py_VISIT(self->disabled);
     Py_VISIT(self->no_timer);
     return heka_settings_traverse(&self->base, visit, arg);
 }
 
-/* What a call relies on is emptied, not taken away: a finalizer in the same cycle may still log. */
+/* Empties the list of filters and replaces no_timer, instead of clearing them: a finalizer in the
+ * same cycle may still log, and calls rely on these pointers. */
 static int
 client_clear(PyObject *op)
 {
     HekaClient *self = (HekaClient *)op;
-    Py_CLEAR(self->sink); /* from now on inactive */
-    Py_CLEAR(self->seen);
+    Py_CLEAR(self->sink); /* from now on, the client is inactive */
+    Py_CLEAR(self->planned);
     Py_CLEAR(self->blocked);
     Py_CLEAR(self->allowed);
     Py_CLEAR(self->levels);
-    Py_CLEAR(self->asked);
+    Py_CLEAR(self->predicates);
     Py_CLEAR(self->deliver);
     Py_CLEAR(self->base.convert);
     if (self->filters != NULL) {
@@ -407,11 +409,11 @@ client_dealloc(PyObject *op)
     PyObject_GC_UnTrack(op);
     Py_CLEAR(self->sink);
     Py_CLEAR(self->filters);
-    Py_CLEAR(self->seen);
+    Py_CLEAR(self->planned);
     Py_CLEAR(self->blocked);
     Py_CLEAR(self->allowed);
     Py_CLEAR(self->levels);
-    Py_CLEAR(self->asked);
+    Py_CLEAR(self->predicates);
     Py_CLEAR(self->deliver);
     Py_CLEAR(self->disabled);
     Py_CLEAR(self->no_timer);
@@ -425,7 +427,8 @@ PyDoc_STRVAR(
     "heka($self, type, logger=None, severity=None, payload='', fields=None, timestamp=None, *,\n"
     "     timestamp_ns=None, uuid=None, bad_values=None)\n--\n\n"
     "Send one message; True when the stream took it.\n\n"
-    "Bad arguments raise; what goes wrong behind them never does, and is counted in stats().\n\n"
+    "Raises for bad arguments only; failures of filters, encoder, stream and network are counted\n"
+    "in stats().\n\n"
     "Args:\n"
     "    type: What kind of message this is; receivers match on it.\n"
     "    logger, severity: By default the client's.\n"
@@ -439,28 +442,28 @@ PyDoc_STRVAR(
 PyDoc_STRVAR(incr_doc,
              "incr($self, name, count=1, logger=None, severity=None, fields=None, rate=1.0, *,\n"
              "     bad_values=None)\n--\n\n"
-             "Send a 'counter': *name* went up by *count*. Below 1, *rate* is the share of calls\n"
-             "that is sent; receivers divide by it.");
+             "Send a 'counter': *name* increased by *count*. A *rate* below 1 is the share of\n"
+             "calls that is sent; receivers divide by it.");
 PyDoc_STRVAR(gauge_doc,
              "gauge($self, name, value, logger=None, severity=None, fields=None, rate=1.0, *,\n"
              "     bad_values=None)\n--\n\n"
-             "Send a 'gauge': *name* is at *value* now. Sampled as incr().");
+             "Send a 'gauge': *name* has the value *value* now. Sampled like incr().");
 PyDoc_STRVAR(
     timer_send_doc,
     "timer_send($self, name, elapsed, logger=None, severity=None, fields=None, rate=1.0, *,\n"
     "     bad_values=None)\n--\n\n"
-    "Send a 'timer': *name* took *elapsed* milliseconds. Sent always; *rate* tells the receiver\n"
-    "what share of the events was timed.");
+    "Send a 'timer': *name* took *elapsed* milliseconds. Always sent; *rate* tells the receiver\n"
+    "which share of the events was timed.");
 PyDoc_STRVAR(timer_doc,
              "timer($self, name, logger=None, severity=None, fields=None, rate=1.0)\n--\n\n"
-             "A context manager and decorator that sends how long its block took, in ms.\n\n"
-             "``result`` holds the ms afterwards; None while it runs, when the timer is disabled,\n"
-             "and when *rate* left this one out.");
+             "Return a context manager and decorator that sends how long its block took, in ms.\n\n"
+             "Afterwards, ``result`` is the time in ms. It is None while the block runs, when the\n"
+             "timer is disabled, and when sampling by *rate* left the block out.");
 PyDoc_STRVAR(admits_doc,
              "admits($self, type, severity)\n--\n\n"
-             "What the filters say that need no message; ask before building something costly.\n\n"
-             "As often as one likes: filters whose answers change (``stateful``: rate limits,\n"
-             "samples) are asked only when a message is sent.");
+             "Return whether the filters that need no message would send it.\n\n"
+             "Call it before building an expensive message. It changes no state: ``stateful``\n"
+             "filters (rate limits, sampling) are called only when a message is sent.");
 
 #define FAST(function) (PyCFunction)(void (*)(void))(function), METH_FASTCALL | METH_KEYWORDS
 
@@ -474,20 +477,21 @@ static PyMethodDef client_methods[] = {
     {"admits", FAST(client_admits), admits_doc},
     {"_send", client_send, METH_O,
      "_send($self, msg, /)\n--\n\n"
-     "Frame, sign and send *msg* as it is, within the oversize policy."},
+     "Frame, sign and send *msg*, unchanged; the oversize policy applies."},
     {"_set_plan", heka_client_set_plan, METH_VARARGS,
-     "_set_plan($self, seen, threshold, blocked, allowed, levels, asked, deliver, once=0, "
-     "/)\n--\n\n"
-     "What the filters *seen* come to: drop above *threshold*, types *blocked* or not *allowed*,\n"
-     "above the type's of *levels*, or where one that is *asked* says so (the last *once* of them\n"
-     "not for admits()); then give a Message to *deliver*, or without one a frame to the sink."},
+     "_set_plan($self, planned, threshold, blocked, allowed, levels, predicates, deliver,\n"
+     "          stateful=0, /)\n--\n\n"
+     "Set the plan of the filters *planned*. Drop a message with a severity above *threshold* or\n"
+     "above the one of its type in *levels*, of a type *blocked* or not *allowed*, or if one of\n"
+     "*predicates* returns False; admits() skips the last *stateful* of these. Pass others as a\n"
+     "Message to *deliver*; if that is None, as a frame to the sink."},
     {"_replan", heka_client_replan, METH_NOARGS,
-     "_replan($self)\n--\n\nHave ``_plan()`` called again before the next message."},
+     "_replan($self)\n--\n\nCall ``_plan()`` again before the next message."},
     {NULL, NULL, 0, NULL},
 };
 
 static PyType_Slot client_slots[] = {
-    {Py_tp_doc, (void *)"The calls of heka.client.HekaClient that have to be fast."},
+    {Py_tp_doc, (void *)"The calls of heka.client.HekaClient that must be fast."},
     {Py_tp_new, client_new},
     {Py_tp_dealloc, client_dealloc},
     {Py_tp_traverse, client_traverse},

@@ -1,7 +1,7 @@
-/* client_plan.c -- what a Client's filters come to, and its attributes.
+/* client_plan.c -- the plan that a Client's filters are compiled into, and its attributes.
  *
- * The list of filters belongs to the program, which changes it at will; a plan holds for the list
- * that it was made for, and each call compares the two. */
+ * The program may change the list of filters at any time. A plan is valid for the filters that it
+ * was made of, so each call compares those with the list. */
 #include "client_object.h"
 
 #include "python/base/errors.h"
@@ -9,23 +9,23 @@
 
 /* ---- before anything is built ---- */
 
-/* True when the list of filters is what the plan was made for. */
+/* True when the list of filters is the one that the plan was made of. */
 static inline bool
 is_planned(const HekaClient *self)
 {
-    if (HK_UNLIKELY(self->seen == NULL ||
-                    PyList_GET_SIZE(self->filters) != PyTuple_GET_SIZE(self->seen))) {
+    if (HK_UNLIKELY(self->planned == NULL ||
+                    PyList_GET_SIZE(self->filters) != PyTuple_GET_SIZE(self->planned))) {
         return false;
     }
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(self->seen); i++) {
-        if (PyList_GET_ITEM(self->filters, i) != PyTuple_GET_ITEM(self->seen, i)) {
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(self->planned); i++) {
+        if (PyList_GET_ITEM(self->filters, i) != PyTuple_GET_ITEM(self->planned, i)) {
             return false;
         }
     }
     return true;
 }
 
-/* Has Python make a plan, which it hands to plan(). */
+/* Calls Python to compile a plan, which it passes to _set_plan(). */
 static HK_COLD int
 make_plan(HekaClient *self)
 {
@@ -37,25 +37,26 @@ make_plan(HekaClient *self)
     return 0;
 }
 
-/* Asks all, or all but those that are to be asked once, as long as they say yes. */
+/* Calls the predicates, without the stateful ones unless a message is being sent, until one returns
+ * false. */
 static HK_COLD int
-ask(HekaClient *self, PyObject *type, int32_t severity, bool is_sending)
+call_predicates(HekaClient *self, PyObject *type, int32_t severity, bool is_sending)
 {
-    PyObject *asked = Py_NewRef(self->asked);
-    const Py_ssize_t count = PyTuple_GET_SIZE(asked) - (is_sending ? 0 : self->once);
+    PyObject *predicates = Py_NewRef(self->predicates); /* a predicate may cause another plan */
+    const Py_ssize_t count = PyTuple_GET_SIZE(predicates) - (is_sending ? 0 : self->stateful);
     int result = 1;
     for (Py_ssize_t i = 0; i < count && result == 1; i++) {
         PyObject *answer =
-            PyObject_CallFunction(PyTuple_GET_ITEM(asked, i), "Oi", type, (int)severity);
+            PyObject_CallFunction(PyTuple_GET_ITEM(predicates, i), "Oi", type, (int)severity);
         result = answer == NULL ? -1 : PyObject_IsTrue(answer);
         Py_XDECREF(answer);
     }
-    Py_DECREF(asked);
+    Py_DECREF(predicates);
     return result;
 }
 
-/* Whether a set holds the text, which may have a __hash__ of its own, that may make another plan.
- */
+/* Whether the set contains the text. A subclass of str may have a __hash__ that causes another
+ * plan, so the set is kept by a strong reference. */
 static int
 holds(PyObject *set, PyObject *text)
 {
@@ -65,7 +66,7 @@ holds(PyObject *set, PyObject *text)
     return found;
 }
 
-/* Whether the type may be sent with that severity. */
+/* Whether the type may be sent with that severity. Keeps a strong reference for the same reason. */
 static int
 is_within(PyObject *levels, PyObject *type, int32_t severity)
 {
@@ -73,7 +74,7 @@ is_within(PyObject *levels, PyObject *type, int32_t severity)
     PyObject *level = PyDict_GetItemWithError(own, type); /* borrowed */
     int result = level == NULL && PyErr_Occurred() ? -1 : 1;
     if (level != NULL) {
-        result = severity <= PyLong_AsLong(level); /* an int32: _set_plan has seen to that */
+        result = severity <= PyLong_AsLong(level); /* an int32: _set_plan has checked it */
     }
     Py_DECREF(own);
     return result;
@@ -90,7 +91,7 @@ decide(HekaClient *self, PyObject *type, int32_t severity, bool is_sending)
         return 0;
     }
     if (!PyUnicode_Check(type)) {
-        return 1; /* the encoder says what is wrong with it */
+        return 1; /* the encoder raises the TypeError */
     }
     if (self->blocked != NULL && (found = holds(self->blocked, type)) != 0) {
         return found < 0 ? -1 : 0;
@@ -101,7 +102,8 @@ decide(HekaClient *self, PyObject *type, int32_t severity, bool is_sending)
     if (self->levels != NULL && (found = is_within(self->levels, type, severity)) <= 0) {
         return found;
     }
-    return HK_LIKELY(self->asked == NULL) ? 1 : ask(self, type, severity, is_sending);
+    return HK_LIKELY(self->predicates == NULL) ? 1
+                                               : call_predicates(self, type, severity, is_sending);
 }
 
 int
@@ -125,7 +127,7 @@ unless_none(PyObject *value)
     return value == Py_None ? NULL : Py_NewRef(value);
 }
 
-/* Every value of `levels` must be an int32, so that a call need not look. */
+/* Every value of `levels` must be an int32, so that a call need not check it. */
 static int
 check_levels(PyObject *levels)
 {
@@ -145,22 +147,22 @@ PyObject *
 heka_client_set_plan(PyObject *op, PyObject *args)
 {
     HekaClient *self = (HekaClient *)op;
-    PyObject *seen;
+    PyObject *planned;
     PyObject *blocked;
     PyObject *allowed;
     PyObject *levels;
-    PyObject *asked;
+    PyObject *predicates;
     PyObject *deliver;
     int threshold;
-    Py_ssize_t once = 0;
-    if (!PyArg_ParseTuple(args, "O!iOOOOO|n:_set_plan", &PyTuple_Type, &seen, &threshold, &blocked,
-                          &allowed, &levels, &asked, &deliver, &once)) {
+    Py_ssize_t stateful = 0;
+    if (!PyArg_ParseTuple(args, "O!iOOOOO|n:_set_plan", &PyTuple_Type, &planned, &threshold,
+                          &blocked, &allowed, &levels, &predicates, &deliver, &stateful)) {
         return NULL;
     }
     if ((blocked != Py_None && !PyAnySet_Check(blocked)) ||
         (allowed != Py_None && !PyAnySet_Check(allowed)) ||
         (levels != Py_None && !PyDict_Check(levels)) ||
-        (asked != Py_None && !PyTuple_Check(asked)) ||
+        (predicates != Py_None && !PyTuple_Check(predicates)) ||
         (deliver != Py_None && !PyCallable_Check(deliver))) {
         PyErr_SetString(
             PyExc_TypeError,
@@ -171,18 +173,20 @@ heka_client_set_plan(PyObject *op, PyObject *args)
     if (levels != Py_None && check_levels(levels) < 0) {
         return NULL;
     }
-    if (once < 0) {
-        PyErr_Format(PyExc_ValueError, "once must not be negative, got %zd", once);
+    if (stateful < 0) {
+        PyErr_Format(PyExc_ValueError, "stateful must not be negative, got %zd", stateful);
         return NULL;
     }
+    /* Py_XSETREF stores the new value before it releases the old one, whose destructor may run a
+     * call of this client. */
     self->threshold = threshold;
-    self->once = once;
+    self->stateful = stateful;
     Py_XSETREF(self->blocked, unless_none(blocked));
     Py_XSETREF(self->allowed, unless_none(allowed));
     Py_XSETREF(self->levels, unless_none(levels));
-    Py_XSETREF(self->asked, unless_none(asked));
+    Py_XSETREF(self->predicates, unless_none(predicates));
     Py_XSETREF(self->deliver, unless_none(deliver));
-    Py_XSETREF(self->seen, Py_NewRef(seen));
+    Py_XSETREF(self->planned, Py_NewRef(planned)); /* last: it makes the plan valid */
     Py_RETURN_NONE;
 }
 
@@ -190,7 +194,7 @@ PyObject *
 heka_client_replan(PyObject *op, PyObject *ignored)
 {
     (void)ignored;
-    Py_CLEAR(((HekaClient *)op)->seen);
+    Py_CLEAR(((HekaClient *)op)->planned);
     Py_RETURN_NONE;
 }
 
@@ -249,12 +253,14 @@ set_filters(PyObject *op, PyObject *value, void *closure)
     if (value == NULL) {
         return heka_refuse_delete("filters");
     }
+    /* The list itself, not a copy: the program may keep it and change it. Exactly a list, so that
+     * is_planned() may read its items without calling Python code. */
     PyObject *list = PyList_CheckExact(value) ? Py_NewRef(value) : PySequence_List(value);
     if (list == NULL) {
         return -1;
     }
     Py_SETREF(self->filters, list);
-    Py_CLEAR(self->seen);
+    Py_CLEAR(self->planned); /* the plan was made of the old list: the next call makes another */
     return 0;
 }
 
@@ -299,12 +305,14 @@ set_no_timer(PyObject *op, PyObject *value, void *closure)
 }
 
 PyGetSetDef heka_client_getset[] = {
-    {"severity", get_severity, set_severity, "The severity of a call that names none.", NULL},
-    {"sink", get_sink, set_sink, "Where frames go, a Sink; None: the client is inactive.", NULL},
+    {"severity", get_severity, set_severity, "The severity of calls that omit it.", NULL},
+    {"sink", get_sink, set_sink, "The Sink that sends frames; None: the client is inactive.", NULL},
     {"filters", get_filters, set_filters,
-     "Callables that take a Message and say whether it is sent; a list that may be changed.", NULL},
+     "Callables that take a Message and return whether to send it; a list that may be changed.",
+     NULL},
     {"_disabled_timers", get_disabled, set_disabled, "Names of timers that do nothing; '*': all.",
      NULL},
-    {"_noop_timer", get_no_timer, set_no_timer, "What timer() answers for a disabled one.", NULL},
+    {"_noop_timer", get_no_timer, set_no_timer,
+     "The timer that timer() returns for a disabled name.", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };

@@ -1,4 +1,4 @@
-/* emit.c -- one log call under way: from its words and the settings to a sink. */
+/* emit.c -- the steps of one log call: from its arguments and the settings to a sink. */
 #include "emit.h"
 
 #include <string.h>
@@ -19,28 +19,28 @@ given(PyObject *value)
 
 /* ---- settings ---- */
 
-/* What few calls say for themselves. */
+/* Reads the settings that few calls pass as arguments. */
 static HK_COLD int
 read_overrides(heka_emission *e, const heka_overrides *own)
 {
-    int word;
+    int choice;
     if (given(own->bad_values)) {
-        word = heka_read_bad_values(own->bad_values);
-        if (word < 0) {
+        choice = heka_read_bad_values(own->bad_values);
+        if (choice < 0) {
             return -1;
         }
-        e->policy.use_repr = word == 1;
+        e->policy.use_repr = choice == 1;
     }
     if (given(own->convert) &&
         heka_read_callable(own->convert, "default", &e->policy.convert) < 0) {
         return -1;
     }
     if (given(own->oversize)) {
-        word = heka_read_oversize(own->oversize);
-        if (word < 0) {
+        choice = heka_read_oversize(own->oversize);
+        if (choice < 0) {
             return -1;
         }
-        e->oversize = (heka_oversize)word;
+        e->oversize = (heka_oversize)choice;
     }
     return given(own->timeout) ? heka_read_timeout(own->timeout, &e->timeout) : 0;
 }
@@ -53,6 +53,7 @@ heka_emission_begin(heka_emission *e, HekaSettings *settings, const heka_overrid
     e->timeout = settings->timeout;
     e->policy.use_repr = settings->use_repr;
     e->policy.convert = settings->convert;
+    /* Strong references: encoding runs code of the user, which may change the settings. */
     e->owned[0] = Py_NewRef(given(own->signer) ? own->signer : settings->signer);
     e->owned[1] = Py_NewRef(given(own->logger) ? own->logger : settings->logger);
     e->owned[2] = Py_XNewRef(settings->convert);
@@ -78,16 +79,16 @@ heka_emission_end(heka_emission *e)
 
 /* ---- encoding ---- */
 
-/* With the repr policy, text that UTF-8 cannot hold is escaped instead of refused. *owned gets
- * what was made. */
+/* With bad_values='repr', text with lone surrogates is escaped instead of refused. Replaces *text
+ * by a new reference, which it stores in *owned. */
 static int
-make_writable(PyObject **text, PyObject **owned)
+make_encodable(PyObject **text, PyObject **owned)
 {
     hk_text view;
     size_t size;
     size_t at;
     if (*text == NULL || !PyUnicode_Check(*text)) {
-        return 0; /* the encoder says what is wrong */
+        return 0; /* the encoder raises the error */
     }
     if (heka_text_borrow(*text, &view) < 0) {
         return -1;
@@ -106,7 +107,7 @@ static const hk_text name_text = {.data = "name", .len = 4, .kind = HK_TEXT_UTF8
 static const hk_text rate_text = {.data = "rate", .len = 4, .kind = HK_TEXT_UTF8};
 static const hk_text no_text = {.data = "", .len = 0, .kind = HK_TEXT_UTF8};
 
-/* Takes every field of that name out of out[start..len). */
+/* Removes every field of that name from out[start..len). */
 static void
 remove_fields(hk_buffer *out, size_t start, const hk_text *name)
 {
@@ -114,6 +115,7 @@ remove_fields(hk_buffer *out, size_t start, const hk_text *name)
     hk_field field;
     while (hk_field_next(&fields, &field)) {
         if (field.name.len == name->len && memcmp(field.name.data, name->data, name->len) == 0) {
+            /* `fields` is what follows the field; it moves down over it, so read on from there. */
             uint8_t *at = out->data + (field.whole.data - out->data);
             memmove(at, fields.data, fields.len);
             out->len -= field.whole.len;
@@ -136,7 +138,7 @@ put_label(hk_buffer *out, const hk_text *name, double rate)
     if (status == HK_OK) {
         status = hk_field_close(out, &mark);
     }
-    if (status == HK_OK) { /* always DOUBLE: receivers refuse the message otherwise */
+    if (status == HK_OK) { /* always DOUBLE: receivers refuse a message with another type */
         status = hk_field_open(out, no_prefix, &rate_text, HK_DOUBLE, &no_text,
                                HK_SURROGATES_REFUSED, &mark);
     }
@@ -154,7 +156,7 @@ append_label(const heka_emission *e, size_t start, hk_buffer *out)
     PyObject *owned = NULL;
     int result = -1;
 
-    if ((e->policy.use_repr && make_writable(&text, &owned) < 0) ||
+    if ((e->policy.use_repr && make_encodable(&text, &owned) < 0) ||
         heka_text_check(e->state, "name", text) < 0 || heka_text_borrow(text, &name) < 0) {
         goto done;
     }
@@ -178,22 +180,22 @@ heka_emission_shorten(heka_emission *e)
     size_t size;
     size_t at;
     PyObject *payload = e->call_args.payload;
-    /* A character has four bytes at the most: what is shorter can be encoded and cut then. */
+    /* A character has at most four bytes: a shorter payload can be encoded first and cut then. */
     if (HK_LIKELY(payload == NULL || !PyUnicode_Check(payload) ||
                   PyUnicode_GET_LENGTH(payload) <= (Py_ssize_t)(HK_LENGTH_MAX / 8)) ||
         e->oversize != HEKA_OVERSIZE_TRUNCATE) {
         return 0;
     }
-    if (e->policy.use_repr && make_writable(&payload, &e->owned[3]) < 0) {
+    if (e->policy.use_repr && make_encodable(&payload, &e->owned[3]) < 0) {
         return -1;
     }
     if (heka_text_borrow(payload, &view) < 0) {
         return -1;
     }
     if (hk_utf8_measure(&view, HK_SURROGATES_REFUSED, &size, &at) != HK_OK) {
-        return 0; /* the encoder says what is wrong */
+        return 0; /* the encoder raises the error */
     }
-    /* Still more characters than a message has bytes, so it is truncated for certain. */
+    /* One character more than a message has bytes, so that send() still has to truncate it. */
     Py_XSETREF(e->owned[3], PyUnicode_Substring(payload, 0, HK_MESSAGE_MAX + 1));
     if (e->owned[3] == NULL) {
         return -1;
@@ -203,7 +205,7 @@ heka_emission_shorten(heka_emission *e)
     return 0;
 }
 
-/* Whether encoding failed for the size alone, and the policy is not to raise. */
+/* Whether encoding failed only because of the size, and the policy is not to raise. */
 static HK_COLD bool
 is_dropped(const heka_emission *e)
 {
@@ -222,9 +224,9 @@ heka_emission_encode(heka_emission *e, uint8_t *block, size_t size, hk_buffer *o
 
     hk_buffer_init(out, block, size, HK_LENGTH_MAX);
     out->len = HK_FRAME_ROOM;
-    if (e->policy.use_repr && (make_writable(&call_args->type, &made[0]) < 0 ||
-                               make_writable(&call_args->logger, &made[1]) < 0 ||
-                               make_writable(&call_args->payload, &made[2]) < 0)) {
+    if (e->policy.use_repr && (make_encodable(&call_args->type, &made[0]) < 0 ||
+                               make_encodable(&call_args->logger, &made[1]) < 0 ||
+                               make_encodable(&call_args->payload, &made[2]) < 0)) {
         goto done;
     }
     if (heka_encode_call(e->state, call_args, e->severity, &e->policy, out, &start) < 0) {
@@ -235,7 +237,7 @@ heka_emission_encode(heka_emission *e, uint8_t *block, size_t size, hk_buffer *o
         }
         goto done;
     }
-    e->too_large = false; /* a repr stands in for what was */
+    e->too_large = false; /* set by a field value that was then replaced by its repr */
     if (e->label != NULL && append_label(e, start, out) < 0) {
         goto done;
     }
@@ -249,7 +251,7 @@ done:
 
 /* ---- sending ---- */
 
-/* Largest message that the sink takes, given what a frame adds to it. */
+/* Largest message that the sink takes: its largest frame without the frame's overhead. */
 static size_t
 message_limit(const HekaSink *sink, const hk_identity *signer)
 {
@@ -261,7 +263,7 @@ message_limit(const HekaSink *sink, const hk_identity *signer)
     return room < HK_MESSAGE_MAX ? room : HK_MESSAGE_MAX;
 }
 
-/* A message over the limit: 1 it was cut and goes on, 0 dropped and counted, -1 an exception. */
+/* A message over the limit: 1 truncated, to be sent; 0 dropped and counted; -1 an exception. */
 static HK_COLD int
 apply_oversize(const heka_emission *e, HekaSink *sink, hk_buffer *out, size_t limit)
 {
@@ -283,9 +285,9 @@ apply_oversize(const heka_emission *e, HekaSink *sink, hk_buffer *out, size_t li
 }
 
 static HK_COLD int
-give_to(PyObject *capture, const uint8_t *data, size_t len)
+call_capture(PyObject *capture, const uint8_t *data, size_t len)
 {
-    PyObject *callable = Py_NewRef(capture); /* it may put an end to itself */
+    PyObject *callable = Py_NewRef(capture); /* it may reset the emitter's attribute */
     PyObject *answer = PyObject_CallFunction(callable, "y#", data, (Py_ssize_t)len);
     Py_DECREF(callable);
     if (answer == NULL) {
@@ -306,11 +308,11 @@ heka_emission_send(heka_emission *e, HekaSink *sink, PyObject *capture, hk_buffe
         return sink == NULL ? 0 : heka_sink_drop(sink, "oversize");
     }
     if (HK_UNLIKELY(out->len - HK_FRAME_ROOM > limit)) {
-        const int go_on = apply_oversize(e, sink, out, limit);
-        if (go_on != 1) {
-            return go_on;
+        const int truncated = apply_oversize(e, sink, out, limit);
+        if (truncated != 1) {
+            return truncated;
         }
-        start = out->data + HK_FRAME_ROOM;
+        start = out->data + HK_FRAME_ROOM; /* truncating may have moved the buffer */
     }
     if (sink == NULL || sink->framed) {
         if (hk_frame_seal(start, out->len - HK_FRAME_ROOM, e->signer, &start, &err) != HK_OK) {
@@ -319,11 +321,11 @@ heka_emission_send(heka_emission *e, HekaSink *sink, PyObject *capture, hk_buffe
         }
     } else if (e->signer != NULL) {
         PyErr_SetString(e->state->ConfigError,
-                        "a destination with framing=none cannot carry a signature; the frame's "
-                        "header is where it stands");
+                        "a destination with framing=none cannot carry a signature, which is stored "
+                        "in the frame's header");
         return -1;
     }
     const size_t len = (size_t)(out->data + out->len - start);
     return HK_LIKELY(sink != NULL) ? heka_sink_send(sink, start, len, e->timeout)
-                                   : give_to(capture, start, len);
+                                   : call_capture(capture, start, len);
 }

@@ -1,4 +1,4 @@
-/* emitter.c -- the Emitter: heka.log, which may go to any destination. */
+/* emitter.c -- the Emitter: heka.log, which can send to any destination. */
 #include "python/base/args.h"
 #include "python/base/errors.h"
 #include "python/base/read.h"
@@ -8,19 +8,20 @@ typedef struct {
     HekaSettings base;
     PyObject *open;         /* owned: open(to) -> Sink, in Python */
     PyObject *sinks;        /* owned dict: a str or tuple `to` -> its Sink */
-    PyObject *to;           /* owned: where a call without `to` goes */
+    PyObject *to;           /* owned: the destination of a call without `to` */
     PyObject *default_sink; /* owned: the Sink of `to`; NULL until it is needed */
     PyObject *capture;      /* owned: called with each frame instead of sending it; NULL: none */
-    unsigned changes; /* of `to`, and calls of forget(): an answer of open() from before is old */
+    unsigned changes; /* counts changes of `to` and calls of forget(), during which the result of a
+                         running open() becomes outdated and must not be kept */
     int32_t level;    /* the largest severity that is sent */
 } HekaEmitter;
 
-/* ---- where to ---- */
+/* ---- destinations ---- */
 
-/* Notations that are kept with their sinks: some for each of the destinations that are open. */
+/* Entries of `sinks`; an open destination may have several notations. */
 #define SINKS_MAX 1024
 
-/* Asks Python for the sink of `to`; a new reference. */
+/* Calls Python for the sink of `to`; a new reference. */
 static PyObject *
 open_sink(HekaEmitter *self, PyObject *to)
 {
@@ -39,10 +40,10 @@ static HK_COLD PyObject *
 open_default(HekaEmitter *self)
 {
     const unsigned before = self->changes;
-    PyObject *where = Py_NewRef(self->to);
+    PyObject *where = Py_NewRef(self->to); /* open() may run code that sets `to` */
     PyObject *sink = open_sink(self, where);
     Py_DECREF(where);
-    if (sink != NULL && self->changes == before) {
+    if (sink != NULL && self->changes == before) { /* else it is the sink of an earlier `to` */
         Py_XSETREF(self->default_sink, Py_NewRef(sink));
     }
     return sink;
@@ -56,7 +57,7 @@ open_named(HekaEmitter *self, PyObject *to)
     if (sink == NULL || self->changes != before) {
         return sink;
     }
-    if (PyDict_GET_SIZE(self->sinks) >= SINKS_MAX) {
+    if (PyDict_GET_SIZE(self->sinks) >= SINKS_MAX) { /* a cache: entries are looked up again */
         PyDict_Clear(self->sinks);
     }
     if (PyDict_SetItem(self->sinks, to, sink) < 0) {
@@ -71,8 +72,8 @@ usable(PyObject *sink)
     return sink != NULL && !((HekaSink *)sink)->closed;
 }
 
-/* The sink of `to`, or of the emitter's; a new reference. One that was closed, to make room for
- * others, is asked for anew. */
+/* The sink of `to`, by default of the emitter's; a new reference. If the sink was closed, to limit
+ * the number of open destinations, Python opens another. */
 static PyObject *
 find_sink(HekaEmitter *self, PyObject *to)
 {
@@ -91,7 +92,7 @@ find_sink(HekaEmitter *self, PyObject *to)
         if (!PyErr_ExceptionMatches(PyExc_TypeError)) {
             return NULL;
         }
-        PyErr_Clear(); /* a tuple that cannot be hashed is no address: Python says so */
+        PyErr_Clear(); /* an unhashable tuple is no address: open() raises the ConfigError */
         return open_sink(self, to);
     }
     return open_named(self, to);
@@ -131,8 +132,8 @@ emit(HekaEmitter *self, heka_emission *e, PyObject *to)
     if (heka_emission_encode(e, block, sizeof block, &out) < 0) {
         goto done;
     }
-    /* Only now: encoding runs code of the user's, after which this may be another process, or the
-     * destination closed, or captured. */
+    /* After encoding, which runs code of the user: that may fork, close the destination, or set
+     * capture. */
     if (HK_LIKELY(self->capture == NULL)) {
         sink = find_sink(self, to);
         if (sink == NULL) {
@@ -189,13 +190,13 @@ emitter_log(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwn
     return sent < 0 ? NULL : PyBool_FromLong(sent);
 }
 
-/* Forgets every sink, so that the next call asks Python again. */
+/* Forgets every sink, so that the next call opens it again. */
 static PyObject *
 emitter_forget(PyObject *op, PyObject *ignored)
 {
     HekaEmitter *self = (HekaEmitter *)op;
     (void)ignored;
-    self->changes++;
+    self->changes++; /* first: releasing a sink may run code that logs */
     Py_CLEAR(self->default_sink);
     PyDict_Clear(self->sinks);
     Py_RETURN_NONE;
@@ -261,7 +262,7 @@ set_capture(PyObject *op, PyObject *value, void *closure)
 
 static PyGetSetDef emitter_getset[] = {
     {"level", get_level, set_level, "The largest severity that is sent; 7 sends all.", NULL},
-    {"to", get_to, set_to, "Where a call without `to` goes.", NULL},
+    {"to", get_to, set_to, "The destination of a call without `to`.", NULL},
     {"capture", get_capture, set_capture, "Called with each frame instead of sending it; or None.",
      NULL},
     {NULL, NULL, NULL, NULL, NULL},
@@ -349,43 +350,42 @@ PyDoc_STRVAR(
     "    timestamp=None, timestamp_ns=None, uuid=None, bad_values=None, default=None,\n"
     "    oversize=None, timeout=None)\n--\n\n"
     "Send one message; True when the kernel has it.\n\n"
-    "Bad arguments raise; the network never does. What could not be sent is counted by reason in\n"
-    "``heka.stats()``.\n\n"
+    "Raises for bad arguments only, never for the network. Messages that are not sent are counted\n"
+    "by reason in ``heka.stats()``.\n\n"
     "Args:\n"
     "    type: What kind of message this is; receivers match on it.\n"
-    "    logger: Which part of the program speaks; by default as configured.\n"
-    "    severity: 0 (emergency) to 7 (debug). Above the configured level nothing is built and\n"
-    "        False is returned.\n"
+    "    logger: The part of the program that logs; by default as configured.\n"
+    "    severity: 0 (emergency) to 7 (debug). Above the configured level the call returns False\n"
+    "        at once.\n"
     "    fields: Mapping of name to value, as for ``heka.Message``.\n"
     "    payload: Free text.\n"
     "    to: ``(host, port)``, ``'host:port'``, a URL (udp, tcp, unix, unixgram, file), or an\n"
     "        object with ``write(bytes)``. By default ``$HEKA_TO``, else udp://localhost:5565.\n"
     "    signer: A SignerConfig.\n"
     "    timestamp, timestamp_ns, uuid: As for ``heka.Message``.\n"
-    "    bad_values: 'raise' refuses a field value without a type (FieldError); 'repr' sends its\n"
-    "        repr instead.\n"
-    "    default: Called with such a value for one that has a type.\n"
+    "    bad_values: For a field value of an unsupported type: 'raise' raises FieldError, 'repr'\n"
+    "        sends its repr.\n"
+    "    default: Called with such a value; returns one of a supported type.\n"
     "    oversize: For a message over 65,536 bytes or the destination's limit: 'truncate' cuts "
     "the\n"
     "        payload and adds the field heka.truncated, 'drop' counts it, 'raise' raises\n"
     "        EncodeError.\n"
     "    timeout: Seconds for name resolution, connecting and writing together.\n\n"
     "Raises:\n"
-    "    FieldError: A field value without a type on the wire.\n"
+    "    FieldError: A field value has an unsupported type.\n"
     "    EncodeError: Too large, with oversize='raise'.\n"
-    "    ConfigError: A `to` that is no destination.");
+    "    ConfigError: `to` is no destination.");
 
 static PyMethodDef emitter_methods[] = {
     {"log", (PyCFunction)(void (*)(void))emitter_log, METH_FASTCALL | METH_KEYWORDS, log_doc},
     {"forget", emitter_forget, METH_NOARGS,
-     "forget($self, /)\n--\n\nAsk Python again for the sink of every destination."},
+     "forget($self, /)\n--\n\nForget all sinks: open() is called again for each destination."},
     {NULL, NULL, 0, NULL},
 };
 
 static PyType_Slot emitter_slots[] = {
     {Py_tp_doc, (void *)"Emitter(open)\n--\n\n"
-                        "``log`` with its defaults: where a message goes when its call does not "
-                        "say, and how."},
+                        "``log`` with its defaults, which apply where a call omits an argument."},
     {Py_tp_new, emitter_new},
     {Py_tp_dealloc, emitter_dealloc},
     {Py_tp_traverse, emitter_traverse},

@@ -1,4 +1,4 @@
-/* no_timer.c -- the timer that is disabled: it does nothing, in C because that has to be cheap. */
+/* no_timer.c -- a disabled timer, which does nothing; in C, because that must be cheap. */
 #include "python/base/args.h"
 #include "python/base/state.h"
 
@@ -22,7 +22,7 @@ no_timer_exit(PyObject *op, PyObject *const *args, Py_ssize_t nargs)
     Py_RETURN_NONE;
 }
 
-/* As a decorator: the function itself. */
+/* As a decorator, it returns the function itself. */
 static PyObject *
 no_timer_call(PyObject *op, PyObject *args, PyObject *kwargs)
 {
@@ -64,8 +64,8 @@ static PyMethodDef no_timer_methods[] = {
 };
 
 static PyType_Slot no_timer_slots[] = {
-    {Py_tp_doc, (void *)"A timer that is disabled: it does nothing, and returns a function as it "
-                        "was."},
+    {Py_tp_doc, (void *)"A disabled timer: it does nothing, and returns a decorated function "
+                        "unchanged."},
     {Py_tp_dealloc, no_timer_dealloc},
     {Py_tp_call, no_timer_call},
     {Py_tp_getset, no_timer_getset},

@@ -7,11 +7,11 @@
 #include "python/base/state.h"
 #include "sink_account.h"
 
-/* A frame that the hot path leaves to Python: all of it, or the rest. */
+/* A frame, or the rest of one, that the hot path could not send and passes to deliver(). */
 typedef struct {
-    const uint8_t *data;
+    const uint8_t *data; /* borrowed for the call: the whole frame */
     size_t len;
-    size_t written; /* bytes that the kernel has; if any, this call owns the connection */
+    size_t written; /* bytes that the kernel has; if not 0, this call owns the connection */
     double timeout; /* seconds */
     uint64_t ticket;
 } pending_send;
@@ -29,20 +29,21 @@ call_deliver(HekaSink *sink, const pending_send *e)
     return answer;
 }
 
-/* The answer of deliver(): a str is the reason of a drop, anything else true means sent. */
+/* Counts the result of deliver(): a str is a drop reason, any other true value means sent. */
 static int
-settle(HekaSink *sink, PyObject *answer, size_t len)
+count_answer(HekaSink *sink, PyObject *answer, size_t len)
 {
     int sent = 0;
     int counted = 0;
+    /* Outside of the critical section: __bool__ may run any code, which may use this sink. */
     if (!PyUnicode_Check(answer)) {
         sent = PyObject_IsTrue(answer);
     }
     if (sent < 0) {
-        return heka_sink_settle_exception(sink);
+        return heka_sink_count_exception(sink);
     }
     if (!sent && !PyUnicode_Check(answer)) {
-        return heka_sink_drop(sink, "error") < 0 ? heka_sink_settle_exception(sink) : 0;
+        return heka_sink_drop(sink, "error") < 0 ? heka_sink_count_exception(sink) : 0;
     }
     HEKA_BEGIN_CRITICAL_SECTION(sink);
     if (sent) {
@@ -52,36 +53,39 @@ settle(HekaSink *sink, PyObject *answer, size_t len)
         counted = heka_sink_count_drop(sink, answer);
     }
     HEKA_END_CRITICAL_SECTION();
-    return counted < 0 ? heka_sink_settle_exception(sink) : sent;
+    return counted < 0 ? heka_sink_count_exception(sink) : sent;
 }
 
-/* Has Python connect, wait and send, or give up:
- * deliver(frame, written, timeout, ticket) -> True, or the reason of the drop. */
+/* Calls Python to connect, wait and send, or to give up:
+ * deliver(frame, written, timeout, ticket) -> True, or the drop reason. */
 static HK_COLD int
 deliver(HekaSink *sink, const pending_send *e)
 {
     PyObject *answer = call_deliver(sink, e);
 
+    /* Before anything else: a KeyboardInterrupt can come between any two lines of deliver(), so
+     * that only here is it certain that the call has released the connection. */
     HEKA_BEGIN_CRITICAL_SECTION(sink);
     sink->pending--;
-    if (sink->owner == e->ticket) { /* it ended without release(), as by a KeyboardInterrupt */
+    if (sink->owner == e->ticket) { /* it ended without release() */
         sink->owner = 0;
         sink->torn = true;
     }
     HEKA_END_CRITICAL_SECTION();
 
     const int result =
-        answer == NULL ? heka_sink_settle_exception(sink) : settle(sink, answer, e->len);
+        answer == NULL ? heka_sink_count_exception(sink) : count_answer(sink, answer, e->len);
     Py_XDECREF(answer);
     return result;
 }
 
 /* ---- an object with write() ---- */
 
-/* Counts an earlier frame whose rest will not be written: the stream is gone, or was given up by
- * close() while this call had its turn. An exception that is set stays. */
+/* Counts an earlier frame whose rest will not be written: the stream was freed, or close() was
+ * called while this call was writing and so could not give up the rest. Keeps the current
+ * exception. */
 static HK_COLD void
-settle_lost(HekaSink *sink, const heka_written *out)
+count_lost(HekaSink *sink, const heka_written *out)
 {
     const heka_saved_error saved = heka_save_error();
     if ((out->lost && heka_sink_drop(sink, "closed") < 0) ||
@@ -91,9 +95,9 @@ settle_lost(HekaSink *sink, const heka_written *out)
     heka_restore_error(saved);
 }
 
-/* Counts what one call of the writer has come to. 1 sent, 0 not, -1 an exception. */
+/* Counts the result of one call of the writer. 1 sent, 0 not, -1 an exception. */
 static int
-settle_written(HekaSink *sink, int result, heka_written *out, size_t len)
+count_written(HekaSink *sink, int result, heka_written *out, size_t len)
 {
     if (HK_UNLIKELY(out->finished > 0)) {
         heka_sink_count(sink, out->finished);
@@ -103,27 +107,27 @@ settle_written(HekaSink *sink, int result, heka_written *out, size_t len)
         return 1;
     }
     if (HK_UNLIKELY(out->lost || sink->closed)) {
-        settle_lost(sink, out);
+        count_lost(sink, out);
     }
-    if (out->kept) { /* counted once the rest is taken, or given up */
+    if (out->kept) { /* the frame is counted when its rest is written or given up, not twice */
         return result;
     }
     if (result < 0) {
-        return heka_sink_settle_exception(sink);
+        return heka_sink_count_exception(sink);
     }
     const int dropped = heka_sink_drop_object(sink, out->reason);
     Py_DECREF(out->reason);
-    return dropped < 0 ? heka_sink_settle_exception(sink) : 0;
+    return dropped < 0 ? heka_sink_count_exception(sink) : 0;
 }
 
-/* len: the bytes to count. */
+/* `len`: the size of data, for the counter of bytes. */
 static int
 write_object(HekaSink *sink, PyObject *data, size_t len, double timeout)
 {
     heka_written out;
     const int result =
         heka_writer_write(heka_state_of((PyObject *)sink), &sink->writer, data, timeout, &out);
-    return settle_written(sink, result, &out, len);
+    return count_written(sink, result, &out, len);
 }
 
 int
@@ -143,7 +147,7 @@ heka_sink_finish(HekaSink *sink, double timeout)
         heka_sink_count(sink, out.finished);
     }
     if (out.lost || sink->closed) {
-        settle_lost(sink, &out);
+        count_lost(sink, &out);
     }
     return result;
 }
@@ -159,7 +163,7 @@ write_bytes(HekaSink *sink, const uint8_t *data, size_t len, double timeout)
 {
     PyObject *frame = PyBytes_FromStringAndSize((const char *)data, (Py_ssize_t)len);
     if (frame == NULL) {
-        return heka_sink_settle_exception(sink);
+        return heka_sink_count_exception(sink);
     }
     const int result = write_object(sink, frame, len, timeout);
     Py_DECREF(frame);
@@ -176,8 +180,8 @@ heka_sink_send(HekaSink *sink, const uint8_t *data, size_t len, double timeout)
     pending_send e = {.data = data, .len = len, .timeout = timeout};
 
     if (sink->ring != NULL && HK_LIKELY(heka_ring_is_usable(sink->ring))) {
-        HekaRing *ring =
-            (HekaRing *)Py_NewRef(sink->ring); /* another may take its place meanwhile */
+        /* A strong reference: offering may run Python code, which may attach another ring. */
+        HekaRing *ring = (HekaRing *)Py_NewRef(sink->ring);
         const int queued = heka_ring_offer(ring, data, len);
         Py_DECREF(ring);
         return queued;
@@ -189,11 +193,13 @@ heka_sink_send(HekaSink *sink, const uint8_t *data, size_t len, double timeout)
         heka_sink_count(sink, len);
         return 1;
     }
+    /* The send itself is inside the critical section: an owner must not get the connection, and
+     * nobody may close fd, between the check of fd and the send. */
     HEKA_BEGIN_CRITICAL_SECTION(sink);
     if (HK_LIKELY(sink->fd >= 0 && sink->generation == hk_fork_generation())) {
         n = hk_send_now(sink->fd, data, len);
         if (HK_UNLIKELY(n < 0 && errno == ECONNREFUSED && sink->datagram)) {
-            n = hk_send_now(sink->fd, data, len); /* the refusal was an earlier datagram's */
+            n = hk_send_now(sink->fd, data, len); /* the error belongs to an earlier datagram */
         }
         whole = n == (ssize_t)len;
         if (HK_LIKELY(whole)) {
@@ -201,11 +207,12 @@ heka_sink_send(HekaSink *sink, const uint8_t *data, size_t len, double timeout)
             sink->bytes += len;
         } else if (n > 0) {
             e.written = (size_t)n;
-            sink->fd = -1;                   /* the rest of this frame comes before any other */
-            sink->owner = sink->tickets + 1; /* this call, see below */
+            sink->fd = -1; /* no other frame may be sent before the rest of this one */
+            sink->owner = sink->tickets + 1; /* the ticket of this call, which is issued below */
         } else if (n < 0 && !hk_send_is_passing(errno)) {
-            sink->fd = -1; /* so that a second call does not mark a connection torn that was made
-                              meanwhile */
+            /* fd is cleared here, so that only the first failing call sets `torn`. A later one
+             * could otherwise set it for a new connection. */
+            sink->fd = -1;
             sink->torn = true;
         }
     }

@@ -1,4 +1,4 @@
-/* settings.c -- what a log call does where it does not say: the type Settings. */
+/* settings.c -- the type Settings: the defaults of log calls. */
 #include "settings.h"
 
 #include "python/base/errors.h"
@@ -9,9 +9,9 @@
 static const char *const oversize_names[] = {"truncate", "drop", "raise"};
 static const char *const bad_values_names[] = {"raise", "repr"};
 
-/* Index of the word in names[0..count); -1 with TypeError or ValueError. */
+/* Index of the value in names[0..count); -1 with TypeError or ValueError. */
 static int
-read_word(PyObject *value, const char *name, const char *const *names, int count)
+read_choice(PyObject *value, const char *name, const char *const *names, int count)
 {
     if (!PyUnicode_Check(value)) {
         return heka_type_error(name, "str", value);
@@ -34,13 +34,13 @@ read_word(PyObject *value, const char *name, const char *const *names, int count
 int
 heka_read_oversize(PyObject *value)
 {
-    return read_word(value, "oversize", oversize_names, 3);
+    return read_choice(value, "oversize", oversize_names, 3);
 }
 
 int
 heka_read_bad_values(PyObject *value)
 {
-    return read_word(value, "bad_values", bad_values_names, 2);
+    return read_choice(value, "bad_values", bad_values_names, 2);
 }
 
 static PyObject *
@@ -60,6 +60,7 @@ set_logger(PyObject *op, PyObject *value, void *closure)
     if (heka_text_check(((HekaSettings *)op)->state, "logger", value) < 0) {
         return -1;
     }
+    /* Exactly a str: a subclass could run its own code in each log call. */
     PyObject *logger = heka_text_exact(value);
     if (logger == NULL) {
         return -1;
@@ -101,11 +102,11 @@ static int
 set_oversize(PyObject *op, PyObject *value, void *closure)
 {
     (void)closure;
-    const int word = value == NULL ? heka_refuse_delete("oversize") : heka_read_oversize(value);
-    if (word < 0) {
+    const int choice = value == NULL ? heka_refuse_delete("oversize") : heka_read_oversize(value);
+    if (choice < 0) {
         return -1;
     }
-    ((HekaSettings *)op)->oversize = (heka_oversize)word;
+    ((HekaSettings *)op)->oversize = (heka_oversize)choice;
     return 0;
 }
 
@@ -120,11 +121,12 @@ static int
 set_bad_values(PyObject *op, PyObject *value, void *closure)
 {
     (void)closure;
-    const int word = value == NULL ? heka_refuse_delete("bad_values") : heka_read_bad_values(value);
-    if (word < 0) {
+    const int choice =
+        value == NULL ? heka_refuse_delete("bad_values") : heka_read_bad_values(value);
+    if (choice < 0) {
         return -1;
     }
-    ((HekaSettings *)op)->use_repr = word == 1;
+    ((HekaSettings *)op)->use_repr = choice == 1;
     return 0;
 }
 
@@ -164,12 +166,12 @@ set_default(PyObject *op, PyObject *value, void *closure)
 }
 
 static PyGetSetDef settings_getset[] = {
-    {"logger", get_logger, set_logger, "The logger of a call that names none.", NULL},
+    {"logger", get_logger, set_logger, "The logger of calls that omit it.", NULL},
     {"signer", get_signer, set_signer, "Signs every message; a SignerConfig or None.", NULL},
     {"oversize", get_oversize, set_oversize, "'truncate', 'drop' or 'raise'.", NULL},
     {"bad_values", get_bad_values, set_bad_values, "'raise' or 'repr'.", NULL},
     {"default", get_default, set_default,
-     "Called with a value that has no type on the wire, for one that has; or None.", NULL},
+     "Called with a value of an unsupported type, returns one of a supported type; or None.", NULL},
     {"timeout", get_timeout, set_timeout, "Seconds that a call may take on the network.", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
@@ -203,7 +205,7 @@ heka_settings_free(HekaSettings *self)
 }
 
 static PyType_Slot settings_slots[] = {
-    {Py_tp_doc, (void *)"What a log call does where it does not say."},
+    {Py_tp_doc, (void *)"The defaults of log calls."},
     {Py_tp_getset, settings_getset},
     {0, NULL},
 };

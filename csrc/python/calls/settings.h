@@ -1,5 +1,4 @@
-/* settings.h -- what a log call does where it does not say: the part that Emitter and Client share.
- */
+/* settings.h -- the defaults of log calls, which Emitter and Client share. */
 #ifndef HEKA_SETTINGS_H
 #define HEKA_SETTINGS_H
 
@@ -11,20 +10,20 @@ typedef struct {
     PyObject_HEAD
     heka_state *state; /* borrowed from the module, which our type keeps alive; a subclass of Client
                           has no module of its own to ask */
-    PyObject *logger;  /* owned str of no subclass: the logger of a call without one */
+    PyObject *logger;  /* owned, exactly a str: the logger of calls that omit it */
     PyObject *signer;  /* owned: SignerConfig or None */
-    PyObject *convert; /* owned: called with values that have no type; NULL: none */
+    PyObject *convert; /* owned: called with values of unsupported types; NULL: none */
     double timeout;    /* seconds */
     heka_oversize oversize;
     bool use_repr; /* bad_values == 'repr' */
 } HekaSettings;
 
-/* A tp_alloc'ed object's part: the defaults. */
+/* Sets the defaults in an object from tp_alloc. */
 void heka_settings_init(HekaSettings *self, heka_state *state);
 int heka_settings_traverse(HekaSettings *self, visitproc visit, void *arg);
 void heka_settings_free(HekaSettings *self);
 
-/* The words of a setting: index of the word, or -1 with TypeError or ValueError. */
+/* Return the index of a setting's value in its list, or -1 with TypeError or ValueError. */
 int heka_read_oversize(PyObject *value);
 int heka_read_bad_values(PyObject *value); /* 0 'raise', 1 'repr' */
 

@@ -1,4 +1,5 @@
-/* sink.c -- the type Sink: how Python sees a destination, takes its connection, gives it back. */
+/* sink.c -- the type Sink: a destination, and the methods that acquire and release its connection.
+ */
 #include "core/base/hk_clock.h"
 #include "python/base/args.h"
 #include "python/base/errors.h"
@@ -48,8 +49,8 @@ sink_traverse(PyObject *op, visitproc visit, void *arg)
 static int
 sink_clear(PyObject *op)
 {
-    /* Never NULL: a finalizer in the same cycle may still send. Counting needs no breaking up, as
-     * dropped holds str and int only. */
+    /* deliver is never NULL: a finalizer in the same cycle may still send. dropped stays, as it
+     * holds str and int only, which form no cycle. */
     Py_SETREF(((HekaSink *)op)->deliver, Py_NewRef(Py_None));
     heka_writer_clear(&((HekaSink *)op)->writer);
     Py_CLEAR(((HekaSink *)op)->ring);
@@ -68,7 +69,7 @@ sink_dealloc(PyObject *op)
     heka_writer_clear(&self->writer);
     heka_writer_free(&self->writer);
     tp->tp_free(op);
-    Py_DECREF(tp);
+    Py_DECREF(tp); /* last: the type may be freed here */
 }
 
 static int
@@ -101,7 +102,7 @@ sink_acquire(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kw
     }
     if (self->owner == 0 || self->owner == ticket) {
         self->owner = ticket;
-        self->fd = -1;
+        self->fd = -1; /* in the same critical section: the hot path must not send any more */
     } else {
         ticket = 0;
     }
@@ -125,11 +126,14 @@ sink_release(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kw
         (in[1] != NULL && heka_read_int32(in[1], "fd", &fd) < 0)) {
         return NULL;
     }
+    /* Before the critical section: __bool__ may run any code, which may use this sink. */
     const int datagram = in[2] == NULL ? 0 : PyObject_IsTrue(in[2]);
     if (datagram < 0) {
         return NULL;
     }
     HEKA_BEGIN_CRITICAL_SECTION(op);
+    /* The caller may have lost the connection: by reset() after a fork, or because its call ended.
+     */
     owned = ticket != 0 && self->owner == ticket;
     if (owned) {
         self->owner = 0;
@@ -163,7 +167,7 @@ sink_close(PyObject *op, PyObject *ignored)
     HekaSink *self = (HekaSink *)op;
     (void)ignored;
     HEKA_BEGIN_CRITICAL_SECTION(op);
-    self->fd = -1;
+    self->fd = -1; /* the owner keeps the connection until release(), which sees `closed` */
     self->closed = true;
     HEKA_END_CRITICAL_SECTION();
     if (heka_sink_abandon_rest(self) < 0) {
@@ -172,14 +176,14 @@ sink_close(PyObject *op, PyObject *ignored)
     Py_RETURN_NONE;
 }
 
-/* Reads a flag; 0 where it is absent. -1 with an exception. */
+/* Returns the truth of an argument, 0 if it is absent; -1 with an exception. */
 static int
 read_flag(PyObject *value)
 {
     return value == NULL ? 0 : PyObject_IsTrue(value);
 }
 
-/* Frames go to the write() of `stream` from now on. */
+/* From now on, frames are passed to the write() of `stream`. */
 static PyObject *
 sink_attach_stream(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
@@ -204,7 +208,7 @@ sink_attach_stream(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObje
     Py_RETURN_NONE;
 }
 
-/* Frames go into the queue from now on, which counts them. */
+/* From now on, frames are put into the queue, which counts them. */
 static PyObject *
 sink_attach_ring(PyObject *op, PyObject *ring)
 {
@@ -228,7 +232,7 @@ sink_discard(PyObject *op, PyObject *ignored)
     Py_RETURN_NONE;
 }
 
-/* Gives the stream whatever its encoder makes: text, or a Message. */
+/* Passes an object that an encoder returned to the stream: bytes, text or a Message. */
 static PyObject *
 sink_write_object(PyObject *op, PyObject *const *args, Py_ssize_t nargs)
 {
@@ -251,7 +255,7 @@ sink_write_object(PyObject *op, PyObject *const *args, Py_ssize_t nargs)
     return sent < 0 ? NULL : PyBool_FromLong(sent);
 }
 
-/* Has the rest of a frame taken that the stream has a part of. */
+/* Writes the rest of a partly written frame to the stream. */
 static PyObject *
 sink_finish(PyObject *op, PyObject *value)
 {
@@ -263,7 +267,7 @@ sink_finish(PyObject *op, PyObject *value)
     return finished < 0 ? NULL : PyBool_FromLong(finished);
 }
 
-/* Counts a frame that is dropped before it comes here. */
+/* Counts a frame that the caller drops. */
 static PyObject *
 sink_drop(PyObject *op, PyObject *reason)
 {
@@ -291,6 +295,7 @@ sink_write(PyObject *op, PyObject *const *args, Py_ssize_t nargs)
         PyObject_GetBuffer(args[0], &view, PyBUF_SIMPLE) < 0) {
         return NULL;
     }
+    /* The view is held during the call: other code must not resize a bytearray meanwhile. */
     const int sent = heka_sink_send((HekaSink *)op, view.buf, (size_t)view.len, timeout);
     PyBuffer_Release(&view);
     return sent < 0 ? NULL : PyBool_FromLong(sent);
@@ -302,6 +307,7 @@ sink_counts(PyObject *op, PyObject *ignored)
     HekaSink *self = (HekaSink *)op;
     PyObject *counts = NULL;
     (void)ignored;
+    /* All counters in one critical section, so that offered = sent + dropped + queued holds. */
     HEKA_BEGIN_CRITICAL_SECTION(op);
     const unsigned long long sent = self->sent;
     const unsigned long long bytes = self->bytes;
@@ -404,16 +410,16 @@ sink_set_framed(PyObject *op, PyObject *value, void *closure)
 
 static PyGetSetDef sink_getset[] = {
     {"attached", sink_get_attached, NULL, "The hot path has a descriptor of this process.", NULL},
-    {"busy", sink_get_busy, NULL, "One call has the connection; only that one may write.", NULL},
+    {"busy", sink_get_busy, NULL, "A call owns the connection; only that call may write.", NULL},
     {"torn", sink_get_torn, NULL,
-     "The connection is to be closed first: the call that had it ended without release(), so the "
-     "peer may have half a frame, or sending on it failed.",
+     "The connection must be closed before it is used: sending on it failed, or its last owner "
+     "ended without release(), so that the peer may have received part of a frame.",
      NULL},
     {"closed", sink_get_closed, NULL, "close() was called.", NULL},
-    {"pending", sink_get_pending, NULL, "Frames whose outcome is open: in Python, or waiting.",
-     NULL},
+    {"pending", sink_get_pending, NULL,
+     "Frames that are neither sent nor dropped yet: in deliver(), or partly written.", NULL},
     {"max_frame", sink_get_max_frame, sink_set_max_frame,
-     "Bytes of the largest frame (message, when not framed); 0: no limit of its own.", NULL},
+     "Bytes of the largest frame (message, if not framed); 0: no limit of its own.", NULL},
     {"framed", sink_get_framed, sink_set_framed, "False: bare messages, one a datagram.", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
@@ -421,36 +427,36 @@ static PyGetSetDef sink_getset[] = {
 static PyMethodDef sink_methods[] = {
     {"acquire", (PyCFunction)(void (*)(void))sink_acquire, METH_FASTCALL | METH_KEYWORDS,
      "acquire($self, ticket=0)\n--\n\n"
-     "Take the connection from the hot path for the call *ticket*, or for a new one: its number, "
-     "or 0 while another call has it."},
+     "Make the call *ticket*, or a new ticket, the owner of the connection; the hot path stops "
+     "using it. Returns the ticket, or 0 if another call is the owner."},
     {"release", (PyCFunction)(void (*)(void))sink_release, METH_FASTCALL | METH_KEYWORDS,
      "release($self, ticket, fd=-1, datagram=False)\n--\n\n"
-     "Give the connection back, between two frames; the hot path sends on *fd* from now on, which "
-     "stays its owner's to close after acquire(). False, and nothing done, unless *ticket* has "
-     "it."},
+     "Release the connection, between two frames. From now on the hot path sends on *fd*; Python "
+     "closes *fd*, after acquire(). Does nothing and returns False if *ticket* is not the owner."},
     {"reset", sink_reset, METH_NOARGS,
-     "reset($self)\n--\n\nTake the connection from whoever has it: they are in another process."},
+     "reset($self)\n--\n\nAfter a fork: end the ownership of a call of the parent process."},
     {"close", sink_close, METH_NOARGS,
-     "close($self)\n--\n\nTake it from the hot path for ever; who looks it up asks for another."},
+     "close($self)\n--\n\n"
+     "The hot path never sends again; the emitter looks the destination up again."},
     {"attach_stream", (PyCFunction)(void (*)(void))sink_attach_stream,
      METH_FASTCALL | METH_KEYWORDS,
      "attach_stream($self, stream, failed, *, wait=None, weak=False, flushes=True)\n--\n\n"
-     "Give every frame to stream.write(), then call stream.flush() where there is one. What they "
-     "raise is passed to *failed*(exception), which returns the reason to count. *wait*(stream, "
-     "seconds) waits until a stream that has taken a part may take more; False: it is over. "
+     "Pass every frame to stream.write(), then call stream.flush() if there is one. An exception "
+     "of these is passed to *failed*(exception), which returns the drop reason. *wait*(stream, "
+     "seconds) waits until a stream that has taken part of a frame may take more; False: give up. "
      "*weak*: do not keep the stream alive."},
     {"attach_ring", sink_attach_ring, METH_O,
      "attach_ring($self, ring, /)\n--\n\n"
-     "Put every frame into *ring*, which counts it; None: the descriptor has them again."},
+     "Put every frame into *ring*, which counts it; None: send on the descriptor again."},
     {"discard", sink_discard, METH_NOARGS,
-     "discard($self)\n--\n\nCount every frame as sent from now on, and send none."},
+     "discard($self)\n--\n\nFrom now on, count every frame as sent, and send none."},
     {"write_object", (PyCFunction)(void (*)(void))sink_write_object, METH_FASTCALL,
      "write_object($self, data, timeout=1.0, /)\n--\n\n"
-     "Give the attached stream a frame, text or a Message; True when it took it."},
+     "Pass a frame, text or a Message to the attached stream; True when it took it."},
     {"finish", sink_finish, METH_O,
      "finish($self, timeout, /)\n--\n\n"
-     "Have the attached stream take the rest of a frame that it has a part of, within *timeout* "
-     "seconds; True when there is none left."},
+     "Write the rest of a partly written frame to the attached stream, within *timeout* seconds; "
+     "True when nothing is left."},
     {"drop", sink_drop, METH_O,
      "drop($self, reason, /)\n--\n\nCount one frame offered and dropped."},
     {"write", (PyCFunction)(void (*)(void))sink_write, METH_FASTCALL,
@@ -458,16 +464,16 @@ static PyMethodDef sink_methods[] = {
      "Send *frame* within *timeout* seconds; True when the kernel has it."},
     {"counts", sink_counts, METH_NOARGS,
      "counts($self)\n--\n\n"
-     "The frames that have an outcome, of one moment: offered, sent, their bytes, and dropped as "
-     "{reason: count}; queued is 1 while the attached stream has a part of a frame. offered = sent "
-     "+ the sum of dropped + queued."},
+     "A consistent snapshot of the counters: offered, sent, the bytes of those, and dropped as "
+     "{reason: count}; queued is 1 while the attached stream has taken part of a frame. offered = "
+     "sent + the sum of dropped + queued."},
     {NULL, NULL, 0, NULL},
 };
 
 static PyType_Slot sink_slots[] = {
     {Py_tp_doc, (void *)"Sink(deliver)\n--\n\n"
-                        "One destination as the hot path sees it: a connected descriptor, or a way "
-                        "to Python."},
+                        "A destination on the hot path: sends on a connected descriptor, or calls "
+                        "deliver()."},
     {Py_tp_new, sink_new},
     {Py_tp_dealloc, sink_dealloc},
     {Py_tp_traverse, sink_traverse},

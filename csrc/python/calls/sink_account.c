@@ -1,4 +1,4 @@
-/* sink_account.c -- what became of the frames that a sink was given. */
+/* sink_account.c -- counts the frames of a sink that were sent or dropped. */
 #include "sink_account.h"
 
 #include "python/base/errors.h"
@@ -10,7 +10,7 @@ heka_sink_count_drop(HekaSink *sink, PyObject *reason)
     int64_t count = 0;
     int result = -1;
     PyObject *next = NULL;
-    if (sink->ring != NULL) { /* one account, so that it is right at every moment */
+    if (sink->ring != NULL) { /* the ring counts everything, so that its sum holds at any time */
         heka_ring_refuse(sink->ring, reason);
         return 0;
     }
@@ -56,13 +56,14 @@ heka_sink_count(HekaSink *sink, size_t len)
     HEKA_END_CRITICAL_SECTION();
 }
 
-/* Whether Python is at its end: modules are emptied, and what needs them fails for that alone. */
+/* Whether the interpreter is shutting down: modules are cleared, so code that needs them fails. */
 static HK_COLD bool
 is_closing(void)
 {
     const heka_saved_error saved = heka_save_error();
-    PyObject *ask = PySys_GetObject("is_finalizing"); /* borrowed; NULL once sys is emptied too */
-    PyObject *answer = ask == NULL ? NULL : PyObject_CallNoArgs(ask);
+    /* Borrowed; NULL when sys is cleared too. */
+    PyObject *is_finalizing = PySys_GetObject("is_finalizing");
+    PyObject *answer = is_finalizing == NULL ? NULL : PyObject_CallNoArgs(is_finalizing);
     const bool closing = answer != Py_False;
     Py_XDECREF(answer);
     PyErr_Clear();
@@ -70,16 +71,17 @@ is_closing(void)
     return closing;
 }
 
-/* Telemetry never breaks the program. */
+/* Logging must not break the program that logs, so an Exception is never raised. */
 int
-heka_sink_settle_exception(HekaSink *sink)
+heka_sink_count_exception(HekaSink *sink)
 {
     const bool broken = PyErr_ExceptionMatches(PyExc_Exception);
     if (broken && is_closing()) {
-        PyErr_Clear(); /* no bug, and of no use to anybody who reads it */
+        PyErr_Clear(); /* not a bug, so it is not reported */
     } else if (broken) {
         PyErr_WriteUnraisable(sink->deliver);
     }
+    /* A KeyboardInterrupt is still set; counting must not replace it. */
     const heka_saved_error saved = heka_save_error();
     if (heka_sink_drop(sink, broken ? "error" : "interrupted") < 0) {
         PyErr_WriteUnraisable((PyObject *)sink);

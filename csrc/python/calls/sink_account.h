@@ -1,4 +1,4 @@
-/* sink_account.h -- what became of the frames that a sink was given. */
+/* sink_account.h -- counts the frames of a sink that were sent or dropped. */
 #ifndef HEKA_SINK_ACCOUNT_H
 #define HEKA_SINK_ACCOUNT_H
 
@@ -10,15 +10,16 @@ int heka_sink_drop(HekaSink *sink, const char *reason);
 /* The same for a reason that is a str. */
 int heka_sink_drop_object(HekaSink *sink, PyObject *reason);
 
-/* Counts one frame dropped, in a critical section of the sink. 0, or -1 with an exception, and then
- * it is not counted at all. */
+/* The same; the caller is in a critical section of the sink. 0, or -1 with an exception, and then
+ * the frame is not counted. */
 int heka_sink_count_drop(HekaSink *sink, PyObject *reason);
 
 /* Counts one frame of len bytes as sent. */
 void heka_sink_count(HekaSink *sink, size_t len);
 
-/* Counts one frame as dropped for the exception that is set. An Exception is a bug, said and not
- * raised: 0; anything else (KeyboardInterrupt, SystemExit) is the caller's: -1, and still set. */
-int heka_sink_settle_exception(HekaSink *sink);
+/* Counts one frame as dropped because of the current exception. An Exception is a bug: it is
+ * reported as unraisable and cleared, 0. Any other one (KeyboardInterrupt, SystemExit) stays set
+ * for the caller, -1. */
+int heka_sink_count_exception(HekaSink *sink);
 
 #endif

@@ -1,34 +1,34 @@
-/* sink_object.h -- the type Sink as its files see it: a destination on the hot path. */
+/* sink_object.h -- the struct of the type Sink, a destination on the hot path. */
 #ifndef HEKA_SINK_OBJECT_H
 #define HEKA_SINK_OBJECT_H
 
 #include "python/queue/ring.h"
 #include "writer.h"
 
-/* One destination as the hot path sees it.
+/* A destination on the hot path.
  *
- * A connection that the hot path does not have belongs to at most one call, known by its ticket:
- * either that call wrote the first part of a frame, or it came to Python and asked. So nobody else
- * writes, closes or attaches meanwhile, and a call that ends without giving the connection up (a
- * KeyboardInterrupt may come between any two lines of Python) is noticed here. */
+ * The connection is used either by the hot path (fd >= 0, owner == 0), or by the one call whose
+ * ticket is `owner`. A call becomes the owner when the hot path has sent only part of its frame, or
+ * by acquire(). Only the owner writes, closes or attaches. When deliver() returns, send.c checks
+ * whether its call is still the owner: a KeyboardInterrupt may end it between any two lines of
+ * Python, without release(). */
 typedef struct HekaSink {
     PyObject_HEAD
-    PyObject *deliver;   /* owned: the way through Python, see deliver() in send.c */
+    PyObject *deliver;   /* owned: called with frames that cannot be sent here, see send.c */
     PyObject *dropped;   /* owned dict: reason -> count */
     HekaRing *ring;      /* owned: the queue that takes and counts every frame; NULL: none */
-    heka_writer writer;  /* where an object's write() takes every frame; without one, the descriptor
-                            does */
-    bool discards;       /* every frame is counted as sent, and goes nowhere */
-    int fd;              /* connected and not ours to close; -1: go to Python. Then: no owner */
+    heka_writer writer;  /* if it has a stream, every frame is passed to that stream's write() */
+    bool discards;       /* every frame is counted as sent, but not sent */
+    int fd;              /* borrowed, connected: Python closes it; -1: call deliver() */
     unsigned generation; /* fork generation that attached fd */
     bool datagram;
     bool framed; /* false: bare messages, one a datagram */
-    bool torn;   /* to be closed first: sending on it failed, or its last owner ended without
-                    release(), and the peer may have half a frame */
-    bool closed; /* nothing is to be sent here any more; whoever looks it up asks Python again */
+    bool torn; /* the connection must be closed before use: sending failed, or its last owner ended
+                  without release(), and the peer may have received part of a frame */
+    bool closed;      /* nothing is sent any more; the emitter asks Python for another sink */
     size_t max_frame; /* bytes; 0: no limit but that of a message */
     uint64_t tickets; /* how many were issued; the last one's number */
-    uint64_t owner;   /* ticket of the call that has the connection; 0: none */
+    uint64_t owner;   /* ticket of the call that owns the connection; 0: none */
     uint64_t pending; /* calls that are in deliver() */
     uint64_t sent;    /* frames that the kernel has */
     uint64_t bytes;   /* of those frames */

@@ -1,9 +1,9 @@
-/* writer.c -- hands frames to an object with write(): a stream of the program's own. */
+/* writer.c -- passes frames to an object with write(). */
 #include "writer.h"
 
-/* As heka_turn_enter(). In a child process the rest of a frame is the parent's to finish, and the
- * child begins with a frame of its own, though both share the descriptor: it cannot know when the
- * parent has finished. */
+/* As heka_turn_enter(). After a fork, only the parent finishes a partly written frame. The child
+ * forgets it and starts with a new frame; both share the descriptor, but the child cannot know when
+ * the parent has finished. */
 static inline int
 enter(heka_writer *w, unsigned long thread)
 {
@@ -18,7 +18,7 @@ enter(heka_writer *w, unsigned long thread)
 
 /* ---- the object ---- */
 
-/* A new reference to the stream; NULL without an exception when it is gone. */
+/* A new reference to the stream; NULL without an exception if the stream was freed. */
 static PyObject *
 get_stream(const heka_writer *w)
 {
@@ -40,7 +40,7 @@ call_flush(const heka_state *state, PyObject *stream)
     return answer == NULL ? -1 : 0;
 }
 
-/* 1 taken, 0 write() said False, -1 an exception. */
+/* 1 taken, 0 write() returned False, -1 an exception. */
 static int
 write_whole(const heka_state *state, const heka_writer *w, PyObject *stream, PyObject *data)
 {
@@ -55,7 +55,8 @@ write_whole(const heka_state *state, const heka_writer *w, PyObject *stream, PyO
 
 /* ---- streams that may take a part ---- */
 
-/* A BlockingIOError that is set says how many bytes were taken before. Anything else stays set. */
+/* Clears a BlockingIOError and reads how many bytes were taken before it. 0, or -1 and any other
+ * exception stays set. */
 static int
 read_blocking_error(size_t left, size_t *taken)
 {
@@ -78,7 +79,8 @@ read_blocking_error(size_t left, size_t *taken)
     return 0;
 }
 
-/* The answer of a raw stream. 0, or -1 with ValueError when it is neither None nor 0 to left. */
+/* Reads the result of a raw stream's write(). 0, or -1 with ValueError when it is neither None nor
+ * a number from 0 to `left`. */
 static int
 read_raw_answer(PyObject *answer, size_t left, size_t *taken)
 {
@@ -102,8 +104,8 @@ read_raw_answer(PyObject *answer, size_t left, size_t *taken)
     return -1;
 }
 
-/* Calls write() once with data[at..); `taken` is how much of that was taken. 1, or 0 for False from
- * a stream that is not raw, or -1 with an exception. */
+/* Calls write() once with data[at..); sets *taken to the bytes taken. 1, or 0 for False from a
+ * stream that is not raw, or -1 with an exception. */
 static int
 write_part(const heka_state *state, const heka_writer *w, PyObject *stream, PyObject *data,
            size_t at, size_t *taken)
@@ -133,9 +135,9 @@ write_part(const heka_state *state, const heka_writer *w, PyObject *stream, PyOb
     return result;
 }
 
-/* Waits until the stream may take bytes again. A stream that has taken nothing for `timeout`
- * seconds, in this call and those before, is waited for no longer: a program does not wait for each
- * of its messages when nobody reads. 1 try again, 0 it is over, -1 with an exception. */
+/* Waits until the stream may take bytes again, but not when it has taken nothing for `timeout`
+ * seconds, in this call and those before: otherwise each message of a program would wait that long
+ * while nobody reads. 1 try again, 0 give up, -1 with an exception. */
 static int
 wait_for_stream(heka_writer *w, PyObject *stream, double timeout, double end)
 {
@@ -148,7 +150,7 @@ wait_for_stream(heka_writer *w, PyObject *stream, double timeout, double end)
     if (!(left > 0) || w->wait == NULL) {
         return 0;
     }
-    PyObject *wait = Py_NewRef(w->wait);
+    PyObject *wait = Py_NewRef(w->wait); /* attach() may replace it during the call */
     PyObject *answer = PyObject_CallFunction(wait, "Od", stream, left);
     Py_DECREF(wait);
     const int again = answer == NULL ? -1 : PyObject_IsTrue(answer);
@@ -159,12 +161,12 @@ wait_for_stream(heka_writer *w, PyObject *stream, double timeout, double end)
 static int
 refuse_child(void)
 {
-    PyErr_SetString(PyExc_OSError, "this is a child process now, and the frame is its parent's");
+    PyErr_SetString(PyExc_OSError, "the process forked during write(); the parent has the frame");
     return -1;
 }
 
-/* Has data[*at..) taken. 1 all of it, 0 write() said False, -1 with an exception: a TimeoutError
- * when the time is over. *at is what was taken in every case. */
+/* Writes data[*at..). 1 all of it was taken, 0 write() returned False, -1 with an exception: a
+ * TimeoutError after the timeout. Sets *at to the bytes taken in every case. */
 static int
 push(const heka_state *state, heka_writer *w, PyObject *stream, PyObject *data, size_t *at,
      double timeout, double end)
@@ -173,8 +175,8 @@ push(const heka_state *state, heka_writer *w, PyObject *stream, PyObject *data, 
     for (;;) {
         size_t taken;
         const int result = write_part(state, w, stream, data, *at, &taken);
-        if (HK_UNLIKELY(
-                !heka_turn_is_ours(&w->turns))) { /* write() has forked: only the parent goes on */
+        /* write() may fork. Then both processes return here, and only the parent may go on. */
+        if (HK_UNLIKELY(!heka_turn_is_ours(&w->turns))) {
             PyErr_Clear();
             return refuse_child();
         }
@@ -204,7 +206,7 @@ push(const heka_state *state, heka_writer *w, PyObject *stream, PyObject *data, 
     }
 }
 
-/* Has the rest of an earlier frame taken; 1 there is none any more, -1 with an exception. */
+/* Writes the rest of an earlier frame. 1 nothing is left, -1 with an exception. */
 static int
 push_rest(const heka_state *state, heka_writer *w, PyObject *stream, double timeout, double end,
           heka_written *out)
@@ -212,14 +214,14 @@ push_rest(const heka_state *state, heka_writer *w, PyObject *stream, double time
     if (HK_LIKELY(w->rest == NULL)) {
         return 1;
     }
-    PyObject *rest = Py_NewRef(w->rest);
+    PyObject *rest = Py_NewRef(w->rest); /* write() may run any code, also attach() or close() */
     size_t at = w->rest_at;
     int result = push(state, w, stream, rest, &at, timeout, end);
     if (result == 0) {
         PyErr_SetString(PyExc_ValueError, "write() returned False for the rest of a frame");
         result = -1;
     }
-    if (heka_turn_is_ours(&w->turns) && w->rest == rest) {
+    if (heka_turn_is_ours(&w->turns) && w->rest == rest) { /* nobody has replaced it meanwhile */
         w->rest_at = at;
         if (result == 1) {
             out->finished = (size_t)PyBytes_GET_SIZE(rest);
@@ -230,8 +232,8 @@ push_rest(const heka_state *state, heka_writer *w, PyObject *stream, double time
     return result;
 }
 
-/* Flushes what the stream has in its buffer, which stays there, whole and in order, when the
- * descriptor does not take it in time. 0, or -1 with an exception. */
+/* Flushes the stream's buffer. If the descriptor does not take it in time, the data stays in the
+ * buffer, whole and in order. 0, or -1 with an exception. */
 static int
 flush_in_time(const heka_state *state, heka_writer *w, PyObject *stream, double timeout, double end,
               bool *flushed)
@@ -255,7 +257,7 @@ flush_in_time(const heka_state *state, heka_writer *w, PyObject *stream, double 
     return 0;
 }
 
-/* Text or a Message for a stream that takes frames in parts: it is taken whole, or not at all. */
+/* Passes text or a Message to a stream that may take parts: it takes all of it, or nothing. */
 static int
 write_other(const heka_state *state, const heka_writer *w, PyObject *stream, PyObject *data)
 {
@@ -275,7 +277,7 @@ write_other(const heka_state *state, const heka_writer *w, PyObject *stream, PyO
     return 0;
 }
 
-/* Writes in this thread's turn: the rest of an earlier frame, then data. */
+/* Writes the rest of an earlier frame, then data. The caller holds turns.lock. */
 static int
 write_parts(const heka_state *state, heka_writer *w, PyObject *stream, PyObject *data,
             double timeout, double end, heka_written *out)
@@ -289,7 +291,7 @@ write_parts(const heka_state *state, heka_writer *w, PyObject *stream, PyObject 
         return write_other(state, w, stream, data);
     }
     const int result = push(state, w, stream, data, &at, timeout, end);
-    if (result < 0 && at > 0 && heka_turn_is_ours(&w->turns)) {
+    if (result < 0 && at > 0 && heka_turn_is_ours(&w->turns)) { /* a child does not keep a rest */
         w->rest = Py_NewRef(data);
         w->rest_at = at;
         out->kept = true;
@@ -300,7 +302,7 @@ write_parts(const heka_state *state, heka_writer *w, PyObject *stream, PyObject 
     return result;
 }
 
-/* ---- what went wrong ---- */
+/* ---- failures ---- */
 
 static int
 drop(heka_written *out, const char *reason)
@@ -309,10 +311,10 @@ drop(heka_written *out, const char *reason)
     return out->reason == NULL ? -1 : 0;
 }
 
-/* Tells Python what an Exception was, which says the reason to count. 0, or -1 with an exception:
- * the one that was set, when it is no Exception, or a new one. */
+/* Passes an Exception to failed(), which returns the drop reason. 0, or -1 with an exception: the
+ * current one if it is no Exception, or a new one. */
 static HK_COLD int
-explain(const heka_writer *w, heka_written *out)
+read_failure(const heka_writer *w, heka_written *out)
 {
     PyObject *type;
     PyObject *value;
@@ -324,7 +326,7 @@ explain(const heka_writer *w, heka_written *out)
     PyErr_Fetch(&type, &value, &traceback);
     PyErr_NormalizeException(&type, &value, &traceback);
     if (w->failed != NULL && value != NULL) {
-        PyObject *failed = Py_NewRef(w->failed); /* another may take its place meanwhile */
+        PyObject *failed = Py_NewRef(w->failed); /* attach() may replace it during the call */
         reason = PyObject_CallOneArg(failed, value);
         if (reason == NULL && PyErr_ExceptionMatches(PyExc_Exception)) {
             PyErr_WriteUnraisable(failed);
@@ -338,7 +340,7 @@ explain(const heka_writer *w, heka_written *out)
         Py_XDECREF(reason);
         return -1;
     }
-    if (out->kept) { /* it is counted once the rest is taken, or given up */
+    if (out->kept) { /* the frame is counted when its rest is written or given up */
         Py_XDECREF(reason);
         return 0;
     }
@@ -352,7 +354,8 @@ explain(const heka_writer *w, heka_written *out)
 
 /* ---- the calls ---- */
 
-/* A new reference to bytes for a stream that may take a part: other buffers are copied. */
+/* A new reference to bytes, for a stream that may take parts: the rest must not change later, so
+ * other buffers are copied. */
 static PyObject *
 as_bytes(PyObject *data)
 {
@@ -392,7 +395,7 @@ heka_writer_write(heka_state *state, heka_writer *w, PyObject *data, double time
         return entered < 0 ? -1 : drop(out, "reentrant");
     }
     int result;
-    PyObject *stream = get_stream(w); /* owned: another may take its place meanwhile */
+    PyObject *stream = get_stream(w); /* owned: attach() may replace it during write() */
     if (HK_UNLIKELY(stream == NULL)) {
         out->lost = heka_writer_abandon(w);
         result = PyErr_Occurred() ? -1 : drop(out, "closed");
@@ -406,7 +409,8 @@ heka_writer_write(heka_state *state, heka_writer *w, PyObject *data, double time
     }
     Py_XDECREF(stream);
     heka_turn_leave(&w->turns, thread);
-    return HK_LIKELY(result >= 0) ? result : explain(w, out);
+    /* After leave(): failed() may log to the same stream, and must not count as recursion. */
+    return HK_LIKELY(result >= 0) ? result : read_failure(w, out);
 }
 
 int
@@ -447,7 +451,7 @@ heka_writer_finish(heka_state *state, heka_writer *w, double timeout, heka_writt
     if (result >= 0) {
         return result == 1 && flushed;
     }
-    result = explain(w, out);
+    result = read_failure(w, out);
     Py_CLEAR(out->reason); /* no frame of this call is dropped */
     return result;
 }
@@ -461,6 +465,7 @@ heka_writer_has_rest(const heka_writer *w)
 bool
 heka_writer_abandon(heka_writer *w)
 {
+    /* Never waits for the lock: a running call may be the caller's own, and it sees `closed`. */
     if (!heka_writer_has_rest(w) || PyThread_acquire_lock(w->turns.lock, NOWAIT_LOCK) == 0) {
         return false;
     }
@@ -471,7 +476,7 @@ heka_writer_abandon(heka_writer *w)
 
 /* ---- life ---- */
 
-/* Fills in raw and parts. 0, or -1 with an exception. */
+/* Sets *raw and *parts. 0, or -1 with an exception. */
 static int
 read_kind(const heka_state *state, PyObject *stream, bool *raw, bool *parts)
 {
@@ -483,7 +488,7 @@ read_kind(const heka_state *state, PyObject *stream, bool *raw, bool *parts)
     return is_buffered < 0 ? -1 : 0;
 }
 
-/* A new reference to the stream, or to a weak reference where its class has any. */
+/* A new reference to the stream; or, with *weak, a weak reference if its class allows them. */
 static PyObject *
 refer_to(PyObject *stream, bool *weak)
 {

@@ -1,10 +1,10 @@
-/* writer_turn.c -- who writes to a stream now: loops, threads, forks. */
+/* writer_turn.c -- which thread may write to a stream: recursion, threads, forks. */
 #include "writer_turn.h"
 
 #include "core/base/hk_monitor.h"
 
-#define LOCK_SLICE_US 50000 /* of waiting for the lock, between two looks at signals */
-#define LOCK_PAUSE 0.005    /* seconds of the same among greenlets, which share a thread */
+#define LOCK_SLICE_US 50000 /* of waiting for the lock, between two checks for signals */
+#define LOCK_PAUSE 0.005    /* seconds of a sleep that lets other greenlets of this thread run */
 
 double
 heka_turn_now(void)
@@ -18,7 +18,8 @@ int
 heka_turn_make_lock(heka_turns *t)
 {
     if (t->lock == NULL || !heka_turn_is_ours(t)) {
-        /* The old one is lost: a thread of the parent may hold it, and then it cannot be freed. */
+        /* The old lock is leaked: a thread of the parent may hold it, and freeing a held lock is
+         * undefined. */
         PyThread_type_lock lock = PyThread_allocate_lock();
         if (lock == NULL) {
             PyErr_NoMemory();
@@ -29,7 +30,7 @@ heka_turn_make_lock(heka_turns *t)
     return 0;
 }
 
-/* In a child process: the entries are threads of the parent's, one of which may hold the lock. */
+/* Resets the state in a child process, where the threads of the parent do not exist. */
 static HK_COLD int
 renew(heka_turns *t)
 {
@@ -46,14 +47,15 @@ heka_turn_free(heka_turns *t)
 {
     PyMem_Free(t->threads);
     if (t->lock != NULL && heka_turn_is_ours(t)) {
-        PyThread_free_lock(t->lock); /* nobody holds it: every call keeps its sink alive */
+        PyThread_free_lock(t->lock); /* not held: every call holds a reference to its sink */
     }
 }
 
 /* ---- who is writing ---- */
 
-/* Greenlets share a thread, so one that waits in write() does not make another one reentrant; then
- * only this many calls deep is a loop. That `greenlet` is imported says nothing: structlog does. */
+/* Greenlets share a thread identifier. So under gevent and eventlet, a second call of the same
+ * thread may be another greenlet, and only this many nested calls count as recursion. The module
+ * `greenlet` itself is no sign of greenlets in use: structlog imports it. */
 #define DEPTH_MAX 8
 
 static bool
@@ -95,6 +97,7 @@ heka_turn_enter(heka_turns *t, unsigned long thread)
 void
 heka_turn_leave(heka_turns *t, unsigned long thread)
 {
+    /* Not found after a fork: renew() has removed the entries of the parent. */
     for (size_t i = t->count; i > 0; i--) {
         if (t->threads[i - 1] == thread) {
             t->threads[i - 1] = t->threads[--t->count];
@@ -115,11 +118,11 @@ try_lock(heka_turns *t, unsigned long thread)
     return true;
 }
 
-/* Waits for the thread that writes now. 0, or -1 with the exception of a signal's handler. */
+/* Waits for the thread that holds the lock. 0, or -1 with the exception of a signal handler. */
 static int
 wait_for_lock(heka_turns *t, unsigned long thread, double left)
 {
-    if (t->holder == thread) { /* another greenlet of this thread: only Python can switch to it */
+    if (t->holder == thread) { /* another greenlet of this thread: blocking here would deadlock */
         PyObject *module = PyImport_ImportModule("time");
         PyObject *answer =
             module == NULL ? NULL : PyObject_CallMethod(module, "sleep", "d", LOCK_PAUSE);
@@ -127,8 +130,8 @@ wait_for_lock(heka_turns *t, unsigned long thread, double left)
         Py_XDECREF(answer);
         return answer == NULL ? -1 : 0;
     }
-    /* The lock is released at once: try_lock() takes it again with the GIL held, so that holder
-     * and generation are never those of a thread that has been overtaken by a fork. */
+    /* The lock is released at once, and try_lock() takes it again with the GIL held. A thread that
+     * held it without the GIL could be interrupted by a fork before it has set holder. */
     const double slice = left * 1e6 < LOCK_SLICE_US ? left * 1e6 : LOCK_SLICE_US;
     const PyThread_type_lock lock = t->lock;
     Py_BEGIN_ALLOW_THREADS
@@ -151,7 +154,7 @@ heka_turn_take(heka_turns *t, unsigned long thread, double end)
             return -1;
         }
         if (!heka_turn_is_ours(t)) {
-            return 0; /* a signal's handler has forked: the lock is the parent's */
+            return 0; /* a signal handler has forked: the lock is the parent's */
         }
     }
     return 1;

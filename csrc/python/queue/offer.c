@@ -1,34 +1,37 @@
-/* offer.c -- what a producer does: put a frame, and what the policy says when there is no room. */
+/* offer.c -- the producer's side: puts a frame, and applies the overflow policy when there is no
+ * room. */
 #include "core/base/hk_clock.h"
 #include "core/queue/hk_reasons.h"
 #include "python/base/read.h"
 #include "ring.h"
 
-#define SLICE_NS INT64_C(50000000) /* of waiting, between two looks at signals */
-#define PAUSE 0.005                /* seconds of the same where threads are imitated */
-#define TURNS_MAX 1000             /* makes room so often; then others are always faster */
+#define SLICE_NS INT64_C(50000000) /* of waiting, between two checks for signals */
+#define PAUSE 0.005                /* seconds of one sleep that lets other greenlets run */
+#define TRIES_MAX 1000             /* to make room, when other producers keep taking it */
 
 /* ---- waiting ---- */
 
-/* Seconds since some moment. */
+/* Seconds of a monotonic clock. */
 static double
 now(void)
 {
     return (double)hk_deadline(0) * 1e-9;
 }
 
-/* Greenlets share this thread: waiting here would keep the one that drains from running. */
+/* Lets other greenlets run. They share this thread, so a wait in C would block the one that drains,
+ * for which we wait. */
 static int
 pause_for_others(const HekaRing *r)
 {
-    PyObject *pause = Py_NewRef(r->pause);
+    PyObject *pause = Py_NewRef(r->pause); /* the attribute may be set during the call */
     PyObject *answer = PyObject_CallFunction(pause, "d", PAUSE);
     Py_DECREF(pause);
     Py_XDECREF(answer);
     return answer == NULL ? -1 : 0;
 }
 
-/* Waits for room until `end`, not for long. HK_ERR_FULL: none yet. -1 with an exception. */
+/* Waits for room until `end`, one slice at most, so that the caller can check its condition and a
+ * signal handler can run. HK_ERR_FULL: none yet. -1 with an exception. */
 static int
 wait_for_room(HekaRing *r, size_t len, double end)
 {
@@ -47,30 +50,32 @@ wait_for_room(HekaRing *r, size_t len, double end)
     return PyErr_CheckSignals() < 0 ? -1 : (int)status;
 }
 
-/* ---- who drains ---- */
+/* ---- the consumer ---- */
 
+/* False in a child process: threads of the parent do not exist there. */
 static bool
 has_consumer(const HekaRing *r)
 {
     return r->consumer_generation == hk_fork_generation() + 1;
 }
 
-/* The consumer itself, in a call of the program's: it would wait for itself. */
+/* Whether the calling thread is the consumer, as in a callback or a signal handler. It must not
+ * wait for room or for a flush: it would wait for itself. */
 static bool
-is_drainer(const HekaRing *r)
+is_consumer(const HekaRing *r)
 {
     return has_consumer(r) && r->consumer_thread == PyThread_get_thread_ident();
 }
 
-/* Has somebody drain it: a thread is started, or this one sends in place. What is raised is not the
- * producer's fault, unless it is no Exception. */
+/* Calls start(), which starts a thread that drains, or drains in this thread. An Exception is no
+ * error of the producer: it is reported as unraisable, 0. Any other one is raised, -1. */
 static HK_COLD int
 start(HekaRing *r)
 {
     if (r->start == NULL) {
         return 0;
     }
-    PyObject *call = Py_NewRef(r->start);
+    PyObject *call = Py_NewRef(r->start); /* the attribute may be set during the call */
     PyObject *answer = PyObject_CallNoArgs(call);
     Py_DECREF(call);
     if (answer == NULL) {
@@ -93,13 +98,14 @@ refuse(HekaRing *r, heka_reason reason)
     return 0;
 }
 
-/* The oldest make way. Others may be faster to take the room. */
+/* Drops the oldest frames to make room. Another producer may take the room first, so it tries
+ * again. */
 static hk_status
 put_over_oldest(HekaRing *r, const uint8_t *data, size_t len)
 {
     hk_status status = HK_ERR_FULL;
     size_t dropped;
-    for (int turn = 0; status == HK_ERR_FULL && turn < TURNS_MAX; turn++) {
+    for (int i = 0; status == HK_ERR_FULL && i < TRIES_MAX; i++) {
         if (hk_queue_drop_oldest(r->queue, len, HEKA_REASON_FULL, &dropped) != HK_OK) {
             return status;
         }
@@ -108,16 +114,17 @@ put_over_oldest(HekaRing *r, const uint8_t *data, size_t len)
     return status;
 }
 
-/* -1 with an exception; nothing was counted. */
+/* Waits for room for block_timeout seconds. A status, or -1 with an exception; counts nothing. */
 static int
 put_after_waiting(HekaRing *r, const uint8_t *data, size_t len)
 {
     const double end = now() + r->block_timeout;
     int status = HK_ERR_FULL;
-    if (is_drainer(r)) {
+    if (is_consumer(r)) {
         return status;
     }
     do {
+        /* In each round: the consumer may have ended, or a fork may have left it behind. */
         if (!has_consumer(r) && start(r) < 0) {
             return -1;
         }
@@ -129,6 +136,7 @@ put_after_waiting(HekaRing *r, const uint8_t *data, size_t len)
     return status;
 }
 
+/* Raises full_error, with the number of waiting frames as it was before this one is counted. */
 static int
 raise_full(HekaRing *r)
 {
@@ -143,8 +151,10 @@ raise_full(HekaRing *r)
     return -1;
 }
 
+/* Applies the overflow policy to a frame that was not queued. 1 queued after all, 0 dropped and
+ * counted, -1 an exception. */
 static HK_COLD int
-settle(HekaRing *r, int status, const uint8_t *data, size_t len)
+apply_overflow(HekaRing *r, int status, const uint8_t *data, size_t len)
 {
     if (status == HK_ERR_FULL && r->overflow == HEKA_OVERFLOW_DROP_OLD) {
         status = (int)put_over_oldest(r, data, len);
@@ -171,12 +181,14 @@ settle(HekaRing *r, int status, const uint8_t *data, size_t len)
     }
 }
 
-/* What needs Python. That may be anything: the ring may have no other owner afterwards. */
+/* The part of an offer that may run Python code. That code may drop the last other reference to the
+ * ring, so this holds one of its own. */
 static HK_COLD int
-finish(HekaRing *r, hk_status status, const uint8_t *data, size_t len)
+finish_offer(HekaRing *r, hk_status status, const uint8_t *data, size_t len)
 {
     Py_INCREF(r);
-    int queued = status == HK_OK ? 1 : settle(r, (int)status, data, len);
+    int queued = status == HK_OK ? 1 : apply_overflow(r, (int)status, data, len);
+    /* After the frame is queued, so that the new consumer finds it. */
     if (queued == 1 && !has_consumer(r) && start(r) < 0) {
         queued = -1;
     }
@@ -188,12 +200,12 @@ int
 heka_ring_offer(HekaRing *r, const uint8_t *data, size_t len)
 {
     const hk_status status = hk_queue_put(r->queue, data, len);
-    return HK_LIKELY(status == HK_OK && has_consumer(r)) ? 1 : finish(r, status, data, len);
+    return HK_LIKELY(status == HK_OK && has_consumer(r)) ? 1 : finish_offer(r, status, data, len);
 }
 
 /* ---- flush ---- */
 
-/* Waits until `end`, not for long. -1 with an exception. */
+/* Waits for the goal until `end`, one slice at most. 0, or -1 with an exception. */
 static int
 wait_for_end(HekaRing *r, hk_queue_goal *goal, double end, hk_queue_outcome *outcome)
 {
@@ -220,9 +232,9 @@ heka_ring_flush(HekaRing *r, double timeout)
 {
     const double end = now() + timeout;
     hk_queue_goal goal;
-    hk_queue_set_goal(r->queue, &goal);
+    hk_queue_set_goal(r->queue, &goal); /* frames accepted from now on do not prolong the flush */
     hk_queue_outcome outcome = hk_queue_flush(r->queue, &goal, 0);
-    while (outcome == HK_QUEUE_PENDING && now() < end && !is_drainer(r)) {
+    while (outcome == HK_QUEUE_PENDING && now() < end && !is_consumer(r)) {
         if (wait_for_end(r, &goal, end, &outcome) < 0) {
             return -1;
         }

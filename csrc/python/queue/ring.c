@@ -1,4 +1,4 @@
-/* ring.c -- the type Ring: how Python sees a queue of frames, and drains it. */
+/* ring.c -- the type Ring: a queue of frames, and the methods that drain it. */
 #include "ring.h"
 
 #include "core/base/hk_clock.h"
@@ -9,12 +9,13 @@
 
 /* ---- arguments ---- */
 
+/* Reads a size in bytes. Without a value, *out keeps its default. 0, or -1 with an exception. */
 static int
 read_size(PyObject *value, const char *name, size_t *out)
 {
     int64_t size;
     if (value == NULL) {
-        return 0; /* what stands there is the default */
+        return 0;
     }
     if (heka_read_int64(value, name, &size) < 0) {
         return -1;
@@ -29,7 +30,7 @@ read_size(PyObject *value, const char *name, size_t *out)
 
 /* ---- life ---- */
 
-/* Opens the queue: in memory when `directory` is NULL or None. */
+/* Opens the queue: on disk in `directory`, or in memory if that is NULL or None. */
 static int
 open_queue(heka_state *state, HekaRing *self, size_t window, PyObject *directory)
 {
@@ -45,8 +46,8 @@ open_queue(heka_state *state, HekaRing *self, size_t window, PyObject *directory
     if (directory != NULL && directory != Py_None && !PyUnicode_FSConverter(directory, &path)) {
         return -1;
     }
-    const char *name = path == NULL ? NULL : PyBytes_AS_STRING(path);
-    Py_BEGIN_ALLOW_THREADS
+    const char *name = path == NULL ? NULL : PyBytes_AS_STRING(path); /* borrowed from path */
+    Py_BEGIN_ALLOW_THREADS /* opening reads every file of the directory */
     status = hk_queue_open(name, &settings, &self->queue, &err);
     Py_END_ALLOW_THREADS
     Py_XDECREF(path);
@@ -94,7 +95,7 @@ ring_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     }
     return (PyObject *)self;
 failed:
-    Py_DECREF(self);
+    Py_DECREF(self); /* dealloc frees whatever was made: has_monitor and queue tell */
     return NULL;
 }
 
@@ -113,7 +114,7 @@ ring_clear(PyObject *op)
 {
     Py_CLEAR(((HekaRing *)op)->start);
     Py_CLEAR(((HekaRing *)op)->pause);
-    return 0; /* full_error is a class: no cycle of ours */
+    return 0; /* full_error stays: a producer may still raise it */
 }
 
 static void
@@ -124,12 +125,13 @@ ring_dealloc(PyObject *op)
     PyObject_GC_UnTrack(op);
     (void)ring_clear(op);
     Py_CLEAR(self->full_error);
+    /* After a fork, a thread of the parent may hold the mutex, and destroying that is undefined. */
     if (self->has_monitor && self->generation == hk_fork_generation()) {
         hk_monitor_destroy(&self->monitor);
     }
     hk_queue_free(self->queue);
     tp->tp_free(op);
-    Py_DECREF(tp);
+    Py_DECREF(tp); /* last: the type may be freed here */
 }
 
 /* ---- producers ---- */
@@ -141,6 +143,7 @@ ring_put(PyObject *op, PyObject *frame)
     if (PyObject_GetBuffer(frame, &view, PyBUF_SIMPLE) < 0) {
         return NULL;
     }
+    /* The queue copies the frame, so the buffer is needed only during the call. */
     const int queued = heka_ring_offer((HekaRing *)op, view.buf, (size_t)view.len);
     PyBuffer_Release(&view);
     return queued < 0 ? NULL : PyBool_FromLong(queued);
@@ -175,6 +178,7 @@ ring_wait(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnam
         return NULL;
     }
     const int64_t timeout_ns = heka_to_ns(timeout);
+    /* Without the GIL, so no Python object may be touched; the caller holds a reference to self. */
     Py_BEGIN_ALLOW_THREADS
     event = hk_queue_wait(self->queue, bytes, timeout_ns);
     Py_END_ALLOW_THREADS
@@ -191,9 +195,11 @@ ring_take(PyObject *op, PyObject *value)
     if (read_size(value, "most", &most) < 0) {
         return NULL;
     }
+    /* The batch points into the queue's memory, which stays valid until it is acknowledged, so the
+     * copy needs no lock. */
     const hk_queue_batch batch = hk_queue_take(self->queue, most);
     PyObject *frames = PyBytes_FromStringAndSize((const char *)batch.data, (Py_ssize_t)batch.len);
-    if (frames == NULL) { /* taken again later */
+    if (frames == NULL) { /* MemoryError: nothing was sent, so the next take() returns them again */
         hk_queue_rewind(self->queue, batch.len);
     }
     return frames;
@@ -230,24 +236,24 @@ ring_rewind(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwn
         return NULL;
     }
     hk_queue_rewind(self->queue, unsent);
-    self->past = (heka_pump_past){0};
+    self->pump_state = (heka_pump_state){0}; /* nothing is in flight on a connection any more */
     Py_RETURN_NONE;
 }
 
 static PyObject *
-ring_drop_in_flight(PyObject *op, PyObject *word)
+ring_drop_in_flight(PyObject *op, PyObject *value)
 {
     const HekaRing *self = (HekaRing *)op;
-    const int reason = heka_ring_read_reason(word);
+    const int reason = heka_ring_read_reason(value);
     return reason < 0 ? NULL
                       : PyLong_FromSize_t(hk_queue_drop_in_flight(self->queue, (unsigned)reason));
 }
 
 static PyObject *
-ring_drop_all(PyObject *op, PyObject *word)
+ring_drop_all(PyObject *op, PyObject *value)
 {
     const HekaRing *self = (HekaRing *)op;
-    const int reason = heka_ring_read_reason(word);
+    const int reason = heka_ring_read_reason(value);
     return reason < 0 ? NULL : PyLong_FromSize_t(hk_queue_drop_all(self->queue, (unsigned)reason));
 }
 
@@ -282,11 +288,13 @@ ring_pump(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnam
 {
     static const char *const events[] = {"tick", "interrupted", "drained", "closed", "failed"};
     HekaRing *self = (HekaRing *)op;
-    heka_pump p = {.interrupted = &self->interrupted, .past = &self->past};
+    heka_pump p = {.interrupted = &self->interrupted, .state = &self->pump_state};
     heka_pump_result result;
     if (read_pump(heka_state_of(op), args, (size_t)nargs, kwnames, &p) < 0) {
         return NULL;
     }
+    /* The only thread that uses `pump_state` is the consumer, which runs this; `interrupted` is
+     * atomic. The caller holds a reference to self, so both outlive the run. */
     Py_BEGIN_ALLOW_THREADS
     result = heka_pump_run(self->queue, &p);
     Py_END_ALLOW_THREADS
@@ -294,15 +302,16 @@ ring_pump(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnam
                          (unsigned long long)result.bytes);
 }
 
-/* ---- coming and going ---- */
+/* ---- interrupts, forks, close ---- */
 
-/* The monitor of this process. 0, or -1 with MemoryError. */
+/* Initialises the monitor again in a child process: a thread of the parent may have held its mutex
+ * at the fork, and will never release it here. 0, or -1 with MemoryError. */
 static int
 renew_monitor(HekaRing *self)
 {
     if (self->generation != hk_fork_generation()) {
         self->generation = hk_fork_generation();
-        if (hk_monitor_init(&self->monitor) != HK_OK) { /* what the parent holds is the parent's */
+        if (hk_monitor_init(&self->monitor) != HK_OK) {
             PyErr_NoMemory();
             return -1;
         }
@@ -342,11 +351,13 @@ ring_interrupt(PyObject *op, PyObject *ignored)
     if (renew_monitor(self) < 0) {
         return NULL;
     }
-    (void)pthread_mutex_lock(&self->monitor.mutex); /* held for a look, never while asleep */
+    /* With the mutex held: sleep() must not check the flag before, and begin to wait after, the
+     * broadcast. The GIL is kept, as the mutex is only ever held for a check. */
+    (void)pthread_mutex_lock(&self->monitor.mutex);
     atomic_store(&self->interrupted, true);
     (void)pthread_mutex_unlock(&self->monitor.mutex);
-    (void)pthread_cond_broadcast(&self->monitor.filled);
-    hk_queue_wake(self->queue);
+    (void)pthread_cond_broadcast(&self->monitor.filled); /* ends sleep() */
+    hk_queue_wake(self->queue); /* ends wait() and pump(), which check `interrupted` afterwards */
     Py_RETURN_NONE;
 }
 
@@ -365,7 +376,7 @@ ring_set_consumer(PyObject *op, PyObject *ignored)
     (void)ignored;
     HEKA_BEGIN_CRITICAL_SECTION(op);
     self->consumer_thread = PyThread_get_thread_ident();
-    self->consumer_generation = hk_fork_generation() + 1;
+    self->consumer_generation = hk_fork_generation() + 1; /* last: it makes the thread valid */
     HEKA_END_CRITICAL_SECTION();
     Py_RETURN_NONE;
 }
@@ -374,7 +385,7 @@ static PyObject *
 ring_clear_consumer(PyObject *op, PyObject *ignored)
 {
     (void)ignored;
-    ((HekaRing *)op)->consumer_generation = 0;
+    ((HekaRing *)op)->consumer_generation = 0; /* from now on, a producer calls start() */
     Py_RETURN_NONE;
 }
 
@@ -393,7 +404,7 @@ ring_after_fork(PyObject *op, PyObject *ignored)
     HekaRing *self = (HekaRing *)op;
     (void)ignored;
     hk_queue_after_fork(self->queue);
-    self->past = (heka_pump_past){0};
+    self->pump_state = (heka_pump_state){0}; /* the parent's connection */
     return renew_monitor(self) < 0 ? NULL : Py_NewRef(Py_None);
 }
 
@@ -404,7 +415,7 @@ ring_sync(PyObject *op, PyObject *ignored)
     hk_error err;
     hk_status status;
     (void)ignored;
-    Py_BEGIN_ALLOW_THREADS
+    Py_BEGIN_ALLOW_THREADS /* as long as the disk takes; producers go on meanwhile */
     status = hk_queue_sync(self->queue, &err);
     Py_END_ALLOW_THREADS
     return status != HK_OK ? heka_raise(heka_state_of(op), &err) : Py_NewRef(Py_None);
@@ -427,61 +438,63 @@ ring_outstanding(PyObject *ignored, PyObject *value)
 
 static PyMethodDef ring_methods[] = {
     {"put", ring_put, METH_O,
-     "put($self, frame, /)\n--\n\nTake in a copy of *frame*; False: dropped, and counted."},
-    {"refuse", heka_ring_refuse_word, METH_O,
+     "put($self, frame, /)\n--\n\nQueue a copy of *frame*; False: it is dropped and counted."},
+    {"refuse", heka_ring_refuse_reason, METH_O,
      "refuse($self, reason, /)\n--\n\nCount one frame offered and dropped."},
     {"flush", ring_flush, METH_O,
      "flush($self, timeout, /)\n--\n\n"
-     "Wait until everything accepted before has arrived; False: not in *timeout* seconds, or not "
-     "all of it."},
+     "Wait at most *timeout* seconds; True when all frames accepted before the call were "
+     "acknowledged."},
     {"wait", WITH_NAMES(ring_wait),
      "wait($self, bytes, timeout)\n--\n\n"
-     "Sleep until *bytes* bytes wait: 'ready'; 'drained' when none will come; else 'woken'."},
+     "Wait until *bytes* bytes are queued: 'ready'; 'drained' if the ring is closed and nothing is "
+     "left; "
+     "'woken' after *timeout* seconds or interrupt()."},
     {"take", ring_take, METH_O,
      "take($self, most, /)\n--\n\n"
-     "Return a copy of the next frames, whole, *most* bytes of them or one frame; b'' for none. "
-     "They stay in the ring until they are acknowledged."},
+     "Return a copy of the next whole frames, at most *most* bytes but at least one frame; b'' if "
+     "there is none. They stay in the ring until they are acknowledged."},
     {"acknowledge", WITH_NAMES(ring_acknowledge),
      "acknowledge($self, outstanding=0)\n--\n\n"
-     "Let go of what was taken, but for frames that reach into its last *outstanding* bytes."},
+     "Remove the frames that were taken, except those that reach into the last *outstanding* bytes "
+     "taken."},
     {"rewind", WITH_NAMES(ring_rewind),
      "rewind($self, unsent=0)\n--\n\n"
-     "Have what is not acknowledged taken again; its last *unsent* bytes never left."},
+     "Make take() return the frames in flight again; the last *unsent* bytes were never sent."},
     {"drop_in_flight", ring_drop_in_flight, METH_O,
-     "drop_in_flight($self, reason, /)\n--\n\nDrop what is taken and not acknowledged: how many."},
+     "drop_in_flight($self, reason, /)\n--\n\nDrop the frames in flight; return how many."},
     {"drop_all", ring_drop_all, METH_O,
-     "drop_all($self, reason, /)\n--\n\nDrop every frame: how many."},
+     "drop_all($self, reason, /)\n--\n\nDrop every frame; return how many."},
     {"pump", WITH_NAMES(ring_pump),
      "pump($self, fd, datagram, linger, write_timeout, idle)\n--\n\n"
      "Send frames on the connected socket *fd*, in datagrams of *datagram* bytes (0: a stream), "
-     "for *idle* seconds or until something happens: ('tick', 'interrupted', 'drained', 'closed' "
-     "or "
+     "for *idle* seconds or until an event: ('tick', 'interrupted', 'drained', 'closed' or "
      "'failed', errno, bytes written)."},
     {"outstanding", ring_outstanding, METH_O | METH_STATIC,
      "outstanding(fd, /)\n--\n\n"
      "Bytes written to the stream socket *fd* that its peer has not acknowledged; 0 where the "
      "system cannot tell."},
     {"sleep", ring_sleep, METH_O,
-     "sleep($self, seconds, /)\n--\n\nSleep, at most until interrupt(); True then."},
+     "sleep($self, seconds, /)\n--\n\nSleep until interrupt() or *seconds*; True if interrupted."},
     {"interrupt", ring_interrupt, METH_NOARGS,
-     "interrupt($self)\n--\n\nHave the consumer return from C to Python, whatever it does there."},
+     "interrupt($self)\n--\n\nMake the consumer return from wait(), sleep() or pump() at once."},
     {"clear_interrupt", ring_clear_interrupt, METH_NOARGS,
-     "clear_interrupt($self)\n--\n\nThe consumer has returned: sleep() and pump() go on again."},
+     "clear_interrupt($self)\n--\n\nEnd the interrupt: sleep() and pump() wait again."},
     {"set_consumer", ring_set_consumer, METH_NOARGS,
-     "set_consumer($self)\n--\n\nThe calling thread is the one that drains the ring."},
+     "set_consumer($self)\n--\n\nRegister the calling thread as the one that drains the ring."},
     {"clear_consumer", ring_clear_consumer, METH_NOARGS,
-     "clear_consumer($self)\n--\n\nNo thread drains the ring."},
+     "clear_consumer($self)\n--\n\nRemove the registration: no thread drains the ring."},
     {"close", ring_close, METH_NOARGS,
-     "close($self)\n--\n\nTake in nothing any more; what is queued can be taken."},
+     "close($self)\n--\n\nAccept no more frames; queued frames can still be taken."},
     {"after_fork", ring_after_fork, METH_NOARGS,
-     "after_fork($self)\n--\n\nEmpty it, in a child process: the frames are the parent's."},
+     "after_fork($self)\n--\n\nEmpty the ring in a child process; the parent sends the frames."},
     {"sync", ring_sync, METH_NOARGS,
-     "sync($self)\n--\n\nHave the disk hold what is in the files, where there are files."},
+     "sync($self)\n--\n\nSync the files of a ring on disk; does nothing in memory."},
     {"stats", heka_ring_stats, METH_NOARGS,
-     "stats($self)\n--\n\nThe counters of one moment; offered + recovered = sent + the sum of "
-     "dropped + queued."},
+     "stats($self)\n--\n\nA consistent snapshot of the counters; offered + recovered = sent + the "
+     "sum of dropped + queued."},
     {"count", heka_ring_count, METH_NOARGS,
-     "count($self)\n--\n\nThe frames that lie in the ring, counted one by one."},
+     "count($self)\n--\n\nCount the frames in the ring, one by one, without the counters."},
     {NULL, NULL, 0, NULL},
 };
 

@@ -1,7 +1,7 @@
 /* ring.h -- the type Ring: a queue of frames between the program's threads and the one that sends.
  *
- * Producers come through heka_ring_offer() or put(), with the GIL, and wait for nobody unless the
- * policy is to block. The consumer is a thread of heka._delivery. */
+ * Producers call heka_ring_offer() or put(), with the GIL held; they wait only with
+ * overflow='block'. The consumer is a thread of heka._delivery. */
 #ifndef HEKA_RING_H
 #define HEKA_RING_H
 
@@ -25,44 +25,44 @@ typedef struct HekaRing {
     double block_timeout;          /* seconds */
     unsigned consumer_generation;  /* fork generation of the thread that drains it, plus 1 */
     unsigned long consumer_thread; /* that thread's identifier */
-    PyObject *start;         /* owned: called by the frame that finds nobody who drains; or NULL */
-    PyObject *pause;         /* owned: sleeps in our place where threads are imitated; or NULL */
-    PyObject *full_error;    /* owned: the exception of `raise` */
+    PyObject *start;         /* owned: called by a producer when there is no consumer; or NULL */
+    PyObject *pause;         /* owned: sleep function that runs other greenlets; or NULL */
+    PyObject *full_error;    /* owned: the exception class of overflow='raise' */
     size_t capacity;         /* bytes */
     size_t max_frame;        /* bytes */
-    atomic_bool interrupted; /* the consumer is to come back to Python */
-    heka_pump_past past;     /* the consumer's: what is in flight on the connection */
-    hk_monitor monitor;      /* of sleep() */
-    bool has_monitor;        /* it was made */
-    unsigned generation;     /* fork generation that the monitor belongs to */
-    unsigned created;        /* fork generation that made it */
+    atomic_bool interrupted; /* the consumer must return from C to Python; read without the GIL */
+    heka_pump_state pump_state; /* used by the consumer only: what is in flight on the connection */
+    hk_monitor monitor;         /* of sleep() */
+    bool has_monitor;           /* monitor is initialised */
+    unsigned generation;        /* fork generation of monitor */
+    unsigned created;           /* fork generation that created the ring */
 } HekaRing;
 
-/* Whether it can take frames in this process: a child has no part in its parent's files, and needs
- * a ring of its own. */
+/* Whether the ring accepts frames in this process. A child process must not write to its parent's
+ * files, so a ring on disk is usable only in the process that created it. */
 static inline bool
 heka_ring_is_usable(const HekaRing *ring)
 {
     return !ring->queue->on_disk || ring->created == hk_fork_generation();
 }
 
-/* Offers a frame: 1 it is queued, 0 dropped and counted, -1 an exception: the policy is to raise,
- * or a signal's handler did while we waited. */
+/* Offers a frame: 1 it is queued, 0 dropped and counted, -1 an exception, by overflow='raise' or by
+ * a signal handler during a wait. */
 int heka_ring_offer(HekaRing *ring, const uint8_t *data, size_t len);
 
-/* Counts a frame that is given up before it comes here, for a reason of reasons.h, or as an error.
+/* Counts a frame that the caller drops, for a reason of hk_reasons.h; any other counts as 'error'.
  */
 void heka_ring_refuse(HekaRing *ring, PyObject *reason);
 
-/* Sleeps until everything that was accepted before has left. 1 all of it has arrived; 0 the time is
- * over, or something was dropped; -1 with the exception of a signal's handler. */
+/* Waits until all frames accepted before the call have left the queue. 1 all were acknowledged;
+ * 0 the timeout has passed, or some were dropped; -1 with the exception of a signal handler. */
 int heka_ring_flush(HekaRing *ring, double timeout);
 
 extern PyGetSetDef heka_ring_getset[]; /* ring_attributes.c */
 
 /* ring_account.c: the number of a reason, or -1 with TypeError or ValueError; and methods. */
-int heka_ring_read_reason(PyObject *word);
-PyObject *heka_ring_refuse_word(PyObject *ring, PyObject *word);
+int heka_ring_read_reason(PyObject *value);
+PyObject *heka_ring_refuse_reason(PyObject *ring, PyObject *value);
 PyObject *heka_ring_stats(PyObject *ring, PyObject *ignored);
 PyObject *heka_ring_count(PyObject *ring, PyObject *ignored);
 

@@ -1,24 +1,24 @@
-/* ring_account.c -- what became of a ring's frames: the words of its reasons, and its counters. */
+/* ring_account.c -- the counters of a ring, and the names of its drop reasons. */
 #include "core/queue/hk_reasons.h"
 #include "python/base/errors.h"
 #include "ring.h"
 
-#define WORD(name, word) word,
-static const char *const reason_names[] = {HEKA_REASONS(WORD)};
+#define REASON_NAME(name, text) text,
+static const char *const reason_names[] = {HEKA_REASONS(REASON_NAME)};
 
-/* The number of a reason, or -1 when it is none. */
+/* The number of a drop reason, or -1 if there is none of that name. */
 static int
-find_reason(PyObject *word)
+find_reason(PyObject *name)
 {
     for (int i = 0; i < HEKA_REASON_COUNT; i++) {
-        if (PyUnicode_CompareWithASCIIString(word, reason_names[i]) == 0) {
+        if (PyUnicode_CompareWithASCIIString(name, reason_names[i]) == 0) {
             return i;
         }
     }
     return -1;
 }
 
-/* The same, with TypeError or ValueError. */
+/* The same, or -1 with TypeError or ValueError. */
 int
 heka_ring_read_reason(PyObject *value)
 {
@@ -34,17 +34,17 @@ heka_ring_read_reason(PyObject *value)
 }
 
 void
-heka_ring_refuse(HekaRing *ring, PyObject *word)
+heka_ring_refuse(HekaRing *ring, PyObject *reason_name)
 {
-    const int reason = find_reason(word);
+    const int reason = find_reason(reason_name);
     hk_queue_refuse(ring->queue, reason < 0 ? HEKA_REASON_ERROR : (unsigned)reason);
 }
 
 PyObject *
-heka_ring_refuse_word(PyObject *op, PyObject *word)
+heka_ring_refuse_reason(PyObject *op, PyObject *value)
 {
     const HekaRing *self = (HekaRing *)op;
-    const int reason = heka_ring_read_reason(word);
+    const int reason = heka_ring_read_reason(value);
     if (reason < 0) {
         return NULL;
     }
@@ -75,7 +75,7 @@ heka_ring_stats(PyObject *op, PyObject *ignored)
     const HekaRing *self = (HekaRing *)op;
     hk_queue_stats stats;
     (void)ignored;
-    hk_queue_get_stats(self->queue, &stats);
+    hk_queue_get_stats(self->queue, &stats); /* a consistent snapshot, taken under one lock */
     PyObject *dropped = dropped_of(&stats);
     return dropped == NULL
                ? NULL

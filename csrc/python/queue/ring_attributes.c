@@ -1,5 +1,4 @@
-/* ring_attributes.c -- the attributes of Ring: what becomes of frames without room, who is called.
- */
+/* ring_attributes.c -- the attributes of Ring: overflow policy, callbacks, sizes. */
 #include "core/base/hk_clock.h"
 #include "python/base/errors.h"
 #include "python/base/read.h"
@@ -61,6 +60,7 @@ set_callable(PyObject *value, const char *name, PyObject **slot)
     if (heka_read_callable(value, name, &callable) < 0) {
         return -1;
     }
+    /* Stores the new value before it releases the old one, whose destructor may use the ring. */
     Py_XSETREF(*slot, Py_XNewRef(callable));
     return 0;
 }
@@ -116,6 +116,7 @@ set_full_error(PyObject *op, PyObject *value, void *closure)
     return 0;
 }
 
+/* A registration counts only in the process that made it: threads do not survive a fork. */
 static PyObject *
 get_has_consumer(PyObject *op, void *closure)
 {
@@ -146,15 +147,13 @@ get_max_frame(PyObject *op, void *closure)
 
 PyGetSetDef heka_ring_getset[] = {
     {"overflow", get_overflow, set_overflow,
-     "What becomes of a frame that finds no room: 'drop_new', 'drop_old', 'block' or 'raise'.",
-     NULL},
+     "Policy for a frame when there is no room: 'drop_new', 'drop_old', 'block' or 'raise'.", NULL},
     {"block_timeout", get_block_timeout, set_block_timeout,
      "Seconds that 'block' waits for room; then the frame is dropped.", NULL},
     {"start", get_start, set_start,
-     "Called by a frame that finds nobody who drains the ring in this process.", NULL},
+     "Called by a producer when no thread of this process drains the ring; or None.", NULL},
     {"pause", get_pause, set_pause,
-     "Called with seconds instead of waiting, where greenlets stand for threads; None: none do.",
-     NULL},
+     "Called with seconds instead of waiting in C, so that other greenlets run; or None.", NULL},
     {"full_error", get_full_error, set_full_error, "The exception class of overflow='raise'.",
      NULL},
     {"has_consumer", get_has_consumer, NULL, "A thread of this process drains the ring.", NULL},
