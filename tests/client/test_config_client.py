@@ -339,14 +339,14 @@ def test_config_of_ini_text_is_shown_as_it_was_read():
 
 
 def test_config_with_objects_is_shown_by_their_names():
-    config = {"stream": {"class": Recorder, "file": io.BytesIO(), "words": {"b", "a"}}}
+    config = {"stream": {"class": Recorder, "file": io.BytesIO(), "names": {"b", "a"}}}
 
     shown = json.loads(client_from_dict_config(config)._config)
 
     assert shown["stream"] == {
         "class": "client.config_support:Recorder",
         "file": "<_io:BytesIO>",
-        "words": ["a", "b"],
+        "names": ["a", "b"],
     }
 
 

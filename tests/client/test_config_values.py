@@ -163,14 +163,14 @@ def test_environment_in_a_dict_however_deep():
             "class": "client.config_support.Recorder",
             "args": ("${A}",),
             "hosts": ["${A}", {"name": "${B}"}],
-            "words": {"${A}"},
+            "names": {"${A}"},
         }
     }
 
     stream = client_from_dict_config(config).stream
 
     assert stream.args == ("alpha",)
-    assert stream.kwargs == {"hosts": ["alpha", {"name": "beta"}], "words": {"alpha"}}
+    assert stream.kwargs == {"hosts": ["alpha", {"name": "beta"}], "names": {"alpha"}}
 
 
 def test_text_in_a_dict_is_not_converted():

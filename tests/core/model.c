@@ -9,9 +9,9 @@
 #include <string.h>
 #include <ucontext.h>
 
-#define STACK (64u * 1024u) /* bytes; what is live of it is some hundred */
+#define STACK (64u * 1024u) /* bytes; a few hundred of them are live */
 #define LIVE 2048u          /* bytes of a stack that a snapshot holds at most */
-#define BELOW 192u          /* bytes below a frame's address that still are its own */
+#define BELOW 192u          /* bytes below a frame's address that still belong to the frame */
 #define REGIONS 8u
 #define DEPTH 400u /* steps */
 
@@ -30,10 +30,10 @@ typedef struct {
     jmp_buf env;
 } thread;
 
-/* All of the scheduler that belongs to the state. */
+/* The part of the scheduler that belongs to the state. */
 static struct {
     thread threads[MODEL_THREADS];
-    unsigned owner; /* thread + 1 of the one that has the lock, 0: free, LOST: for ever */
+    unsigned owner; /* thread + 1 of the lock's holder; 0: free; LOST: never released */
 } now;
 #define LOST 99u
 
@@ -163,10 +163,10 @@ digest(void)
     model_mix(&at, &now.owner, sizeof now.owner);
     for (unsigned t = 0; t < thread_count; t++) {
         const thread *th = &now.threads[t];
-        const uint64_t words[] = {
+        const uint64_t numbers[] = {
             th->at,    th->choices,   th->chosen,          th->joins,
             th->timed, th->timed_out, (uintptr_t)th->cond, (uintptr_t)th->what};
-        model_mix(&at, words, sizeof words);
+        model_mix(&at, numbers, sizeof numbers);
         if (th->at != DORMANT && th->at != END) {
             model_mix(&at, &th->env, sizeof th->env[0].__jmpbuf);
             model_mix(&at, th->low, live_size(t));
@@ -181,7 +181,7 @@ digest(void)
     return at;
 }
 
-/* The states that were met: 128 bits of each, so that two that differ are not taken for one. */
+/* The states seen so far, as hashes of 128 bits, so that a collision is practically impossible. */
 static struct {
     model_hash *slots; /* 0, 0: free */
     size_t size;       /* a power of two */
@@ -233,7 +233,7 @@ is_new(void)
 
 /* ---- coroutines ---- */
 
-/* Wipes the stack below its caller: what earlier calls left there must not tell states apart. */
+/* Clears the stack below its caller: values left by earlier calls must not make states differ. */
 static __attribute__((noinline)) void
 wipe(void)
 {
@@ -243,7 +243,7 @@ wipe(void)
     }
 }
 
-/* Gives the processor back; the state is what is here. */
+/* Switches to the scheduler; the state is that at this point. */
 static __attribute__((noinline)) void
 yield(point at, const char *what)
 {
@@ -376,7 +376,7 @@ model_lose_signals(void)
     signals_lost = true;
 }
 
-/* ---- what the linker hands to us ---- */
+/* ---- pthread functions that the linker redirects here ---- */
 
 int __wrap_pthread_mutex_lock(pthread_mutex_t *mutex);
 int __wrap_pthread_mutex_unlock(pthread_mutex_t *mutex);
@@ -471,7 +471,7 @@ add(level *l, unsigned t, happening kind, unsigned chosen)
     l->out[l->count++] = (transition){t, kind, chosen};
 }
 
-/* Fills in what can happen next. False when nothing would, but for a waking without a reason. */
+/* Lists the possible next steps. False when there is none except a spurious wake-up. */
 static bool
 list_transitions(level *l)
 {

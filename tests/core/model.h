@@ -1,13 +1,14 @@
-/* model.h -- every interleaving of a few threads, by running them.
+/* model.h -- an exhaustive model checker: runs every interleaving of a few threads.
  *
- * The threads are coroutines that run the real code. At each point where another thread could make
- * a difference (before a lock, asleep, before a signal, where the test says so) the state is kept
- * and every thread that can go on is tried; a state that was met before is not explored again. The
- * state is all that can matter: registers, live stack, the memory that the test names. Signals and
- * locks come here through the linker, so nothing in the code under test knows of it.
+ * The threads are coroutines that run the real code. At each point where another thread could
+ * change the result (before a lock, in a wait, before a signal, and where the test calls
+ * model_step) the state is saved, and each runnable thread is tried; a state that was seen before
+ * is not explored again. The state is everything that can matter: registers, live stack, and the
+ * memory that the test names. The linker redirects calls of pthread functions here, so the code
+ * under test is unchanged.
  *
- * What is not seen: more threads or longer programs than the test has, and what a processor does to
- * memory that is written without a lock (ThreadSanitizer looks for that).
+ * Not covered: more threads or longer programs than the test has, and the effects of the
+ * processor's memory model on memory that is written without a lock (ThreadSanitizer covers these).
  * One run at a time; everything is static. Includes: the C library only. */
 #ifndef MODEL_H
 #define MODEL_H
@@ -18,7 +19,7 @@
 
 #define MODEL_THREADS 5u /* at most */
 
-/* 128 bits that stand for a state. */
+/* A 128-bit hash of a state. */
 typedef struct {
     uint64_t a;
     uint64_t b;
@@ -29,17 +30,17 @@ void model_mix(model_hash *at, const void *data, size_t len);
 typedef struct {
     unsigned long states;
     unsigned long transitions;
-    unsigned long ends; /* states in which every thread has come to its end */
-    size_t depth;       /* of the longest way without a state met before */
+    unsigned long ends; /* states in which every thread has ended */
+    size_t depth;       /* steps of the longest path through new states */
 } model_counts;
 
 typedef struct {
     void (*check)(void);            /* after each step that leaves the lock free */
-    void (*end)(void);              /* when every thread is at its end */
-    void (*digest)(model_hash *at); /* mixes in what counts of the memory that is kept */
+    void (*end)(void);              /* when every thread has ended */
+    void (*digest)(model_hash *at); /* mixes in the relevant part of the saved memory */
     bool (*can_fork)(unsigned thread);
-    void (*fork)(unsigned thread); /* makes the state that of the child */
-    bool wakings;                  /* sleepers may wake without a reason, as POSIX allows */
+    void (*fork)(unsigned thread); /* changes the state to that of the child */
+    bool wakings;                  /* waits may wake spuriously, as POSIX allows */
 } model_hooks;
 
 /* Forgets the last run. */
@@ -52,25 +53,25 @@ void model_keep(void *memory, size_t size, bool all);
 /* Before the run: a thread; one that is `dormant` does not start before model_start. */
 unsigned model_thread(void (*run)(void *arg), void *arg, bool dormant);
 
-/* Explores everything. Ends the program with the way that led there when something is wrong. */
+/* Explores all states. On a failure, prints the path that led to it and ends the program. */
 model_counts model_run(const model_hooks *hooks);
 
 /* ---- called by threads ---- */
 
-void model_step(const char *what); /* anybody else may go on here */
+void model_step(const char *what); /* any other thread may run here */
 unsigned model_choose(unsigned n); /* 0 to n - 1: each is tried */
 void model_join(unsigned threads); /* waits for the end of a set of threads, as bits */
-void model_fail(const char *what); /* ends the program, with the way that led here */
+void model_fail(const char *what); /* prints the path that led here, and ends the program */
 #define MODEL_CHECK(condition) ((condition) ? (void)0 : model_fail(#condition))
 
 /* ---- called by hooks ---- */
 
-void model_start(unsigned thread); /* a dormant one */
-void model_kill(unsigned thread);  /* it does not exist in the child */
-void model_lose_lock(void);        /* the lock is held by nobody who could give it back */
-void model_free_lock(void);        /* it was made anew */
+void model_start(unsigned thread); /* starts a dormant thread */
+void model_kill(unsigned thread);  /* removes a thread that does not exist in the child */
+void model_lose_lock(void);        /* the holder of the lock does not exist in the child */
+void model_free_lock(void);        /* the lock was initialised again */
 
-/* Signals are lost from now on: the run must find that. */
+/* From now on, signals are lost: the run must detect that. */
 void model_lose_signals(void);
 
 #endif

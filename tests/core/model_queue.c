@@ -5,10 +5,10 @@
  *     model_queue STORE long              the same with one call more in each script: minutes
  *     model_queue STORE lose-signals      the same with signals that are lost: must fail
  *
- * In every state with the lock free the counters balance against the frames that lie there, and no
- * sleeper sleeps on what it waits for. Each frame arrives whole, in its producer's order, once, or
- * is counted. Nobody waits for ever. A child that is forked anywhere between two calls, whatever
- * the others are doing, starts empty and does all that too.
+ * In every state with the lock free, the counters match the frames in the queue, and no thread
+ * waits for a condition that is true. Each frame arrives whole, in its producer's order, and once,
+ * or is counted as dropped. No thread waits for ever. A child that is forked between two calls of
+ * its thread, whatever the other threads are doing, starts empty, and the same holds in it.
  *
  * The disk is the real one down to hk_journal.c, over the segments of segments.h. */
 #include <stdio.h>
@@ -42,14 +42,14 @@ typedef enum { AFTER_ALL, AFTER_FLUSH, ANY_TIME, ANY_TIME_DROP } closing;
 typedef struct {
     const char *name;
     op scripts[PRODUCERS][4];
-    size_t ops; /* of each script, as many; 0: two */
+    size_t ops; /* calls of each script that are run; 0: two */
     closing close;
     size_t linger; /* bytes the consumer waits for */
-    bool timed;    /* its sleep may end by itself */
+    bool timed;    /* its wait has a timeout */
     size_t most;   /* bytes it takes at once */
     unsigned rewinds;
     bool forks;
-    bool wakings; /* sleepers may wake without a reason */
+    bool wakings; /* waits may wake spuriously */
 } scenario;
 
 static const scenario scenarios[] = {
@@ -100,7 +100,7 @@ static const scenario scenarios[] = {
      .forks = true},
 };
 
-/* ---- what is known of the frames ---- */
+/* ---- the expected state of the frames ---- */
 
 static const scenario *sc;
 static size_t more; /* ops than the scenario says */
@@ -355,7 +355,7 @@ consume(void *arg)
     }
 }
 
-/* ---- what holds ---- */
+/* ---- invariants ---- */
 
 static bool
 queue_is_known(void)
@@ -438,7 +438,7 @@ mix_memory(model_hash *at, const struct hk_queue_guarded *in)
     }
 }
 
-/* What is left of frames that are gone, and counters that only say so, make no difference. */
+/* Bytes of removed frames, and counters of these, do not belong to the state. */
 static void
 digest(model_hash *at)
 {
@@ -468,8 +468,8 @@ can_fork(unsigned self)
     return sc->forks && !w.child && self < PRODUCERS && w.between[self];
 }
 
-/* What the parent's threads may be writing is of no use to the child; sizes and pointers that never
- * change are. */
+/* Spoils the memory that threads of the parent may have been writing, which the child must not use;
+ * keeps sizes and pointers that never change. */
 static void
 spoil(struct hk_queue_guarded *in)
 {
@@ -490,8 +490,8 @@ spoil(struct hk_queue_guarded *in)
     }
 }
 
-/* The child of `self`: nobody else is there, and whatever the others were doing to the queue at
- * that moment is what it finds. */
+/* Changes the state to that of the child of `self`: no other thread exists, and the queue is as the
+ * other threads left it at that moment. */
 static void
 make_child(unsigned self)
 {

@@ -114,7 +114,7 @@ def test_a_frame_is_counted_when_its_call_ends(peer):
 # ---- flush ---------------------------------------------------------------------------------------
 
 
-def test_flush_has_nothing_to_wait_for_between_frames(peer):
+def test_flush_returns_at_once_between_frames(peer):
     there = peer(Listener)
     heka.log("t", to=there.url)
 
@@ -159,7 +159,7 @@ def test_threads_may_flush_at_the_same_time(peer):
 
 
 @pytest.mark.parametrize("timeout", ["1", None], ids=repr)
-def test_flush_wants_seconds(timeout):
+def test_flush_refuses_invalid_seconds(timeout):
     with pytest.raises(TypeError):
         heka.flush(timeout)
 
@@ -188,7 +188,7 @@ def test_at_most_256_destinations_are_open_and_all_are_in_the_account(peer):
         totals.append(heka.stats()["offered"])
     tell(opened=len(heka.stats()["destinations"]), totals=totals,
          descriptors=len(os.listdir("/proc/self/fd")) - before,
-         kept=len(api._retired), settled=len(api._settled))
+         kept=len(api._retired), settled=len(api._retired_total))
     """,
         there.url,
     )
@@ -288,7 +288,7 @@ def test_a_datagram_is_cut_to_what_its_destination_takes(peer, options, limit):
 
 
 @pytest.mark.parametrize("kind", ["tcp", "file"])
-def test_a_message_of_64_kib_goes_over_what_has_no_datagrams(peer, tmp_path, kind):
+def test_a_message_of_64_kib_is_sent_over_streams_and_files(peer, tmp_path, kind):
     there = peer(Listener)
     to = there.url if kind == "tcp" else f"file://{tmp_path}/file"
 
@@ -302,7 +302,7 @@ def test_a_message_of_64_kib_goes_over_what_has_no_datagrams(peer, tmp_path, kin
     assert len(message.encode()) == 65_536
 
 
-def test_what_is_dropped_for_its_size_is_counted_and_nothing_is_sent(peer):
+def test_a_frame_dropped_for_its_size_is_counted_and_not_sent(peer):
     there = peer(Datagrams)
     to = f"udp://127.0.0.1:{there.port}"
 
@@ -315,7 +315,7 @@ def test_what_is_dropped_for_its_size_is_counted_and_nothing_is_sent(peer):
     assert there.is_empty()
 
 
-def test_bad_values_are_sent_as_their_repr_where_that_is_asked_for(peer):
+def test_bad_values_repr_sends_the_repr(peer):
     there = peer(Datagrams)
 
     assert heka.log("t", fields={"a": None}, to=("127.0.0.1", there.port), bad_values="repr")

@@ -195,7 +195,7 @@ def test_a_datagram_has_a_size():
 # ---- in Python -----------------------------------------------------------------------------------
 
 
-def test_options_take_what_configurations_have():
+def test_options_accept_text_as_in_configuration_files():
     """Numbers and sizes as text, paths of any type."""
     options = QueueOptions(capacity="8 MiB", linger="0.5", spool=Path("/s"), datagram_size=100)
 

@@ -165,7 +165,7 @@ def test_a_lazy_one_connects_with_the_first_send(peer, connect):
     ],
 )
 @pytest.mark.parametrize("lazy", [False, True])
-def test_what_cannot_be_connected_raises_oserror(path, address, kind, lazy):
+def test_a_failed_connection_raises_oserror(path, address, kind, lazy):
     assert issubclass(kind, OSError)
 
     with pytest.raises(kind):
@@ -201,7 +201,7 @@ def test_close_and_the_next_send_connects_anew(peer, connect):
 # ---- what it sends -------------------------------------------------------------------------------
 
 
-def test_send_says_how_many_bytes_went_out_and_send_message_says_nothing(peer, connect):
+def test_send_returns_the_bytes_sent_and_send_message_returns_none(peer, connect):
     there = peer(Datagrams)
     connection = connect(("127.0.0.1", there.port))
 

@@ -104,7 +104,7 @@ def test_a_full_datagram_arrives(peer):
 # ---- unix datagrams ------------------------------------------------------------------------------
 
 
-def test_a_unix_socket_that_is_not_there_is_a_refusal(path, capfd):
+def test_a_missing_unix_socket_counts_as_refused(path, capfd):
     assert heka.log("t", to=f"unixgram://{path}") is False
     assert heka.log("t", to=f"unixgram://{path}") is False
 

@@ -186,7 +186,7 @@ def test_one_address_is_one_destination_whatever_the_notation(peer):
 # ---- where a call does not say -------------------------------------------------------------------
 
 
-def test_configure_says_where_to(peer):
+def test_configure_sets_the_destination(peer):
     here, there = peer(Datagrams), peer(Datagrams)
 
     heka.configure(to=("127.0.0.1", here.port))
@@ -206,7 +206,7 @@ ENVIRONMENT = """
 """
 
 
-def test_the_environment_says_where_to(peer):
+def test_the_environment_sets_the_destination(peer):
     there = peer(Datagrams)
 
     done = run(ENVIRONMENT, "{}", HEKA_TO=f"127.0.0.1:{there.port}")
@@ -356,7 +356,7 @@ def test_a_stream_is_not_kept_alive(capfd):
 
 
 @pytest.mark.parametrize("kind", [Stream, Slotted])
-def test_a_stream_gets_its_own_messages_and_none_of_one_that_is_gone(kind):
+def test_a_stream_gets_no_messages_of_a_freed_stream_with_the_same_id(kind):
     """The next object probably has the address, and so the id, of the last one."""
     for n in range(20):
         stream = kind()
@@ -385,7 +385,7 @@ class Failing(Stream):
         pytest.param(RecursionError("deep"), id="recursionerror"),
     ],
 )
-def test_what_write_raises_is_counted_and_reported(capfd, failure):
+def test_exceptions_of_write_are_counted_and_reported(capfd, failure):
     stream = Failing(failure)
     before = heka.stats()["dropped"].get("error", 0)
 

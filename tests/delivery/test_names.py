@@ -124,7 +124,7 @@ def test_a_timeout_of_zero_does_not_wait_for_a_name(ask):
     assert done.facts == {"sent": False, "unresolved": 1}
 
 
-def test_a_name_that_hangs_holds_up_no_other_destination(ask, peer):
+def test_a_name_that_hangs_delays_no_other_destination(ask, peer):
     there = peer(Datagrams)
 
     done = ask(

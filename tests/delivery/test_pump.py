@@ -100,7 +100,7 @@ def test_a_frame_that_comes_meanwhile_wakes_the_loop(connect):
     assert pumping.result() == ("drained", 0, 7)
 
 
-def test_what_a_peer_says_is_thrown_away(connect):
+def test_data_from_the_peer_is_discarded_by_the_pump(connect):
     """Otherwise a peer that cannot send might stop reading."""
     ours, theirs = connect(unix_pair)
     talking = Task(lambda: theirs.sendall(b"hello" * 200_000))
@@ -118,7 +118,7 @@ def test_what_a_peer_says_is_thrown_away(connect):
     assert account(ring)["sent"] == count
 
 
-def test_a_peer_that_talks_without_end_keeps_nothing_from_being_sent(connect):
+def test_a_peer_that_sends_without_end_does_not_stop_sending(connect):
     """Faster than it can be read: three processes write at the same time."""
     ours, theirs = connect(unix_pair)
     theirs.setblocking(True)
@@ -138,7 +138,7 @@ def test_a_peer_that_talks_without_end_keeps_nothing_from_being_sent(connect):
     assert not hangs
 
 
-def test_linger_waits_for_others_and_not_for_long(connect):
+def test_linger_waits_for_more_frames_for_a_limited_time(connect):
     ours, theirs = connect(unix_pair)
     ring = ring_with(frames(1))
     pumping = Task(lambda: pump(ring, ours, linger=1.5, idle=2.0))
@@ -170,7 +170,7 @@ def test_a_flush_ends_the_linger(connect):
 # ---- acknowledgement -----------------------------------------------------------------------------
 
 
-def test_what_a_unix_peer_has_not_read_is_not_sent(connect):
+def test_bytes_that_a_unix_peer_has_not_read_are_not_counted_as_sent(connect):
     """Both ends share one kernel: when the peer dies, what it has not read is lost."""
     ours, theirs = connect(unix_pair)
     ring = ring_with(frames(3))
@@ -286,7 +286,7 @@ def test_a_peer_that_acknowledges_nothing_is_given_up(connect, idle, window):
     assert len(rest(ring)) == (20 if window > 2000 else 15), "all that the window holds"
 
 
-def test_the_time_of_a_peer_begins_with_what_it_gets(connect):
+def test_the_write_timeout_begins_with_the_first_byte_sent(connect):
     """The timeout does not start with the last frame before, which may be hours old."""
     ours, theirs = connect(unix_pair)
     ring = ring_with(frames(1))
@@ -351,7 +351,7 @@ def test_a_socket_that_is_full_already_is_waited_for(connect):
     assert pumping.result() == ("drained", 0, 100)
 
 
-def test_what_came_while_nobody_looked_counts_first(connect):
+def test_acknowledgements_between_runs_are_counted_first(connect):
     """A Python callback may take longer than the timeout of the peer."""
     ours, theirs = connect(unix_pair)
     ring = ring_with(frames(1))
@@ -401,7 +401,7 @@ def test_an_interrupt_ends_the_wait_for_acknowledgement(connect):
     assert account(ring)["in_flight"] == 1, "the connection is as good as before"
 
 
-def test_an_interrupt_in_the_middle_of_a_write_gives_the_connection_up(connect):
+def test_an_interrupt_in_the_middle_of_a_write_ends_the_connection(connect):
     """The peer may have part of a frame; the frame is sent again."""
     ours, _ = connect(unix_pair, 4096)
     some = frames(100, 1000)
@@ -420,7 +420,7 @@ def test_an_interrupt_in_the_middle_of_a_write_gives_the_connection_up(connect):
     assert 0 < account(ring)["resent"] <= moved // 1000 + 1
 
 
-def test_dropping_all_in_the_middle_of_a_write_keeps_the_account(connect):
+def test_drop_all_in_the_middle_of_a_write_keeps_the_counters_balanced(connect):
     """As close does after its timeout, while producers continue."""
     ours, _ = connect(unix_pair, 4096)
     ring = ring_with(frames(100, 1000))

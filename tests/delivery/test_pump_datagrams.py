@@ -111,7 +111,7 @@ def test_linger_lets_frames_share_a_datagram(connect):
     pumping.result()
 
 
-def test_what_the_kernel_has_taken_is_sent(connect):
+def test_a_datagram_that_the_kernel_has_taken_counts_as_sent(connect):
     """Datagrams have no acknowledgement."""
     ours, theirs = connect(unix_pair)
     ring = ring_with(frames(1))
@@ -126,7 +126,7 @@ def test_what_the_kernel_has_taken_is_sent(connect):
 # ---- too large -----------------------------------------------------------------------------------
 
 
-def test_a_frame_that_is_too_large_for_a_datagram_is_dropped_alone(connect):
+def test_only_the_frame_that_is_too_large_for_a_datagram_is_dropped(connect):
     ours, theirs = connect(udp_pair)
     large = frame(1, 65_600)
     ring = ring_with([frame(0), large, frame(2)])
@@ -276,7 +276,7 @@ def test_an_interrupt_ends_the_wait_for_room(connect):
 
 
 @each_kind
-def test_a_loop_that_sends_looks_up_when_its_time_is_over(connect, kind):
+def test_a_loop_that_sends_returns_after_its_idle_time(connect, kind):
     """New frames may arrive without end."""
     ours, theirs = connect(kind)
     ring = ring_with(frames(500, 1000))

@@ -75,7 +75,7 @@ def test_no_frame_goes_to_a_peer_that_has_closed(connect, kind):
 
 
 @each_kind
-def test_half_a_close_counts_as_the_end(connect, kind):
+def test_a_half_closed_connection_counts_as_closed(connect, kind):
     """A receiver has no reason to close only its sending side; a receiver that exits does so."""
     ours, theirs = connect(kind)
     theirs.shutdown(socket.SHUT_WR)
@@ -86,7 +86,7 @@ def test_half_a_close_counts_as_the_end(connect, kind):
     assert account(ring)["queued"] == 1
 
 
-def test_a_reset_says_so(connect):
+def test_a_reset_is_reported_as_a_failure(connect):
     ours, theirs = connect(tcp_pair)
     ring = ring_with()
     reset(theirs)
@@ -97,7 +97,7 @@ def test_a_reset_says_so(connect):
     assert code in LOST
 
 
-def test_what_is_under_way_at_the_end_is_taken_again(connect):
+def test_frames_in_flight_at_the_end_are_taken_again(connect):
     """Each frame counts separately: acknowledged ones are sent, the others are sent again."""
     ours, theirs = connect(tcp_pair, 4096)
     some = frames(200, 500)
@@ -136,7 +136,7 @@ def test_what_had_arrived_when_the_peer_closed_is_not_sent_again(connect):
 
 
 @pytest.mark.parametrize("read", [0, 2, 5])
-def test_what_a_unix_peer_throws_away_is_not_sent(connect, read):
+def test_bytes_that_a_unix_peer_discards_are_not_counted_as_sent(connect, read):
     """What it had read before it closed may count as sent; the rest is sent again."""
     ours, theirs = connect(unix_pair)
     ring = ring_with()
@@ -155,7 +155,7 @@ def test_what_a_unix_peer_throws_away_is_not_sent(connect, read):
     assert rest(ring) == some[sent:]
 
 
-def test_a_unix_peer_that_dies_at_any_moment_has_read_what_counts(connect):
+def test_frames_counted_as_sent_were_read_by_a_unix_peer_that_died(connect):
     """The loop may check the socket while the kernel discards the peer's queue."""
     some = frames(300, 300)
     for turn in range(60):
@@ -190,7 +190,7 @@ def test_the_end_of_a_connection_in_the_middle_of_a_write(connect):
     assert rest(ring) == some
 
 
-def test_the_end_of_a_connection_is_no_signal():
+def test_the_end_of_a_connection_raises_no_sigpipe():
     """Python ignores SIGPIPE; a program that embeds it may not."""
     facts = run(
         """
@@ -254,7 +254,7 @@ def test_a_descriptor_that_is_no_socket_fails_and_keeps_the_frames(tmp_path, dat
 
 
 @each_kind
-def test_frames_under_way_on_a_descriptor_that_somebody_closed_are_sent_again(connect, kind):
+def test_frames_in_flight_on_a_closed_descriptor_are_sent_again(connect, kind):
     """It is unknown what has arrived."""
     ours, theirs = connect(kind, 4096)
     ring = ring_with()

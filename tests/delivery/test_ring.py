@@ -32,7 +32,7 @@ def alarm():
 # ---- making one ----------------------------------------------------------------------------------
 
 
-def test_a_new_ring_has_no_past_and_the_defaults():
+def test_a_new_ring_has_zero_counters_and_default_attributes():
     ring = Ring(100_000)
 
     assert (ring.capacity, ring.max_frame) == (100_000, 65_794)
@@ -70,12 +70,12 @@ def test_a_new_ring_has_no_past_and_the_defaults():
         ((100_000, 1000, 2000, "a\0b"), ValueError),
     ],
 )
-def test_sizes_that_cannot_be_are_refused(arguments, error):
+def test_invalid_sizes_are_refused(arguments, error):
     with pytest.raises(error):
         Ring(*arguments)
 
 
-def test_a_directory_that_is_not_there_is_an_error(tmp_path):
+def test_a_missing_directory_is_an_error(tmp_path):
     with pytest.raises((heka.HekaError, OSError, ValueError)):
         Ring(1_000_000, 1000, directory=tmp_path / "absent")
 
@@ -100,7 +100,7 @@ def test_a_directory_that_is_not_there_is_an_error(tmp_path):
         ("has_consumer", True, AttributeError),
     ],
 )
-def test_attributes_refuse_what_they_are_not_by_their_name(name, value, error):
+def test_attributes_refuse_invalid_values_and_name_themselves(name, value, error):
     ring = Ring(SMALL, 1000)
     before = getattr(ring, name)
 
@@ -113,7 +113,7 @@ def test_attributes_refuse_what_they_are_not_by_their_name(name, value, error):
 
 
 @pytest.mark.parametrize("overflow", ["drop_new", "drop_old", "block", "raise"])
-def test_attributes_take_what_they_are(overflow):
+def test_attributes_store_valid_values(overflow):
     ring = Ring(SMALL, 1000)
     ring.overflow = overflow
     ring.block_timeout = float("inf")
@@ -129,7 +129,7 @@ def test_attributes_take_what_they_are(overflow):
 # ---- putting -------------------------------------------------------------------------------------
 
 
-def test_a_frame_may_be_any_piece_of_memory():
+def test_a_frame_may_be_any_contiguous_buffer():
     ring = ring_with()
 
     for one in (b"bytes", bytearray(b"array"), memoryview(b"xviewx")[1:-1]):
@@ -156,7 +156,7 @@ def test_the_frame_is_a_copy():
     ("size", "reason"), [(0, "encode"), (1001, "oversize"), (100_000, "oversize")]
 )
 @pytest.mark.parametrize("overflow", ["drop_new", "drop_old", "block", "raise"])
-def test_a_frame_that_can_never_go_in_is_dropped_at_once(size, reason, overflow):
+def test_a_frame_that_can_never_fit_is_dropped_at_once(size, reason, overflow):
     """It drops no other frame, waits for nothing, and does not raise."""
     ring = full_ring(overflow, block_timeout=PATIENCE)
 
@@ -168,7 +168,7 @@ def test_a_frame_that_can_never_go_in_is_dropped_at_once(size, reason, overflow)
 
 
 @pytest.mark.parametrize("overflow", ["drop_new", "drop_old", "block", "raise"])
-def test_a_closed_ring_takes_nothing_and_gives_what_it_has(overflow):
+def test_a_closed_ring_refuses_frames_and_returns_queued_ones(overflow):
     ring = full_ring(overflow, block_timeout=PATIENCE)
     ring.close()
     ring.close()
@@ -180,7 +180,7 @@ def test_a_closed_ring_takes_nothing_and_gives_what_it_has(overflow):
     assert rest(ring) == FULL[:2], "what the window holds"
 
 
-def test_refuse_counts_a_frame_that_never_came():
+def test_refuse_counts_one_frame_offered_and_dropped():
     ring = ring_with()
 
     ring.refuse("filter")
@@ -192,7 +192,7 @@ def test_refuse_counts_a_frame_that_never_came():
 
 
 @pytest.mark.parametrize("method", ["refuse", "drop_in_flight", "drop_all"])
-def test_reasons_are_those_of_the_account(method):
+def test_only_known_reasons_are_accepted(method):
     ring = ring_with(frames(1))
 
     for value, error in (
@@ -212,18 +212,18 @@ def test_reasons_are_those_of_the_account(method):
     assert account(ring)["queued"] == 1
 
 
-def test_every_reason_is_counted_under_its_word():
-    words = [
+def test_every_reason_is_counted_under_its_name():
+    names = [
         *("full", "oversize", "closed", "encode", "error", "stream", "refused", "unresolved"),
         *("unreachable", "timeout", "interrupted", "corrupt", "tls", "misconfigured"),
         *("filter", "reentrant"),
     ]
     ring = ring_with()
-    for count, word in enumerate(words, 1):
+    for count, name in enumerate(names, 1):
         for _ in range(count):
-            ring.refuse(word)
+            ring.refuse(name)
 
-    assert account(ring)["dropped"] == {word: count for count, word in enumerate(words, 1)}
+    assert account(ring)["dropped"] == {name: count for count, name in enumerate(names, 1)}
 
 
 # ---- no room -------------------------------------------------------------------------------------
@@ -271,7 +271,7 @@ class Unmakeable(Exception):
 
 
 @pytest.mark.parametrize("error", [Unmakeable, KeyboardInterrupt, SystemExit])
-def test_whatever_class_the_error_is_of_something_is_raised(error):
+def test_full_error_of_any_exception_class_raises(error):
     ring = full_ring("raise", full_error=error)
 
     with pytest.raises((error, TypeError)):
@@ -295,7 +295,7 @@ def test_block_waits_for_room():
 
 
 @pytest.mark.parametrize("seconds", [0, 0.2])
-def test_block_gives_up_after_its_time(seconds):
+def test_block_gives_up_after_block_timeout(seconds):
     ring = full_ring("block", block_timeout=seconds)
     start = time.monotonic()
 
@@ -318,7 +318,7 @@ def test_block_ends_when_the_ring_is_closed():
     assert account(ring)["dropped"] == {"closed": 1}
 
 
-def test_block_does_not_wait_for_the_thread_that_waits():
+def test_block_in_the_consumer_does_not_wait_for_itself():
     """The consumer thread may log, for instance in a resolver; only itself could make room."""
     ring = full_ring("block", block_timeout=PATIENCE)
     ring.set_consumer()
@@ -364,7 +364,7 @@ def test_block_goes_on_after_a_signal_whose_handler_does_not():
     assert account(ring)["dropped"] == {"full": 1}
 
 
-def test_many_producers_that_block_all_get_in():
+def test_frames_of_many_blocking_producers_are_all_queued():
     ring = Ring(SMALL, 1000, 2000)
     ring.overflow, ring.block_timeout = "block", PATIENCE
     taken: list[bytes] = []

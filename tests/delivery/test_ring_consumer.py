@@ -23,7 +23,7 @@ TIMES = ("linger", "write_timeout", "idle")
     ("most", "count"),
     [(0, 1), (1, 1), (99, 1), (100, 1), (199, 1), (200, 2), (350, 3), (500, 5), (HUGE, 5)],
 )
-def test_take_gives_whole_frames_up_to_a_size_and_one_at_least(most, count):
+def test_take_returns_whole_frames_up_to_a_size_and_at_least_one(most, count):
     ring = ring_with(frames(5))
 
     assert ring.take(most) == b"".join(frames(count))
@@ -32,7 +32,7 @@ def test_take_gives_whole_frames_up_to_a_size_and_one_at_least(most, count):
     assert (stats["queued"], stats["in_flight"], stats["sent"]) == (5, count, 0)
 
 
-def test_take_gives_no_more_than_a_batch():
+def test_take_returns_at_most_a_batch():
     ring = ring_with(frames(1000))
 
     assert len(ring.take(HUGE)) == 655 * 100
@@ -48,7 +48,7 @@ def test_take_of_nothing_is_empty():
 
 @pytest.mark.parametrize("value", [-1, "1", None, 1.0, 2**64, -(2**70)])
 @pytest.mark.parametrize("call", ["take", "acknowledge", "rewind"])
-def test_sizes_are_refused_when_they_are_none(call, value):
+def test_invalid_sizes_of_consumer_calls_are_refused(call, value):
     ring = ring_with(frames(3))
     ring.take(200)
 
@@ -58,7 +58,7 @@ def test_sizes_are_refused_when_they_are_none(call, value):
     assert account(ring)["in_flight"] == 2
 
 
-def test_the_window_limits_what_is_under_way():
+def test_the_window_limits_bytes_in_flight():
     ring = full_ring()
 
     assert [len(ring.take(1)) for _ in range(3)] == [1000, 1000, 0]
@@ -74,7 +74,7 @@ def test_the_window_limits_what_is_under_way():
     ("outstanding", "sent"),
     [(0, 5), (1, 4), (99, 4), (100, 4), (101, 3), (400, 1), (401, 0), (500, 0), (HUGE, 0)],
 )
-def test_a_frame_that_reaches_into_what_is_outstanding_stays(outstanding, sent):
+def test_a_frame_with_outstanding_bytes_is_not_acknowledged(outstanding, sent):
     ring = ring_with(frames(5))
     ring.take(500)
 
@@ -103,7 +103,9 @@ def test_acknowledging_nothing_does_nothing():
     ("unsent", "resent"),
     [(0, 5), (1, 5), (99, 5), (100, 4), (199, 4), (250, 3), (499, 1), (500, 0), (HUGE, 0)],
 )
-def test_after_a_rewind_frames_are_taken_again_and_count_if_they_had_left(unsent, resent):
+def test_after_a_rewind_frames_in_flight_are_taken_again_and_sent_ones_count_as_resent(
+    unsent, resent
+):
     ring = ring_with(frames(7))
     ring.take(500)
 
@@ -126,7 +128,7 @@ def test_a_frame_counts_as_resent_each_time_and_as_sent_once():
     assert (stats["resent"], stats["sent"]) == (3, 1)
 
 
-def test_what_was_acknowledged_is_not_taken_again():
+def test_acknowledged_frames_are_not_taken_again():
     ring = ring_with(frames(5))
     ring.take(500)
     ring.acknowledge(250)
@@ -149,7 +151,7 @@ def test_a_rewind_of_nothing_does_nothing():
 # ---- dropping ------------------------------------------------------------------------------------
 
 
-def test_dropping_what_is_under_way_leaves_what_waits_and_what_is_to_be_taken_again():
+def test_drop_in_flight_keeps_waiting_and_rewound_frames():
     ring = ring_with(frames(5))
     ring.take(300)
     ring.rewind(100)
@@ -163,7 +165,7 @@ def test_dropping_what_is_under_way_leaves_what_waits_and_what_is_to_be_taken_ag
     assert (stats["dropped"], stats["resent"]) == ({"error": 1}, 2)
 
 
-def test_dropping_all_drops_what_is_under_way_too():
+def test_drop_all_drops_frames_in_flight_too():
     ring = ring_with(frames(5))
     ring.take(300)
     ring.rewind()
@@ -183,7 +185,7 @@ def test_dropping_all_drops_what_is_under_way_too():
 # ---- waiting -------------------------------------------------------------------------------------
 
 
-def test_wait_says_what_there_is():
+def test_wait_returns_the_state_of_the_ring():
     ring = ring_with()
 
     assert ring.wait(0, 0) == ring.wait(1, 0) == ring.wait(1, 0.01) == "woken"
@@ -202,7 +204,7 @@ def test_wait_says_what_there_is():
     assert ring.wait(HUGE, float("inf")) == "drained"
 
 
-def test_wait_is_woken_by_enough():
+def test_wait_returns_when_enough_bytes_are_queued():
     ring = ring_with()
     waiting = Task(lambda: ring.wait(250, PATIENCE))
     for number in range(2):
@@ -250,7 +252,7 @@ def test_a_full_ring_ends_the_wait_for_more():
 @pytest.mark.parametrize(
     "arguments", [(-1, 0), (1, -1), (1, float("nan")), ("1", 0), (1, "0"), (1, None), (2**64, 0)]
 )
-def test_wait_refuses_what_is_no_size_and_no_time(arguments):
+def test_wait_refuses_invalid_sizes_and_timeouts(arguments):
     with pytest.raises((TypeError, ValueError)):
         ring_with().wait(*arguments)
 
@@ -258,7 +260,7 @@ def test_wait_refuses_what_is_no_size_and_no_time(arguments):
 # ---- interrupt -----------------------------------------------------------------------------------
 
 
-def test_sleep_ends_with_its_time_or_an_interrupt():
+def test_sleep_ends_after_its_timeout_or_an_interrupt():
     ring = ring_with()
 
     assert ring.sleep(0) is False
@@ -313,7 +315,7 @@ def test_an_interrupt_is_not_lost_whenever_it_comes():
 
 
 @pytest.mark.parametrize("value", [-1, float("nan"), "1", None])
-def test_sleep_wants_seconds(value):
+def test_sleep_refuses_invalid_seconds(value):
     with pytest.raises((TypeError, ValueError), match="seconds"):
         ring_with().sleep(value)
 
@@ -336,7 +338,7 @@ def test_pump_refuses_arguments_by_their_name(name, value):
 # ---- threads -------------------------------------------------------------------------------------
 
 
-def test_consumer_is_the_thread_that_says_so():
+def test_the_consumer_is_the_thread_that_called_set_consumer():
     ring = Ring(SMALL, 1000)
     ring.overflow, ring.block_timeout = "block", 0.2
     Task(ring.set_consumer).result()
@@ -396,7 +398,7 @@ def test_eight_producers_and_a_consumer_lose_nothing():
     assert account(ring)["sent"] == 8000
 
 
-def test_everybody_at_once_on_one_ring_keeps_the_account():
+def test_concurrent_calls_of_every_method_keep_the_counters_balanced():
     """Not a sensible use, but nothing crashes, and every frame is counted once."""
     ring = Ring(SMALL, 1000, 2000)
     ring.start = int

@@ -47,7 +47,7 @@ def flush(ring):
 # ---- flush ---------------------------------------------------------------------------------------
 
 
-def test_flush_of_nothing_is_true_at_once():
+def test_flush_of_an_empty_ring_is_true_at_once():
     ring = Ring(SMALL, 1000)
     start = ring.start = Start()
 
@@ -72,7 +72,7 @@ def test_flush_waits_for_acknowledgement():
         assert flushing.result() is True
 
 
-def test_flush_does_not_wait_for_what_comes_later():
+def test_flush_does_not_wait_for_later_frames():
     ring = full_ring()
     flushing = flush(ring)
     ring.take(2000)
@@ -87,7 +87,7 @@ def test_flush_does_not_wait_for_what_comes_later():
 
 
 @pytest.mark.parametrize("how", ["drop_all", "drop_in_flight", "drop_old"])
-def test_flush_says_when_something_was_dropped(how):
+def test_flush_is_false_if_a_frame_was_dropped(how):
     ring = full_ring("drop_old" if how == "drop_old" else "drop_new")
     flushing = flush(ring)
     if how == "drop_all":
@@ -104,7 +104,7 @@ def test_flush_says_when_something_was_dropped(how):
         assert flushing.result() is False
 
 
-def test_flush_ends_with_its_time():
+def test_flush_ends_after_its_timeout():
     ring = full_ring()
 
     for seconds in (0, 0.1):
@@ -113,12 +113,12 @@ def test_flush_ends_with_its_time():
 
 
 @pytest.mark.parametrize("value", [-1, float("nan"), "1", None, b""])
-def test_flush_wants_seconds(value):
+def test_flush_refuses_invalid_seconds(value):
     with pytest.raises((TypeError, ValueError), match="timeout"):
         full_ring().flush(value)
 
 
-def test_flush_from_the_thread_that_drains_does_not_wait_for_itself():
+def test_flush_in_the_consumer_does_not_wait_for_itself():
     ring = full_ring()
     ring.set_consumer()
 
@@ -126,7 +126,7 @@ def test_flush_from_the_thread_that_drains_does_not_wait_for_itself():
         assert ring.flush(PATIENCE) is False
 
 
-def test_flush_has_the_ring_drained():
+def test_flush_calls_start_without_a_consumer():
     ring = full_ring()
     start = ring.start = Start(
         lambda: [ring.acknowledge() for _ in iter(lambda: ring.take(1), b"")]
@@ -144,7 +144,7 @@ def test_flush_is_ended_by_a_signal_whose_handler_raises(alarm):
         alarm(lambda: ring.flush(PATIENCE))
 
 
-def test_flush_is_ended_by_an_interruption_of_start(unraisable):
+def test_flush_is_ended_by_a_base_exception_of_start(unraisable):
     ring = full_ring(start=Start(KeyboardInterrupt()))
 
     with within(SOON), pytest.raises(KeyboardInterrupt):

@@ -28,7 +28,7 @@ def unraisable(monkeypatch):
 # ---- who drains ----------------------------------------------------------------------------------
 
 
-def test_start_is_called_by_the_first_frame_until_somebody_drains():
+def test_start_is_called_until_there_is_a_consumer():
     ring = Ring(SMALL, 1000)
     start = ring.start = Start()
 
@@ -58,7 +58,7 @@ def test_start_is_not_called_for_a_frame_that_is_dropped():
 
 
 @pytest.mark.parametrize("overflow", ["block", "raise", "drop_old"])
-def test_a_full_ring_asks_to_be_drained(overflow):
+def test_a_full_ring_without_a_consumer_calls_start(overflow):
     """With ``block``, start is called before the wait, which would otherwise never end."""
     ring = full_ring(overflow, block_timeout=PATIENCE, full_error=QueueFullError)
     start = ring.start = Start(lambda: rest(ring), ring.acknowledge)
@@ -74,7 +74,7 @@ def test_a_full_ring_asks_to_be_drained(overflow):
 
 @pytest.mark.parametrize("error", [ZeroDivisionError("x"), RecursionError("x"), MemoryError("x")])
 @pytest.mark.parametrize("overflow", ["drop_new", "block"])
-def test_an_exception_of_start_is_not_the_producers(error, overflow, unraisable):
+def test_an_exception_of_start_is_not_raised_in_the_producer(error, overflow, unraisable):
     ring = Ring(SMALL, 1000)
     ring.overflow = overflow
     ring.start = Start(error)
@@ -95,7 +95,7 @@ def test_an_exception_of_start_does_not_end_a_wait(unraisable):
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(3), GeneratorExit()])
-def test_an_interruption_of_start_is_the_producers(error, unraisable):
+def test_a_base_exception_of_start_is_raised_in_the_producer(error, unraisable):
     """The interrupt came during the put by chance; the frame stays in the ring."""
     ring = Ring(SMALL, 1000)
     ring.start = Start(error)
@@ -108,7 +108,7 @@ def test_an_interruption_of_start_is_the_producers(error, unraisable):
     assert rest(ring) == [b"a frame"]
 
 
-def test_an_interruption_of_start_in_a_wait_drops_the_frame():
+def test_a_base_exception_of_start_in_a_wait_drops_the_frame():
     ring = full_ring("block", block_timeout=PATIENCE, start=Start(KeyboardInterrupt()))
 
     with within(SOON), pytest.raises(KeyboardInterrupt):
@@ -133,7 +133,7 @@ def test_start_may_put_frames_itself(unraisable):
     assert rest(ring) == [b"a frame", b"from start"]
 
 
-def test_start_that_puts_without_end_comes_to_one(unraisable):
+def test_start_that_recurses_without_end_is_ended(unraisable):
     ring = Ring(1 << 20, 1000)
     ring.start = lambda: ring.put(b"from start")
 
@@ -160,7 +160,7 @@ def test_start_may_flush_close_and_replace_itself():
     assert account(ring)["dropped"] == {"closed": 1}
 
 
-def test_a_ring_that_start_lets_go_of_is_still_the_producers():
+def test_a_ring_that_start_releases_lives_until_the_producer_returns():
     """The sink drops the only reference to the ring while a frame is put."""
     sink = Sink(print)
     ring = Ring(SMALL, 1000)
@@ -220,7 +220,7 @@ def test_pause_is_called_instead_of_waiting():
 
 @pytest.mark.parametrize("error", [ZeroDivisionError, KeyboardInterrupt])
 @pytest.mark.parametrize("call", ["put", "flush"])
-def test_what_pause_raises_is_the_callers(error, call):
+def test_exceptions_of_pause_reach_the_caller(error, call):
     """For instance gevent's Timeout."""
     ring = full_ring("block", block_timeout=PATIENCE)
 
@@ -235,7 +235,7 @@ def test_what_pause_raises_is_the_callers(error, call):
     assert account(ring)["dropped"] == ({"interrupted": 1} if call == "put" else {})
 
 
-def test_pause_that_never_helps_ends_with_the_time():
+def test_a_wait_by_pause_ends_after_its_timeout():
     ring = full_ring("block", block_timeout=0.1, pause=time.sleep)
 
     with within(SOON):
@@ -261,7 +261,7 @@ def test_a_sink_puts_its_frames_into_the_ring_which_counts_them():
     assert rest(ring) == [b"frame"]
 
 
-def test_a_ring_s_error_is_raised_by_a_log_call():
+def test_full_error_is_raised_by_a_log_call():
     sink = Sink(print)
     ring = full_ring("raise", full_error=QueueFullError)
     sink.attach_ring(ring)
@@ -275,7 +275,7 @@ def test_a_ring_s_error_is_raised_by_a_log_call():
 
 
 @pytest.mark.parametrize("value", [5, "ring", object(), Sink(print)])
-def test_what_is_no_ring_is_refused(value):
+def test_attach_ring_refuses_other_types(value):
     sink = Sink(print)
     ring = ring_with()
     sink.attach_ring(ring)
@@ -287,7 +287,7 @@ def test_what_is_no_ring_is_refused(value):
     assert account(ring)["queued"] == 1
 
 
-def test_without_a_ring_the_descriptor_has_the_frames_again():
+def test_after_attach_ring_none_frames_go_to_the_descriptor_again():
     got: list[bytes] = []
     sink = Sink(lambda frame, *rest: not got.append(frame))
     ring = ring_with()

@@ -276,7 +276,7 @@ def _read_when_called(peer, read):
 
 
 @pytest.mark.parametrize("where", ["_connect", "_leave"])
-def test_an_interrupt_between_two_lines_costs_the_connection_and_nothing_else(
+def test_an_interrupt_between_two_lines_closes_the_connection_and_nothing_else(
     peer, monkeypatch, where
 ):
     """No try block can cover it: the sink notices that the connection was not released."""

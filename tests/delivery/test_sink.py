@@ -64,7 +64,7 @@ def connect(sink):
         end.close()
 
 
-def test_a_new_sink_has_no_connection_and_no_past(sink):
+def test_a_new_sink_has_no_connection_and_zero_counters(sink):
     assert (state(sink), sink.closed, sink.pending) == (FREE, False, 0)
     assert (sink.max_frame, sink.framed) == (0, True)
     assert sink.counts() == {"offered": 0, "sent": 0, "bytes": 0, "dropped": {}}
@@ -74,7 +74,7 @@ def test_a_new_sink_has_no_connection_and_no_past(sink):
 
 
 @pytest.mark.parametrize("kind", [socket.SOCK_STREAM, socket.SOCK_DGRAM])
-def test_what_the_kernel_takes_at_once_never_comes_to_python(sink, deliver, connect, kind):
+def test_a_frame_that_the_kernel_takes_at_once_does_not_call_deliver(sink, deliver, connect, kind):
     _, theirs = connect(kind)
 
     assert sink.write(FRAME, 1.0) is True
@@ -86,7 +86,7 @@ def test_what_the_kernel_takes_at_once_never_comes_to_python(sink, deliver, conn
 
 
 @pytest.mark.parametrize("kind", [socket.SOCK_STREAM, socket.SOCK_DGRAM])
-def test_a_full_socket_is_pythons_and_stays_attached(sink, deliver, connect, kind):
+def test_a_full_socket_calls_deliver_and_stays_attached(sink, deliver, connect, kind):
     _, theirs = connect(kind)
     while not deliver.calls:
         sink.write(FRAME, 0.25)
@@ -103,7 +103,7 @@ def test_a_full_socket_is_pythons_and_stays_attached(sink, deliver, connect, kin
     assert len(deliver.calls) == 1, "there is room again, which the hot path sees"
 
 
-def test_a_frame_that_is_cut_brings_its_ticket_along(sink, deliver, connect):
+def test_a_partial_send_calls_deliver_with_the_owners_ticket(sink, deliver, connect):
     """No other call gets the connection until that one releases it."""
     _, theirs = connect()
     whole = FRAME * 1000
@@ -128,7 +128,7 @@ def test_a_frame_that_is_cut_brings_its_ticket_along(sink, deliver, connect):
 
 
 @pytest.mark.parametrize("kind", [socket.SOCK_STREAM, socket.SOCK_DGRAM])
-def test_a_broken_connection_is_torn_once(sink, deliver, connect, kind):
+def test_a_broken_connection_is_marked_torn_once(sink, deliver, connect, kind):
     """A connection that another call makes is not closed for an error of the old one."""
     _, theirs = connect(kind)
     theirs.close()
@@ -143,7 +143,7 @@ def test_a_broken_connection_is_torn_once(sink, deliver, connect, kind):
     assert len(deliver.calls) == 1
 
 
-def test_a_datagram_too_large_for_the_kernel_leaves_the_connection(sink, deliver, connect):
+def test_a_datagram_too_large_for_the_kernel_keeps_the_connection_attached(sink, deliver, connect):
     connect(socket.SOCK_DGRAM)
 
     sink.write(bytes(20_000), 1.0)
@@ -168,7 +168,7 @@ def test_a_refused_datagram_is_sent_once_more(sink, deliver):
     assert sink.torn
 
 
-def test_a_childs_hot_path_has_no_descriptor(sink, deliver, connect):
+def test_a_child_process_does_not_send_on_its_parents_descriptor(sink, deliver, connect):
     _, theirs = connect()
     child = os.fork()
     if child == 0:
@@ -185,7 +185,7 @@ def test_a_childs_hot_path_has_no_descriptor(sink, deliver, connect):
 
 
 @pytest.mark.parametrize("answer", [True, 1, b"x", [0]], ids=repr)
-def test_what_is_true_is_sent(sink, deliver, answer):
+def test_a_true_result_of_deliver_counts_as_sent(sink, deliver, answer):
     deliver.answer = answer
 
     assert sink.write(FRAME, 1.0) is True
@@ -196,7 +196,7 @@ def test_what_is_true_is_sent(sink, deliver, answer):
 @pytest.mark.parametrize(
     ("answer", "reason"), [("late", "late"), ("", ""), (False, "error"), (None, "error")]
 )
-def test_a_text_is_the_reason_of_a_drop(sink, deliver, answer, reason):
+def test_a_str_result_of_deliver_is_the_drop_reason(sink, deliver, answer, reason):
     deliver.answer = answer
 
     assert sink.write(FRAME, 1.0) is False
@@ -213,7 +213,7 @@ def unraisable(monkeypatch):
     return said
 
 
-def test_an_exception_is_a_bug_that_is_said_and_counted(sink, deliver, unraisable):
+def test_an_exception_of_deliver_is_reported_and_counted(sink, deliver, unraisable):
     deliver.answer = ZeroDivisionError("a bug")
 
     assert sink.write(FRAME, 1.0) is False
@@ -227,7 +227,7 @@ class BadTruth:
         raise ZeroDivisionError("no truth")
 
 
-def test_an_answer_without_truth_is_one_too(sink, deliver, unraisable):
+def test_a_result_whose_bool_raises_is_reported_and_counted(sink, deliver, unraisable):
     deliver.answer = BadTruth()
 
     assert sink.write(FRAME, 1.0) is False
@@ -237,7 +237,7 @@ def test_an_answer_without_truth_is_one_too(sink, deliver, unraisable):
 
 
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit, GeneratorExit])
-def test_what_is_no_exception_is_the_callers(sink, deliver, unraisable, kind):
+def test_a_base_exception_of_deliver_is_raised_and_counted(sink, deliver, unraisable, kind):
     deliver.answer = kind()
 
     with pytest.raises(kind):
@@ -251,7 +251,7 @@ def test_what_is_no_exception_is_the_callers(sink, deliver, unraisable, kind):
 # ---- owner of the connection ---------------------------------------------------------------------
 
 
-def test_one_call_has_the_connection_until_it_gives_it_back(sink):
+def test_one_call_owns_the_connection_until_release(sink):
     mine = sink.acquire()
 
     assert sink.busy
@@ -264,14 +264,14 @@ def test_one_call_has_the_connection_until_it_gives_it_back(sink):
     assert not sink.busy
 
 
-def test_tickets_are_never_given_twice(sink):
+def test_tickets_are_unique(sink):
     first = sink.acquire()
     sink.release(first)
 
     assert sink.acquire() > first
 
 
-def test_nobody_can_give_back_what_nobody_has(sink, connect):
+def test_release_without_ownership_does_nothing(sink, connect):
     """0 is no ticket."""
     ours, _ = connect()
 
@@ -280,7 +280,7 @@ def test_nobody_can_give_back_what_nobody_has(sink, connect):
     assert sink.attached
 
 
-def test_a_call_that_ends_without_a_word_leaves_the_connection_torn(sink, deliver):
+def test_a_call_that_ends_without_release_leaves_the_connection_torn(sink, deliver):
     """After a KeyboardInterrupt between two lines of Python, or a MemoryError."""
     deliver.answer = lambda frame, written, timeout, ticket: bool(sink.acquire(ticket))
 
@@ -291,7 +291,7 @@ def test_a_call_that_ends_without_a_word_leaves_the_connection_torn(sink, delive
     assert not sink.torn
 
 
-def test_a_call_leaves_anothers_connection_alone(sink, deliver):
+def test_a_call_does_not_release_the_connection_of_another(sink, deliver):
     other = sink.acquire()
 
     assert sink.write(FRAME, 1.0) is True
@@ -300,7 +300,7 @@ def test_a_call_leaves_anothers_connection_alone(sink, deliver):
     assert sink.release(other) is True
 
 
-def test_reset_takes_it_from_whoever_has_it(sink, connect):
+def test_reset_ends_the_ownership_of_any_call(sink, connect):
     connect()
     old = sink.acquire()
 
@@ -348,7 +348,7 @@ def test_a_closed_sink_is_never_attached_again(sink, connect):
         ),
     ],
 )
-def test_what_is_wrong_with_an_argument_is_said(sink, call, kind, says):
+def test_a_wrong_argument_is_named(sink, call, kind, says):
     with pytest.raises(kind, match=says):
         call(sink)
 
@@ -356,7 +356,7 @@ def test_what_is_wrong_with_an_argument_is_said(sink, call, kind, says):
     assert sink.counts()["offered"] == 0
 
 
-def test_the_settings_are_kept(sink):
+def test_attributes_are_stored(sink):
     sink.max_frame = 8192
     sink.framed = False
 
@@ -365,7 +365,7 @@ def test_the_settings_are_kept(sink):
     assert sink.framed is True
 
 
-def test_a_circle_through_its_deliver_is_collected():
+def test_a_reference_cycle_through_deliver_is_collected():
     class Owner:
         def __init__(self):
             self.sink = Sink(self.deliver)
@@ -377,7 +377,7 @@ def test_a_circle_through_its_deliver_is_collected():
     wait_until(lambda: gc.collect() < 0 or owner() is None)  # unless another thread collects
 
 
-def test_a_finalizer_in_its_own_circle_can_still_write(unraisable):
+def test_a_finalizer_in_the_same_cycle_can_still_write(unraisable):
     """Finalizers of the cycle run before its references are cleared."""
     counts = []
 

@@ -36,7 +36,7 @@ def spool(tmp_path):
     return tmp_path / "spool"
 
 
-def test_an_adopted_directory_is_removed_when_its_frames_have_left(spool):
+def test_an_adopted_directory_is_removed_when_its_frames_were_sent(spool):
     kept = Kept()
     stream = QueuedStream(kept, spool=spool)
     flushed = stream.flush(10)
@@ -47,7 +47,7 @@ def test_an_adopted_directory_is_removed_when_its_frames_have_left(spool):
     assert os.listdir(spool) == []
 
 
-def test_it_is_removed_later_where_somebody_is_just_flushing_it(spool):
+def test_it_is_removed_later_if_a_flush_is_running(spool):
     stream = QueuedStream(Kept(), spool=spool)
     (queue,) = stream._queues
     flushing = queue._rings.in_order()  # as flush() holds them meanwhile

@@ -262,7 +262,7 @@ def test_a_partly_sent_frame_closes_its_connection(peer):
     assert account(there.url)["reconnects"] == 1
 
 
-def test_a_slow_peer_that_has_only_whole_frames_gets_a_second_chance(peer, tmp_path):
+def test_a_slow_peer_that_has_only_whole_frames_keeps_its_connection_once(peer, tmp_path):
     """A unix stream accepts a small frame whole or not at all, so the connection is kept."""
     there = peer(Listener, socket.AF_UNIX, str(tmp_path / "peer"))
     count = log_until_full(there.url, timeout=0)
@@ -275,7 +275,7 @@ def test_a_slow_peer_that_has_only_whole_frames_gets_a_second_chance(peer, tmp_p
     assert account(there.url)["reconnects"] == 0
 
 
-def test_a_slow_peer_gets_no_third_chance(peer, tmp_path):
+def test_a_slow_peer_is_closed_after_the_second_timeout(peer, tmp_path):
     there = peer(Listener, socket.AF_UNIX, str(tmp_path / "peer"))
     count = log_until_full(there.url, timeout=0)
     wait_until(lambda: not heka.log("t", to=there.url, timeout=0) and timeouts(there.url) == 2)

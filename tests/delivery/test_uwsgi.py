@@ -50,9 +50,9 @@ def server():
         yield listening
 
 
-def run(script: str, server: socket.socket, *words: str) -> str:
+def run(script: str, server: socket.socket, *arguments: str) -> str:
     url = f"tcp://127.0.0.1:{server.getsockname()[1]}"
-    command = [sys.executable, "-c", script, url, *words]
+    command = [sys.executable, "-c", script, url, *arguments]
     return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
 
 

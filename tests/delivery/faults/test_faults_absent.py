@@ -39,7 +39,7 @@ def name_service(tmp_path_factory):
 
 
 @pytest.mark.parametrize("kind", ["tcp", "unix"])
-def test_what_was_written_before_the_server_came_arrives_once(server, kind):
+def test_messages_written_before_the_server_started_arrive_once(server, kind):
     there = server(kind, start=False)
     with QueuedStream(there.url, **QUICK) as stream, Watch(stream) as watch:
         with within(SOON):
@@ -54,7 +54,7 @@ def test_what_was_written_before_the_server_came_arrives_once(server, kind):
     assert watch.looks > 0
 
 
-def test_at_default_settings_a_server_that_comes_has_messages_soon(server):
+def test_at_default_settings_a_started_server_gets_messages_soon(server):
     there = server("tcp", start=False)
     with QueuedStream(there.url) as stream:
         accepted = write_all(stream, 5)
@@ -204,7 +204,7 @@ def test_a_name_service_that_does_not_answer_delays_no_call(server, name_service
     assert done.facts == {"queued": 0, "dropped": 100}
 
 
-def test_a_name_is_asked_for_again_with_each_connection(server, name_service, tmp_path):
+def test_a_name_is_resolved_again_for_each_connection(server, name_service, tmp_path):
     """A server that moved to another address is found."""
     there = server("tcp", start=False)
     elsewhere = Listener(address=("127.0.0.1", there.at))

@@ -46,7 +46,7 @@ def test_a_reader_that_hangs_does_not_delay_the_writer(server):
     assert there.received.serials().keys() == accepted
 
 
-def test_a_reader_that_hangs_longer_than_the_deadline_of_a_write_is_left(server):
+def test_a_reader_that_hangs_longer_than_write_timeout_is_disconnected(server):
     """A new connection is made, and unacknowledged frames are sent on it."""
     there = server("tcp", buffer=4096)
     options = {**QUICK, "write_timeout": 0.3}

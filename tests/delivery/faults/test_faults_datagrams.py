@@ -49,7 +49,7 @@ def test_datagrams_hold_whole_frames_up_to_their_size(there):
     assert stream.stats()["sent"] == 111
 
 
-def test_a_udp_server_that_comes_and_goes_gets_the_rest(server):
+def test_a_udp_server_that_restarts_gets_the_later_messages(server):
     """Datagrams to a closed port are lost; the queue continues, and everything is counted."""
     there = server("udp")
     with QueuedStream(there.url, **QUICK) as stream, Watch(stream):
@@ -129,7 +129,7 @@ def serials_so_far(data):
     return [serial_of(one.message) for one in heka.StreamReader().feed(bytes(data))]
 
 
-def test_a_fifo_whose_reader_goes_gets_the_rest_with_the_next(tmp_path):
+def test_a_fifo_whose_reader_leaves_sends_the_rest_to_the_next_reader(tmp_path):
     """A pipe keeps nothing for the next reader: no message arrives twice."""
     path = str(tmp_path / "fifo")
     os.mkfifo(path)

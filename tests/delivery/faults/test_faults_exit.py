@@ -141,7 +141,7 @@ SIGTERM = {
 
 
 @pytest.mark.parametrize("before", SIGTERM)
-def test_sigterm_flushes_where_it_was_asked_to_and_does_what_it_did_before(server, before):
+def test_sigterm_flushes_if_configured_and_calls_the_previous_handler(server, before):
     there = server("tcp", start=False)
     handler, code = SIGTERM[before]
     with Program(
@@ -178,7 +178,7 @@ def test_sigterm_gives_up_within_its_bound(server):
             program.end(-signal.SIGTERM)
 
 
-def test_what_is_queued_at_the_end_is_sent_through_the_url_alone(server):
+def test_exit_flushes_a_queue_that_only_the_url_configures(server):
     """With ``heka.log`` only: there is no stream that the program could close."""
     there = server("tcp")
     run(
@@ -219,7 +219,7 @@ def test_os_exit_loses_nothing_in_a_spool(server, tmp_path):
 
 
 @pytest.mark.parametrize("kill_after", [0.0, 0.02, 0.1])
-def test_kill_9_under_way_loses_nothing_in_a_spool(server, tmp_path, kill_after):
+def test_kill_9_while_sending_loses_nothing_in_a_spool(server, tmp_path, kill_after):
     """Only what was not acknowledged is sent again."""
     there = server("tcp", buffer=8192, pause=0.005, chunk=20000)
     spool = f"spool={str(tmp_path / 'spool')!r}"

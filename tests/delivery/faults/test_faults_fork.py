@@ -103,7 +103,7 @@ def test_a_child_that_writes_nothing_ends_at_once(server, end):
     assert there.received.serials().total() == 1000
 
 
-def test_a_child_that_leaves_through_exit_flushes_its_own(server):
+def test_a_child_that_calls_exit_flushes_its_own_queue(server):
     """``sys.exit`` in the child runs the atexit handlers, for its own frames only."""
     there = server("tcp")
     run(

@@ -221,7 +221,7 @@ def test_asyncio_ticks_while_aflush_waits(black_hole):
     assert done.facts["ticks"] > 10
 
 
-def test_aflush_tells_when_all_has_arrived(server):
+def test_aflush_returns_true_when_all_has_arrived(server):
     there = server("tcp")
     run(
         """

@@ -212,7 +212,7 @@ def test_a_clock_that_jumps_by_ten_years_changes_nothing(server, tmp_path, momen
     assert there.received.serials().total() == taken
 
 
-def test_a_process_that_is_stopped_for_a_while_goes_on(server):
+def test_a_process_that_was_stopped_continues_to_send(server):
     """SIGSTOP: every deadline has passed when it wakes up."""
     there = server("tcp")
     with Program(

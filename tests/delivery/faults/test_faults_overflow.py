@@ -58,7 +58,7 @@ def test_drop_old_keeps_the_newest(server):
     assert came[-1] == 999
 
 
-def test_drop_old_while_the_server_reads_drops_no_frame_under_way(server):
+def test_drop_old_while_the_server_reads_drops_no_frame_in_flight(server):
     """The queue is always full: frames arrive whole, in order, and once."""
     there = server("tcp", buffer=4096, chunk=10000, pause=0.002)
     with QueuedStream(there.url, overflow="drop_old", **SMALL) as stream, Watch(stream):
@@ -71,7 +71,7 @@ def test_drop_old_while_the_server_reads_drops_no_frame_under_way(server):
     assert stats["resent"] == 0
 
 
-def test_block_waits_its_time_and_then_drops_the_new_one(server):
+def test_block_drops_the_new_frame_after_block_timeout(server):
     there = server("tcp", start=False)
     options = {**SMALL, "overflow": "block", "block_timeout": 0.2}
     with QueuedStream(there.url, **options) as stream, Watch(stream):

@@ -89,7 +89,7 @@ def test_any_other_exception_costs_that_frame_only(failure):
     assert stream.stats()["dropped"] == {reason: 4}
 
 
-def test_false_is_counted_as_the_streams():
+def test_false_counts_as_dropped_by_the_stream():
     inner = Inner(lambda number, tries: False if number == 3 else None)
     with QueuedStream(inner, **QUICK) as stream, Watch(stream):
         write_all(stream, 10)
@@ -100,7 +100,7 @@ def test_false_is_counted_as_the_streams():
 
 
 @pytest.mark.parametrize("value", [None, True, 0, 1, "", object()], ids=repr)
-def test_what_else_it_returns_means_nothing(value):
+def test_any_other_result_of_write_means_taken(value):
     inner = Inner(lambda number, tries: value)
     with QueuedStream(inner, **QUICK) as stream, Watch(stream):
         write_all(stream, 10)
@@ -109,7 +109,7 @@ def test_what_else_it_returns_means_nothing(value):
     assert stream.stats()["sent"] == 10
 
 
-def test_a_stream_that_blocks_holds_nobody():
+def test_a_stream_that_blocks_does_not_block_the_writer():
     """close() does not wait for it either."""
     gate = threading.Event()
     inner = Inner(lambda number, tries: gate.wait(20) and None)
@@ -211,7 +211,7 @@ def test_a_stream_may_log_through_the_python_it_runs_in(server):
 
 
 @pytest.mark.parametrize("name", ["flush", "close"])
-def test_what_its_flush_or_close_raises_stays_inside(name):
+def test_exceptions_of_flush_and_close_are_not_raised(name):
     inner = Inner()
     called = []
 

@@ -22,7 +22,7 @@ def url(there, pki):
     return f"{there.url}?ca={pki['ca.pem']}"
 
 
-def test_what_was_written_before_the_server_came_arrives_once(there, url):
+def test_messages_written_before_the_server_started_arrive_once(there, url):
     there.stop()
     with QueuedStream(url, **QUICK) as stream, Watch(stream):
         with within(SOON):

@@ -71,7 +71,7 @@ def test_file_in_its_place_is_refused(tmp_path):
         Spool(str(path), "test")
 
 
-def test_what_a_process_holds_is_not_adopted(spool):
+def test_a_directory_held_by_a_process_is_not_adopted(spool):
     """Not by another spool of this process either: a lock belongs to the open file."""
     directory = spool.own()
     other = Spool(spool.path, "test")
@@ -83,7 +83,7 @@ def test_what_a_process_holds_is_not_adopted(spool):
     assert directories(spool.path) == []  # nothing was in it
 
 
-def test_what_nobody_holds_is_adopted_oldest_first(tmp_path, spool):
+def test_directories_that_no_process_holds_are_adopted_oldest_first(tmp_path, spool):
     names = ["00000000000000000002-1-00000000", "00000000000000000001-2-00000000"]
     for name in (*names, "lost+found", "00000000000000000003-1-x"):
         (tmp_path / "spool" / name).mkdir()
@@ -94,7 +94,7 @@ def test_what_nobody_holds_is_adopted_oldest_first(tmp_path, spool):
     assert {holder_of(directory) for directory in adopted} == {os.getpid()}
 
 
-def test_half_made_directory_is_swept(tmp_path, spool):
+def test_incomplete_directory_is_removed(tmp_path, spool):
     """It is a minute old: a running process would have renamed it by then."""
     old = tmp_path / "spool" / ".new-00000000000000000001-2-00000000"
     young = tmp_path / "spool" / ".new-00000000000000000003-2-00000000"

@@ -23,7 +23,7 @@ def peer():
 
 
 @pytest.mark.parametrize("end", ["die", "exit"])
-def test_what_was_logged_survives_the_process(tmp_path, peer, end):
+def test_logged_messages_survive_the_process(tmp_path, peer, end):
     """SIGKILL and os._exit run no handler; nothing could be sent before."""
     spool = tmp_path / "spool"
     assert Logger(spool, NOWHERE, 0, 1000, end).last() == 1000

@@ -117,7 +117,7 @@ def test_child_leaves_the_files_alone(tmp_path):
     assert numbers(ring.take(1 << 16)) == [1, 3]
 
 
-def test_full_disk_refuses_and_kills_nobody(tmp_path):
+def test_full_disk_refuses_frames_without_ending_the_process(tmp_path):
     """Without room for a segment, the frame is counted as ``full``."""
     child = os.fork()
     if child == 0:
@@ -136,7 +136,7 @@ def test_full_disk_refuses_and_kills_nobody(tmp_path):
 
 
 @pytest.mark.parametrize("damage", ["cut", "zeros", "garbage", "cursor"])
-def test_damage_costs_what_it_hits(tmp_path, damage):
+def test_damage_loses_only_the_damaged_frames(tmp_path, damage):
     ring = open_ring(tmp_path)
     for number in range(50):
         ring.put(frame(number))

@@ -172,10 +172,10 @@ def level() -> dict[str, Any]:
     """Compare the bytes left behind with those of the same standard library modules alone."""
     receiver = Receiver()
     imports = "".join(f"import {name}\n" for name in modules())
-    alone = left_behind(PATH + imports)
+    without_heka = left_behind(PATH + imports)
     with_heka = left_behind(PATH + imports + receiver.work(5))
     messages = list(receiver.messages(10 * COUNT * ROUNDS))
-    facts = {"alone": alone, "with_heka": with_heka, "names": size_of_names()}
+    facts = {"without_heka": without_heka, "with_heka": with_heka, "names": size_of_names()}
     return {**facts, **account(messages)}
 
 

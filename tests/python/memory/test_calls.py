@@ -37,7 +37,7 @@ def world() -> Iterator[World]:
 
 
 @pytest.fixture(autouse=True)
-def alone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def frozen_heap(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Silence reports of a failing deliver(), and freeze the rest of the heap."""
     monkeypatch.setattr(sys, "unraisablehook", bool)
     gc.collect()

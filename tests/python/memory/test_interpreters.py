@@ -26,7 +26,7 @@ def test_closing_interpreters_frees_everything_of_heka():
     facts = run_worker("interpreting", "level").facts
 
     names = 0 if sys.version_info < (3, 12) else facts["names"]
-    assert facts["with_heka"] - facts["alone"] < names + STAYING
+    assert facts["with_heka"] - facts["without_heka"] < names + STAYING
     assert facts["uuids"] == facts["messages"] == 90
     assert facts["interpreters"] == 9
 

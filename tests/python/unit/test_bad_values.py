@@ -212,17 +212,17 @@ def test_text_that_utf8_cannot_hold_is_escaped(captured):
 
 
 def test_without_it_such_text_raises(captured):
-    for words in (("\ud800",), ("t", "\ud800"), ("t", "l", 6, None, "\ud800")):
+    for arguments in (("\ud800",), ("t", "\ud800"), ("t", "l", 6, None, "\ud800")):
         with pytest.raises(heka.EncodeError, match="lone surrogate"):
-            heka.log(*words)
+            heka.log(*arguments)
     assert len(captured) == 0
 
 
-@pytest.mark.parametrize("words", [(1,), ("t", 1), ("t", "l", 6, None, b"x"), ("t", "l", 6, 5)])
-def test_arguments_of_a_wrong_type_raise_with_bad_values_repr(captured, words):
+@pytest.mark.parametrize("arguments", [(1,), ("t", 1), ("t", "l", 6, None, b"x"), ("t", "l", 6, 5)])
+def test_arguments_of_a_wrong_type_raise_with_bad_values_repr(captured, arguments):
     """A wrong argument is a mistake in the call, not in the data."""
     with pytest.raises(TypeError, match="must be"):
-        heka.log(*words, bad_values="repr")
+        heka.log(*arguments, bad_values="repr")
 
 
 # ---- default ----------------------------------------------------------------------------------
