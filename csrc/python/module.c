@@ -1,4 +1,5 @@
-/* module.c -- heka._core: the tables, and the order in which its parts are made. */
+/* module.c -- the module heka._core: its functions, and the order in which its parts are
+ * initialised. */
 #include "core/wire/hk_uuid.h"
 #include "python/base/state.h"
 #include "python/messages/codec.h"
@@ -53,7 +54,7 @@ module_traverse(PyObject *module, visitproc visit, void *arg)
 #define VISIT(type, name) Py_VISIT(state->name);
     HEKA_STATE_OBJECTS(VISIT)
 #undef VISIT
-    return 0; /* the names and the cache are str */
+    return 0; /* names and text_cache hold str only, which form no cycle */
 }
 
 static int
@@ -92,7 +93,7 @@ static PyModuleDef_Slot slots[] = {
 static struct PyModuleDef definition = {
     PyModuleDef_HEAD_INIT,
     .m_name = "heka._core",
-    .m_doc = "The C core of heka: messages, frames, signatures, and the way to the socket.",
+    .m_doc = "The C core of heka: messages, frames, signatures, queues and sending.",
     .m_size = sizeof(heka_state),
     .m_methods = methods,
     .m_slots = slots,

@@ -1,4 +1,4 @@
-/* state.h -- everything that one interpreter's heka knows, grouped by the file that owns it.
+/* state.h -- the state of the module in one interpreter, grouped by the file that sets it.
  *
  * One struct in the module's state, nothing static: each interpreter has its own types, its own
  * exceptions and its own caches. Every pointer is owned by the module, which clears it. */
@@ -10,7 +10,7 @@
 #include "core/base/hk_clock.h"
 #include "core/wire/hk_encode.h"
 
-/* Every name of an argument, once; args.c interns them and compares pointers. */
+/* The names of all arguments; args.c interns them, so that parsing compares pointers. */
 /* clang-format off */
 #define HEKA_NAMES(X)                                                        \
     X(type) X(logger) X(severity) X(fields) X(payload) X(env_version) X(pid) \
@@ -28,15 +28,15 @@
 #define HEKA_NAME_ENUM(name) HEKA_NAME_##name,
 typedef enum { HEKA_NAMES(HEKA_NAME_ENUM) HEKA_NAME_default_, HEKA_NAME_COUNT } heka_name;
 
-/* Slots of the cache of short strings from the wire (names, loggers, hosts repeat for ever). */
+/* Slots of the cache of short strings from the wire: names, loggers and hosts repeat. */
 #define HEKA_TEXT_CACHE 512u
 
-/* Bytes of the origin of this process's messages: a host name that is no UTF-8 has three for each.
- */
+/* Bytes of the encoded origin (see below). Each byte of a host name that is not valid UTF-8 takes
+ * three bytes. */
 #define HEKA_ORIGIN_MAX HK_ORIGIN_SIZE(3u * HK_HOSTNAME_MAX + 8u)
 
 /* Every object that the state owns, as X(type, name), grouped by the file that sets it. The struct
- * below, traverse and clear are made of this list, so that none of them can miss one. */
+ * below, traverse and clear are generated from this list, so that none of them can miss one. */
 /* clang-format off */
 #define HEKA_STATE_OBJECTS(X)                                                                     \
     /* errors.c: exceptions */                                                                    \
@@ -101,7 +101,7 @@ heka_state_of_module(PyObject *module)
     return PyModule_GetState(module);
 }
 
-/* Our types are final, so a type is always the very one that holds the state. */
+/* Only for types that are not subclassed: PyType_GetModuleState() does not look at base types. */
 static inline heka_state *
 heka_state_of_type(PyTypeObject *type)
 {
@@ -114,14 +114,15 @@ heka_state_of(PyObject *op)
     return heka_state_of_type(Py_TYPE(op));
 }
 
-/* Makes a heap type of `module`; NULL with an exception. */
+/* Creates a heap type of `module`; NULL with an exception. */
 static inline PyTypeObject *
 heka_new_type(PyObject *module, PyType_Spec *spec, PyTypeObject *base)
 {
     return (PyTypeObject *)PyType_FromModuleAndSpec(module, spec, (PyObject *)base);
 }
 
-/* Each file's part of the module: types, exceptions, caches. 0, or -1 with an exception. */
+/* Initialise one file's part of the module: types, exceptions, caches. 0, or -1 with an exception.
+ */
 int heka_errors_init(PyObject *module, heka_state *state);
 int heka_args_init(heka_state *state);
 int heka_text_init(heka_state *state);
