@@ -102,10 +102,10 @@ def _text_or_number(key: str, value: object) -> str:
     return str(value)
 
 
-def _one_of(*words: str) -> Any:
+def _one_of(*choices: str) -> Any:
     def check(key: str, value: object) -> str:
-        if not isinstance(value, str) or value not in words:
-            raise _wrong(key, f"one of {', '.join(map(repr, words))}", value)
+        if not isinstance(value, str) or value not in choices:
+            raise _wrong(key, f"one of {', '.join(map(repr, choices))}", value)
         return value
 
     return check
@@ -123,13 +123,13 @@ def _syslog_options(key: str, value: object) -> str:
     # Several lines of an INI value arrive as a list.
     parts = value.split(",") if isinstance(value, str) else value
     if not isinstance(parts, (list, tuple)):
-        raise _wrong(key, f"words of {', '.join(SYSLOG_OPTIONS)}, with commas between", value)
-    words = [part.strip() if isinstance(part, str) else part for part in parts]
-    if words == [""]:
+        raise _wrong(key, f"one or more of {', '.join(SYSLOG_OPTIONS)}, separated by commas", value)
+    names = [part.strip() if isinstance(part, str) else part for part in parts]
+    if names == [""]:
         return ""
-    if any(word not in SYSLOG_OPTIONS for word in words):
-        raise _wrong(key, f"words of {', '.join(SYSLOG_OPTIONS)}, with commas between", value)
-    return ",".join(words)
+    if any(name not in SYSLOG_OPTIONS for name in names):
+        raise _wrong(key, f"one or more of {', '.join(SYSLOG_OPTIONS)}, separated by commas", value)
+    return ",".join(names)
 
 
 def _wrong(key: str, expected: str, got: object) -> InvalidArgumentError:

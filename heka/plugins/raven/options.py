@@ -116,10 +116,10 @@ def _seconds(key: str, value: object) -> float:
     return number
 
 
-def _one_of(*words: str) -> Any:
+def _one_of(*choices: str) -> Any:
     def check(key: str, value: object) -> str:
-        if not isinstance(value, str) or value not in words:
-            raise _wrong(key, " or ".join(map(repr, words)), value)
+        if not isinstance(value, str) or value not in choices:
+            raise _wrong(key, " or ".join(map(repr, choices)), value)
         return value
 
     return check
