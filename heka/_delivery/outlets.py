@@ -252,7 +252,7 @@ class StreamOutlet(_Written):
         self._stream = stream
         self._reporter = reporter
         self._failure: Exception | None = None  # what the last write() raised
-        self._ring: Ring | None = None  # whose frame is being written
+        self._ring: Ring | None = None  # whose frame is being written, or was written in part
         self._unflushed = False
         self._ending = False
         self._sink = sink_for(stream, reporter, failed=self._failed, wait=self._wait, flushes=False)
@@ -278,6 +278,13 @@ class StreamOutlet(_Written):
         """Call ``write``; after OSError it is tried again, another exception drops the frame."""
         self._failure = None
         self._ring = ring
+        try:
+            self._write(ring, frames, patience)
+        finally:
+            if not self._sink.pending:
+                self._ring = None  # an emptied ring's directory goes with its last reference
+
+    def _write(self, ring: Ring, frames: bytes, patience: float) -> None:
         try:
             if self._sink.write_object(frames, patience):
                 ring.acknowledge()
@@ -307,6 +314,7 @@ class StreamOutlet(_Written):
             return False
         if finished and self._ring is not None:
             self._ring.acknowledge()
+            self._ring = None
         return finished
 
     def _failed(self, failure: Exception) -> str:
