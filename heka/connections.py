@@ -16,6 +16,9 @@ from heka.framing import frame
 from heka.message import Message
 from heka.signing import SignerConfig
 
+#: Seconds without a frame after which the kernel is asked whether the peer has closed.
+_IDLE = 0.01
+
 
 class HekaConnection:
     """Send framed messages to one address; unlike ``heka.log``, it raises OSError.
@@ -73,6 +76,7 @@ class HekaConnection:
         self._transport = make_socket(self._address)
         self._pid = os.getpid()
         self._replaced: Any = None
+        self._sent_at = 0.0
         if not lazy:
             self.establish()
 
@@ -128,7 +132,11 @@ class HekaConnection:
         if self._pid != os.getpid() or (sock is None and not self._transport.is_open()):
             self.establish()
             sock = None
-        deadline = time.monotonic() + self.timeout
+        now = time.monotonic()
+        if sock is None and now > self._sent_at + _IDLE and self._transport.has_hung_up():
+            self.establish()
+        self._sent_at = now
+        deadline = now + self.timeout
         try:
             if sock is None:
                 self._transport.send(data, deadline)

@@ -1,18 +1,23 @@
-"""How long to wait before the next try: exponential back-off with full jitter.
+"""When to connect again after a failure, and to which of several hosts.
 
-Knows numbers and nothing else. Full jitter draws each wait uniformly from zero to the bound, so
-that the clients of a restarted server do not all reconnect at the same time.
+``Backoff`` is exponential with full jitter: each wait is drawn uniformly from zero to the bound, so
+that the clients of a restarted server do not all reconnect at the same time. ``Hosts`` gives a
+penalty to each host that fails, so that the next connection goes to another one. Knows no sockets.
 """
 
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
+from typing import Protocol
 
-__all__ = ["FIRST", "Backoff"]
+__all__ = ["FIRST", "PENALTY", "Backoff", "Hosts"]
 
 #: Seconds: the bound of the first wait.
 FIRST = 0.05
+#: Seconds: the first penalty of a host. A connection that ends earlier than this has failed.
+PENALTY = 1.0
 
 
 class Backoff:
@@ -47,6 +52,97 @@ class Backoff:
     def succeed(self) -> None:
         """Forget the failures."""
         self._failures = 0
+
+
+class Connectable(Protocol):
+    """What ``Hosts.open`` connects: a transport."""
+
+    @property
+    def peer(self) -> int:
+        """Index of the host that is connected."""
+
+    @property
+    def failed(self) -> list[int]:
+        """Indexes of the hosts that the last ``open`` has tried in vain."""
+
+    def open(self, deadline: float, order: list[int] | None = None) -> None:
+        """Connect to the first host of *order* that accepts; OSError when none does."""
+
+
+class Hosts:
+    """The hosts of one destination: which are to be tried next, in which order.
+
+    A failure gives a host a penalty: it is tried after all hosts that have none. Each further
+    failure doubles the penalty. It ends for good with ``forgive``, when a connection has lasted.
+    """
+
+    def __init__(self, count: int, longest: float, lasting: float) -> None:
+        """Begin without penalties.
+
+        Args:
+            count: The number of hosts.
+            longest: Seconds that no penalty is over.
+            lasting: Seconds after which a connection may have proved that its host works.
+        """
+        self._longest = longest
+        self._lasting = lasting
+        self._failures = [0] * count
+        self._ends = [0.0] * count  # of the penalties
+        self._connected = 0  # index of the host that is, or was last, connected
+        self._since = 0.0
+
+    def order(self) -> list[int]:
+        """Return the indexes: hosts without a penalty, then the others, the first to end first."""
+        now = time.monotonic()
+        ends = [end if end > now else 0.0 for end in self._ends]
+        return sorted(range(len(ends)), key=ends.__getitem__)
+
+    def better(self) -> list[int]:
+        """Return the hosts without a penalty that come before the connected one."""
+        now = time.monotonic()
+        return [index for index in range(self._connected) if self._ends[index] <= now]
+
+    def has_other(self) -> bool:
+        """Return whether a host other than the connected one has no penalty."""
+        now = time.monotonic()
+        return any(end <= now for index, end in enumerate(self._ends) if index != self._connected)
+
+    def open(self, transport: Connectable, deadline: float) -> None:
+        """Connect *transport*; OSError, and a penalty for each host, when none accepts."""
+        try:
+            transport.open(deadline, self.order())
+        finally:
+            for host in transport.failed:
+                self.fail(host)
+        self._connected = transport.peer
+        self._since = time.monotonic()
+
+    def fail(self, host: int) -> None:
+        """Give *host* a penalty, or a longer one."""
+        penalty = min(self._longest, PENALTY * 2.0 ** min(self._failures[host], 32))
+        self._failures[host] += 1
+        self._ends[host] = time.monotonic() + penalty
+
+    def lose(self, *, failed: bool) -> bool:
+        """Judge the end of the connection; return whether it gave its host a penalty.
+
+        Args:
+            failed: It was reset, exceeded a timeout, or ended with frames unacknowledged. A peer
+                that closes in good order has failed only if it does so at once.
+        """
+        failed = failed or time.monotonic() < self._since + PENALTY
+        if failed:
+            self.fail(self._connected)
+        return failed
+
+    def is_old(self) -> bool:
+        """Return whether the connection has lived long enough to have proved that it works."""
+        return time.monotonic() >= self._since + self._lasting
+
+    def forgive(self) -> None:
+        """End the penalty of the connected host: its connection works."""
+        self._failures[self._connected] = 0
+        self._ends[self._connected] = 0.0
 
 
 def _draw() -> float:

@@ -11,19 +11,21 @@ import contextlib
 import errno
 import os
 import queue
+import socket
 import threading
 import time
 import weakref
 from collections.abc import Callable
 from typing import Any
 
-from heka._core import Sink
-from heka._delivery.backoff import Backoff
+from heka._core import Ring, Sink
+from heka._delivery.backoff import Backoff, Hosts
 from heka._delivery.reasons import reason_of
 from heka._delivery.writers import flush_stream, name_of, sink_for
 from heka._net.addresses import Address
 from heka._net.defaults import BACKOFF_FIRST, BACKOFF_MAX, CLOSE_TIMEOUT
-from heka._net.transports import NothingSentError, Transport, make
+from heka._net.options import QueueOptions
+from heka._net.transports import NothingSentError, SocketTransport, Transport, make
 from heka._runtime.reporter import Reporter
 
 #: Seconds after which a waiting call checks its condition again without a notification.
@@ -83,6 +85,9 @@ class Destination:
         self._owner = 0  # the thread whose call owns the connection
         # No jitter: calls in between are dropped, so a fixed wait causes no burst of connects.
         self._backoff = Backoff(BACKOFF_MAX, BACKOFF_FIRST, draw=lambda: 1.0)
+        count = len(self._address.hosts)
+        self._hosts = Hosts(count, QueueOptions.refresh, QueueOptions.write_timeout)
+        self._bytes_before = 0  # that were sent before this connection
         self._retry_at = 0.0
         self._connected_once = False
         self.sink.reset()
@@ -116,17 +121,20 @@ class Destination:
                 return reason
         self._owner = threading.get_ident()
         transport = self._transport
+        connected = written > 0
         try:
             if not written:
                 self._connect(transport, deadline)
+                connected = True
             transport.send(frame, deadline, written)
         except Exception as failure:
-            return self._fail(transport, failure, ticket)
+            return self._fail(transport, failure, ticket, connected)
         except BaseException:  # KeyboardInterrupt: the peer may have half a frame
             self._owner = 0
             transport.close()
             raise  # the sink then marks the connection as torn and releases it
-        self._backoff.succeed()
+        if not self._is_connection:  # a connection has to last first, see _end_connection
+            self._backoff.succeed()
         self._retry_at = 0.0
         self._leave(ticket, transport.fileno())
         return True
@@ -142,6 +150,7 @@ class Destination:
             if not self._notifier.wait(deadline):
                 return "timeout"
         if self.sink.torn:  # the peer has closed, or has received part of a frame
+            self._end_connection(failed=not self.sink.hung_up)
             self._transport.close()
         reason = self._refusal()  # another thread may have failed meanwhile
         if reason:
@@ -155,13 +164,45 @@ class Destination:
 
     def _connect(self, transport: Transport, deadline: float) -> None:
         """Open *transport*, unless it is open."""
+        was_open = self._is_connected(transport)
         if transport.is_open():
             return
-        transport.open(deadline)
+        if was_open:  # over TLS: the peer has ended the session
+            self._end_connection(failed=False)
+        self._hosts.open(transport, deadline)
         if transport is not self._transport:
             raise OSError(errno.ECANCELED, "the process forked while it connected")
+        self._bytes_before = self.sink.counts()["bytes"]
         self.reconnects += self._connected_once
         self._connected_once = True
+
+    @property
+    def _is_connection(self) -> bool:
+        return self._address.scheme in ("tcp", "tls", "unix")
+
+    @staticmethod
+    def _is_connected(transport: Transport) -> bool:
+        return isinstance(transport, SocketTransport) and transport.connected is not None
+
+    def _end_connection(self, *, failed: bool) -> None:
+        """Judge the connection, which ends now: did it work, and has its host failed?"""
+        transport = self._transport
+        if not self._is_connection or not isinstance(transport, SocketTransport):
+            self._hosts.lose(failed=failed)
+            return
+        sock = transport.connected
+        if sock is None:
+            return
+        left = 0
+        with contextlib.suppress(OSError):
+            left = Ring.outstanding(sock.fileno())
+        # A peer that never reads acknowledges what its kernel has room for, and most is left.
+        arrived = self.sink.counts()["bytes"] - self._bytes_before - left
+        if self._hosts.is_old() and arrived >= left:
+            self._hosts.forgive()
+            self._backoff.succeed()
+        failed = failed or left > 0 or sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) != 0
+        self._hosts.lose(failed=failed)
 
     # ---- outcomes ---------------------------------------------------------------------------
 
@@ -175,20 +216,24 @@ class Destination:
             self._hang_up()
         self._notifier.notify()
 
-    def _fail(self, transport: Transport, failure: Exception, ticket: int) -> str:
+    def _fail(self, transport: Transport, failure: Exception, ticket: int, connected: bool) -> str:
         reason = reason_of(failure)
         if reason == "oversize":  # the frame's fault, not the destination's
             self._leave(ticket, transport.fileno())
             return reason
+        another = connected and self._hosts.has_other()
         # A slow peer, which took nothing, keeps its connection until the second failure in a row.
-        if not isinstance(failure, NothingSentError) or self._backoff.failures:
+        if not isinstance(failure, NothingSentError) or self._backoff.failures or another:
+            if connected:
+                self._end_connection(failed=True)
             transport.close()
-        wait = self._backoff.fail()
+        wait = 0.0 if another else self._backoff.fail()
         self._retry_at = time.monotonic() + wait
         self._leave(ticket, None)
+        then = "the next goes to another host" if another else f"next try in {wait:.1f} s"
         self._reporter.report(
             f"cannot send to {self.name} ({reason}): {failure}; messages are dropped and counted, "
-            f"next try in {wait:.1f} s"
+            f"{then}"
         )
         return reason
 

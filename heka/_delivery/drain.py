@@ -151,24 +151,24 @@ class Drain:
 
     def _send(self, ring: Ring, idle: float, linger: float, patience: float) -> None:
         outcome = self._outlet.pump(ring, idle, linger, patience)
-        if outcome.moved:
+        if outcome.works:
             self._backoff.succeed()
         if outcome.event == "failed":
-            self._fail(outcome.failure or OSError("the connection is lost"))
-        elif outcome.event == "closed" and not outcome.moved:
-            self._wait(self._backoff.fail())  # the peer accepts connections and closes them at once
+            failure = outcome.failure or OSError("the connection is lost")
+            self._fail(failure, at_once=self._outlet.has_other_host())
         elif outcome.event == "interrupted" and not self._stopping:
             ring.clear_interrupt()
         elif outcome.event == "tick":
             self._renew(ring)
 
-    def _fail(self, failure: Exception) -> None:
+    def _fail(self, failure: Exception, *, at_once: bool = False) -> None:
         self.retries += 1
-        wait = self._wait(self._backoff.fail())
+        wait = self._wait(0.0 if at_once else self._backoff.fail())
         if not self._stopping:
+            then = "another host is tried" if at_once else f"next try in {wait:.1f} s"
             self._reporter.report(
                 f"cannot send to {self._name} ({reason_of(failure)}): {failure}; "
-                f"messages wait in the queue, next try in {wait:.1f} s"
+                f"messages wait in the queue, {then}"
             )
 
     def _wait(self, seconds: float) -> float:

@@ -66,7 +66,6 @@ class TlsOutlet(SocketOutlet):
         """Encrypt and send for *idle* seconds, or until the connection or the queue ends it."""
         self._patience = patience
         end = time.monotonic() + idle
-        before = self._written
         transport = self._tls
         try:
             while True:
@@ -74,17 +73,16 @@ class TlsOutlet(SocketOutlet):
                 self._acknowledge(ring)
                 event = self._next(ring, end, linger)
                 if event:
-                    return Outcome(event, self._written > before)
+                    return Outcome(event, self._has_lasted(ring))
         except OSError as failure:
             with contextlib.suppress(OSError):
                 self._acknowledge(ring)  # a socket reports this after a reset too
-            quiet = not self._batches
+            owes = bool(self._batches)
             transport.close()
             ring.rewind()
-            moved = self._written > before
-            if quiet and failure.errno in (errno.EPIPE, errno.ECONNRESET):
-                return Outcome("closed", moved)
-            return Outcome("failed", moved, failure)
+            if not owes and failure.errno in (errno.EPIPE, errno.ECONNRESET):
+                return self._closed(False)
+            return self._failed(failure)
 
     def _next(
         self, ring: Ring, end: float, linger: float

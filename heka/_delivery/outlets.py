@@ -6,13 +6,15 @@ returns why it stopped. The drain decides when to connect again, and when to giv
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from heka._core import Ring
+from heka._delivery.backoff import Hosts
 from heka._delivery.writers import has_descriptor, name_of, sink_for, wait_until_ready
 from heka._net.addresses import Address
 from heka._net.options import QueueOptions
@@ -41,12 +43,12 @@ class Outcome:
     Attributes:
         event: ``tick`` (the time is over), ``interrupted`` (by Ring.interrupt), ``drained`` (the
             ring is closed, and all is acknowledged), ``closed`` (by the peer), ``failed``.
-        moved: The peer has taken at least one byte.
+        works: The connection has proved that it works: back-off ends.
         failure: The error, if the event is ``failed``.
     """
 
     event: Event
-    moved: bool = False
+    works: bool = False
     failure: Exception | None = None
 
 
@@ -69,6 +71,9 @@ class Outlet(Protocol):
             patience: Seconds in which the peer must take at least one byte; else it has failed.
         """
 
+    def has_other_host(self) -> bool:
+        """Say whether, after a failure, another host can be tried at once."""
+
     def renew(self, deadline: float) -> bool:
         """Close the connection if a preferred host is available; True if it was closed."""
 
@@ -89,6 +94,9 @@ class SocketOutlet:
         if address.is_datagram:
             size = min(options.datagram_size, address.datagram)
             self._datagram = size if address.framed else 1  # one bare message a datagram
+        self._hosts = Hosts(len(address.hosts), options.refresh, options.write_timeout)
+        self._owed: tuple[int, int] | None = None
+        self._lasts = False
         self._transport = self._make(address)
 
     def _make(self, address: Address) -> SocketTransport:
@@ -96,11 +104,16 @@ class SocketOutlet:
 
     def is_open(self) -> bool:
         """Return whether the socket is connected."""
-        return self._transport.is_open()
+        was_open = self._transport.connected is not None
+        is_open = self._transport.is_open()
+        if was_open and not is_open:
+            self._hosts.lose(failed=False)
+        return is_open
 
     def open(self, deadline: float) -> None:
         """Resolve and connect."""
-        self._transport.open(deadline)
+        self._owed, self._lasts = None, False
+        self._hosts.open(self._transport, deadline)
 
     def pump(self, ring: Ring, idle: float, linger: float, patience: float) -> Outcome:
         """Send frames in C, without the GIL."""
@@ -109,23 +122,68 @@ class SocketOutlet:
             return Outcome("failed", failure=OSError(errno.ENOTCONN, "not connected"))
         event, code, moved = ring.pump(descriptor, self._datagram, linger, patience, idle)
         failure = OSError(code, os.strerror(code)) if event == "failed" else None
-        if failure is not None or event == "closed":
+        if failure is not None:
             self._transport.close()
-        return Outcome(event, moved > 0, failure)
+            return self._failed(failure)
+        if event == "closed":
+            owed = 0
+            with contextlib.suppress(OSError):
+                owed = Ring.outstanding(descriptor)
+            self._transport.close()
+            return self._closed(owed > 0)
+        works = moved > 0 if self._datagram else self._has_lasted(ring)
+        return Outcome(event, works)
+
+    def _failed(self, failure: Exception) -> Outcome:
+        """Return the outcome of *failure*, for which the host gets a penalty."""
+        if getattr(failure, "errno", None) != errno.ECANCELED:  # the queue is closed
+            self._hosts.lose(failed=True)
+        return Outcome("failed", failure=failure)
+
+    def _closed(self, unacknowledged: bool) -> Outcome:
+        """Return the outcome of a connection that the peer has closed."""
+        if self._hosts.lose(failed=unacknowledged):
+            text = "the peer closed the connection " + (
+                "before it had acknowledged everything" if unacknowledged else "at once"
+            )
+            return Outcome("failed", failure=ConnectionResetError(errno.ECONNRESET, text))
+        return Outcome("closed")
+
+    def _has_lasted(self, ring: Ring) -> bool:
+        """Say whether the connection is old, and what was written until then has arrived."""
+        if self._lasts or not self._hosts.is_old():
+            return self._lasts
+        account = ring.stats()
+        if self._owed is None or self._owed[0] != id(ring):
+            self._owed = (id(ring), account["sent"] + account["in_flight"])
+        if account["sent"] >= self._owed[1]:
+            self._lasts = True
+            self._hosts.forgive()
+        return self._lasts
+
+    def has_other_host(self) -> bool:
+        """Say whether another host has no penalty."""
+        return self._hosts.has_other()
 
     def renew(self, deadline: float) -> bool:
-        """Close the connection to a failover host if the first host accepts again.
+        """Close the connection to a later host if an earlier one, without a penalty, accepts again.
 
         If the first host is connected, close it if its name no longer resolves to that address.
         """
         if self._address.scheme in ("unix", "unixgram") or not self.is_open():
             return False
         if self._transport.peer:
-            better = self._make(replace(self._address, alternates=()))
+            order = self._hosts.better()
+            if not order:
+                return False
+            better = self._make(self._address)
             try:
-                better.open(deadline)
+                better.open(deadline, order)
             except OSError:
                 return False
+            finally:
+                for host in better.failed:
+                    self._hosts.fail(host)
             better.close()
         elif not self._has_moved(deadline):
             return False
@@ -197,6 +255,10 @@ class _Written:
 
     def renew(self, deadline: float) -> bool:
         """Return False: there is only one target."""
+        return False
+
+    def has_other_host(self) -> bool:
+        """Return False: there is one way only."""
         return False
 
 

@@ -13,6 +13,7 @@ import socket
 import time
 import weakref
 
+from heka._core import Sink
 from heka._net.addresses import Address
 from heka._net.resolver import Endpoint, resolve
 from heka._runtime.exits import ExitHook
@@ -132,11 +133,11 @@ class SocketTransport:
     """UDP, TCP, unix stream or unix datagram; connected, non-blocking.
 
     The name is resolved each time it connects, and only then: no write waits for the name service.
-    Of several hosts the first one that accepts the connection is used; each time, the first host is
-    tried first.
+    Of several hosts the first one that accepts the connection is used.
 
     Attributes:
         peer: Index of the host that is, or was last, connected; 0 is the first.
+        failed: Indexes of the hosts that the last ``open`` has tried in vain.
     """
 
     def __init__(self, address: Address, send_buffer: int = 0) -> None:
@@ -147,6 +148,7 @@ class SocketTransport:
             send_buffer: SO_SNDBUF in bytes; 0 keeps the kernel's default.
         """
         self.peer = 0
+        self.failed: list[int] = []
         self._address = address
         self._send_buffer = send_buffer
         self._socket: socket.socket | None = None
@@ -161,15 +163,22 @@ class SocketTransport:
         """Return whether the socket is connected."""
         return self._socket is not None
 
+    def has_hung_up(self) -> bool:
+        """Return whether the peer of a stream has closed the connection in good order."""
+        if self._socket is None or self._address.is_datagram:
+            return False
+        return Sink.has_hung_up(self._socket.fileno())
+
     def fileno(self) -> int | None:
         """Return the descriptor, or None."""
         return None if self._socket is None else self._socket.fileno()
 
-    def open(self, deadline: float) -> None:
+    def open(self, deadline: float, order: list[int] | None = None) -> None:
         """Resolve and connect.
 
-        Every host gets an equal share of the time that is left, and every endpoint of a host an
-        equal share of that: an endpoint that does not answer cannot use up the time of the next.
+        The hosts are tried in *order*, given as indexes; None: from the first to the last. Every
+        host gets an equal share of the time that is left, and every endpoint of a host an equal
+        share of that: an endpoint that does not answer cannot use up the time of the next.
 
         Raises:
             ResolutionError: The name does not resolve.
@@ -178,16 +187,21 @@ class SocketTransport:
         """
         self.close()
         hosts = self._address.hosts
+        order = list(range(len(hosts))) if order is None else order
+        self.failed = []
         failures: list[OSError] = []
-        for index, (host, port) in enumerate(hosts):
+        for index in order:
+            host, port = hosts[index]
             try:
-                self._open_host(host, port, share_of(deadline, len(hosts) - index))
+                self._open_host(host, port, share_of(deadline, len(order) - len(failures)))
             except OSError as error:
+                self.failed.append(index)
                 failures.append(error)
             else:
                 self.peer = index
                 return
-        raise _combined_error(hosts, failures, self._best_error(failures))
+        tried = [hosts[index] for index in order]
+        raise _combined_error(tried, failures, self._best_error(failures))
 
     def _open_host(self, host: str, port: int, deadline: float) -> None:
         endpoints = self._endpoints(host, port, deadline)
@@ -288,7 +302,7 @@ def _new_socket(family: int, kind: int) -> socket.socket:
 
 
 def _combined_error(
-    hosts: tuple[tuple[str, int], ...], failures: list[OSError], chosen: OSError
+    hosts: list[tuple[str, int]], failures: list[OSError], chosen: OSError
 ) -> OSError:
     """Return *chosen*, one of *failures*, with a text that names the failure of each host."""
     if len(hosts) == 1:

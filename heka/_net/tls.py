@@ -90,8 +90,8 @@ class TlsTransport(SocketTransport):
             self.close()
         return self._session is not None
 
-    def open(self, deadline: float) -> None:
-        """Resolve, connect and do the TLS handshake.
+    def open(self, deadline: float, order: list[int] | None = None) -> None:
+        """Resolve, connect and do the TLS handshake; *order* as ``SocketTransport.open``.
 
         Raises:
             ssl.SSLCertVerificationError: The server's certificate is not accepted.
@@ -101,8 +101,9 @@ class TlsTransport(SocketTransport):
         """
         refusal, self._late_refusal = self._late_refusal, None
         if refusal is not None:
+            self.failed = [self.peer]
             raise refusal
-        super().open(deadline)
+        super().open(deadline, order)
         finish_at_exit(self)
 
     def _set_up(self, sock: socket.socket, host: str, deadline: float) -> None:

@@ -53,8 +53,14 @@ class Transport(Protocol):
     def is_open(self) -> bool:
         """Return whether ``send`` may be called without ``open``."""
 
-    def open(self, deadline: float) -> None:
-        """Connect the socket or open the file; OSError when that fails or *deadline* passes."""
+    peer: int
+    failed: list[int]
+
+    def open(self, deadline: float, order: list[int] | None = None) -> None:
+        """Connect the socket or open the file; OSError when that fails or *deadline* passes.
+
+        Several hosts are tried in *order*, see ``SocketTransport.open``.
+        """
 
     def send(self, frame: bytes, deadline: float, start: int = 0) -> None:
         """Write ``frame[start:]``; OSError when not all of it is written by *deadline*."""
@@ -105,6 +111,8 @@ class FileTransport:
 
     def __init__(self, path: str) -> None:
         """Keep *path*; nothing is opened yet."""
+        self.peer = 0
+        self.failed: list[int] = []
         self._path = path
         self._fd: int | None = None
         self._identity: Identity | None = None
@@ -125,7 +133,7 @@ class FileTransport:
         """Return None: a file is written by ``send``, which releases the GIL."""
         return None
 
-    def open(self, deadline: float) -> None:
+    def open(self, deadline: float, order: list[int] | None = None) -> None:
         """Open the file for appending; create it with mode 0644 less the umask if it is missing."""
         self.close()
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY

@@ -83,6 +83,14 @@ heka_pump_outstanding(int fd, size_t *left)
     return bytes >= 0 || (errno != EBADF && errno != ENOTSOCK);
 }
 
+bool
+heka_pump_has_hung_up(int fd)
+{
+    struct pollfd watch = {.fd = fd, .events = POLLRDHUP};
+    return poll(&watch, 1, 0) > 0 && (watch.revents & POLLERR) == 0 &&
+           (watch.revents & (POLLHUP | POLLRDHUP)) != 0;
+}
+
 static bool
 is_local(int fd)
 {

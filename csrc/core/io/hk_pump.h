@@ -52,4 +52,8 @@ heka_pump_result heka_pump_run(hk_queue *queue, const heka_pump *p);
  * cannot report it. False: fd is no open socket, see errno. */
 bool heka_pump_outstanding(int fd, size_t *left);
 
+/* Whether the peer of a stream socket has closed the connection in good order. Data that it has
+ * sent before does not hide it; an error, such as a reset, is left for the next send. */
+bool heka_pump_has_hung_up(int fd);
+
 #endif

@@ -219,7 +219,7 @@ heka_emission_encode(heka_emission *e, uint8_t *block, size_t size, hk_buffer *o
 {
     PyObject *made[3] = {NULL, NULL, NULL};
     heka_call_args *call_args = &e->call_args;
-    size_t start;
+    heka_encoded encoded;
     int result = -1;
 
     hk_buffer_init(out, block, size, HK_LENGTH_MAX);
@@ -229,7 +229,7 @@ heka_emission_encode(heka_emission *e, uint8_t *block, size_t size, hk_buffer *o
                                make_encodable(&call_args->payload, &made[2]) < 0)) {
         goto done;
     }
-    if (heka_encode_call(e->state, call_args, e->severity, &e->policy, out, &start) < 0) {
+    if (heka_encode_call(e->state, call_args, e->severity, &e->policy, out, &encoded) < 0) {
         e->too_large = is_dropped(e);
         if (e->too_large) {
             PyErr_Clear();
@@ -238,10 +238,11 @@ heka_emission_encode(heka_emission *e, uint8_t *block, size_t size, hk_buffer *o
         goto done;
     }
     e->too_large = false; /* set by a field value that was then replaced by its repr */
-    if (e->label != NULL && append_label(e, start, out) < 0) {
+    if (e->label != NULL && append_label(e, encoded.head_len, out) < 0) {
         goto done;
     }
-    result = heka_bound_append(e->state, start, out);
+    e->clock = encoded.clock;
+    result = heka_bound_append(e->state, encoded.head_len, out);
 done:
     for (size_t i = 0; i < 3; i++) {
         Py_XDECREF(made[i]);
@@ -326,6 +327,6 @@ heka_emission_send(heka_emission *e, HekaSink *sink, PyObject *capture, hk_buffe
         return -1;
     }
     const size_t len = (size_t)(out->data + out->len - start);
-    return HK_LIKELY(sink != NULL) ? heka_sink_send(sink, start, len, e->timeout)
+    return HK_LIKELY(sink != NULL) ? heka_sink_send(sink, start, len, e->timeout, e->clock)
                                    : call_capture(capture, start, len);
 }

@@ -32,6 +32,7 @@ typedef struct {
 
 typedef struct {
     heka_call_args call_args; /* borrowed; the logger is filled in */
+    int64_t clock;            /* the wall clock as the encoder has read it, in ns; 0: it has not */
     int32_t severity;
     const heka_label *label; /* borrowed, or NULL */
     /* set by begin(): */

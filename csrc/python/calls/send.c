@@ -3,9 +3,13 @@
 
 #include <errno.h>
 
+#include "core/base/hk_clock.h"
 #include "core/io/hk_send.h"
 #include "python/base/state.h"
 #include "sink_account.h"
+
+/* Nanoseconds without a frame after which a connection is idle. */
+#define IDLE_NS UINT64_C(10000000)
 
 /* A frame, or the rest of one, that the hot path could not send and passes to deliver(). */
 typedef struct {
@@ -172,8 +176,24 @@ write_bytes(HekaSink *sink, const uint8_t *data, size_t len, double timeout)
 
 /* ---- one frame ---- */
 
+/* Whether the peer of an idle connection has closed it: what is written then is lost without an
+ * error. Asked only when the last frame is old, since a call to the kernel costs as much as a
+ * frame. The wall clock serves, because the call has read it; when it is set back, the kernel is
+ * asked. */
+static inline bool
+is_closed_while_idle(HekaSink *sink, int64_t clock)
+{
+    if (sink->datagram) {
+        return false;
+    }
+    const int64_t now = clock != 0 ? clock : hk_clock_now();
+    const uint64_t age = (uint64_t)now - (uint64_t)sink->written_at;
+    sink->written_at = now;
+    return HK_UNLIKELY(age > IDLE_NS) && heka_pump_has_hung_up(sink->fd);
+}
+
 int
-heka_sink_send(HekaSink *sink, const uint8_t *data, size_t len, double timeout)
+heka_sink_send(HekaSink *sink, const uint8_t *data, size_t len, double timeout, int64_t clock)
 {
     ssize_t n = -1;
     bool whole = false;
@@ -196,7 +216,11 @@ heka_sink_send(HekaSink *sink, const uint8_t *data, size_t len, double timeout)
     /* The send itself is inside the critical section: an owner must not get the connection, and
      * nobody may close fd, between the check of fd and the send. */
     HEKA_BEGIN_CRITICAL_SECTION(sink);
-    if (HK_LIKELY(sink->fd >= 0 && sink->generation == hk_fork_generation())) {
+    const bool usable = sink->fd >= 0 && sink->generation == hk_fork_generation();
+    if (HK_UNLIKELY(usable && is_closed_while_idle(sink, clock))) {
+        sink->fd = -1;
+        sink->torn = sink->hung_up = true;
+    } else if (HK_LIKELY(usable)) {
         n = hk_send_now(sink->fd, data, len);
         if (HK_UNLIKELY(n < 0 && errno == ECONNREFUSED && sink->datagram)) {
             n = hk_send_now(sink->fd, data, len); /* the error belongs to an earlier datagram */

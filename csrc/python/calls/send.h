@@ -10,8 +10,9 @@
 
 /* Sends data[0..len) within timeout seconds. 1: the kernel has it. 0: it is dropped and counted; or
  * a stream took part of it, and the rest is kept and counted as queued. -1: an exception that is no
- * Exception (KeyboardInterrupt); counted too. The caller holds a reference to the sink. */
-int heka_sink_send(HekaSink *sink, const uint8_t *data, size_t len, double timeout);
+ * Exception (KeyboardInterrupt); counted too. clock: the wall clock in ns, if the
+ * caller has just read it; else 0. The caller holds a reference to the sink. */
+int heka_sink_send(HekaSink *sink, const uint8_t *data, size_t len, double timeout, int64_t clock);
 
 /* The same for a sink with a stream: passes data to its write(). */
 int heka_sink_write_object(HekaSink *sink, PyObject *data, double timeout);

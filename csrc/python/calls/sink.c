@@ -137,10 +137,11 @@ sink_release(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kw
     owned = ticket != 0 && self->owner == ticket;
     if (owned) {
         self->owner = 0;
-        self->torn = false;
+        self->torn = self->hung_up = false;
         if (fd >= 0 && !self->closed) {
             self->fd = fd;
             self->datagram = datagram != 0;
+            self->written_at = 0;
             self->generation = hk_fork_generation();
         }
     }
@@ -156,7 +157,7 @@ sink_reset(PyObject *op, PyObject *ignored)
     HEKA_BEGIN_CRITICAL_SECTION(op);
     self->fd = -1;
     self->owner = 0;
-    self->torn = false;
+    self->torn = self->hung_up = false;
     HEKA_END_CRITICAL_SECTION();
     Py_RETURN_NONE;
 }
@@ -296,7 +297,7 @@ sink_write(PyObject *op, PyObject *const *args, Py_ssize_t nargs)
         return NULL;
     }
     /* The view is held during the call: other code must not resize a bytearray meanwhile. */
-    const int sent = heka_sink_send((HekaSink *)op, view.buf, (size_t)view.len, timeout);
+    const int sent = heka_sink_send((HekaSink *)op, view.buf, (size_t)view.len, timeout, 0);
     PyBuffer_Release(&view);
     return sent < 0 ? NULL : PyBool_FromLong(sent);
 }
@@ -345,6 +346,22 @@ sink_get_torn(PyObject *op, void *closure)
 {
     (void)closure;
     return PyBool_FromLong(((HekaSink *)op)->torn);
+}
+
+static PyObject *
+sink_get_hung_up(PyObject *op, void *closure)
+{
+    (void)closure;
+    return PyBool_FromLong(((HekaSink *)op)->hung_up);
+}
+
+static PyObject *
+sink_has_hung_up(PyObject *ignored, PyObject *value)
+{
+    int32_t fd;
+    (void)ignored;
+    return heka_read_int32(value, "fd", &fd) < 0 ? NULL
+                                                 : PyBool_FromLong(heka_pump_has_hung_up(fd));
 }
 
 static PyObject *
@@ -415,6 +432,8 @@ static PyGetSetDef sink_getset[] = {
      "The connection must be closed before it is used: sending on it failed, or its last owner "
      "ended without release(), so that the peer may have received part of a frame.",
      NULL},
+    {"hung_up", sink_get_hung_up, NULL,
+     "The connection is torn because the peer closed it while nothing was sent.", NULL},
     {"closed", sink_get_closed, NULL, "close() was called.", NULL},
     {"pending", sink_get_pending, NULL,
      "Frames that are neither sent nor dropped yet: in deliver(), or partly written.", NULL},
@@ -425,6 +444,9 @@ static PyGetSetDef sink_getset[] = {
 };
 
 static PyMethodDef sink_methods[] = {
+    {"has_hung_up", sink_has_hung_up, METH_O | METH_STATIC,
+     "has_hung_up(fd, /)\n--\n\n"
+     "Whether the peer of a stream socket has closed it; a reset is left for the next send."},
     {"acquire", (PyCFunction)(void (*)(void))sink_acquire, METH_FASTCALL | METH_KEYWORDS,
      "acquire($self, ticket=0)\n--\n\n"
      "Make the call *ticket*, or a new ticket, the owner of the connection; the hot path stops "

@@ -25,14 +25,16 @@ typedef struct HekaSink {
     bool framed; /* false: bare messages, one a datagram */
     bool torn; /* the connection must be closed before use: sending failed, or its last owner ended
                   without release(), and the peer may have received part of a frame */
-    bool closed;      /* nothing is sent any more; the emitter asks Python for another sink */
-    size_t max_frame; /* bytes; 0: no limit but that of a message */
-    uint64_t tickets; /* how many were issued; the last one's number */
-    uint64_t owner;   /* ticket of the call that owns the connection; 0: none */
-    uint64_t pending; /* calls that are in deliver() */
-    uint64_t sent;    /* frames that the kernel has */
-    uint64_t bytes;   /* of those frames */
-    uint64_t lost;    /* frames dropped: the sum of the counts in dropped */
+    bool hung_up;       /* it is torn because the peer closed it while nothing was sent */
+    bool closed;        /* nothing is sent any more; the emitter asks Python for another sink */
+    int64_t written_at; /* wall clock of the last frame on this connection, ns; 0: none yet */
+    size_t max_frame;   /* bytes; 0: no limit but that of a message */
+    uint64_t tickets;   /* how many were issued; the last one's number */
+    uint64_t owner;     /* ticket of the call that owns the connection; 0: none */
+    uint64_t pending;   /* calls that are in deliver() */
+    uint64_t sent;      /* frames that the kernel has */
+    uint64_t bytes;     /* of those frames */
+    uint64_t lost;      /* frames dropped: the sum of the counts in dropped */
 } HekaSink;
 
 #endif

@@ -49,7 +49,7 @@ read_origin(heka_state *state, const heka_call_args *w, bool lax, hk_head *head)
 
 int
 heka_encode_call(heka_state *state, const heka_call_args *w, int32_t severity,
-                 const heka_policy *policy, hk_buffer *out, size_t *head_len)
+                 const heka_policy *policy, hk_buffer *out, heka_encoded *encoded)
 {
     uint8_t uuid[HK_UUID_SIZE];
     hk_head head = {.uuid = uuid, .severity = severity};
@@ -83,8 +83,11 @@ heka_encode_call(heka_state *state, const heka_call_args *w, int32_t severity,
         (void)heka_raise_status(state, status);
         return -1;
     }
-    if (head_len != NULL) {
-        *head_len = out->len;
+    if (encoded != NULL) {
+        const bool read =
+            w->timestamp == NULL && w->timestamp_ns == NULL && state->clock_source == NULL;
+        encoded->head_len = out->len;
+        encoded->clock = read ? head.timestamp : 0;
     }
     /* May run user code; the borrowed texts are no longer used. */
     return w->fields == NULL ? 0 : heka_coerce_fields(state, w->fields, policy, NULL, out);

@@ -24,10 +24,16 @@ typedef struct {
     PyObject *uuid;         /* bytes, uuid.UUID or str */
 } heka_call_args;
 
-/* Appends the encoded message. *head_len (head_len may be NULL): length of out before the fields.
+/* What the encoder of a call knows beside the bytes. */
+typedef struct {
+    size_t head_len; /* length of the buffer before the fields */
+    int64_t clock;   /* the wall clock, in ns; 0: it was not read */
+} heka_encoded;
+
+/* Appends the encoded message; *encoded may be NULL.
  * May run user code. 0, or -1 with an exception; *out may then have partial output. */
 int heka_encode_call(heka_state *state, const heka_call_args *call_args, int32_t severity,
-                     const heka_policy *policy, hk_buffer *out, size_t *head_len);
+                     const heka_policy *policy, hk_buffer *out, heka_encoded *encoded);
 
 /* Raises EncodeError for a message of `size` bytes. Returns -1. */
 int heka_refuse_size(heka_state *state, size_t size);
