@@ -205,6 +205,11 @@ class Ring:
     start: Callable[[], object] | None
     pause: Callable[[float], object] | None
     full_error: type[BaseException]
+    refuses: bool
+    @property
+    def refused(self) -> int: ...
+    @property
+    def disk_failure(self) -> int: ...
     @property
     def has_consumer(self) -> bool: ...
     @property

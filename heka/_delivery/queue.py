@@ -26,6 +26,7 @@ from heka._net.options import QueueOptions
 from heka._runtime.accounts import NUMBERS
 from heka._runtime.forks import importing, register_fork_reset
 from heka._runtime.reporter import Reporter
+from heka._runtime.waiting import pause
 from heka.exceptions import ConfigError, QueueFullError
 
 __all__ = ["OnDrop", "Queue", "queue_for"]
@@ -38,6 +39,10 @@ _CAPACITY_LEAST = 4096
 _IN_PLACE = 1.0
 #: Seconds that close() waits at least for the thread to end, whatever its timeout.
 _JOIN_LEAST = 0.5
+#: Seconds between two looks of a flush at whether the thread has adopted the next directory.
+_ADOPTION = 0.002
+#: Seconds between two looks at the size of the whole spool.
+_CHECK = 1.0
 
 
 class Queue:
@@ -109,7 +114,9 @@ class Queue:
         self._starting_consumer = False
         self._flushing = 0  # calls
         self._reported_drops: Counter[str] = Counter()
-        self._synced_at = self._stats_at = time.monotonic()
+        self._refusals_reported = self._refusals_flushed = 0
+        self._refusal_reporter = Reporter()
+        self._synced_at = self._stats_at = self._checked_at = time.monotonic()
         self._pid = os.getpid()  # last: other threads wait for it in _check_process()
 
     def _attach(self, ring: Ring | None) -> None:
@@ -166,6 +173,7 @@ class Queue:
 
     def _drain_in_place(self, deadline: float) -> None:
         """Send what is queued in the calling thread; during a flush, wait until acknowledged."""
+        self._rings.left()  # opens what the next process has left
         for ring in self._rings.in_order():
             self._drain.run_once(ring, deadline, wait_acknowledged=self._flushing > 0)
 
@@ -204,6 +212,12 @@ class Queue:
         self._report_drops()
         interval = self._stats_interval
         now = time.monotonic()
+        if now >= self._checked_at + _CHECK:
+            self._checked_at = now
+            if self._rings.renew():
+                self._rings.ring.set_consumer()
+            self._rings.check_size()
+        self._report_refusals()
         if interval is not None and now >= self._stats_at + interval:
             self._stats_at = now
             self._report_stats()
@@ -214,6 +228,16 @@ class Queue:
                 self._rings.sync()
             except OSError as failure:
                 self._reporter.report(f"spool: cannot sync: {failure}")
+
+    def _report_refusals(self) -> None:
+        """Report at most once a minute that new frames are refused, and why."""
+        refused = self._rings.refused()
+        if refused > self._refusals_reported:
+            count = refused - self._refusals_reported
+            self._refusals_reported = refused
+            self._refusal_reporter.report(
+                f"{self.name}: {count} new messages were dropped (full): {self._rings.refusal()}"
+            )
 
     def _report_drops(self) -> None:
         """Call ``on_drop`` for what was dropped since the last time."""
@@ -244,11 +268,32 @@ class Queue:
         return self._closed
 
     def flush(self, deadline: float) -> bool:
-        """Wait until *deadline*; True when all frames accepted before the call are delivered."""
-        rings = self._rings.in_order()  # a ring that is drained and removed meanwhile is flushed
+        """Wait until *deadline*; True when all frames offered since the last flush are delivered.
+
+        What ``drop_old`` has replaced does not count.
+        """
+        refused = self._rings.refused()
+        flushed = refused == self._refusals_flushed
+        self._refusals_flushed = refused
+        self._report_refusals()
+        return self._flush(deadline) and flushed
+
+    def _flush(self, deadline: float) -> bool:
         self._flushing += 1
+        flushed = True
         try:
-            return all([ring.flush(max(0.0, deadline - time.monotonic())) for ring in rings])
+            while True:
+                rings = self._rings.in_order()  # those that are done with meanwhile are flushed
+                for ring in rings:
+                    flushed = ring.flush(max(0.0, deadline - time.monotonic())) and flushed
+                del rings[:]  # one that is empty for ever has files that end with it
+                if not flushed or not self._rings.has_more():
+                    return flushed
+                if time.monotonic() >= deadline:
+                    return False
+                if self._worker is None:
+                    self._rings.left()
+                pause(_ADOPTION)  # the thread opens what the next process has left
         finally:
             self._flushing -= 1
 
@@ -262,7 +307,8 @@ class Queue:
             self._shut(drop=False)
             return
         deadline = time.monotonic() + timeout
-        flushed = self.flush(deadline)
+        self._report_refusals()
+        flushed = self._flush(deadline)
         if not flushed:
             self._drain.stop(deadline)
         self._shut(drop=not flushed)

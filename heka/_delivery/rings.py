@@ -5,11 +5,13 @@ Knows where frames are stored, in memory or in a spool, and adds up the accounts
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Callable
 from typing import Any
 
 from heka._core import FRAME_MAX, Ring
-from heka._delivery.spool import Spool, size_of
+from heka._delivery.spool import Spool
 from heka._net.options import QueueOptions
 from heka._runtime.accounts import total
 from heka._runtime.reporter import Reporter
@@ -23,6 +25,8 @@ _WINDOW = 256 * 1024
 _WINDOW_LEAST = 112 * 1024
 #: Capacity and largest frame, in bytes, of a placeholder: there is no ring yet, or not any more.
 _SMALL = (4096, 1024)
+#: The largest size of a whole spool, in capacities of one queue.
+_SPOOL_MAX = 16
 
 
 class Rings:
@@ -59,6 +63,9 @@ class Rings:
         self._directory = ""
         self._has_ring = True
         self._closed = False
+        self._may_adopt = self._spool is not None
+        self._refused_before = 0  # by rings that were replaced
+        self._unusable: set[str] = set()  # directories that cannot be opened
         # (Rings of earlier processes with their directories, the oldest first; the account of rings
         # that were removed.) Replaced as a whole, so that readers need no lock.
         self._left: tuple[tuple[tuple[Ring, str], ...], dict[str, Any]] = ((), total([]))
@@ -68,8 +75,8 @@ class Rings:
         except OSError as error:
             raise ConfigError(f"spool: {error}") from error
         self._prepare(self.ring)
-        if self._spool is not None:
-            self._adopt(self._spool)
+        self._adopt()
+        self.check_size()
 
     def _make(self) -> Ring:
         options = self._options
@@ -85,24 +92,83 @@ class Rings:
         self._directory = directory
         return ring
 
-    def _adopt(self, spool: Spool) -> None:
-        """Open directories that no process holds, newest first, up to the capacity in bytes."""
-        room = self._options.capacity
-        found: list[tuple[Ring, str]] = []
-        for directory in reversed(spool.adopt()):
+    def _adopt(self) -> None:
+        """Open the oldest directory that nobody holds; one at a time, until none is left."""
+        spool = self._spool
+        while self._may_adopt and spool is not None:
+            directory = spool.adopt_next(self._unusable)
+            if directory is None:
+                self._may_adopt = False
+                return
             try:  # the capacity does not matter: it accepts no frames
                 ring = Ring(2 * FRAME_MAX, FRAME_MAX, _WINDOW, directory)
             except OSError as error:
                 self._reporter.report(f"spool: {error}; it is left as it is")
+                self._unusable.add(directory)
                 spool.release(directory)
                 continue
             ring.close()
-            size = size_of(directory)  # after opening, which truncates the preallocated space
-            if room < size and found:
-                ring.drop_all("full")
-            room -= size
-            found.append((ring, directory))
-        self._left = (tuple(reversed(found)), self._left[1])
+            self._left = (((ring, directory),), self._left[1])
+            return
+
+    def renew(self) -> bool:
+        """Make the directory of this process again if somebody has removed it; True: it was.
+
+        What was in it is sent from memory.
+        """
+        if self._spool is None or self._closed or not self._has_ring:
+            return False
+        if os.path.isdir(self._directory):
+            return False
+        old, gone = self.ring, self._directory
+        try:
+            self._spool.renew()
+            self.ring = self._make()
+        except (OSError, ConfigError):
+            return False
+        self._refused_before += old.refused
+        self._prepare(self.ring)
+        old.close()
+        self._left = ((*self._left[0], (old, gone)), self._left[1])
+        self._reporter.report(
+            f"spool: {gone} was removed while it was in use, and is made again; "
+            "a message in it would not have survived the end of the process"
+        )
+        return True
+
+    def refusal(self) -> str:
+        """Say why new frames find no room, and what to do about it."""
+        spool = self._spool
+        if spool is not None and self.ring.refuses:
+            return (
+                f"the spool {spool.path} is over its limit (spool_max); let another process send "
+                "what is in it, run 'heka spool replay', or raise spool_max"
+            )
+        code = self.ring.disk_failure if spool is not None else 0
+        if spool is None or not code:
+            return "the queue is full; see why the server does not take more, or raise capacity"
+        remedies = {
+            errno.ENOSPC: "free some space",
+            errno.EDQUOT: "raise the quota",
+            errno.EFBIG: "raise the limit of file sizes (ulimit -f)",
+            errno.EMFILE: "raise the limit of open files (ulimit -n)",
+            errno.ENFILE: "raise the limit of open files",
+            errno.ENOENT: "do not remove directories of a running process",
+        }
+        remedy = remedies.get(code, "see that the directory can be written to")
+        return f"the spool {spool.path} takes no more ({os.strerror(code)}); {remedy}"
+
+    def check_size(self) -> None:
+        """Refuse new frames while the spool as a whole, of all processes, is over its limit.
+
+        What is on disk is never dropped; without a limit, a program that starts, fails and starts
+        again would fill the disk.
+        """
+        if self._spool is not None and self._has_ring:
+            limit = self._options.spool_max
+            if limit is None:
+                limit = _SPOOL_MAX * self._options.capacity
+            self.ring.refuses = self._spool.size() > limit
 
     # ---- what is there ----------------------------------------------------------------------
 
@@ -119,10 +185,20 @@ class Rings:
             self._left = (tuple(rest), total([self._left[1], ring.stats()]))
             self._emptied.append(directory)
             del ring  # the last reference removes its files; a flush may still hold one
+            if not rest and not self._closed:
+                self._remove_emptied()
+                self._adopt()
+        self._remove_emptied()
+        return None
+
+    def _remove_emptied(self) -> None:
         if self._spool is not None and self._emptied:
             remove = self._spool.remove
             self._emptied = [directory for directory in self._emptied if not remove(directory)]
-        return None
+
+    def has_more(self) -> bool:
+        """Say whether earlier processes may have left more than has been opened yet."""
+        return self._may_adopt and not self._closed
 
     def is_over(self) -> bool:
         """Return whether the ring is closed and empty."""
@@ -137,6 +213,10 @@ class Rings:
         """Return the sum of the accounts of all rings."""
         rings, gone = self._left
         return total([gone, *(ring.stats() for ring, _ in rings), self.ring.stats()])
+
+    def refused(self) -> int:
+        """Return how many new frames have found no room in this process."""
+        return self._refused_before + self.ring.refused
 
     # ---- life -------------------------------------------------------------------------------
 
@@ -157,6 +237,7 @@ class Rings:
             return
         rings, gone = self._left
         old = [*(ring for ring, _ in rings), self.ring]
+        self._refused_before += self.ring.refused
         self._left = ((), total([gone, *(ring.stats() for ring in old)]))
         self.ring = Ring(*_SMALL)
         self.ring.close()
@@ -168,6 +249,8 @@ class Rings:
         """Reset to empty rings in a child process: the parent keeps what is queued."""
         self._left = ((), total([]))
         self._emptied = []
+        self._may_adopt = False
+        self._refused_before = -self.ring.refused if self._spool is None else 0
         if self._spool is None:
             self.ring.after_fork()
             return
@@ -191,4 +274,5 @@ class Rings:
                 self.ring = self._make()
             self._has_ring = True
             self._prepare(self.ring)
+            self.check_size()
         return self.ring

@@ -20,6 +20,7 @@ import re
 import shutil
 import stat
 import time
+from collections.abc import Container, Iterator
 
 from heka.exceptions import ConfigError
 
@@ -83,19 +84,38 @@ class Spool:
         self._locks[directory] = descriptor
         return directory
 
+    def renew(self) -> None:
+        """Make the spool itself again, if it was removed; ConfigError if that is not possible."""
+        _prepare(self.path)
+
     def adopt(self) -> list[str]:
         """Lock and return the directories that no process holds, the oldest first."""
-        found = []
+        return list(self._adopt())
+
+    def adopt_next(self, unusable: set[str]) -> str | None:
+        """Return the oldest directory that nobody holds, locked by this process; None: none left.
+
+        Args:
+            unusable: Directories to pass over.
+        """
+        return next(self._adopt(unusable), None)
+
+    def size(self) -> int:
+        """Return the bytes of all files of frames in the spool, whoever holds them."""
+        with contextlib.suppress(OSError):
+            return sum(size_of(directory) for directory in directories(self.path))
+        return 0
+
+    def _adopt(self, unusable: Container[str] = ()) -> Iterator[str]:
         for name in sorted(os.listdir(self.path)):
             directory = os.path.join(self.path, name)
             if name.startswith(_MAKING):
                 _sweep(directory)
-            elif _NAME.fullmatch(name):
+            elif _NAME.fullmatch(name) and directory not in unusable:
                 descriptor = _lock(directory)
                 if descriptor is not None:
                     self._locks[directory] = descriptor
-                    found.append(directory)
-        return found
+                    yield directory
 
     def remove(self, directory: str) -> bool:
         """Remove *directory*, held by this process; False while it has files beside its lock.

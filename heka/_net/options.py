@@ -158,6 +158,8 @@ class QueueOptions:
         block_timeout: Seconds that a call waits for room when ``overflow`` is ``'block'``.
         linger: Seconds that a frame waits for more frames to be sent together with it.
         spool: Directory of a queue on disk; None: the queue is in memory.
+        spool_max: Bytes of all files in the spool, of every process, over which new frames are
+            dropped; None: 16 times the capacity.
         sync: Seconds between two calls of fsync on the spool; None: the system decides when it
             writes to the disk.
         datagram_size: Bytes up to which frames are packed into one UDP or unix datagram.
@@ -172,6 +174,7 @@ class QueueOptions:
     block_timeout: float = 1.0
     linger: float = 0.05
     spool: str | None = None
+    spool_max: int | None = None
     sync: float | None = None
     datagram_size: int = QUEUED_DATAGRAM_SIZE
     backoff_max: float = QUEUED_BACKOFF_MAX
@@ -188,6 +191,8 @@ class QueueOptions:
         _convert(self, _QUEUE)
         if self.sync is not None and self.spool is None:
             raise ConfigError("sync: needs a queue on disk; give spool=DIRECTORY too")
+        if self.spool_max is not None and self.spool is None:
+            raise ConfigError("spool_max: needs a queue on disk; give spool=DIRECTORY too")
 
 
 def _datagram_size(given: object, name: str) -> int:
@@ -219,6 +224,7 @@ _QUEUE: Final[dict[str, tuple[str, _Converter]]] = {
     "block_timeout": ("block_timeout", _seconds),
     "linger": ("linger", _seconds),
     "spool": ("spool", _path_or_none),
+    "spool_max": ("spool_max", lambda given, name: None if given is None else as_size(given, name)),
     "sync": ("sync", lambda given, name: None if given is None else _seconds(given, name)),
     "datagram_size": ("datagram_size", _datagram_size),
     "backoff_max": ("backoff_max", _positive),
@@ -226,6 +232,7 @@ _QUEUE: Final[dict[str, tuple[str, _Converter]]] = {
     "write_timeout": ("write_timeout", _positive),
     "refresh": ("refresh", _positive),
 }
+_SIZES: Final = ("capacity", "spool_max")
 TLS_NAMES: Final = tuple(_TLS)
 #: Without datagram_size, which byte streams do not take.
 QUEUE_NAMES: Final = ("queue", *(name for name in _QUEUE if name != "datagram_size"))
@@ -295,7 +302,7 @@ def _texts(
     default = {field.name: field.default for field in fields(options)}
     values = dataclasses.asdict(options)
     return {
-        name: _size_text(values[field]) if name == "capacity" else _text(values[field])
+        name: (_size_text if name in _SIZES else _text)(values[field])
         for name, (field, _) in table.items()
         if values[field] != default[field]
     }

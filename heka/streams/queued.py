@@ -39,6 +39,8 @@ class QueuedStream(Stream):
         block_timeout: Seconds that ``'block'`` waits; then the frame is dropped.
         linger: Seconds that a frame waits for others, to be sent with them.
         spool: A directory that stores the frames, so that they survive the process; None: memory.
+        spool_max: Bytes of the whole spool, of every process that uses it, over which new frames
+            are dropped; None: 16 times the capacity.
         sync: Seconds between two fsync of the spool; None leaves it to the system, so that a power
             loss may lose the newest frames.
         on_drop: Called as ``on_drop(reason, count)``, in the thread that sends.
@@ -70,6 +72,7 @@ class QueuedStream(Stream):
         connect_timeout: float = QueueOptions.connect_timeout,
         write_timeout: float = QueueOptions.write_timeout,
         refresh: float = QueueOptions.refresh,
+        spool_max: int | str | None = None,
         stats_interval: float | None = None,
     ) -> None:
         options = QueueOptions(
@@ -84,6 +87,7 @@ class QueuedStream(Stream):
             connect_timeout=connect_timeout,
             write_timeout=write_timeout,
             refresh=refresh,
+            spool_max=spool_max,  # type: ignore[arg-type]  # as above
         )
         if on_drop is not None and not callable(on_drop):
             raise ConfigError(f"on_drop: expected a callable or None, got {on_drop!r}")

@@ -247,6 +247,7 @@ hk_journal_turn(hk_journal *j)
 {
     char name[HK_SEGMENT_NAME];
     hk_segment *old = j->newest;
+    hk_error err = {.offset = 0};
     const int64_t now = hk_deadline(0);
     if (j->spare == NULL && now < j->retry_at) {
         return HK_ERR_FULL;
@@ -254,10 +255,12 @@ hk_journal_turn(hk_journal *j)
     hk_segment_name(j->number, name);
     hk_segment *s = use_spare(j, name);
     if (s == NULL &&
-        hk_segment_create(j->directory, name, j->segment_size, false, &s, NULL) != HK_OK) {
+        hk_segment_create(j->directory, name, j->segment_size, false, &s, &err) != HK_OK) {
+        j->failure = (int)err.offset; /* see hk_file_fail */
         j->retry_at = now + HK_JOURNAL_PAUSE;
         return HK_ERR_FULL;
     }
+    j->failure = 0;
     s->number = j->number;
     if (old != NULL && old->open) {
         hk_segment_end(old);
@@ -483,6 +486,7 @@ hk_journal_ask_chores(hk_journal *j)
 void
 hk_journal_do_chores(const hk_journal *j, hk_chores *chores)
 {
+    hk_error err = {.offset = 0};
     if (chores->cut) {
         char name[HK_SEGMENT_NAME];
         hk_segment_name(chores->number, name);
@@ -490,8 +494,9 @@ hk_journal_do_chores(const hk_journal *j, hk_chores *chores)
         hk_file_cut(j->directory, name, chores->end);
     }
     if (chores->prepare && hk_segment_create(j->directory, HK_JOURNAL_SPARE, j->segment_size, true,
-                                             &chores->spare, NULL) != HK_OK) {
+                                             &chores->spare, &err) != HK_OK) {
         chores->spare = NULL;
+        chores->failure = (int)err.offset;
     }
 }
 
@@ -503,6 +508,7 @@ hk_journal_end_chores(hk_journal *j, hk_chores *chores)
         j->spare = chores->spare;
         if (chores->spare == NULL) {
             j->retry_at = hk_deadline(0) + HK_JOURNAL_PAUSE;
+            j->failure = chores->failure;
         }
     }
 }

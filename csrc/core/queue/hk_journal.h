@@ -36,6 +36,7 @@ typedef struct {
     hk_place taken;       /* in front of those that were never handed out */
     uint64_t number;      /* of the next frame that is appended */
     int64_t retry_at;     /* not to ask for room on the disk before (as hk_deadline) */
+    int failure;          /* errno of the last segment that could not be made; 0: the last could */
     size_t uncut;         /* segments that are written no more, and not cut to their end yet */
     bool preparing;       /* a spare is being made, without the lock */
 } hk_journal;
@@ -141,6 +142,7 @@ typedef struct {
     hk_segment *spare;
     uint64_t number; /* of the segment to be cut */
     size_t end;      /* where, in bytes */
+    int failure;     /* errno: why there is no spare */
     bool cut;
     bool prepare;
 } hk_chores;

@@ -450,6 +450,7 @@ hk_queue_get_stats(hk_queue *q, hk_queue_stats *out)
     *out = in->stats;
     out->in_flight = in->flight.count;
     out->queued = in->waiting.frames + in->flight.count;
+    out->disk_failure = q->on_disk ? in->store.disk.journal.failure : 0;
     leave(q, false, false);
 }
 

@@ -39,6 +39,7 @@ typedef struct {
     uint64_t in_flight;  /* of those, in flight */
     uint64_t high_water; /* the most that were ever queued */
     uint64_t dropped[HK_QUEUE_REASONS];
+    int disk_failure; /* errno of the last file that the disk refused; 0: it refuses none */
 } hk_queue_stats;
 
 /* All is private: see hk_queue.c. */

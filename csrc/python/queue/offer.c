@@ -94,6 +94,9 @@ start(HekaRing *r)
 static int
 refuse(HekaRing *r, heka_reason reason)
 {
+    if (reason == HEKA_REASON_FULL) {
+        atomic_fetch_add_explicit(&r->refused, 1, memory_order_relaxed);
+    }
     hk_queue_refuse(r->queue, reason);
     return 0;
 }
@@ -199,6 +202,9 @@ finish_offer(HekaRing *r, hk_status status, const uint8_t *data, size_t len)
 int
 heka_ring_offer(HekaRing *r, const uint8_t *data, size_t len)
 {
+    if (HK_UNLIKELY(r->refuses)) { /* dropping older frames of this queue would not help */
+        return r->overflow == HEKA_OVERFLOW_RAISE ? raise_full(r) : refuse(r, HEKA_REASON_FULL);
+    }
     const hk_status status = hk_queue_put(r->queue, data, len);
     return HK_LIKELY(status == HK_OK && has_consumer(r)) ? 1 : finish_offer(r, status, data, len);
 }

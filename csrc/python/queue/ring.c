@@ -90,6 +90,7 @@ ring_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     self->block_timeout = 1.0;
     self->full_error = Py_NewRef(state->HekaError);
     atomic_init(&self->interrupted, false);
+    atomic_init(&self->refused, 0);
     if (open_queue(state, self, window, in[3]) < 0) {
         goto failed;
     }

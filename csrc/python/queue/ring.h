@@ -30,6 +30,8 @@ typedef struct HekaRing {
     PyObject *full_error;    /* owned: the exception class of overflow='raise' */
     size_t capacity;         /* bytes */
     size_t max_frame;        /* bytes */
+    bool refuses;            /* no frame is taken: the spool as a whole is over its limit */
+    atomic_ulong refused;    /* new frames that found no room */
     atomic_bool interrupted; /* the consumer must return from C to Python; read without the GIL */
     heka_pump_state pump_state; /* used by the consumer only: what is in flight on the connection */
     hk_monitor monitor;         /* of sleep() */

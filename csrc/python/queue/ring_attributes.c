@@ -132,6 +132,41 @@ get_interrupted(PyObject *op, void *closure)
 }
 
 static PyObject *
+get_refused(PyObject *op, void *closure)
+{
+    (void)closure;
+    return PyLong_FromUnsignedLong(atomic_load(&((HekaRing *)op)->refused));
+}
+
+static PyObject *
+get_disk_failure(PyObject *op, void *closure)
+{
+    (void)closure;
+    hk_queue_stats stats;
+    hk_queue_get_stats(((HekaRing *)op)->queue, &stats);
+    return PyLong_FromLong(stats.disk_failure);
+}
+
+static PyObject *
+get_refuses(PyObject *op, void *closure)
+{
+    (void)closure;
+    return PyBool_FromLong(((HekaRing *)op)->refuses);
+}
+
+static int
+set_refuses(PyObject *op, PyObject *value, void *closure)
+{
+    (void)closure;
+    const int refuses = value == NULL ? 0 : PyObject_IsTrue(value);
+    if (refuses < 0) {
+        return -1;
+    }
+    ((HekaRing *)op)->refuses = refuses != 0;
+    return 0;
+}
+
+static PyObject *
 get_capacity(PyObject *op, void *closure)
 {
     (void)closure;
@@ -156,6 +191,10 @@ PyGetSetDef heka_ring_getset[] = {
      "Called with seconds instead of waiting in C, so that other greenlets run; or None.", NULL},
     {"full_error", get_full_error, set_full_error, "The exception class of overflow='raise'.",
      NULL},
+    {"refused", get_refused, NULL, "How many new frames found no room.", NULL},
+    {"disk_failure", get_disk_failure, NULL,
+     "The errno of the last file that the disk refused; 0: it refuses none.", NULL},
+    {"refuses", get_refuses, set_refuses, "Every new frame is dropped as full.", NULL},
     {"has_consumer", get_has_consumer, NULL, "A thread of this process drains the ring.", NULL},
     {"interrupted", get_interrupted, NULL, "interrupt() was called, and clear_interrupt() not yet.",
      NULL},
