@@ -6,6 +6,7 @@ Every error is a ConfigError that names the file and the remedy.
 from __future__ import annotations
 
 import contextlib
+import socket
 import ssl
 from typing import Any
 
@@ -19,6 +20,8 @@ class _Decrypting(ssl.SSLSocket):
 
     def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> int:
         """Read as a plain socket does: BlockingIOError when there is no data yet."""
+        with contextlib.suppress(BlockingIOError):  # OpenSSL may call a reset the end of the data
+            socket.socket.recv(self, 1, socket.MSG_PEEK)
         try:
             size = super().recv_into(buffer, nbytes, flags)
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError) as error:
@@ -54,6 +57,9 @@ def server_context(
     if context.minimum_version < ssl.TLSVersion.TLSv1_2:
         context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
+    # A sender that never reads and then closes resets the connection if there is anything to read,
+    # and a reset discards messages that have not been read here. So nothing is sent.
+    context.num_tickets = 0
 
     def refuse() -> str:  # instead of a prompt on the terminal
         raise ConfigError(

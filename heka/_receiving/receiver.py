@@ -7,12 +7,13 @@ StreamReader; each datagram is complete and gets a new one. Writes no text, know
     receiver.add(endpoint.listen_udp("127.0.0.1", 5565))
     while running:
         for event in receiver.poll():
-            ...                                     Received or Rejected
+            ...                                     Received, Rejected or Ended
     last = receiver.close()
 
-Input is not trusted. At most ``max_connections`` are open, further ones wait in the kernel's listen
-queue. A connection buffers at most one incomplete frame of ``max_message_size``. A peer that
-disappears, resets or sends garbage affects its own connection only.
+Input is not trusted. At most ``max_connections`` are open; a further one replaces the one that has
+been idle for the longest time. A connection buffers at most one incomplete frame of
+``max_message_size``. A peer that disappears, resets or sends garbage affects its own connection
+only.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from heka._receiving import endpoint
 from heka._receiving.tally import Tally
@@ -68,7 +69,15 @@ class Rejected:
     origin: str
 
 
-Event = Received | Rejected
+@dataclass(frozen=True)
+class Ended:
+    """A connection that did not end in good order."""
+
+    origin: str
+    why: Literal["reset", "displaced"]  # by the peer; or here, idle, to accept a new one
+
+
+Event = Received | Rejected | Ended
 
 
 class Receiver:
@@ -147,11 +156,12 @@ class Receiver:
         for key, _ in self._selector.select(self._select_timeout(timeout)):
             source = key.data
             if isinstance(source, _Connection):
-                self._read_stream(source, events)
+                if source in self._connections:  # not closed by an earlier event
+                    self._read_stream(source, events)
             elif isinstance(source, _Datagrams):
                 self._read_datagrams(source, events)
             elif isinstance(source, _Listener):
-                self._accept(source)
+                self._accept(source, events)
             else:
                 with contextlib.suppress(BlockingIOError):
                     self._wake_in.recv(4096)
@@ -183,13 +193,10 @@ class Receiver:
 
     # ---- streams ---------------------------------------------------------------------------------
 
-    def _accept(self, listener: _Listener) -> None:
+    def _accept(self, listener: _Listener, events: list[Event]) -> None:
         if self._accept_after is not None:  # paused after select returned
             return
         for _ in range(_ACCEPTS):
-            if len(self._connections) >= self.max_connections:
-                self._pause_accepting(float("inf"))  # until a connection ends
-                return
             try:
                 sock, peer = listener.sock.accept()
             except (BlockingIOError, ConnectionAbortedError):
@@ -209,6 +216,8 @@ class Receiver:
                 except OSError:  # closed by the peer already
                     sock.close()
                     continue
+            if len(self._connections) >= self.max_connections:
+                self._displace(events)
             connection = _Connection(sock, listener.origin(peer), self._new_reader())
             self._connections.add(connection)
             self._selector.register(sock, selectors.EVENT_READ, connection)
@@ -218,12 +227,34 @@ class Receiver:
             size = connection.sock.recv_into(self._buffer)
         except BlockingIOError:
             return
-        except OSError:  # reset, timed out or unreachable: the connection has ended
+        except ConnectionResetError:
+            self.tally.resets += 1
+            self._drop(connection, events)
+            events.append(Ended(connection.account.origin, "reset"))
+            return
+        except OSError:  # timed out or unreachable: the connection has ended
             size = 0
         if size == 0:
             self._drop(connection, events)
             return
+        connection.read_at = time.monotonic()
         self._feed(connection.account, self._buffer[:size], events)
+
+    def _displace(self, events: list[Event]) -> None:
+        """Close the connection that has been idle for the longest time."""
+        by_age = sorted(self._connections, key=lambda connection: connection.read_at)
+        for connection in by_age:
+            before = connection.read_at
+            self._read_stream(connection, events)  # it may not be idle
+            if connection not in self._connections:
+                return
+            if connection.read_at == before:
+                break
+        else:
+            connection = by_age[0]
+        self.tally.displaced += 1
+        self._drop(connection, events)
+        events.append(Ended(connection.account.origin, "displaced"))
 
     def _drop(self, connection: _Connection, events: list[Event]) -> None:
         self._selector.unregister(connection.sock)
@@ -355,11 +386,12 @@ class _Account:
 class _Connection:
     """An accepted connection."""
 
-    __slots__ = ("account", "sock")
+    __slots__ = ("account", "read_at", "sock")
 
     def __init__(self, sock: socket.socket, origin: str, reader: StreamReader) -> None:
         self.sock = sock
         self.account = _Account(reader, origin)
+        self.read_at = time.monotonic()
 
 
 class _Listener:

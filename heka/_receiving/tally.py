@@ -19,3 +19,5 @@ class Tally:
     refused: Counter[str] = field(default_factory=Counter)  # reason -> frames
     refused_bytes: int = 0
     discarded_bytes: int = 0  # bytes outside of any frame
+    resets: int = 0  # connections that ended by a reset: the peer may have sent more
+    displaced: int = 0  # idle connections that were closed to accept a new one

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import re
 import socket
+import ssl
+import struct
 
 import pytest
 from cli.support import PATIENCE
@@ -52,6 +54,37 @@ def test_shows_what_arrives_over_tls(listen, certificates):
     assert process.out.count("\n") == 50
     assert "50 messages" in process.err
     assert "0 refused, 0 bytes discarded" in process.err
+
+
+def test_a_sender_that_never_reads_loses_nothing(listen, certificates):
+    """Unread session tickets would reset the connection when it is closed."""
+    process, port = listen("--json")
+    context = ssl.create_default_context(cafile=str(certificates.path("ca.pem")))
+
+    sock = socket.create_connection(("127.0.0.1", port))
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 * 1024 * 1024)
+    with context.wrap_socket(sock, server_hostname="localhost") as peer:
+        for number in range(200):
+            peer.sendall(heka.pack(f"m{number}", payload="x" * 10000))
+
+    process.wait_for(lambda out, err: '"m199"' in out)
+    assert process.stop() == 0
+    assert "200 messages" in process.err
+
+
+def test_a_reset_is_told_and_counted(listen, certificates):
+    process, port = listen("--json")
+    context = ssl.create_default_context(cafile=str(certificates.path("ca.pem")))
+
+    sock = socket.create_connection(("127.0.0.1", port))
+    with context.wrap_socket(sock, server_hostname="localhost") as peer:
+        peer.sendall(heka.pack("t"))
+        process.wait_for(lambda out, err: '"t"' in out)
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    process.wait_for(lambda out, err: "reset: the sender may have sent more" in err)
+    process.stop()
+    assert "1 connection reset" in process.err
 
 
 def test_the_origin_of_a_message_is_tls(listen, certificates):

@@ -14,7 +14,7 @@ import pytest
 import heka
 from heka._receiving import endpoint
 from heka._receiving.encrypted import server_context
-from heka._receiving.receiver import Received, Receiver, Rejected
+from heka._receiving.receiver import Ended, Received, Receiver, Rejected
 
 
 @pytest.fixture
@@ -60,20 +60,54 @@ def account_is_balanced(tally):
     )
 
 
-def test_more_connections_than_allowed_wait_for_a_place(make):
-    """Nothing is lost: further connections wait in the kernel until one ends."""
+def test_a_connection_too_many_replaces_the_one_that_is_idle_for_the_longest_time(make):
+    receiver = make(max_connections=2)
+    address = listen(receiver)
+    with connect(address) as first, connect(address) as second:
+        for name, sock in (("1", first), ("2", second), ("3", first)):
+            sock.sendall(heka.pack(name))
+            assert types(gather(receiver, 1)) == [name]
+
+        with connect(address) as third:
+            third.sendall(heka.pack("third"))
+            events = []
+            while not types(events):
+                events += receiver.poll(20)
+
+            assert types(events) == ["third"]
+            (ended,) = [event for event in events if isinstance(event, Ended)]
+            assert ended.why == "displaced"
+            assert ended.origin.endswith(f":{second.getsockname()[1]}")
+            assert receiver.tally.displaced == 1
+            assert second.recv(1) == b"", "it is told"
+            first.sendall(heka.pack("4"))
+            assert types(gather(receiver, 1)) == ["4"]
+
+
+def test_what_a_replaced_connection_has_sent_is_read_first(make):
     receiver = make(max_connections=2)
     address = listen(receiver)
     with connect(address) as first, connect(address) as second, connect(address) as third:
-        third.sendall(heka.pack("third"))
-        first.sendall(heka.pack("first"))
-        second.sendall(heka.pack("second"))
-        assert sorted(types(gather(receiver, 2))) == ["first", "second"]
-        assert receiver.poll(0.05) == []
+        for name, sock in (("first", first), ("second", second), ("third", third)):
+            sock.sendall(heka.pack(name))
+        events = []
+        while len(types(events)) < 3:
+            events += receiver.poll(20)
+        assert sorted(types(events)) == ["first", "second", "third"]
 
-        first.close()
 
-        assert types(gather(receiver, 1)) == ["third"]
+def test_a_reset_is_told_and_counted(make):
+    receiver = make()
+    address = listen(receiver)
+    with connect(address) as peer:
+        peer.sendall(heka.pack("t"))
+        assert types(gather(receiver, 1)) == ["t"]
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    events = []
+    while not events:
+        events = receiver.poll(20)
+    assert [event.why for event in events] == ["reset"]
+    assert receiver.tally.resets == 1
 
 
 def test_large_messages_lower_the_number_of_connections():
@@ -110,7 +144,8 @@ def test_a_reset_costs_its_own_connection_only(make):
         assert types(gather(receiver, 1)) == ["whole"]
         leaves.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         leaves.close()
-        (lost,) = gather(receiver, 1)
+        lost, ended = gather(receiver, 2)
+        assert ended.why == "reset"
         stays.sendall(data)
         assert types(gather(receiver, 1)) == ["whole"]
 

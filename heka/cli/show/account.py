@@ -10,14 +10,17 @@ from heka.cli.show.escape import counted
 
 def summary(tally: Tally) -> str:
     """Return one line: ``12 messages, 3,456 bytes, 2 refused (bad digest), 17 bytes discarded``."""
-    return ", ".join(
-        (
-            counted(tally.messages, "message"),
-            counted(tally.received_bytes, "byte"),
-            f"{tally.refused.total():,} refused{reasons(tally.refused)}",
-            f"{counted(tally.discarded_bytes, 'byte')} discarded",
-        )
-    )
+    parts = [
+        counted(tally.messages, "message"),
+        counted(tally.received_bytes, "byte"),
+        f"{tally.refused.total():,} refused{reasons(tally.refused)}",
+        f"{counted(tally.discarded_bytes, 'byte')} discarded",
+    ]
+    if tally.resets:
+        parts.append(f"{counted(tally.resets, 'connection')} reset")
+    if tally.displaced:
+        parts.append(f"{counted(tally.displaced, 'idle connection')} closed")
+    return ", ".join(parts)
 
 
 def reasons(refused: Counter[str]) -> str:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Final, TextIO
 
-from heka._receiving.receiver import Event, Received, Rejected
+from heka._receiving.receiver import Ended, Event, Received, Rejected
 from heka.cli.show.account import reasons
 from heka.cli.show.escape import counted, visible
 from heka.cli.show.jsonlines import json_line
@@ -15,6 +15,10 @@ from heka.cli.show.render import render
 from heka.cli.show.terminal import Style
 
 _NOTICE_PAUSE: Final = 1.0  # seconds between two notices, so that a flood stays readable
+_ENDS: Final = {
+    "reset": "{} reset: the sender may have sent more than was received",
+    "displaced": "{} closed: idle for the longest time, and a new connection needs its place",
+}
 
 
 class Printer:
@@ -45,6 +49,8 @@ class Printer:
         self._discarded = 0
         self._unreported = 0  # events in these two counters
         self._reported_at = float("-inf")
+        self._ended: Counter[str] = Counter()  # not yet reported
+        self._end_told_at = float("-inf")
 
     def show(self, events: Iterable[Event]) -> None:
         """Write *events* and flush; BrokenPipeError when the reader has closed the pipe."""
@@ -55,7 +61,10 @@ class Printer:
             else:
                 self._out.write("".join(text))
                 text.clear()
-                self._reject(event)
+                if isinstance(event, Ended):
+                    self._tell_end(event)
+                else:
+                    self._reject(event)
         self._out.write("".join(text))
         self._out.flush()
 
@@ -77,6 +86,20 @@ class Printer:
             style=self._out_style,
         )
         return block + "\n"
+
+    def _tell_end(self, event: Ended) -> None:
+        self._ended[event.why] += 1
+        now = time.monotonic()
+        if now - self._end_told_at < _NOTICE_PAUSE:
+            return
+        self._end_told_at = now
+        self._out.flush()
+        for why, text in _ENDS.items():
+            if count := self._ended[why]:
+                which = visible(event.origin) if count == 1 else f"{count:,} connections"
+                self._err.write(f"{self._err_style.paint('bad', text.format(which))}\n")
+        self._err.flush()
+        self._ended.clear()
 
     def _reject(self, event: Rejected) -> None:
         self._refused += event.refused
