@@ -20,7 +20,8 @@ from heka._net.defaults import DEFAULT_TO, TO_VARIABLE
 from heka._runtime.accounts import total
 from heka.exceptions import ConfigError
 
-#: Destinations that are kept open; opening another closes the oldest.
+#: Destinations that are kept open; opening another closes a random one. If the oldest were closed,
+#: a program that uses one more in turn would find each one closed.
 DESTINATIONS_MAX = 256
 
 _ABSENT: Final[Any] = object()
@@ -84,7 +85,8 @@ def _find(to: object) -> Sink:
                 _retire(key)
                 destination = _open[key] = made
             if len(_open) > DESTINATIONS_MAX:
-                _retire(next(iter(_open)))
+                others = [one for one in _open if one != key]
+                _retire(others[int.from_bytes(os.urandom(4), "big") % len(others)])
     return destination.sink
 
 

@@ -25,6 +25,7 @@ from heka._net.sockets import (
     close_or_detach,
     finish_at_exit,
     identity_of,
+    remaining,
     send_all,
     share_of,
     wait_readable,
@@ -36,6 +37,7 @@ from heka.exceptions import ConfigError
 __all__ = ["TlsTransport"]
 
 _CHUNK: Final = 65536  # bytes read at once
+_HANDSHAKE_MAX: Final = 1024 * 1024  # bytes of the peer's side of a handshake
 _READS_MIN: Final = 16  # the end of a connection may come after other records
 #: Limits in seconds of the wait for a TLS 1.3 server to refuse the client; in between it is four
 #: times the duration of the handshake.
@@ -195,10 +197,12 @@ class TlsTransport(SocketTransport):
         with contextlib.suppress(OSError):
             send_all(sock, session.end(), deadline, datagram=False)
             sock.shutdown(socket.SHUT_WR)
-            while True:
+            for reads in itertools.count(1):
                 wait_readable(sock.fileno(), deadline)
                 if not sock.recv(_CHUNK):
                     break
+                if reads >= _READS_MIN and time.monotonic() >= deadline:
+                    break  # the peer sends without end
         close_or_detach(sock, identity)
 
     def close(self) -> None:
@@ -250,6 +254,7 @@ class _Session:
                 self.receive(sock.recv(_CHUNK))
 
     def _exchange(self, sock: socket.socket, deadline: float) -> None:
+        received = 0
         while True:
             try:
                 self._tls.do_handshake()
@@ -265,6 +270,7 @@ class _Session:
                 raise with_remedy(error, self._name) from None
             try:
                 wait_readable(sock.fileno(), deadline)
+                remaining(deadline)  # a peer that sends without end is always readable
             except TimeoutError:
                 raise TimeoutError(
                     errno.ETIMEDOUT, "the TLS handshake timed out; does the peer speak TLS?"
@@ -272,6 +278,13 @@ class _Session:
             data = sock.recv(_CHUNK)
             if not data:
                 raise _closed_in_handshake()
+            received += len(data)
+            if received > _HANDSHAKE_MAX:
+                raise ssl.SSLError(
+                    errno.EPROTO,
+                    f"the peer sent over {_HANDSHAKE_MAX} bytes before any end of "
+                    "the TLS handshake; does it speak TLS?",
+                )
             self._incoming.write(data)
 
     def encrypt(self, data: bytes) -> bytes:
