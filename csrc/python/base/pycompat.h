@@ -36,7 +36,8 @@ heka_unicode_ready(PyObject *str)
 #endif
 
 /* The current exception, owned, while other code runs that must not see it. heka_save_error clears
- * it; heka_restore_error steals the references and must be called exactly once. */
+ * it; exactly one of heka_restore_error and heka_drop_error must be
+ * called, which take the references. */
 typedef struct {
 #if PY_VERSION_HEX >= 0x030C0000
     PyObject *value;
@@ -64,6 +65,17 @@ heka_restore_error(heka_saved_error saved)
     PyErr_SetRaisedException(saved.value);
 #else
     PyErr_Restore(saved.type, saved.value, saved.traceback);
+#endif
+}
+
+/* Releases a saved exception instead of restoring it. */
+static inline void
+heka_drop_error(heka_saved_error *saved)
+{
+    Py_CLEAR(saved->value);
+#if PY_VERSION_HEX < 0x030C0000
+    Py_CLEAR(saved->type);
+    Py_CLEAR(saved->traceback);
 #endif
 }
 

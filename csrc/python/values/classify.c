@@ -26,8 +26,29 @@ is_real(const PyTypeObject *type)
             strcmp(type->tp_name + 6, "longdouble") == 0);
 }
 
+/* Whether a 0-dimensional numpy array has no value: numpy.ma.masked and the like, whose item() is
+ * the number under the mask. 1, 0, or -1 with an exception. User code may run. */
+static int
+is_masked(PyObject *value)
+{
+    PyObject *mask = PyObject_GetAttrString(value, "mask");
+    if (mask == NULL) {
+        if (!PyErr_ExceptionMatches(PyExc_AttributeError)) {
+            return -1;
+        }
+        PyErr_Clear();
+        return 0;
+    }
+    const int masked = PyObject_IsTrue(mask);
+    Py_DECREF(mask);
+    return masked;
+}
+
 /* Replaces *value (owned): an Enum by its value, a 0-dimensional numpy array (which has tp_iter but
- * cannot be iterated) by its item. 1: replaced, 0: unchanged, -1: exception. User code may run. */
+ * cannot be iterated) by its item. 1: replaced, 0: unchanged, UNWRAP_MASKED: the array has no
+ * value, -1: exception. User code may run. */
+#define UNWRAP_MASKED 2
+
 static int
 unwrap(heka_run *r, PyObject **value)
 {
@@ -40,6 +61,10 @@ unwrap(heka_run *r, PyObject **value)
             return -1;
         }
         PyErr_Clear();
+        const int masked = is_masked(*value);
+        if (masked != 0) {
+            return masked < 0 ? -1 : UNWRAP_MASKED;
+        }
         PyObject *item = PyObject_GetAttrString(*value, "item");
         if (item == NULL) {
             if (!PyErr_ExceptionMatches(PyExc_AttributeError)) {
@@ -72,6 +97,9 @@ classify(heka_run *r, PyObject **value)
         const int replaced = unwrap(r, value);
         if (replaced < 0) {
             return KIND_ERROR;
+        }
+        if (replaced == UNWRAP_MASKED) {
+            return KIND_UNKNOWN;
         }
         if (replaced == 0) {
             break;

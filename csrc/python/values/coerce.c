@@ -7,6 +7,7 @@
  * Texts are borrowed only between two such calls. */
 #include "coerce.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -91,8 +92,22 @@ put_buffer(heka_run *r, PyObject *value)
     return status == HK_OK ? 0 : heka_run_fail(r, status);
 }
 
+/* Whether the value itself is infinite: __float__ of a finite Decimal, or numpy.longdouble, that no
+ * double can hold returns infinity instead of raising. 1, 0, or -1 with an exception. */
+static int
+is_infinite(PyObject *value, double real)
+{
+    PyObject *infinity = PyFloat_FromDouble(real);
+    if (infinity == NULL) {
+        return -1;
+    }
+    const int equal = PyObject_RichCompareBool(value, infinity, Py_EQ); /* user code: __eq__ */
+    Py_DECREF(infinity);
+    return equal;
+}
+
 /* Writes one value of kind k. index is its index in the list of values, -1 for a single value. User
- * code may run: __bool__, __index__, __float__. */
+ * code may run: __bool__, __index__, __float__, __eq__. */
 static int
 put_scalar(heka_run *r, PyObject *key, heka_kind k, PyObject *value, Py_ssize_t index)
 {
@@ -114,7 +129,7 @@ put_scalar(heka_run *r, PyObject *key, heka_kind k, PyObject *value, Py_ssize_t 
             int overflow;
             PyObject *number = PyNumber_Index(value);
             if (number == NULL) {
-                return -1;
+                return heka_refuse_conversion(r->state, heka_run_path(r), key, value, index);
             }
             const long long wide = PyLong_AsLongLongAndOverflow(number, &overflow);
             Py_DECREF(number);
@@ -128,10 +143,18 @@ put_scalar(heka_run *r, PyObject *key, heka_kind k, PyObject *value, Py_ssize_t 
             const double real = PyFloat_AsDouble(value);
             if (real == -1.0 && PyErr_Occurred()) {
                 if (!PyErr_ExceptionMatches(PyExc_OverflowError)) {
-                    return -1;
+                    return heka_refuse_conversion(r->state, heka_run_path(r), key, value, index);
                 }
                 PyErr_Clear();
                 return heka_refuse_overflow(r->state, heka_run_path(r), key, HK_DOUBLE, index);
+            }
+            if (HK_UNLIKELY(isinf(real)) && !PyFloat_Check(value)) {
+                const int infinite = is_infinite(value, real);
+                if (infinite <= 0) {
+                    return infinite < 0 ? -1
+                                        : heka_refuse_overflow(r->state, heka_run_path(r), key,
+                                                               HK_DOUBLE, index);
+                }
             }
             status = hk_put_double(r->out, real);
             break;

@@ -123,6 +123,26 @@ heka_refuse_overflow(heka_state *state, hk_slice path, PyObject *key, hk_value_t
 }
 
 int
+heka_refuse_conversion(heka_state *state, hk_slice path, PyObject *key, PyObject *value,
+                       Py_ssize_t index)
+{
+    PyObject *type = PyErr_Occurred(); /* borrowed */
+    /* A subclass is an exception of the program's own. */
+    if (type != PyExc_ValueError && type != PyExc_TypeError) {
+        return -1;
+    }
+    heka_saved_error saved = heka_save_error(); /* its value may be the text alone before 3.12 */
+    PyObject *where = place(index);
+    if (where != NULL) {
+        (void)refuse(state, path, key, "%.200s%U cannot be read as a number: %S; send it as str",
+                     type_name(value), where, saved.value == NULL ? Py_None : saved.value);
+        Py_DECREF(where);
+    }
+    heka_drop_error(&saved);
+    return -1;
+}
+
+int
 heka_refuse_surrogate(heka_state *state, hk_slice path, PyObject *key, PyObject *value, size_t at,
                       Py_ssize_t index)
 {

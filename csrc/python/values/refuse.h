@@ -32,11 +32,16 @@ int heka_refuse_duplicate(heka_state *state, hk_slice name);
 int heka_refuse_value_type(heka_state *state, hk_slice path, PyObject *key, PyObject *value,
                            int wanted);
 
-/* In the next four, index is the index of the value in its list, -1 for a single value. */
+/* In the next five, index is the index of the value in its list, -1 for a single value. */
 
 /* An int exceeds 64 bits, or a number the range of a double. */
 int heka_refuse_overflow(heka_state *state, hk_slice path, PyObject *key, hk_value_type type,
                          Py_ssize_t index);
+
+/* With a ValueError or TypeError set, which __index__ or __float__ of the value raised: FieldError
+ * with its text. Any other exception stays as it is. */
+int heka_refuse_conversion(heka_state *state, hk_slice path, PyObject *key, PyObject *value,
+                           Py_ssize_t index);
 
 /* The str has a lone surrogate at index `at`. */
 int heka_refuse_surrogate(heka_state *state, hk_slice path, PyObject *key, PyObject *value,

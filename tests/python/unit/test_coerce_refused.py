@@ -382,3 +382,86 @@ def test_the_last_reference_to_a_value_may_go_while_it_is_read():
     fields = {"k": (bytes([i]) * 1000 for i in range(50))}
 
     assert len(heka.Message(fields=fields).fields["k"]) == 50
+
+
+# ---- numbers that no double holds, or that are none ----
+
+
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        pytest.param(Decimal("1E400"), "a number does not fit in a DOUBLE", id="Decimal"),
+        pytest.param(Decimal("-1E400"), "a number does not fit in a DOUBLE", id="negative"),
+        pytest.param([Decimal(1), Decimal("1E400")], "a number at index 1 does not", id="in-a-list"),
+        pytest.param(heka.Field(Decimal("1E400")), "a number at index 0 does not", id="Field"),
+        pytest.param(
+            Decimal("sNaN"),
+            "decimal.Decimal cannot be read as a number: cannot convert signaling NaN to float; "
+            "send it as str",
+            id="signalling-nan",
+        ),
+        pytest.param([Decimal("sNaN")], "decimal.Decimal at index 0 cannot be read", id="nan-list"),
+        pytest.param(Float("x"), "cannot be read as a number: ", id="__float__-returns-a-str"),
+        pytest.param(Index("x"), "cannot be read as a number: ", id="__index__-returns-a-str"),
+    ],
+)
+def test_number_that_no_double_holds_is_refused_by_name(way, value, text):
+    with pytest.raises(heka.FieldError) as error:
+        way({"k": value})
+
+    assert str(error.value).startswith("field 'k': ")
+    assert text in str(error.value)
+
+
+@pytest.mark.parametrize("text", ["Infinity", "-Infinity", "NaN"])
+def test_decimal_that_is_infinite_or_no_number_is_sent_as_such(text):
+    message = heka.Message(fields={"k": Decimal(text)})
+
+    assert repr(message.fields["k"][0]) == repr(float(text))
+
+
+def test_own_subclass_of_value_error_is_passed_on_unchanged():
+    class OwnError(ValueError):
+        pass
+
+    def fail():
+        raise OwnError("the user's own")
+
+    with pytest.raises(OwnError, match="the user's own"):
+        heka.Message(fields={"k": Float(act=fail)})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ma.masked",
+        "ma.array(5, mask=True)",
+        "ma.array(1.5, mask=True)",
+        "ma.array([1.5, 2.5], mask=[False, True])",
+    ],
+)
+def test_masked_value_of_numpy_is_refused_by_name(text):
+    np = pytest.importorskip("numpy")
+    value = eval(f"np.{text}", {"np": np})
+
+    with pytest.raises(heka.FieldError, match=r"^field 'k': Heka has no type for \w*Masked"):
+        heka.Message(fields={"k": value})
+
+
+def test_value_of_numpy_that_is_not_masked_is_sent():
+    np = pytest.importorskip("numpy")
+
+    assert heka.Message(fields={"k": np.ma.array([1.5, 2.5])}).fields["k"] == [1.5, 2.5]
+    assert heka.Message(fields={"k": np.ma.array(1.5)}).fields["k"] == [1.5]
+
+
+def test_finite_longdouble_that_no_double_holds_is_refused_by_name():
+    np = pytest.importorskip("numpy")
+    value = np.longdouble("1e400")
+    if np.isinf(value):
+        pytest.skip("longdouble is double here")
+
+    with pytest.raises(heka.FieldError, match="^field 'k': a number does not fit in a DOUBLE"):
+        heka.Message(fields={"k": value})
+    assert heka.Message(fields={"k": np.longdouble("inf")}).fields["k"] == [float("inf")]
