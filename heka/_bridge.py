@@ -161,6 +161,7 @@ class Bridge:
             depth[0] = before + 1
             client = self.find()
             if client is None or not client.admits(self.type, severity):
+                count_unsent(client, self.type, severity)
                 return False
             text = as_text(payload)
             if client.filters:
@@ -203,6 +204,12 @@ class Bridge:
         """Return the number of failures by reason; {} without failures."""
         with self._lock:
             return dict(self._counts)
+
+
+def count_unsent(client: Client | None, type: str, severity: int) -> None:
+    """Have a client without a stream count a message that it does not admit for that reason."""
+    if isinstance(client, HekaClient) and client.sink is None:
+        client.heka(type, severity=severity)
 
 
 def _type_name(value: object) -> str:

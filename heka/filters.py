@@ -10,12 +10,12 @@ them once per message.
 from __future__ import annotations
 
 import math
-import random
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
 
+from heka._runtime.chance import random_unit
 from heka._runtime.forks import register_fork_reset
 from heka.exceptions import ConfigError
 from heka.message import Message
@@ -260,7 +260,8 @@ class Sample(_StatefulFilter):
         types: Only messages of these types are sampled; None samples all.
         exempt_severity: Messages with this severity number or a smaller one always pass; None
             exempts none.
-        random: Returns a number in [0, 1) per call; None creates a generator for this filter.
+        random: Returns a number in [0, 1) per call; None uses a generator of heka, which is
+            seeded anew in each process.
 
     Raises:
         ConfigError: An argument is out of range or of a wrong type.
@@ -277,19 +278,13 @@ class Sample(_StatefulFilter):
         random: Callable[[], float] | None = None,
     ) -> None:
         self._rate = _number(rate, "rate", "a probability from 0 to 1", least=0, most=1)
-        self._given = random
+        self._random = random or random_unit
         super().__init__(types, exempt_severity)
 
     @property
     def rate(self) -> float:
         """The probability with which a message is sent."""
         return self._rate
-
-    def reset_after_fork(self) -> None:
-        """Also create a new generator: a child must not repeat its parent's numbers."""
-        super().reset_after_fork()
-        # Not the generator of the module random: the program may have seeded that one.
-        self._random = self._given or random.Random().random
 
     def _next(self, type: str) -> bool:
         return self._random() < self._rate

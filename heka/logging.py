@@ -15,7 +15,7 @@ import threading
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from heka._bridge import FILTERING, NESTED_MAX, Bridge, Client, as_text, describe
+from heka._bridge import FILTERING, NESTED_MAX, Bridge, Client, as_text, count_unsent, describe
 from heka.encoders import LOGLEVEL_MAP
 from heka.severity import CRITICAL, DEBUG, ERROR, INFORMATIONAL, NOTICE, WARNING
 from heka.streams.logging import RECORD_MARK, StdLibLoggingStream
@@ -31,6 +31,7 @@ SEVERITY_MAP = {
     logging.ERROR: ERROR,
     logging.CRITICAL: CRITICAL,
 }
+_SEVERITIES = frozenset(range(8))
 #: Attributes of a record without `extra`.
 _STANDARD = tuple(logging.LogRecord("", 0, "", 0, "", (), None).__dict__)
 _STANDARD_COUNT = len(_STANDARD)
@@ -43,11 +44,13 @@ _DEFAULT = logging.Formatter()
 def severity_of(level: int) -> int:
     """Return the severity of *level*: from SEVERITY_MAP, else that of the next lower level.
 
+    A severity in SEVERITY_MAP that is not from 0 to 7 is ignored.
+
     Exceptions: a level between INFO and WARNING is NOTICE, which ``logging`` has no name for.
     Levels below INFO are DEBUG.
     """
     severity = SEVERITY_MAP.get(level)
-    if severity is not None:
+    if severity is not None and severity in _SEVERITIES:
         return severity
     if level >= logging.CRITICAL:
         return CRITICAL
@@ -143,10 +146,11 @@ class HekaHandler(logging.Handler):
             depth[0] = before + 1
             level = record.levelno
             severity = SEVERITY_MAP.get(level)
-            if severity is None:
+            if severity not in _SEVERITIES:
                 severity = severity_of(level)
             client = self._client or self._bridge.find()
             if client is None or not client.admits(self._type, severity):
+                count_unsent(client, self._type, severity)
                 return
             if self.formatter is not None:
                 payload = as_text(self.formatter.format(record))
@@ -183,11 +187,16 @@ class HekaHandler(logging.Handler):
         # extra is set after the standard attributes, so the loop from the end stops at the last of
         # these. A record of a subclass may have attributes before them: all are looked at.
         last = _STANDARD[-1] if type(record) is logging.LogRecord else None
+        extra = []
         for name in reversed(attributes):
             if name == last:
                 break
             if name not in _NO_FIELDS:
-                fields[name] = attributes[name]
+                extra.append(name)
+        if "_logger" in extra and "_name" in extra:  # structlog's, for its ProcessorFormatter
+            extra = [name for name in extra if name not in ("_logger", "_name")]
+        for name in reversed(extra):
+            fields[name] = attributes[name]
 
     def _send_fallback(self, record: logging.LogRecord, payload: object) -> None:
         """Send the parts of *record* that can be sent, after an error; call ``handleError``."""

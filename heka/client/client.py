@@ -14,6 +14,7 @@ import time
 import traceback
 import types
 import weakref
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Any
@@ -103,6 +104,7 @@ class HekaClient(Client):
         self._dynamic_methods: dict[str, Callable[..., Any]] = {}
         self._noop_timer = NO_TIMER
         self._reporter = Reporter()
+        self._unsent: Counter[str] = Counter()
         self._message_filters: tuple[Callable[[Message], object], ...] = ()
         self._stream: Any = None
         self._is_called = False
@@ -150,11 +152,13 @@ class HekaClient(Client):
 
     @stream.setter
     def stream(self, stream: Any) -> None:
+        self._count_unsent()
         self._stream = _checked_stream(stream)
         offered = getattr(stream, "sink", None)
         self._is_called = type(offered) is not Sink
         if stream is None:
             self.sink = None
+            self._plan()  # what the filters hold back is not counted
         else:
             self.sink = sink_for(stream, self._reporter) if self._is_called else offered
 
@@ -183,6 +187,15 @@ class HekaClient(Client):
         if self._is_called and self._stream is not None:
             self.sink = sink_for(self._stream, self._reporter)
         self.__dict__.pop("_closed_account", None)
+        self._take_unsent()
+        self._unsent.clear()
+
+    def _count_unsent(self) -> None:
+        """Count the messages of calls that found no stream, by the reason why there is none."""
+        count = self._take_unsent()
+        if count:
+            closed = "_closed_account" in self.__dict__
+            self._unsent["closed" if closed else "inactive"] += count
 
     # ---- the plan that C evaluates ----------------------------------------------------------
 
@@ -243,7 +256,7 @@ class HekaClient(Client):
 
     def send_message(self, msg: Message) -> bool:
         """Filter, encode and write *msg*, unchanged; True when the stream took it."""
-        return self.sink is not None and self._pass(msg, self.filters) and self._write(msg)
+        return self._pass(msg, self.filters) and self._write(msg)
 
     def _pass(self, msg: Message, filters: Iterable[Callable[[Message], object]]) -> bool:
         """Return whether all *filters* admit the message; one that raises does not."""
@@ -259,7 +272,7 @@ class HekaClient(Client):
     def _write(self, msg: Message) -> bool:
         sink = self.sink
         if sink is None:
-            return False
+            return self._send(msg)  # which counts it
         if type(self.encoder) is ProtobufEncoder:
             try:
                 return self._send(msg)
@@ -294,57 +307,63 @@ class HekaClient(Client):
         """Send ``msg % args`` as the payload of an 'oldstyle' message.
 
         Args:
-            severity: 0 to 7.
+            severity: 0 to 7; else ValueError.
             msg: Text; it is formatted only when there are *args*.
             args: Values to format it with, or one mapping.
             exc_info: True for the exception being handled, an exception, or what
                 ``sys.exc_info()`` returned: its traceback is appended.
         """
-        return self.admits("oldstyle", severity) and self._line(severity, msg, args, exc_info)
+        return self._wants(severity) and self._line(severity, msg, args, exc_info)
+
+    def _wants(self, severity: int) -> bool:
+        """Say whether a line of *severity* is to be sent, or counted as it has no stream."""
+        return self.admits("oldstyle", severity) or self.sink is None
 
     def _line(self, severity: int, msg: object, args: tuple[Any, ...], exc_info: _ExcInfo) -> bool:
-        text = str(msg)
+        if self.sink is None:
+            return self.heka("oldstyle", severity=severity)  # which counts it
+        text = msg if isinstance(msg, str) else _writable(str(msg))
         if args:
             values: Any = args
             if len(args) == 1 and hasattr(args[0], "keys") and hasattr(args[0], "__getitem__"):
                 values = args[0]
-            text = text % values
+            text = _writable(text % values)
         if exc_info:
             text = _with_traceback(text, exc_info)
         return self.heka("oldstyle", severity=severity, payload=text)
 
     def debug(self, msg: object, *args: Any, exc_info: _ExcInfo = False) -> bool:
         """Log at DEBUG (7); arguments as of ``log``."""
-        return self.admits("oldstyle", 7) and self._line(7, msg, args, exc_info)
+        return self._wants(7) and self._line(7, msg, args, exc_info)
 
     def info(self, msg: object, *args: Any, exc_info: _ExcInfo = False) -> bool:
         """Log at INFORMATIONAL (6); arguments as of ``log``."""
-        return self.admits("oldstyle", 6) and self._line(6, msg, args, exc_info)
+        return self._wants(6) and self._line(6, msg, args, exc_info)
 
     def notice(self, msg: object, *args: Any, exc_info: _ExcInfo = False) -> bool:
         """Log at NOTICE (5); arguments as of ``log``."""
-        return self.admits("oldstyle", 5) and self._line(5, msg, args, exc_info)
+        return self._wants(5) and self._line(5, msg, args, exc_info)
 
     def warning(self, msg: object, *args: Any, exc_info: _ExcInfo = False) -> bool:
         """Log at WARNING (4); arguments as of ``log``."""
-        return self.admits("oldstyle", 4) and self._line(4, msg, args, exc_info)
+        return self._wants(4) and self._line(4, msg, args, exc_info)
 
     warn = warning
 
     def error(self, msg: object, *args: Any, exc_info: _ExcInfo = False) -> bool:
         """Log at ERROR (3); arguments as of ``log``."""
-        return self.admits("oldstyle", 3) and self._line(3, msg, args, exc_info)
+        return self._wants(3) and self._line(3, msg, args, exc_info)
 
     def exception(self, msg: object, exc_info: _ExcInfo = True, *args: Any) -> bool:
         """Log at ALERT (1) with the traceback of the exception being handled.
 
         *exc_info* comes before the values for *msg*, for compatibility with older versions.
         """
-        return self.admits("oldstyle", 1) and self._line(1, msg, args, exc_info)
+        return self._wants(1) and self._line(1, msg, args, exc_info)
 
     def critical(self, msg: object, *args: Any, exc_info: _ExcInfo = False) -> bool:
         """Log at CRITICAL (2); arguments as of ``log``."""
-        return self.admits("oldstyle", 2) and self._line(2, msg, args, exc_info)
+        return self._wants(2) and self._line(2, msg, args, exc_info)
 
     # ---- methods of plugins -----------------------------------------------------------------
 
@@ -416,11 +435,23 @@ class HekaClient(Client):
             ``offered``, ``sent``, ``bytes`` of those, ``queued``, ``recovered``, ``resent``,
             ``high_water``, ``retries``, ``reconnects``, and ``dropped`` as {reason: count};
             offered + recovered = sent + the sum of dropped + queued. Messages that a filter rejects
-            are not counted. A stream that several clients share counts the messages of all.
+            are not counted. A call without a stream counts as dropped: ``closed`` after
+            ``close()``, else ``inactive``. A stream that several clients share counts the messages
+            of all.
         """
         if self.sink is not None:
-            return _account_of(self._stream, self.sink, self._is_called)
-        return dict(self.__dict__.get("_closed_account", total([])))
+            account = _account_of(self._stream, self.sink, self._is_called)
+        else:
+            account = dict(self.__dict__.get("_closed_account", total([])))
+        self._count_unsent()
+        if self._unsent:
+            dropped = Counter(account["dropped"]) + self._unsent
+            account = {
+                **account,
+                "offered": account["offered"] + self._unsent.total(),
+                "dropped": dict(dropped),
+            }
+        return account
 
     def __enter__(self) -> HekaClient:
         """Return the client."""
@@ -559,4 +590,10 @@ def _with_traceback(text: str, exc_info: _ExcInfo) -> str:
     else:
         error = sys.exc_info()[1]
     lines = "NoneType: None" if error is None else "".join(traceback.format_exception(error))
-    return f"{text}{'' if text.endswith(chr(10)) else chr(10)}{lines.rstrip(chr(10))}"
+    lines = _writable(lines.rstrip("\n"))
+    return f"{text}{'' if text.endswith(chr(10)) else chr(10)}{lines}"
+
+
+def _writable(text: str) -> str:
+    """Return *text* with lone surrogates escaped: those of an exception are not the caller's."""
+    return text.encode("utf-8", "backslashreplace").decode()

@@ -8,20 +8,16 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Generator, Mapping
-from random import Random
 from types import TracebackType
 from typing import Any, Literal, Protocol, TypeVar
 
 from heka._core import NoTimer
 from heka._runtime.asyncgens import forwarding
+from heka._runtime.chance import random_unit
 from heka._runtime.reporter import Reporter
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
-#: A separate generator, so that sampling does not change the program's sequence of random numbers.
-#: It is seeded by the kernel. A forked child copies its state, so that parent and child at first
-#: leave out the same samples; that does no harm.
-_random = Random()
 _reporter = Reporter()
 
 
@@ -100,7 +96,7 @@ class Timer:
     def __enter__(self) -> Timer:
         """Start the clock."""
         self.result = None
-        left_out = self._rate < 1.0 and _random.random() >= self._rate
+        left_out = self._rate < 1.0 and random_unit() >= self._rate
         # Each thread and task uses its own list only, so no lock is needed.
         starts = self._running.setdefault(_flow(), [])
         starts.append(-1 if left_out else time.perf_counter_ns())
@@ -153,6 +149,8 @@ class Timer:
 
         Coroutines and generators are timed from their first step to their end.
         """
+        if isinstance(function, staticmethod):
+            return staticmethod(self(function.__func__))  # type: ignore[return-value]
         if not callable(function):
             raise ValueError(f"a timer decorates callables, not {type(function).__name__}")
         return _timed(function, self._copy)  # type: ignore[return-value]

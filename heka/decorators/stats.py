@@ -9,19 +9,19 @@ from __future__ import annotations
 import contextlib
 import inspect
 from collections.abc import AsyncGenerator, Coroutine, Generator, Iterator, Mapping
-from random import Random
 from time import perf_counter_ns
 from typing import Any
 
+from heka._core import Client
 from heka._runtime.asyncgens import forwarding
+from heka._runtime.chance import random_unit
 from heka.client import HekaClient
 from heka.decorators.base import HekaDecorator, Kind
-from heka.message import pack
 
 __all__ = ["incr_count", "timeit"]
 
-#: A separate generator, so that the sequence of the program's ``random`` does not change.
-_random = Random()
+#: Says what is wrong with a severity.
+_checker = Client()
 
 
 def _timer(
@@ -81,7 +81,7 @@ class _Measure(HekaDecorator):
                 kind = type(given["fields"]).__name__
                 raise TypeError(f"fields must be a mapping, not {kind}")
             if given["severity"] is not None:
-                pack(severity=given["severity"])
+                _checker.admits("", given["severity"])
             given["rate"] = 1.0 if given["rate"] is None else float(given["rate"])
         except (TypeError, ValueError) as error:
             raise TypeError(f"{self.decorator_name}: {error}") from None
@@ -129,7 +129,7 @@ class timeit(_Measure):
 
     def _start(self) -> int:
         """Return the time in ns, or -1 if this call is not sampled."""
-        left_out = self._rate < 1.0 and _random.random() >= self._rate
+        left_out = self._rate < 1.0 and random_unit() >= self._rate
         return -1 if left_out else perf_counter_ns()
 
     def _stop(self, start: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import logging
 import multiprocessing
 import os
 import socket
@@ -17,6 +18,8 @@ import heka
 from heka._runtime.accounts import total
 from heka.client import HekaClient
 from heka.encoders import JSONEncoder, NullEncoder, ProtobufEncoder
+from heka.filters import SeverityMax
+from heka.logging import HekaHandler
 from heka.streams import QueuedStream
 
 
@@ -46,7 +49,59 @@ def test_client_without_a_stream_is_inactive():
     assert client.admits("t", 0) is False
     assert client.send_message(heka.Message("t")) is False
     assert client.flush() is True
-    assert client.stats() == total([])
+    assert client.stats() == {**total([]), "offered": 5, "dropped": {"inactive": 5}}
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        pytest.param(lambda c: c.heka("t"), id="heka"),
+        pytest.param(lambda c: c.incr("n"), id="incr"),
+        pytest.param(lambda c: c.gauge("n", 1), id="gauge"),
+        pytest.param(lambda c: c.timer_send("n", 1), id="timer_send"),
+        pytest.param(lambda c: c.timer("n").__enter__().__exit__(None, None, None), id="timer"),
+        pytest.param(lambda c: c.log(6, "%d", "text"), id="log"),
+        pytest.param(lambda c: c.info("a line"), id="info"),
+        pytest.param(lambda c: c.exception("a line"), id="exception"),
+        pytest.param(lambda c: c.send_message(heka.Message("t", severity=6)), id="send_message"),
+        pytest.param(lambda c: c._send(heka.Message("t", severity=6)), id="_send"),
+        pytest.param(
+            lambda c: HekaHandler(c).emit(logging.makeLogRecord({"levelno": 20})), id="HekaHandler"
+        ),
+    ],
+)
+def test_call_without_a_stream_is_counted_by_reason(call):
+    inactive = HekaClient(None, "tests")
+    closed = HekaClient(Kept(), "tests")
+    closed.heka("sent")
+    closed.close()
+
+    call(inactive)
+    call(closed)
+    call(closed)
+
+    assert (inactive.stats()["offered"], inactive.stats()["dropped"]) == (1, {"inactive": 1})
+    assert (closed.stats()["offered"], closed.stats()["dropped"]) == (3, {"closed": 2})
+    assert closed.stats()["sent"] == 1
+
+
+def test_message_that_a_filter_holds_back_without_a_stream_is_not_counted():
+    client = HekaClient(None, "tests", filters=[SeverityMax(4)])
+    client.debug("held back")
+    client.heka("t", severity=7)
+    client.heka("t", severity=4)
+
+    assert client.stats()["dropped"] == {"inactive": 1}
+
+
+def test_message_from_before_there_was_a_stream_stays_counted():
+    client = HekaClient(None, "tests")
+    client.heka("t")
+    client.setup(Kept(), logger="tests")
+    client.heka("t")
+
+    account = client.stats()
+    assert (account["offered"], account["sent"], account["dropped"]) == (2, 1, {"inactive": 1})
 
 
 @pytest.mark.parametrize(

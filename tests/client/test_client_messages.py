@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import datetime
+import logging
 import os
 import random
 import socket
@@ -15,6 +17,8 @@ from client.messages import Kept, kept_by, only_message
 
 import heka
 from heka.client import SEVERITY, HekaClient
+from heka.decorators import incr_count, timeit
+from heka.filters import SeverityMax
 
 # --- heka ---
 
@@ -227,6 +231,36 @@ def test_timer_send_is_never_sampled(client):
     assert client.timer_send("n", 1, rate=0.0) is True
 
 
+@pytest.mark.parametrize("severity", [-1, 8, logging.ERROR])
+@pytest.mark.parametrize(
+    "call",
+    [
+        pytest.param(lambda c, s: c.heka("t", severity=s), id="heka"),
+        pytest.param(lambda c, s: c.metlog("t", severity=s), id="metlog"),
+        pytest.param(lambda c, s: c.incr("n", severity=s, rate=0.0), id="incr"),
+        pytest.param(lambda c, s: c.gauge("n", 1, severity=s, rate=0.0), id="gauge"),
+        pytest.param(lambda c, s: c.timer_send("n", 1, severity=s), id="timer_send"),
+        pytest.param(lambda c, s: c.timer("n", severity=s), id="timer"),
+        pytest.param(lambda c, s: c.log(s, "text"), id="log"),
+        pytest.param(lambda c, s: c.admits("t", s), id="admits"),
+        pytest.param(lambda c, s: HekaClient(Kept(), "", severity=s), id="HekaClient"),
+    ],
+)
+def test_severity_of_a_call_is_from_0_to_7(call, severity):
+    """Also where a filter holds back such messages, and where there is no stream."""
+    filtered = HekaClient(Kept(), "tests", filters=[SeverityMax(3)])
+    for client in (HekaClient(Kept(), "tests"), filtered, HekaClient(None, "tests")):
+        with pytest.raises(ValueError, match=r"0 \(emergency\) to 7 \(debug\).*heka\.logging"):
+            call(client, severity)
+        assert client.stats()["offered"] == 0
+
+
+@pytest.mark.parametrize("decorator", [timeit, incr_count])
+def test_decorator_with_a_wrong_severity_is_refused(client, decorator):
+    with pytest.raises(TypeError, match=r"0 \(emergency\) to 7 \(debug\)"):
+        decorator("n", severity=logging.ERROR, client=client)(abs)
+
+
 def test_sampling_does_not_use_the_programs_random_generator(client):
     random.seed(42)
     expected = [random.random() for _ in range(3)]
@@ -350,3 +384,36 @@ def test_exception_outside_of_a_handler_is_sent(client):
     client.exception("nothing was raised")
 
     assert only_message(client).payload.startswith("nothing was raised")
+
+
+# --- text of exceptions ---
+
+LONE = "caf\udce9"
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        pytest.param(lambda c, e: c.exception("it failed"), id="exception"),
+        pytest.param(lambda c, e: c.error("it failed", exc_info=True), id="exc_info"),
+        pytest.param(lambda c, e: c.error("it failed", exc_info=e), id="exc_info-given"),
+        pytest.param(lambda c, e: c.error(e), id="as-the-message"),
+        pytest.param(lambda c, e: c.error("it failed: %s", e), id="as-an-argument"),
+        pytest.param(lambda c, e: c.error("it failed: %(e)s", {"e": e}), id="in-a-mapping"),
+    ],
+)
+def test_lone_surrogate_in_an_exceptions_text_is_escaped(client, call):
+    failure = ValueError(LONE)
+    with contextlib.suppress(ValueError):
+        try:
+            raise failure
+        finally:
+            sent = call(client, failure)
+
+    assert sent is True
+    assert r"caf\udce9" in only_message(client).payload
+
+
+def test_lone_surrogate_in_the_callers_own_text_is_refused(client):
+    with pytest.raises(heka.EncodeError, match="payload holds the lone surrogate"):
+        client.error(LONE)

@@ -354,3 +354,28 @@ def test_timer_send_ignores_disabled_timers(client):
     client.timer_send("t", 5)
 
     assert sent(client) == [("t", 5)]
+
+
+def test_timed_static_method_stays_one(client):
+    class Shop:
+        @client.timer("shop.tax")
+        @staticmethod
+        def tax(price=100):
+            """Return the tax."""
+            return price // 5
+
+    assert isinstance(vars(Shop)["tax"], staticmethod)
+    assert (Shop.tax(), Shop().tax(50)) == (20, 10)
+    assert (Shop.tax.__name__, Shop.tax.__doc__) == ("tax", "Return the tax.")
+    assert [name for name, _ in sent(client)] == ["shop.tax"] * 2
+
+
+def test_timed_static_coroutine_stays_one(client):
+    class Shop:
+        @client.timer("shop.tax")
+        @staticmethod
+        async def tax(price=100):
+            return price // 5
+
+    assert asyncio.run(Shop().tax()) == 20
+    assert len(sent(client)) == 1

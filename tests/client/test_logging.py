@@ -185,6 +185,8 @@ def test_level_becomes_the_nearest_severity(client, level, severity):
 def test_severity_map_may_be_extended(client, monkeypatch):
     """A level defined by the program has the severity that the program sets in the map."""
     monkeypatch.setitem(SEVERITY_MAP, 35, SEVERITY.ALERT)
+    monkeypatch.setitem(SEVERITY_MAP, 45, 45)  # no severity: the level decides
+    assert severity_of(45) == SEVERITY.ERROR
     Loud(HekaHandler(client)).log(35, "x")
 
     assert only_message(client).severity == SEVERITY.ALERT
@@ -262,6 +264,13 @@ def test_extra_wins_over_the_handlers_own_field(logger, client):
     logger.info("x", extra={"loglevel": "mine"})
 
     assert only_message(client).fields == {"loglevel": ["mine"]}
+
+
+@pytest.mark.parametrize("names", [("first", "second", "third"), ("c", "b", "a")])
+def test_fields_of_extra_keep_their_order(logger, client, names):
+    logger.info("x", extra=dict.fromkeys(names, 1))
+
+    assert tuple(only_message(client).fields) == ("loglevel", *names)
 
 
 def test_names_of_extra_may_be_anything(logger, client):

@@ -12,6 +12,11 @@
 int heka_read_int32(PyObject *value, const char *name, int32_t *out);
 int heka_read_int64(PyObject *value, const char *name, int64_t *out);
 
+#define HEKA_SEVERITY_MAX 7 /* debug, in RFC 5424 */
+
+/* Reads the severity of a call that sends, 0 to 7. 0, or -1 with TypeError or ValueError. */
+int heka_read_severity(PyObject *value, int32_t *out);
+
 /* Whether PyFloat_AsDouble() accepts it. Runs no user code. */
 bool heka_is_number(PyObject *value);
 

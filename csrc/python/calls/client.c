@@ -55,7 +55,7 @@ emit(HekaClient *self, heka_emission *e)
 typedef struct {
     PyObject *type;
     PyObject *logger;
-    PyObject *severity;
+    int32_t severity;
     PyObject *fields;
     PyObject *payload;
     PyObject *timestamp;
@@ -65,18 +65,48 @@ typedef struct {
     const heka_label *label;
 } call;
 
+/* The severity of a call: its own, by default the client's. 0, or -1 with an exception. */
+static inline int
+read_severity(const HekaClient *self, PyObject *value, int32_t *severity)
+{
+    *severity = self->severity;
+    return value == NULL || value == Py_None ? 0 : heka_read_severity(value, severity);
+}
+
+static int
+add_unsent(HekaClient *self)
+{
+    HEKA_BEGIN_CRITICAL_SECTION(self);
+    self->unsent++;
+    HEKA_END_CRITICAL_SECTION();
+    return 0;
+}
+
+/* Counts a message that has no stream to go to, unless the filters hold it back; without a plan, as
+ * in the collector, they are not asked. False, or NULL with an exception. */
+static HK_COLD PyObject *
+count_unsent(HekaClient *self, const call *c)
+{
+    const int admitted = self->planned == NULL ? 1 : heka_client_may_admit(self, c->type, c->severity);
+    if (admitted < 0) {
+        return NULL;
+    }
+    if (admitted == 1) {
+        (void)add_unsent(self);
+    }
+    Py_RETURN_FALSE;
+}
+
 static PyObject *
 send_call(HekaClient *self, const call *c)
 {
-    int32_t severity = self->severity;
-    if (c->severity != NULL && c->severity != Py_None &&
-        heka_read_int32(c->severity, "severity", &severity) < 0) {
-        return NULL;
+    if (HK_UNLIKELY(self->sink == NULL)) {
+        return count_unsent(self, c);
     }
-    int sent = self->sink == NULL ? 0 : heka_client_admits(self, c->type, severity);
+    int sent = heka_client_admits(self, c->type, c->severity);
     if (sent == 1) {
         heka_emission e = {
-            .severity = severity,
+            .severity = c->severity,
             .label = c->label,
             .call_args = {.type = c->type,
                           .fields = c->fields == Py_None ? NULL : c->fields,
@@ -111,7 +141,8 @@ client_send(PyObject *op, PyObject *message)
     out.len = HK_FRAME_ROOM;
     if (heka_emission_begin(&e, &self->base, &own) == 0 && heka_message_write(message, &out) == 0) {
         PyObject *sink = Py_XNewRef(self->sink);
-        sent = sink == NULL ? 0 : heka_emission_send(&e, (HekaSink *)sink, NULL, &out);
+        sent =
+            sink == NULL ? add_unsent(self) : heka_emission_send(&e, (HekaSink *)sink, NULL, &out);
         Py_XDECREF(sink);
     }
     heka_emission_end(&e);
@@ -129,12 +160,14 @@ client_heka(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwn
         .fname = "heka", .names = names, .count = 9, .required = 1, .positional = 6};
     HekaClient *self = (HekaClient *)op;
     PyObject *in[9];
-    if (heka_parse_args(self->base.state, &sig, args, (size_t)nargs, kwnames, in) < 0) {
+    int32_t severity;
+    if (heka_parse_args(self->base.state, &sig, args, (size_t)nargs, kwnames, in) < 0 ||
+        read_severity(self, in[2], &severity) < 0) {
         return NULL;
     }
     const call c = {.type = in[0],
                     .logger = in[1],
-                    .severity = in[2],
+                    .severity = severity,
                     .payload = in[3],
                     .fields = in[4],
                     .timestamp = in[5],
@@ -186,6 +219,10 @@ static PyObject *
 send_measure(HekaClient *self, PyObject *type, const measure *m, bool enforce)
 {
     heka_label label = {.name = m->name};
+    int32_t severity;
+    if (read_severity(self, m->severity, &severity) < 0) { /* before sampling: always, or never */
+        return NULL;
+    }
     const int sampled = sample(m->rate, enforce, &label.rate);
     if (sampled <= 0) {
         return sampled < 0 ? NULL : Py_NewRef(Py_False);
@@ -197,7 +234,7 @@ send_measure(HekaClient *self, PyObject *type, const measure *m, bool enforce)
     }
     const call c = {.type = type,
                     .logger = m->logger,
-                    .severity = m->severity,
+                    .severity = severity,
                     .fields = m->fields,
                     .payload = payload,
                     .bad_values = m->bad_values,
@@ -289,7 +326,9 @@ client_timer(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kw
         .fname = "timer", .names = names, .count = 5, .required = 1, .positional = 5};
     HekaClient *self = (HekaClient *)op;
     PyObject *in[5];
-    if (heka_parse_args(self->base.state, &sig, args, (size_t)nargs, kwnames, in) < 0) {
+    int32_t ignored;
+    if (heka_parse_args(self->base.state, &sig, args, (size_t)nargs, kwnames, in) < 0 ||
+        read_severity(self, in[2], &ignored) < 0) {
         return NULL;
     }
     if (!PyUnicode_Check(in[0])) {
@@ -319,11 +358,25 @@ client_admits(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *k
     PyObject *in[2];
     int32_t severity;
     if (heka_parse_args(self->base.state, &sig, args, (size_t)nargs, kwnames, in) < 0 ||
-        heka_read_int32(in[1], "severity", &severity) < 0) {
+        heka_read_severity(in[1], &severity) < 0) {
         return NULL;
     }
     const int result = self->sink == NULL ? 0 : heka_client_may_admit(self, in[0], severity);
     return result < 0 ? NULL : PyBool_FromLong(result);
+}
+
+/* Returns how many messages had no stream to go to since the last call. */
+static PyObject *
+client_take_unsent(PyObject *op, PyObject *ignored)
+{
+    HekaClient *self = (HekaClient *)op;
+    uint64_t unsent;
+    (void)ignored;
+    HEKA_BEGIN_CRITICAL_SECTION(self);
+    unsent = self->unsent;
+    self->unsent = 0;
+    HEKA_END_CRITICAL_SECTION();
+    return PyLong_FromUnsignedLongLong(unsent);
 }
 
 /* ---- the type ---- */
@@ -431,12 +484,13 @@ PyDoc_STRVAR(
     "in stats().\n\n"
     "Args:\n"
     "    type: What kind of message this is; receivers match on it.\n"
-    "    logger, severity: By default the client's.\n"
+    "    logger, severity: By default the client's; severity is from 0 to 7.\n"
     "    payload: Free text.\n"
     "    fields: Mapping of name to value, as for ``heka.Message``; not changed.\n"
     "    timestamp, timestamp_ns, uuid: As for ``heka.Message``.\n"
     "    bad_values: 'raise' or 'repr'; by default the client's.\n\n"
     "Raises:\n"
+    "    ValueError: *severity* is not from 0 to 7, also where no such message is sent.\n"
     "    FieldError: A field value without a type on the wire.\n"
     "    EncodeError: Too large, with oversize='raise'.");
 PyDoc_STRVAR(incr_doc,
@@ -485,6 +539,9 @@ static PyMethodDef client_methods[] = {
      "above the one of its type in *levels*, of a type *blocked* or not *allowed*, or if one of\n"
      "*predicates* returns False; admits() skips the last *stateful* of these. Pass others as a\n"
      "Message to *deliver*; if that is None, as a frame to the sink."},
+    {"_take_unsent", client_take_unsent, METH_NOARGS,
+     "_take_unsent($self)\n--\n\n"
+     "Return how many messages found no stream since the last call, and count from zero."},
     {"_replan", heka_client_replan, METH_NOARGS,
      "_replan($self)\n--\n\nCall ``_plan()`` again before the next message."},
     {NULL, NULL, 0, NULL},

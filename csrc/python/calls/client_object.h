@@ -18,6 +18,7 @@ typedef struct {
     PyObject *no_timer;   /* owned: the timer that timer() returns for those */
     int32_t severity;     /* of calls that omit it */
     int32_t threshold;    /* the largest severity that is sent */
+    uint64_t unsent;      /* messages of calls without a sink, since _take_unsent() */
     Py_ssize_t stateful;  /* the last so many of `predicates` change state with each call */
 } HekaClient;
 

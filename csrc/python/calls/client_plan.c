@@ -212,7 +212,7 @@ set_severity(PyObject *op, PyObject *value, void *closure)
 {
     (void)closure;
     return value == NULL ? heka_refuse_delete("severity")
-                         : heka_read_int32(value, "severity", &((HekaClient *)op)->severity);
+                         : heka_read_severity(value, &((HekaClient *)op)->severity);
 }
 
 static PyObject *

@@ -162,8 +162,7 @@ emitter_log(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwn
     int32_t severity = 6;
 
     if (heka_parse_args(self->base.state, &sig, args, (size_t)nargs, kwnames, in) < 0 ||
-        (in[LOG_SEVERITY] != NULL &&
-         heka_read_int32(in[LOG_SEVERITY], "severity", &severity) < 0)) {
+        (in[LOG_SEVERITY] != NULL && heka_read_severity(in[LOG_SEVERITY], &severity) < 0)) {
         return NULL;
     }
     if (severity > self->level) {
@@ -372,6 +371,7 @@ PyDoc_STRVAR(
     "        EncodeError.\n"
     "    timeout: Seconds for name resolution, connecting and writing together.\n\n"
     "Raises:\n"
+    "    ValueError: *severity* is not from 0 to 7, also above the configured level.\n"
     "    FieldError: A field value has an unsupported type.\n"
     "    EncodeError: Too large, with oversize='raise'.\n"
     "    ConfigError: `to` is no destination.");

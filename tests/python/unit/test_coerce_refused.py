@@ -393,7 +393,9 @@ def test_the_last_reference_to_a_value_may_go_while_it_is_read():
     [
         pytest.param(Decimal("1E400"), "a number does not fit in a DOUBLE", id="Decimal"),
         pytest.param(Decimal("-1E400"), "a number does not fit in a DOUBLE", id="negative"),
-        pytest.param([Decimal(1), Decimal("1E400")], "a number at index 1 does not", id="in-a-list"),
+        pytest.param(
+            [Decimal(1), Decimal("1E400")], "a number at index 1 does not", id="in-a-list"
+        ),
         pytest.param(heka.Field(Decimal("1E400")), "a number at index 0 does not", id="Field"),
         pytest.param(
             Decimal("sNaN"),
@@ -462,6 +464,6 @@ def test_finite_longdouble_that_no_double_holds_is_refused_by_name():
     if np.isinf(value):
         pytest.skip("longdouble is double here")
 
-    with pytest.raises(heka.FieldError, match="^field 'k': a number does not fit in a DOUBLE"):
+    with pytest.raises(heka.FieldError, match=r"^field 'k': a number does not fit in a DOUBLE"):
         heka.Message(fields={"k": value})
     assert heka.Message(fields={"k": np.longdouble("inf")}).fields["k"] == [float("inf")]

@@ -122,6 +122,26 @@ def test_a_severity_beyond_32_bits(captured, severity):
         heka.log("t", severity=severity)
 
 
+@pytest.mark.parametrize("level", [0, 7])
+@pytest.mark.parametrize("severity", [-1, 8, 10, 40, 2**31 - 1])
+def test_a_severity_that_is_none_is_refused_whatever_the_level(captured, level, severity):
+    """40 is logging.ERROR, which once was not sent, and not counted."""
+    heka.configure(level=level)
+
+    with pytest.raises(ValueError, match=r"0 \(emergency\) to 7 \(debug\).*heka\.logging"):
+        heka.log("t", severity=severity)
+
+
+@pytest.mark.parametrize("severity", [-(2**31), -1, 8, 40, 2**31 - 1])
+def test_a_message_keeps_any_severity_of_32_bits(severity):
+    message = heka.Message("t", severity=severity)
+    (frame,) = heka.StreamReader().feed(heka.pack("t", severity=severity))
+
+    assert message.severity == severity
+    assert heka.Message.decode(message.encode()).severity == severity
+    assert frame.message.severity == severity
+
+
 # ---- level ------------------------------------------------------------------------------------
 
 
