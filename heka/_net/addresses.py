@@ -27,7 +27,7 @@ from heka._net.options import (
 from heka._secrets import masked
 from heka.exceptions import ConfigError
 
-__all__ = ["Address", "QueueOptions", "TlsOptions", "as_size", "parse"]
+__all__ = ["Address", "QueueOptions", "TlsOptions", "as_size", "decode_zone", "parse"]
 
 #: The query options that each scheme takes.
 OPTIONS = {
@@ -113,7 +113,7 @@ class Address:
         query = write_query(options)
         if self.scheme in _HOSTS:
             hosts = (
-                f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in self.hosts
+                f"{_in_brackets(host) if ':' in host else host}:{port}" for host, port in self.hosts
             )
             return f"{self.scheme}://{','.join(hosts)}{query}"
         path = quote(self.path, safe="/@:,+=~", errors="surrogateescape")
@@ -176,6 +176,7 @@ def _host_port(text: str, to: object) -> tuple[str, int]:
         host, bracket, rest = text[1:].partition("]")
         if not bracket or (rest and not rest.startswith(":")):
             raise ConfigError(f"{to!r}: expected [address]:port; {EXPECTED}")
+        host = decode_zone(host)
         port = rest[1:]
     elif text.count(":") > 1:
         raise ConfigError(f"{to!r}: an IPv6 address needs brackets, as in '[::1]:5565'")
@@ -183,6 +184,18 @@ def _host_port(text: str, to: object) -> tuple[str, int]:
         host, _, port = text.partition(":")
         host = host or ("localhost" if port else "")
     return _host(host, to), _port(port, to) if port else DEFAULT_PORT
+
+
+def decode_zone(host: str) -> str:
+    """Decode the zone of a link-local address, which RFC 6874 writes as ``%25lo``; ``%lo`` too."""
+    address, mark, zone = host.partition("%25")
+    return f"{address}%{unquote(zone)}" if mark and zone else host
+
+
+def _in_brackets(host: str) -> str:
+    """Return an IPv6 address as a URL has it."""
+    address, mark, zone = host.partition("%")
+    return f"[{address}%25{quote(zone, safe='')}]" if mark else f"[{host}]"
 
 
 def _host(host: str, to: object) -> str:

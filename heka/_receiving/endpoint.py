@@ -15,6 +15,7 @@ import socket
 import stat
 from typing import Final
 
+from heka._net.addresses import decode_zone
 from heka._net.defaults import DEFAULT_PORT
 from heka.exceptions import ConfigError
 
@@ -31,18 +32,20 @@ _ADDRESS: Final = re.compile(
 def parse_address(text: str) -> tuple[str, int]:
     """Return ``HOST:PORT`` as ``(host, port)``; the defaults are 127.0.0.1 and 5565.
 
-    IPv6 addresses need brackets, ``[::1]:5565``.
+    A number alone is a port, as in ``5570``. IPv6 addresses need brackets, ``[::1]:5565``.
 
     Raises:
         ValueError: *text* is not such an address; the text says what was expected.
     """
+    if text.isascii() and text.isdigit():
+        text = f":{text}"
     match = _ADDRESS.fullmatch(text)
     port = int(match["port"] or DEFAULT_PORT) if match else 0
     if match is None or port > 65_535:
         raise ValueError(
-            f"expected HOST:PORT, :PORT or [IPV6]:PORT with a port of 0 to 65535, got {text!r}"
+            f"expected HOST:PORT, PORT or [IPV6]:PORT with a port of 0 to 65535, got {text!r}"
         )
-    return match["v6"] or match["host"] or LOOPBACK, port
+    return decode_zone(match["v6"] or "") or match["host"] or LOOPBACK, port
 
 
 def listen_udp(host: str, port: int) -> socket.socket:

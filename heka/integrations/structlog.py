@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 import structlog
 
-from heka._bridge import Bridge, as_text
+from heka._bridge import Bridge
 from heka.logging import LOGLEVEL_MAP
 from heka.severity import ALERT, CRITICAL, DEBUG, EMERGENCY, ERROR, INFO, NOTICE, WARNING
 
@@ -35,14 +35,17 @@ _SEVERITIES = {
     "alert": ALERT,
     "emergency": EMERGENCY,
 }
+#: What structlog's ``ProcessorFormatter`` adds to an event for its own use.
+_INTERNAL = ("_record", "_from_structlog")
 
 
 class HekaProcessor:
     """Sends each event and passes it on unchanged to the next processor.
 
     The event's text is the payload, followed by the traceback of ``exc_info``; its values become
-    fields. The severity is that of the event's ``level``, else that of the method called; INFO if
-    the name is unknown.
+    fields. The severity is that of the event's ``level`` if this is the name of one, as
+    ``add_log_level`` sets it; else that of the method called, and INFO if its name is unknown. A
+    ``level`` that names none is a field.
 
     Args:
         client: A ``HekaClient``, a URL, the name of a client, or None, as for ``HekaHandler``.
@@ -62,7 +65,13 @@ class HekaProcessor:
         """Send *event_dict* and return it unchanged."""
         fields = dict(event_dict)
         payload = fields.pop("event", "")
-        severity = _SEVERITIES.get(as_text(fields.pop("level", method_name)).lower(), INFO)
+        for name in _INTERNAL:
+            fields.pop(name, None)
+        severity = _SEVERITIES.get(method_name.lower(), INFO)
+        level = fields.get("level")
+        if isinstance(level, str) and level.lower() in _SEVERITIES:
+            severity = _SEVERITIES[level.lower()]
+            del fields["level"]
         trace = _traceback(fields.pop("exc_info", None))
         fields.setdefault("loglevel", LOGLEVEL_MAP[severity])
         self._bridge.send(fields.get("logger", ""), severity, payload, fields, trace=trace)

@@ -250,6 +250,8 @@ def test_wake_ends_a_wait_and_may_come_first(make):
         ("[::1]:5565", ("::1", 5565)),
         ("[::1]", ("::1", 5565)),
         ("[fe80::1%eth0]:1", ("fe80::1%eth0", 1)),
+        ("[fe80::1%25eth0]:1", ("fe80::1%eth0", 1)),
+        ("5570", ("127.0.0.1", 5570)),
     ],
 )
 def test_addresses(text, expected):
@@ -257,7 +259,8 @@ def test_addresses(text, expected):
 
 
 @pytest.mark.parametrize(
-    "text", [":65536", "a:b", "::1", "[::1", "a:1:2", ":-1", "[a]b:1", "a:", "a: 1", "a:\u0661"]
+    "text",
+    [":65536", "65536", "a:b", "::1", "[::1", "a:1:2", ":-1", "[a]b:1", "a:", "a: 1", "a:\u0661"],
 )
 def test_bad_addresses_say_what_was_expected(text):
     with pytest.raises(ValueError, match=r"expected HOST:PORT"):

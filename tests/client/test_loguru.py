@@ -134,3 +134,43 @@ def test_heka_handler_works_as_a_loguru_sink(logger, client):
     message = only_message(client)
     assert message.payload == "x"
     assert message.fields == {"loglevel": [20], "extra.a": [1]}
+
+
+class Locked(Exception):
+    """Cannot be pickled."""
+
+    def __init__(self, what, why):
+        super().__init__(f"{what} is locked by {why}")
+        self.lock = threading.Lock()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [LookupError("no such thing"), Locked("cart", "ann")],
+    ids=["picklable", "not-picklable"],
+)
+@pytest.mark.parametrize("options", [{}, {"format": "{message} | {level}"}, {"backtrace": True}])
+def test_traceback_is_sent_with_enqueue(logger, client, error, options):
+    """The exception was pickled on its way, if that is possible; its traceback is in the text."""
+    logger.add(HekaSink(client), enqueue=True, **options)
+    try:
+        raise error
+    except Exception:
+        logger.exception("Traceback (most recent call last): wanted")
+    logger.complete()
+
+    lines = only_message(client).payload.splitlines()
+    assert lines[:2] == [
+        "Traceback (most recent call last): wanted",
+        "Traceback (most recent call last):",
+    ]
+    assert any("test_traceback_is_sent_with_enqueue" in line for line in lines)
+    assert lines[-1].endswith(f"{type(error).__name__}: {error}")
+
+
+def test_exception_that_was_not_raised_is_sent_with_enqueue(logger, client):
+    logger.add(HekaSink(client), enqueue=True)
+    logger.opt(exception=LookupError("no such thing")).error("x")
+    logger.complete()
+
+    assert only_message(client).payload == "x\nLookupError: no such thing"

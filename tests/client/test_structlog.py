@@ -11,6 +11,7 @@ from client.messages import Kept, kept_by, only_message
 from heka.client import HekaClient
 from heka.filters import SeverityMax
 from heka.integrations.structlog import HekaProcessor, HekaRenderer
+from heka.logging import HekaHandler
 
 
 def logger_with(*processors, wrapper=structlog.BoundLogger):
@@ -202,3 +203,40 @@ def test_exception_of_the_client_loses_only_the_event(client, capsys):
     assert only_message(client).payload == "next"
     assert renderer.stats() == {"error": 1}
     assert "HekaRenderer: a message is lost" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("level", [2, "high", None, True, ["error"]])
+def test_level_that_is_the_name_of_none_is_a_field(client, level):
+    logger, _ = logger_with(HekaRenderer(client))
+    logger.error("going up", level=level)
+
+    message = only_message(client)
+    assert message.severity == 3
+    assert message.fields["loglevel"] == [40]
+    assert "level" in message.fields
+
+
+def test_what_processor_formatter_adds_is_no_field(client):
+    """For HekaHandler in the record's ``extra``, for the processors in the event."""
+    record_logger = logging.Logger("app")
+    record_logger.addHandler(HekaHandler(client))
+    wrap = structlog.stdlib.ProcessorFormatter.wrap_for_formatter
+    logger = structlog.wrap_logger(record_logger, processors=[wrap])
+    logger.warning("x", a=1)
+
+    assert only_message(client).fields == {"loglevel": [30]}
+
+
+def test_record_of_processor_formatter_is_no_field(client):
+    handler = logging.StreamHandler(open("/dev/null", "w"))  # noqa: SIM115 - closed below
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            processors=[HekaProcessor(client), structlog.dev.ConsoleRenderer()],
+        )
+    )
+    record_logger = logging.Logger("app")
+    record_logger.addHandler(handler)
+    record_logger.warning("x")
+    handler.stream.close()
+
+    assert only_message(client).fields == {"loglevel": [30]}

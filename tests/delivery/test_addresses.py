@@ -15,6 +15,11 @@ READ = [
     pytest.param("[::1]:7", ("udp", "::1", 7), id="ipv6"),
     pytest.param("[::1]", ("udp", "::1", 5565), id="ipv6-without-a-port"),
     pytest.param("[fe80::1%eth0]:7", ("udp", "fe80::1%eth0", 7), id="ipv6-of-one-link"),
+    pytest.param("[fe80::1%25eth0]:7", ("udp", "fe80::1%eth0", 7), id="zone-of-rfc-6874"),
+    pytest.param(
+        "tcp://[fe80::1%25en%2E1]:7", ("tcp", "fe80::1%en.1", 7), id="zone-with-an-escape"
+    ),
+    pytest.param("[fe80::1%25]:7", ("udp", "fe80::1%25", 7), id="zone-25"),
     pytest.param(("h", 7), ("udp", "h", 7), id="a-tuple"),
     pytest.param(("h", "7"), ("udp", "h", 7), id="a-tuple-out-of-a-configuration-file"),
     pytest.param(("::1", 7), ("udp", "::1", 7), id="a-tuple-needs-no-brackets"),
@@ -71,6 +76,8 @@ def test_options_are_read(to, options):
     [
         pytest.param(("h", 7), "udp://h:7", id="a-tuple"),
         pytest.param("[::1]", "udp://[::1]:5565", id="brackets"),
+        pytest.param("[fe80::1%lo]:7", "udp://[fe80::1%25lo]:7", id="zone"),
+        pytest.param(("fe80::1%251", 7), "udp://[fe80::1%25251]:7", id="zone-251"),
         pytest.param("tcp://h?family=4", "tcp://h:5565?family=4", id="an-option"),
         pytest.param(
             "udp://h:7?datagram=99&framing=none&family=6",

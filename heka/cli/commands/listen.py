@@ -25,7 +25,7 @@ SUMMARY: Final = "receive messages and show them, until Ctrl-C"
 _DEFAULT: Final = f":{heka.DEFAULT_PORT}"
 _EPILOG: Final = f"""\
 addresses:
-  :PORT listens on loopback only, 0.0.0.0:PORT and [::]:PORT on every interface.
+  PORT listens on loopback only, 0.0.0.0:PORT and [::]:PORT on every interface.
   Port 0 takes a free port.
   Without --udp, --tcp, --tls and --unix: --udp {_DEFAULT} and --tcp {_DEFAULT}.
 
