@@ -100,18 +100,154 @@ def test_other_types_are_cut(captured, kind):
     assert heka.log(kind, payload="1" * 100_000) is True
 
 
-def test_fields_are_never_cut(captured):
-    assert heka.log("t", payload="x" * 1000, fields={"k": "y" * MAX}) is False
+# ---- fields -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("value", "original"),
+    [
+        pytest.param("y" * 100_000, 100_000, id="text"),
+        pytest.param("é" * 50_000, 100_000, id="wide-text"),
+        pytest.param(b"y" * 100_000, 100_000, id="bytes"),
+        pytest.param(["y" * 100] * 1000, 100_000, id="texts"),
+        pytest.param(["y" * 100_000, "z"], 100_001, id="a-long-text-first"),
+        pytest.param([b"y" * 100] * 1000, 100_000, id="several-bytes"),
+        pytest.param([1] * 100_000, 100_000, id="integers"),
+        pytest.param([300] * 50_000, 100_000, id="integers-of-two-bytes"),
+        pytest.param([0.5] * 12_500, 100_000, id="doubles"),
+        pytest.param([True] * 100_000, 100_000, id="bools"),
+    ],
+)
+def test_the_largest_field_is_cut_and_marked(captured, value, original):
+    field = heka.Field(value, "unit")
+
+    assert heka.log("t", payload="x" * 1000, fields={"a": 1, "k": field, "z": "z"}) is True
+
+    message = captured[0]
+    kept = message.fields["k"]
+    assert MAX - 110 < len(message.encode()) <= MAX
+    assert message.payload == "x" * 1000
+    assert list(message.fields) == ["a", "k", "z", "heka.truncated.k"]
+    assert (message.fields["a"], message.fields["z"]) == ([1], ["z"])
+    assert message.fields["heka.truncated.k"] == [original]
+    assert message.fields["heka.truncated.k"].representation == "B"
+    assert kept.representation == "unit"
+    whole = heka.Message("t", fields={"k": field}).fields["k"]
+    if len(kept) > 1:
+        assert kept == whole[: len(kept)]
+    else:
+        assert whole[0].startswith(kept[0])
+
+
+def test_payload_and_fields_are_cut_to_the_same_size(captured):
+    fields = {"a": "a" * 60_000, "b": "b" * 50_000, "c": "c" * 1000}
+
+    assert heka.log("t", payload="x" * 40_000, fields=fields) is True
+
+    message = captured[0]
+    sizes = [len(message.payload), len(message.fields["a"][0]), len(message.fields["b"][0])]
+    assert max(sizes) - min(sizes) <= 4
+    assert MAX - 20 < len(message.encode()) <= MAX
+    assert message.fields["c"] == ["c" * 1000]
+    assert {k: v for k, v in message.fields.items() if k.startswith("heka.")} == {
+        "heka.truncated": [40_000],
+        "heka.truncated.a": [60_000],
+        "heka.truncated.b": [50_000],
+    }
+
+
+def test_only_as_many_are_cut_as_it_takes(captured):
+    fields = {"a": "a" * 60_000, "b": "b" * 10_000}
+
+    heka.log("t", payload="x" * 10_000, fields=fields)
+
+    assert captured[0].payload == "x" * 10_000
+    assert captured[0].fields["b"] == ["b" * 10_000]
+    assert set(captured[0].fields) == {"a", "b", "heka.truncated.a"}
+
+
+@pytest.mark.parametrize("limit", range(120, 400, 7))
+def test_a_cut_message_never_exceeds_the_limit(limit):
+    stream = Stream(max_frame=limit)
+    fields = {"a": "ä" * 200, "b": [1.5] * 30, "c": [b"c" * 30] * 10, "d": True}
+
+    sent = heka.log("t", payload="x" * 500, fields=fields, to=stream)
+
+    assert sent is bool(stream.frames)
+    assert all(len(frame) <= limit for frame in stream.frames)
+    assert sent or limit < 350
+
+
+def test_a_message_of_many_small_fields_is_dropped(captured):
+    """No field would keep a value."""
+    assert heka.log("t", fields={f"k{n}": 1 for n in range(10_000)}) is False
 
     assert len(captured) == 0
 
 
-def test_a_payload_is_cut_to_nothing_if_that_is_what_it_takes(captured):
-    fields = {"k": "y" * (MAX - 200)}
+@pytest.mark.parametrize("kind", ["sentry", "cef", "counter", "timer", "gauge"])
+def test_fields_of_a_type_that_cannot_be_cut_are_not_cut(captured, kind):
+    assert heka.log(kind, payload="1", fields={"k": "y" * 100_000}) is False
 
-    assert heka.log("t", payload="x" * 1000, fields=fields, uuid=bytes(16)) is True
+    assert len(captured) == 0
 
-    assert len(captured[0].payload) < 200
+
+# ---- tracebacks -------------------------------------------------------------------------------
+
+HEADER = "Traceback (most recent call last):\n"
+FRAME = '  File "/srv/shop/cart.py", line 12, in take\n    return take()\n'
+
+
+@pytest.mark.parametrize("limit", [400, 1000, 8192])
+@pytest.mark.parametrize("last", ["LookupError: no such cart", "LookupError: no\nsuch cart"])
+def test_a_traceback_keeps_its_beginning_and_its_last_lines(limit, last):
+    stream = Stream(max_frame=limit)
+    payload = "it failed\n" + HEADER + FRAME * 1000 + last
+
+    assert heka.log("t", payload=payload, to=stream) is True
+
+    (message,) = stream.messages
+    head, gap, tail = message.payload.partition("\n[...]\n")
+    assert gap
+    assert payload.startswith(head)
+    assert payload.endswith("\n" + tail)
+    assert head.startswith("it failed\nTraceback")
+    assert tail.endswith(last)
+    assert message.fields == {"heka.truncated": [len(payload)]}
+
+
+def test_a_long_last_line_of_a_traceback_keeps_its_beginning():
+    stream = Stream(max_frame=1000)
+    payload = "it failed\n" + HEADER + FRAME * 100 + "LookupError: no " + "é" * 10_000
+
+    heka.log("t", payload=payload, to=stream)
+
+    (message,) = stream.messages
+    head, _, tail = message.payload.partition("\n[...]\n")
+    assert payload.startswith(head)
+    assert tail.startswith("LookupError: no éé")
+
+
+def test_a_short_traceback_with_a_long_last_line_is_cut_at_its_end():
+    stream = Stream(max_frame=1000)
+    payload = HEADER + FRAME + "LookupError: " + "x" * 10_000
+
+    heka.log("t", payload=payload, to=stream)
+
+    assert payload.startswith(stream.messages[0].payload)
+
+
+def test_a_traceback_in_a_field_keeps_its_last_line():
+    stream = Stream(max_frame=1000)
+
+    heka.log("t", fields={"trace": HEADER + FRAME * 1000 + "LookupError: no"}, to=stream)
+
+    (trace,) = stream.messages[0].fields["trace"]
+    assert trace.startswith("Traceback")
+    assert trace.endswith("\nLookupError: no")
+
+
+# ---- the other policies -----------------------------------------------------------------------
 
 
 def test_drop_counts():
