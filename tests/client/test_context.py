@@ -203,3 +203,23 @@ def test_many_fields_on_both_sides():
     fields = logged(**{f"n{i}": -i for i in range(50, 150)})
 
     assert fields == {f"n{i}": [i] if i < 50 else [-i] for i in range(150)}
+
+
+def test_own_fields_win_over_those_of_the_context_where_there_are_many():
+    """From 1,024 bytes of fields on, an index says which names a message has."""
+    heka.bind(**{f"k{n}": "bound" for n in range(200)})
+
+    fields = logged(**{f"k{n}": "own" for n in range(0, 300, 2)})
+
+    own = {f"k{n}": ["own"] for n in range(0, 300, 2)}
+    bound = {f"k{n}": ["bound"] for n in range(1, 200, 2)}
+    assert fields == {**own, **bound}
+    assert list(fields) == [*own, *bound]
+
+
+def test_many_fields_are_compared_with_many_of_the_context():
+    """In a message that is too large then; compared with each other, these would take minutes."""
+    heka.bind(**{f"k{n}": 1 for n in range(60_000)})
+
+    with pytest.raises(heka.EncodeError):
+        heka.log("t", fields={f"own{n}": 2 for n in range(60_000)}, oversize="raise")

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#include "core/wire/hk_decode.h"
+#include "core/wire/hk_names.h"
 #include "python/base/args.h"
 #include "python/base/errors.h"
 #include "python/messages/codec.h"
@@ -108,6 +108,9 @@ bound_get_fields(PyObject *op, void *closure)
 
 /* ---- appending to a message ---- */
 
+/* Bytes of a message's own fields from which looking names up in an index is worth making it. */
+#define INDEX_LEAST 1024u
+
 static bool
 holds(hk_slice fields, hk_slice name)
 {
@@ -126,15 +129,28 @@ append_missing(hk_slice bound, size_t start, hk_buffer *out)
 {
     const size_t own_len = out->len - start; /* appending may move out->data, so keep lengths */
     hk_field field;
+    hk_names names = {.items = NULL};
     hk_status status = HK_OK;
     if (own_len == 0) {
         return hk_buffer_append(out, bound.data, bound.len);
     }
+    const bool indexed = own_len >= INDEX_LEAST;
+    hk_buffer missing; /* appending to *out would move what the index borrows */
+    hk_buffer_init(&missing, NULL, 0, HK_LENGTH_MAX);
+    if (indexed) {
+        status = hk_names_make(&names, HK_NAMES_ALL, (hk_slice){out->data + start, own_len});
+    }
     while (status == HK_OK && hk_field_next(&bound, &field)) {
-        if (!holds((hk_slice){out->data + start, own_len}, field.name)) {
-            status = hk_buffer_append(out, field.whole.data, field.whole.len);
+        const hk_slice own = {out->data + start, own_len};
+        if (!(indexed ? hk_names_hold(&names, field.name) : holds(own, field.name))) {
+            status = hk_buffer_append(indexed ? &missing : out, field.whole.data, field.whole.len);
         }
     }
+    if (status == HK_OK && missing.len > 0) {
+        status = hk_buffer_append(out, missing.data, missing.len);
+    }
+    hk_buffer_clear(&missing);
+    hk_names_clear(&names);
     return status;
 }
 

@@ -7,7 +7,6 @@
  * Texts are borrowed only between two such calls. */
 #include "coerce.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -148,7 +147,7 @@ put_scalar(heka_run *r, PyObject *key, heka_kind k, PyObject *value, Py_ssize_t 
                 PyErr_Clear();
                 return heka_refuse_overflow(r->state, heka_run_path(r), key, HK_DOUBLE, index);
             }
-            if (HK_UNLIKELY(isinf(real)) && !PyFloat_Check(value)) {
+            if (HK_UNLIKELY(Py_IS_INFINITY(real)) && !PyFloat_Check(value)) {
                 const int infinite = is_infinite(value, real);
                 if (infinite <= 0) {
                     return infinite < 0 ? -1
@@ -269,10 +268,8 @@ static int
 is_wire_valueless(heka_run *r, PyObject *key)
 {
     hk_text name;
-    hk_field field;
     size_t size;
     size_t at;
-    int found = 0;
     uint8_t block[256];
     hk_buffer text;
 
@@ -286,16 +283,15 @@ is_wire_valueless(heka_run *r, PyObject *key)
         return 0; /* no wire name decodes to this str */
     }
     hk_buffer_init(&text, block, sizeof block, HK_LENGTH_MAX);
-    const hk_status status = hk_buffer_room(&text, size);
+    hk_status status = hk_names_make(&r->valueless, HK_NAMES_VALUELESS, r->origin->wire);
+    if (status == HK_OK) {
+        status = hk_buffer_room(&text, size);
+    }
     if (status != HK_OK) {
         return heka_run_fail(r, status);
     }
     text.len = (size_t)(hk_utf8_write(&name, text.data) - text.data);
-    hk_slice fields = r->origin->wire;
-    while (found == 0 && hk_field_next(&fields, &field)) {
-        found = field.values.len == 0 && field.name.len == text.len &&
-                (text.len == 0 || memcmp(field.name.data, text.data, text.len) == 0);
-    }
+    const int found = hk_names_hold(&r->valueless, (hk_slice){text.data, text.len});
     hk_buffer_clear(&text);
     return found;
 }
@@ -428,13 +424,12 @@ put_repr(heka_run *r, PyObject *key, PyObject *value)
 static int
 check_escaped(heka_run *r, PyObject *key, size_t start)
 {
-    hk_field field;
-    hk_slice fields = r->origin->wire;
-    const size_t len = r->out->len - start;
-    while (hk_field_next(&fields, &field)) {
-        if (field.whole.len == len && memcmp(field.whole.data, r->out->data + start, len) == 0) {
-            return 0;
-        }
+    const hk_status status = hk_names_make(&r->wholes, HK_NAMES_WHOLE, r->origin->wire);
+    if (status != HK_OK) {
+        return heka_run_fail(r, status);
+    }
+    if (hk_names_hold(&r->wholes, (hk_slice){r->out->data + start, r->out->len - start})) {
+        return 0;
     }
     return heka_refuse_name(r->state, heka_run_path(r), key);
 }
@@ -538,49 +533,19 @@ done:
 
 /* ---- duplicate names ---- */
 
-/* Total order of names, for qsort; equal only for equal bytes. */
-static int
-compare_slices(const void *left, const void *right)
-{
-    const hk_slice *a = left;
-    const hk_slice *b = right;
-    const size_t shared = a->len < b->len ? a->len : b->len;
-    const int order = shared == 0 ? 0 : memcmp(a->data, b->data, shared);
-    return order != 0 ? order : (a->len > b->len) - (a->len < b->len);
-}
-
 /* Refuses two fields with one name, e.g. of {'a': {'b': 1}, 'a.b': 2}. */
 static int
 check_unique(heka_run *r, size_t start)
 {
-    const hk_slice all = {r->out->data + start, r->out->len - start};
-    hk_slice fields = all;
-    hk_field field;
-    size_t count = 0;
-    int result = 0;
-
-    while (hk_field_next(&fields, &field)) {
-        count++;
+    hk_names names = {.items = NULL};
+    const hk_slice fields = {r->out->data + start, r->out->len - start};
+    const hk_status status = hk_names_make(&names, HK_NAMES_ALL, fields);
+    if (status != HK_OK) {
+        return heka_run_fail(r, status);
     }
-    if (count < 2) {
-        return 0;
-    }
-    hk_slice *names = PyMem_New(hk_slice, count);
-    if (names == NULL) {
-        PyErr_NoMemory();
-        return -1;
-    }
-    fields = all;
-    for (size_t i = 0; i < count && hk_field_next(&fields, &field); i++) {
-        names[i] = field.name;
-    }
-    qsort(names, count, sizeof *names, compare_slices);
-    for (size_t i = 1; i < count && result == 0; i++) {
-        if (compare_slices(&names[i - 1], &names[i]) == 0) {
-            result = heka_refuse_duplicate(r->state, names[i]);
-        }
-    }
-    PyMem_Free(names);
+    const hk_slice *repeated = hk_names_repeated(&names);
+    const int result = repeated == NULL ? 0 : heka_refuse_duplicate(r->state, *repeated);
+    hk_names_clear(&names);
     return result;
 }
 
@@ -614,6 +579,8 @@ heka_coerce_fields(heka_state *state, PyObject *mapping, const heka_policy *poli
     if (result == HEKA_DONE && !policy->use_repr && ((r.nested && r.dotted) || r.may_repeat)) {
         result = check_unique(&r, start);
     }
+    hk_names_clear(&r.valueless);
+    hk_names_clear(&r.wholes);
     hk_buffer_clear(&r.path);
     return result;
 }

@@ -5,6 +5,7 @@
 #ifndef HEKA_RUN_H
 #define HEKA_RUN_H
 
+#include "core/wire/hk_names.h"
 #include "python/base/state.h"
 
 /* How to handle a value without a wire type. */
@@ -31,6 +32,8 @@ typedef struct {
     bool nested;               /* a nested mapping was flattened */
     bool dotted;               /* a key contains a dot */
     bool may_repeat;           /* a key is not an exact str, or a mapping not an exact dict */
+    hk_names valueless;        /* owned: of the origin; made when it is needed */
+    hk_names wholes;           /* owned: likewise */
     bool escaped;              /* the current field has bytes that only the wire may contain */
     bool over_limit;           /* too deep or too big: the outermost entry becomes its repr */
 } heka_run;

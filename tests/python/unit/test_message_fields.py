@@ -457,3 +457,35 @@ def test_fields_that_are_read_while_they_are_replaced():
 
     assert seen == [{"a": ["x" * 500]}]
     assert msg.fields == {"b": [1]}
+
+
+# ---- many fields ------------------------------------------------------------------------------
+
+# Compared with each other, these would take minutes, with the GIL held; the number of comparisons
+# is counted in tests/core/test_names.c.
+MANY = 60_000
+
+
+def encoded_fields(*fields: bytes) -> bytes:
+    return heka.Message("t").encode() + b"".join(
+        b"\x52" + bytes([len(field)]) + field for field in fields
+    )
+
+
+def test_many_fields_without_values_are_encoded_again():
+    names = [f"{n:05}".encode() for n in range(MANY)]
+    data = encoded_fields(*(b"\x0a\x05" + name + b"\x10\x00\x1a\x00" for name in names))
+    message = heka.Message.decode(data)
+
+    assert len(message.fields) == MANY
+    assert heka.Message.decode(message.encode()).fields == {}
+
+
+def test_many_fields_that_are_no_utf8_are_compared_with_the_wire():
+    names = [b"\xff" + f"{n:05}".encode() for n in range(MANY)]
+    data = encoded_fields(*(b"\x0a\x06" + name + b"\x10\x00\x1a\x00\x22\x01v" for name in names))
+    message = heka.Message.decode(data)
+
+    assert len(message.fields) == MANY
+    with pytest.raises(heka.EncodeError, match="a message of 1020050 bytes"):
+        message.encode()
