@@ -101,6 +101,11 @@ class HekaConnection:
         # this matters: frames must not be written to the plain socket.
         self._replaced = None if value is self._transport.connected else value
 
+    @socket.deleter
+    def socket(self) -> None:
+        # mock.patch.object(connection, "socket") ends with this.
+        self._replaced = None
+
     def establish(self) -> None:
         """Connect; an existing connection is closed first."""
         self._replaced = None

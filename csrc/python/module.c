@@ -2,6 +2,7 @@
  * initialised. */
 #include "core/wire/hk_uuid.h"
 #include "python/base/state.h"
+#include "python/calls/emit.h"
 #include "python/messages/codec.h"
 #include "sources.h"
 
@@ -11,6 +12,7 @@ static PyMethodDef methods[] = {
      heka_frame_doc},
     {"set_sources", (PyCFunction)(void (*)(void))heka_set_sources, METH_FASTCALL | METH_KEYWORDS,
      heka_set_sources_doc},
+    {"mark_own_thread", heka_mark_own_thread, METH_O, heka_mark_own_thread_doc},
     {NULL, NULL, 0, NULL},
 };
 

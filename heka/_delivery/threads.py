@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from heka._core import mark_own_thread
 from heka._runtime.greenlets import is_patched, start_thread
 
 __all__ = ["Worker", "cooperative_sleep"]
@@ -56,6 +57,7 @@ class Worker:
         return False
 
     def _run(self) -> None:
+        mark_own_thread(True)  # what a stream or a callback logs here would never end
         try:
             self._body()
         finally:

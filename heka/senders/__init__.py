@@ -20,6 +20,8 @@ _NAMES = (
     "TcpSender",
     "UdpSender",
 )
+#: New names that old documentation looks up here, such as ``heka.senders.StdOutStream``.
+_NEW = frozenset(streams.__all__)
 #: Old names that do not just replace "Stream" with "Sender".
 _RENAMED = {"StreamSender": "FormatterStream"}
 _GONE = {
@@ -34,10 +36,13 @@ _GONE = {
 
 def alias(module: str, names: tuple[str, ...], name: str) -> Any:
     """Return the stream with the old *name*; for ``__getattr__`` of *module*, which has *names*."""
-    if name not in names:
+    if name in _NEW:  # as old documentation of raven writes them
+        new = name
+    elif name in names:
+        new = _RENAMED.get(name) or name.removesuffix("Sender") + "Stream"
+    else:
         why = f": {_GONE[name]}" if name in _GONE else ""
         raise AttributeError(f"module {module!r} has no attribute {name!r}{why}")
-    new = _RENAMED.get(name) or name.removesuffix("Sender") + "Stream"
     warnings.warn(f"{module}.{name} is heka.streams.{new} now", DeprecationWarning, stacklevel=3)
     return getattr(streams, new)
 

@@ -12,11 +12,12 @@ import threading
 import pytest
 from client.messages import Kept, kept_by, payloads, read
 
+import heka
 from heka._core import Sink
 from heka.client import HekaClient
 from heka.encoders import NullEncoder, ProtobufEncoder, StdlibPayloadEncoder
 from heka.logging import HekaHandler
-from heka.streams import StdLibLoggingStream
+from heka.streams import QueuedStream, StdLibLoggingStream
 
 
 @pytest.fixture
@@ -426,3 +427,80 @@ def test_threads_do_not_refuse_each_others_records(logger, handler, client):
 
     assert payloads(client) == ["quick", "slow"]
     assert handler.stats() == {}
+
+
+class Exporter:
+    """A stream that logs each write, as an HTTP library does."""
+
+    def __init__(self, log):
+        self.count = 0
+        self.log = log
+
+    def write(self, data):
+        self.count += 1
+        if self.count < 1000:  # or it would never end
+            self.log(self.count)
+
+
+@pytest.fixture
+def other():
+    """A second client, whose stream stores its writes."""
+    return HekaClient(Kept(), "other")
+
+
+@pytest.mark.parametrize("way", ["handler", "client", "encoder", "another-client", "heka.log"])
+def test_what_a_stream_logs_in_the_thread_of_a_queue_is_reentrant(way, other, keep):
+    """Whatever its destination is."""
+    logger = logging.Logger("app")
+    calls = {
+        "handler": lambda number: logger.debug("POST %d", number),
+        "client": lambda number: client.debug("POST"),
+        "encoder": lambda number: client.heka("t"),
+        "another-client": lambda number: other.incr("POST"),
+        "heka.log": lambda number: heka.log("POST", to=other.stream),
+    }
+    exporter = Exporter(calls[way])
+    encoder = NullEncoder if way == "encoder" else ProtobufEncoder
+    client = keep(HekaClient(QueuedStream(exporter, linger=0.0), "", encoder=encoder))
+    logger.addHandler(HekaHandler(client))
+    if way == "encoder":
+        client.filters.append(lambda message: True)
+        client.encoder = StdlibPayloadEncoder(None)
+    before = heka.stats()["dropped"].get("reentrant", 0)
+
+    logger.warning("hello")
+    assert client.flush(5.0)
+    assert client.flush(5.0)
+
+    assert exporter.count == 1
+    assert kept_by(other).written == []
+    refused = (
+        client.stats()["dropped"].get("reentrant", 0)
+        + other.stats()["dropped"].get("reentrant", 0)
+        + heka.stats()["dropped"].get("reentrant", 0)
+        - before
+    )
+    assert refused == 1
+
+
+def test_what_on_drop_logs_is_reentrant(keep):
+    called = threading.Event()
+
+    def on_drop(reason, count):
+        logger.warning("dropped %d", count)
+        called.set()
+
+    client = keep(HekaClient(QueuedStream(Failing(), linger=0.0, on_drop=on_drop), ""))
+    logger = logging.Logger("app")
+    logger.addHandler(HekaHandler(client))
+    logger.warning("hello")
+
+    assert called.wait(10)
+    client.flush(5.0)
+    assert client.stats()["offered"] == 1 + client.stats()["dropped"]["reentrant"]
+    assert client.stats()["dropped"]["error"] == 1
+
+
+class Failing:
+    def write(self, data):
+        raise ValueError("no")

@@ -46,6 +46,17 @@ def test_an_old_name_is_the_stream_with_a_warning_at_the_caller(module, old, new
     assert old in dir(found)
 
 
+@pytest.mark.parametrize("name", ["StdOutStream", "UdpStream", "FileStream"])
+@pytest.mark.parametrize("module", ["heka.senders", "heka.senders.dev"])
+def test_a_new_name_is_found_under_senders_too(module, name):
+    with pytest.warns(
+        DeprecationWarning, match=rf"^{module}\.{name} is heka\.streams\.{name} now$"
+    ):
+        found = getattr(importlib.import_module(module), name)
+
+    assert found is getattr(streams, name)
+
+
 def test_from_import():
     with pytest.warns(DeprecationWarning, match="UdpSender is heka.streams.UdpStream now") as w:
         from heka.senders import UdpSender

@@ -380,6 +380,17 @@ def test_a_mock_is_called_instead_of_the_connected_socket(peer, connect):
     assert there.take() == FRAME
 
 
+def test_mock_patch_puts_the_connected_socket_back(peer, connect):
+    there = peer(Datagrams)
+    connection = connect(("127.0.0.1", there.port))
+    with mock.patch.object(connection, "socket") as patched:
+        patched.send.return_value = 3
+        assert connection.send(PAYLOAD) == 3
+
+    assert connection.send(PAYLOAD) == len(FRAME)
+    assert there.take() == FRAME
+
+
 class Wrapped(socket.socket):
     """A subclass may override send(), as TLS sockets do."""
 

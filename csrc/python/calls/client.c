@@ -39,6 +39,11 @@ emit(HekaClient *self, heka_emission *e)
     if (self->deliver == NULL && heka_emission_shorten(e) < 0) {
         return -1;
     }
+    int refused;
+    if (self->deliver != NULL && self->sink != NULL &&
+        heka_emission_refuse((HekaSink *)self->sink, &refused)) {
+        return refused; /* before Python filters and encodes */
+    }
     int result = heka_emission_encode(e, block, sizeof block, &out);
     if (result == 0 && self->deliver != NULL && !e->too_large) {
         result = deliver_message(self, &out);

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "core/base/hk_clock.h"
 #include "core/wire/hk_decode.h"
 #include "python/base/errors.h"
 #include "python/base/read.h"
@@ -250,6 +251,47 @@ done:
     return result;
 }
 
+/* ---- heka's own threads ---- */
+
+/* 1 + the fork generation in which this thread was marked; 0: never. A child forked by such a thread
+ * is the program's. */
+static _Thread_local unsigned own_thread;
+
+static inline bool
+is_own_thread(void)
+{
+    return HK_UNLIKELY(own_thread != 0) && own_thread == hk_fork_generation() + 1;
+}
+
+PyObject *
+heka_mark_own_thread(PyObject *module, PyObject *own)
+{
+    (void)module;
+    const bool before = is_own_thread();
+    const int now = PyObject_IsTrue(own);
+    if (now < 0) {
+        return NULL;
+    }
+    own_thread = now ? hk_fork_generation() + 1 : 0;
+    return PyBool_FromLong(before);
+}
+
+const char heka_mark_own_thread_doc[] = PyDoc_STR(
+    "mark_own_thread(own, /)\n--\n\n"
+    "Say whether the calling thread is one of heka's own; return what it was before.\n\n"
+    "What such a thread logs is dropped as 'reentrant': it comes from a stream or a callback that\n"
+    "runs because of a message, and would cause the next message.");
+
+int
+heka_emission_refuse(HekaSink *sink, int *result)
+{
+    if (HK_LIKELY(!is_own_thread())) {
+        return 0;
+    }
+    *result = sink == NULL ? 0 : heka_sink_drop(sink, "reentrant");
+    return 1;
+}
+
 /* ---- sending ---- */
 
 /* Largest message that the sink takes: its largest frame without the frame's overhead. */
@@ -305,6 +347,10 @@ heka_emission_send(heka_emission *e, HekaSink *sink, PyObject *capture, hk_buffe
     uint8_t *start = out->data + HK_FRAME_ROOM;
     const size_t limit = message_limit(sink, e->signer);
 
+    int refused;
+    if (sink != NULL && heka_emission_refuse(sink, &refused)) {
+        return refused;
+    }
     if (HK_UNLIKELY(e->too_large)) {
         return sink == NULL ? 0 : heka_sink_drop(sink, "oversize");
     }
