@@ -92,7 +92,8 @@ add_unsent(HekaClient *self)
 static HK_COLD PyObject *
 count_unsent(HekaClient *self, const call *c)
 {
-    const int admitted = self->planned == NULL ? 1 : heka_client_may_admit(self, c->type, c->severity);
+    const int admitted =
+        self->planned == NULL ? 1 : heka_client_may_admit(self, c->type, c->severity);
     if (admitted < 0) {
         return NULL;
     }

@@ -253,8 +253,8 @@ done:
 
 /* ---- heka's own threads ---- */
 
-/* 1 + the fork generation in which this thread was marked; 0: never. A child forked by such a thread
- * is the program's. */
+/* 1 + the fork generation in which this thread was marked; 0: never. A child forked by such a
+ * thread is the program's. */
 static _Thread_local unsigned own_thread;
 
 static inline bool

@@ -65,8 +65,8 @@ int heka_emission_encode(heka_emission *e, uint8_t *block, size_t size, hk_buffe
  * exception. capture(bytes), if it is not NULL, is called instead of the sink. */
 int heka_emission_send(heka_emission *e, HekaSink *sink, PyObject *capture, hk_buffer *out);
 
-/* 1: this is one of heka's own threads, so the message is dropped as 'reentrant', and *result is what
- * the call returns. 0: it is not. */
+/* 1: this is one of heka's own threads, so the message is dropped as 'reentrant', and *result is
+ * what the call returns. 0: it is not. */
 int heka_emission_refuse(HekaSink *sink, int *result);
 
 /* The function mark_own_thread of the module. */
