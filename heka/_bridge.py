@@ -207,7 +207,7 @@ class Bridge:
 
 
 def count_unsent(client: Client | None, type: str, severity: int) -> None:
-    """Have a client without a stream count a message that it does not admit for that reason."""
+    """Count a message that *client* does not admit because it has no stream."""
     if isinstance(client, HekaClient) and client.sink is None:
         client.heka(type, severity=severity)
 

@@ -91,7 +91,7 @@ def _find(to: object) -> Sink:
 
 
 def _serves(destination: _AnyDestination, to: object) -> bool:
-    """Return whether it is for *to*, not for a freed stream that had the same id()."""
+    """Return whether *destination* is for *to*, not for a freed stream that had the same id()."""
     return not isinstance(destination, StreamDestination) or destination.stream is to
 
 

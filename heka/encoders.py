@@ -152,7 +152,7 @@ class BaseEncoder:
     """
 
     def __init__(self, hmc: Mapping[str, Any] | None = None) -> None:
-        """See ``signer_of`` for *hmc*."""
+        """Sign with the signer that *hmc* describes; see ``signer_of``."""
         self.hmc = hmc
         self.signer = signer_of(hmc)
 

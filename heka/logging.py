@@ -112,7 +112,7 @@ class HekaHandler(logging.Handler):
 
     @property
     def heka_client(self) -> Client | None:
-        """The client, or the one that has the given name now; None if there is none."""
+        """The client that was given, or the client that now has the given name, or None."""
         return self._bridge.find()
 
     def sends_to(self, client: object) -> bool:

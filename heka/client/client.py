@@ -316,7 +316,7 @@ class HekaClient(Client):
         return self._wants(severity) and self._line(severity, msg, args, exc_info)
 
     def _wants(self, severity: int) -> bool:
-        """Say whether a line of *severity* is to be sent, or counted as it has no stream."""
+        """Return whether to call ``_line``: to send, or to count without a stream."""
         return self.admits("oldstyle", severity) or self.sink is None
 
     def _line(self, severity: int, msg: object, args: tuple[Any, ...], exc_info: _ExcInfo) -> bool:
@@ -595,5 +595,5 @@ def _with_traceback(text: str, exc_info: _ExcInfo) -> str:
 
 
 def _writable(text: str) -> str:
-    """Return *text* with lone surrogates escaped: those of an exception are not the caller's."""
+    """Return *text* with lone surrogates escaped; for text that is not the caller's own."""
     return text.encode("utf-8", "backslashreplace").decode()

@@ -128,7 +128,7 @@ class Timer:
             _reporter.report(f"timer {self.name!r}: {error}")
 
     def _pop(self) -> int:
-        """Remove the newest start of this thread and task; -1 when it is not to be sent."""
+        """Remove and return the newest start time of this thread and task; -1: send nothing."""
         flow = _flow()
         if flow not in self._running:  # entered in another task, as test fixtures do
             flow = next(iter(self._running.copy()), flow)

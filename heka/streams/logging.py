@@ -88,7 +88,11 @@ def _types(given: Any, default: str, name: str) -> frozenset[str]:
 
 
 def _is_frame(data: bytes) -> bool:
-    """Return whether it is a frame, not level 30: no type begins with a frame header's tag."""
+    """Return whether *data* is a frame, else it is output of ``StdlibPayloadEncoder``.
+
+    The first byte of that output is the level, which may be 30, the record separator of a frame.
+    Its third byte is in the type, where a frame has 8, the first tag of its header.
+    """
     return data[:1] == bytes([RECORD_SEPARATOR]) and data[2:3] == b"\x08"
 
 

@@ -131,7 +131,7 @@ class QueuedStream(Stream):
 
     @property
     def closed(self) -> bool:
-        """Say whether ``close()`` was called."""
+        """Return whether ``close()`` was called."""
         return all(queue.closed for queue in self._queues)
 
     def write(self, data: Any) -> bool:

@@ -53,7 +53,10 @@ class UdpStream(DestinationStream):
 
 
 def _is_closed(value: Any) -> bool:
-    """Return whether it is a closed socket: one that was connected here, restored later."""
+    """Return whether *value* is a closed socket.
+
+    A test that replaced ``socket`` may restore the former socket after this stream has closed it.
+    """
     return isinstance(value, Socket) and value.fileno() < 0
 
 
