@@ -70,7 +70,12 @@ _ABOUT_ONE = {
     "pass": frozenset({"by", "fail", "number", "ratio", "thru", "through"}),
 }
 #: First words of names whose value is yes or no.
-_QUESTIONS = frozenset({"has", "is", "needs", "no", "requires", "supports", "without"})
+_QUESTIONS = frozenset(
+    {
+        *("allow", "disable", "enable", "has", "is", "needs", "no", "require", "requires", "skip"),
+        *("supports", "verify", "without"),
+    }
+)
 #: First words that make a plural a number: max_tokens.
 _COUNTING = frozenset({"avg", "count", "max", "mean", "min", "n", "num", "number", "sum", "total"})
 #: Words beside ``tokens`` in names of language models, where tokens are pieces of text.
