@@ -232,7 +232,9 @@ def test_naive_datetimes_at_the_ends_of_the_calendar(zone, name, when):
     """A ValueError in every time zone, where datetime itself may raise OverflowError."""
     zone(name)
 
-    with pytest.raises(ValueError, match=r"timestamp must fit in 64|year .* out of range|year must be in"):
+    with pytest.raises(
+        ValueError, match=r"timestamp must fit in 64|year .* out of range|year must be in"
+    ):
         heka.Message(timestamp=when)
 
 
