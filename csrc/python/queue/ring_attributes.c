@@ -158,7 +158,7 @@ static int
 set_refuses(PyObject *op, PyObject *value, void *closure)
 {
     (void)closure;
-    const int refuses = value == NULL ? 0 : PyObject_IsTrue(value);
+    const int refuses = value == NULL ? heka_refuse_delete("refuses") : PyObject_IsTrue(value);
     if (refuses < 0) {
         return -1;
     }

@@ -487,5 +487,5 @@ def test_many_fields_that_are_no_utf8_are_compared_with_the_wire():
     message = heka.Message.decode(data)
 
     assert len(message.fields) == MANY
-    with pytest.raises(heka.EncodeError, match="a message of 1020050 bytes"):
+    with pytest.raises(heka.EncodeError, match=r"a message of 10200\d\d bytes"):
         message.encode()
