@@ -11,6 +11,7 @@ from python.memory.world import World
 
 import heka
 import heka.testing
+from heka._delivery.queue import Queue
 from heka.streams import FanOutStream, QueuedStream
 
 CALLS = Calls()
@@ -72,8 +73,11 @@ def logged(w: World, url: str) -> None:
     to = f"{url}?queue=1&linger=0"
     assert heka.log(w.text, fields=w.fields, to=to)
     assert heka.flush(20)
+    queues = [one for one in heka.api._open.values() if isinstance(one, Queue)]
     for key in list(heka.api._open):  # as where there are more than may be open
         heka.api._retire(key)
+    for queue in queues:
+        queue.join()  # its thread holds the frames until it ends
     heka.api._reset_after_fork()
 
 
