@@ -183,9 +183,12 @@ coverage: build/coverage/stamp $(STAMP)/extra-test $(STAMP)/extra-dev ## Run the
 soak: $(STAMP)/build ## Queues over servers that die and return at random, for SOAK_SECONDS (600).
 	PYTHONPATH=tests $(BIN)/python tools/soak.py --seconds $(SOAK_SECONDS)
 
-.PHONY: versions
-versions: $(STAMP)/build ## Run the tests on every other CPython 3.10 to 3.14 of this machine.
-	tools/test_versions.sh $(BIN)/python $(PYTEST_ARGS)
+# `make -j3 -k --output-sync versions` runs them side by side.
+VERSIONS := $(addprefix version-,3.10 3.11 3.12 3.13 3.14)
+.PHONY: versions $(VERSIONS)
+versions: $(VERSIONS) ## Run the tests on every other CPython 3.10 to 3.14 of this machine.
+$(VERSIONS): version-%: $(STAMP)/build
+	tools/test_version.sh $(BIN)/python $* $(PYTEST_ARGS)
 
 # As root. A release with tests behind a colon runs only these: STOCK="12:tests/wire,tests/cli".
 STOCK ?= 12 13

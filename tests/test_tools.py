@@ -69,6 +69,33 @@ def test_failures_of_an_earlier_run_are_neither_repeated_nor_named(tmp_path):
     assert "test_old" not in done.stdout
 
 
+def test_a_second_run_on_its_own_runs_only_what_failed_in_the_first(tmp_path):
+    source = UNSTABLE + "\ndef test_fine(): pass\n"
+    first = run_tests(tmp_path, source, RETRY="first")
+    second = run_tests(tmp_path, source, RETRY="second")
+
+    assert (first.returncode, named(first.stdout)) == (1, [])
+    assert second.returncode == 0, second.stdout + second.stderr
+    assert len(named(second.stdout)) == 2
+    assert "2 passed" in second.stdout
+    assert "3 passed" not in second.stdout
+
+
+def test_a_second_run_without_a_first_runs_everything(tmp_path):
+    """As where the build before the first run failed."""
+    done = run_tests(tmp_path, UNSTABLE + "\ndef test_fine(): pass\n", RETRY="second")
+
+    assert done.returncode == 1
+    assert "2 failed, 1 passed" in done.stdout
+
+
+def test_an_unknown_retry_is_refused(tmp_path):
+    done = run_tests(tmp_path, UNSTABLE, RETRY="yes")
+
+    assert done.returncode == 2
+    assert "expected RETRY to be 1, first or second, got 'yes'" in done.stderr
+
+
 def test_without_retry_a_failure_is_a_failure(tmp_path):
     done = run_tests(tmp_path, UNSTABLE)
 
