@@ -1,7 +1,6 @@
 /* hk_names.c -- an index of encoded fields: whether a name, or a whole field, is among them. */
 #include "hk_names.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 /* Total order, for qsort; equal only for equal bytes. */
@@ -75,11 +74,4 @@ hk_names_repeated(const hk_names *names)
         }
     }
     return NULL;
-}
-
-void
-hk_names_clear(hk_names *names)
-{
-    free(names->items);
-    *names = (hk_names){.items = NULL};
 }

@@ -8,6 +8,8 @@
 #ifndef HK_NAMES_H
 #define HK_NAMES_H
 
+#include <stdlib.h>
+
 #include "hk_decode.h"
 
 typedef enum {
@@ -33,7 +35,14 @@ bool hk_names_hold(hk_names *names, hk_slice item);
 /* The smallest item that the index has twice; NULL when all are different. */
 const hk_slice *hk_names_repeated(const hk_names *names);
 
-/* Frees the index; *names is then all zero. */
-void hk_names_clear(hk_names *names);
+/* Frees the index; *names is then all zero. Inline: most messages need no index. */
+static inline void
+hk_names_clear(hk_names *names)
+{
+    if (names->made) {
+        free(names->items);
+        *names = (hk_names){.items = NULL};
+    }
+}
 
 #endif

@@ -51,22 +51,13 @@ heka_read_int32(PyObject *value, const char *name, int32_t *out)
     return 0;
 }
 
-int
-heka_read_severity(PyObject *value, int32_t *out)
+void
+heka_refuse_severity(PyObject *value)
 {
-    int32_t severity;
-    if (heka_read_int32(value, "severity", &severity) < 0) {
-        return -1;
-    }
-    if (HK_UNLIKELY(severity < 0 || severity > HEKA_SEVERITY_MAX)) {
-        PyErr_Format(PyExc_ValueError,
-                     "severity must be from 0 (emergency) to 7 (debug), got %R; "
-                     "heka.logging.severity_of(level) converts a level of logging",
-                     value);
-        return -1;
-    }
-    *out = severity;
-    return 0;
+    PyErr_Format(PyExc_ValueError,
+                 "severity must be from 0 (emergency) to 7 (debug), got %R; "
+                 "heka.logging.severity_of(level) converts a level of logging",
+                 value);
 }
 
 bool

@@ -14,8 +14,24 @@ int heka_read_int64(PyObject *value, const char *name, int64_t *out);
 
 #define HEKA_SEVERITY_MAX 7 /* debug, in RFC 5424 */
 
+/* Raises the ValueError of a severity that is not from 0 to 7. */
+HK_COLD void heka_refuse_severity(PyObject *value);
+
 /* Reads the severity of a call that sends, 0 to 7. 0, or -1 with TypeError or ValueError. */
-int heka_read_severity(PyObject *value, int32_t *out);
+static inline int
+heka_read_severity(PyObject *value, int32_t *out)
+{
+    int32_t severity;
+    if (heka_read_int32(value, "severity", &severity) < 0) {
+        return -1;
+    }
+    if (HK_UNLIKELY(severity < 0 || severity > HEKA_SEVERITY_MAX)) {
+        heka_refuse_severity(value);
+        return -1;
+    }
+    *out = severity;
+    return 0;
+}
 
 /* Whether PyFloat_AsDouble() accepts it. Runs no user code. */
 bool heka_is_number(PyObject *value);

@@ -257,10 +257,12 @@ done:
  * thread is the program's. */
 static _Thread_local unsigned own_thread;
 
-static inline bool
+_Atomic unsigned heka_own_threads;
+
+static bool
 is_own_thread(void)
 {
-    return HK_UNLIKELY(own_thread != 0) && own_thread == hk_fork_generation() + 1;
+    return own_thread != 0 && own_thread == hk_fork_generation() + 1;
 }
 
 PyObject *
@@ -273,6 +275,9 @@ heka_mark_own_thread(PyObject *module, PyObject *own)
         return NULL;
     }
     own_thread = now ? hk_fork_generation() + 1 : 0;
+    if (now != before) {
+        atomic_fetch_add_explicit(&heka_own_threads, now ? 1U : -1U, memory_order_relaxed);
+    }
     return PyBool_FromLong(before);
 }
 
@@ -283,9 +288,9 @@ const char heka_mark_own_thread_doc[] = PyDoc_STR(
     "runs because of a message, and would cause the next message.");
 
 int
-heka_emission_refuse(HekaSink *sink, int *result)
+heka_refuse_own_thread(HekaSink *sink, int *result)
 {
-    if (HK_LIKELY(!is_own_thread())) {
+    if (!is_own_thread()) {
         return 0;
     }
     *result = sink == NULL ? 0 : heka_sink_drop(sink, "reentrant");

@@ -9,6 +9,8 @@
 #ifndef HEKA_EMIT_H
 #define HEKA_EMIT_H
 
+#include <stdatomic.h>
+
 #include "python/messages/codec.h"
 #include "send.h"
 #include "settings.h"
@@ -65,9 +67,20 @@ int heka_emission_encode(heka_emission *e, uint8_t *block, size_t size, hk_buffe
  * exception. capture(bytes), if it is not NULL, is called instead of the sink. */
 int heka_emission_send(heka_emission *e, HekaSink *sink, PyObject *capture, hk_buffer *out);
 
+/* How many of heka's own threads run, or were left behind by a fork; a thread-local variable costs
+ * a call to read, so it is asked only where this is not 0. */
+extern _Atomic unsigned heka_own_threads;
+int heka_refuse_own_thread(HekaSink *sink, int *result);
+
 /* 1: this is one of heka's own threads, so the message is dropped as 'reentrant', and *result is
  * what the call returns. 0: it is not. */
-int heka_emission_refuse(HekaSink *sink, int *result);
+static inline int
+heka_emission_refuse(HekaSink *sink, int *result)
+{
+    return HK_LIKELY(atomic_load_explicit(&heka_own_threads, memory_order_relaxed) == 0)
+               ? 0
+               : heka_refuse_own_thread(sink, result);
+}
 
 /* The function mark_own_thread of the module. */
 PyObject *heka_mark_own_thread(PyObject *module, PyObject *own);
