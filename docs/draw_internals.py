@@ -233,11 +233,9 @@ class Placing:
         for name in sorted(rows):
             self.rows[rows[name]].append(name)
         for upper, lower in sorted(pairs):
-            bends: list[object] = [
-                (upper, lower, row) for row in range(rows[upper] - 1, rows[lower], -1)
-            ]
+            bends = [(upper, lower, row) for row in range(rows[upper] - 1, rows[lower], -1)]
             for bend in bends:
-                self.rows[bend[2]].append(bend)  # type: ignore[index]
+                self.rows[bend[2]].append(bend)
                 self.widths[bend] = self.BEND
             way = self.ways[upper, lower] = [upper, *bends, lower]
             for one, other in itertools.pairwise(way):
@@ -316,8 +314,8 @@ def picture(
     top = max(rows.values())
     height = 70 + ROW * top + BOX + MARGIN
 
-    def at(one: object) -> tuple[float, int]:
-        row = rows[one] if isinstance(one, str) else one[2]  # type: ignore[index]
+    def at(one: Any) -> tuple[float, int]:
+        row = rows[one] if isinstance(one, str) else one[2]
         return placing.x[one] + shift, 56 + ROW * (top - row)
 
     parts = [

@@ -12,7 +12,7 @@ import inspect
 from collections.abc import Callable
 from contextvars import ContextVar, Token
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from heka._core import Bound, context_var
 
@@ -97,4 +97,4 @@ class context:
                 with type(self)(**self._fields):
                     return function(*args, **kwargs)
 
-        return wrapper  # type: ignore[return-value]
+        return cast(_Function, wrapper)

@@ -132,9 +132,9 @@ def get_client(
 
 def _with_logger(config: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     # copy.copy keeps the type: a dict read from a file knows its file and line.
-    copied: Any = copy.copy(config) if isinstance(config, dict) else dict(config)
+    copied: dict[str, Any] = copy.copy(config) if isinstance(config, dict) else dict(config)
     copied["logger"] = name
-    return copied  # type: ignore[no-any-return]
+    return copied
 
 
 CLIENT_HOLDER = HekaClientHolder()

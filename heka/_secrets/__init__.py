@@ -4,6 +4,7 @@ from heka._secrets.cards import cards_in, is_card_number, may_hold_card
 from heka._secrets.commands import hides_next
 from heka._secrets.names import is_secret_name, is_secret_text
 from heka._secrets.shapes import MASK, cover, masked, secrets_in
+from heka._secrets.text import text_of
 from heka._secrets.values import Found
 
 __all__ = [
@@ -18,4 +19,5 @@ __all__ = [
     "masked",
     "may_hold_card",
     "secrets_in",
+    "text_of",
 ]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 
 from heka._secrets.pattern import Pattern
+from heka._secrets.text import text_of
 
 #: Longest name that is examined.
 LONGEST_NAME = 200
@@ -101,17 +102,10 @@ _HARMLESS = frozenset({"OLDPWD", "passwordless"})
 
 def is_secret_name(name: object) -> bool:
     """Return whether *name*, text or bytes, is the name of a secret."""
-    kind = type(name)
-    if kind is str:
+    if type(name) is str:
         return is_secret_text(name)
-    # Base class methods only: a subclass may run code of the program.
-    if issubclass(kind, str):
-        return is_secret_text(str.__str__(name))
-    for base in (bytes, bytearray):
-        if issubclass(kind, base):
-            start = base.__getitem__(name, slice(LONGEST_NAME + 1))  # type: ignore[call-overload]
-            return is_secret_text(str(start.decode("latin-1")))
-    return False
+    text = text_of(name, LONGEST_NAME + 1)
+    return text is not None and is_secret_text(text)
 
 
 @functools.lru_cache(4096)

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Generator, Mapping
 from types import TracebackType
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar, cast
 
 from heka._core import NoTimer
 from heka._runtime.asyncgens import forwarding
@@ -150,10 +150,10 @@ class Timer:
         Coroutines and generators are timed from their first step to their end.
         """
         if isinstance(function, staticmethod):
-            return staticmethod(self(function.__func__))  # type: ignore[return-value]
+            return cast(_Function, staticmethod(self(function.__func__)))
         if not callable(function):
             raise ValueError(f"a timer decorates callables, not {type(function).__name__}")
-        return _timed(function, self._copy)  # type: ignore[return-value]
+        return cast(_Function, _timed(function, self._copy))
 
 
 def _timed(function: Callable[..., Any], timer: Callable[[], Any]) -> Callable[..., Any]:

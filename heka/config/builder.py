@@ -297,7 +297,8 @@ class _Builder:
                 ) from error
         if not callable(found):
             raise schema.expected("a dotted name of a class or function", name, where)
-        return found  # type: ignore[no-any-return]
+        made: Callable[..., Any] = found
+        return made
 
     def _call(
         self,

@@ -8,7 +8,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from types import FrameType
-from typing import Any
+from typing import Any, cast
 
 from heka.config.places import Places
 from heka.exceptions import ConfigError, ConfigWarning
@@ -37,7 +37,7 @@ def severity(value: object, where: str) -> int:
 def seconds(value: object, where: str) -> float:
     """Return *value* as seconds, finite and 0 or more."""
     try:
-        number = math.nan if isinstance(value, bool) else float(value)  # type: ignore[arg-type]
+        number = math.nan if isinstance(value, bool) else float(cast(Any, value))
     except (TypeError, ValueError, OverflowError):
         number = math.nan
     if not (math.isfinite(number) and number >= 0):

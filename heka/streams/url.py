@@ -29,7 +29,7 @@ class UrlStream(DestinationStream):
         ConfigError: *url* is invalid.
     """
 
-    # Returns either class, so that the URL decides whether there is a queue.
+    # Ignored: mypy wants an instance of this class; the URL decides whether it is a queue instead.
     def __new__(cls, url: Any, *, timeout: float = 1.0) -> Stream:  # type: ignore[misc]
         """Return the stream of *url*: a QueuedStream if the URL has ``queue=1``."""
         addresses = _addresses(url)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, cast
 
 from heka.exceptions import InvalidArgumentError
 from heka.plugins.raven.dsn import DSN
@@ -108,7 +108,7 @@ def _boolean(key: str, value: object) -> bool:
 
 def _seconds(key: str, value: object) -> float:
     try:
-        number = math.nan if isinstance(value, bool) else float(value)  # type: ignore[arg-type]
+        number = math.nan if isinstance(value, bool) else float(cast(Any, value))
     except (TypeError, ValueError, OverflowError):
         number = math.nan
     if not 0 <= number < math.inf:

@@ -64,15 +64,7 @@ ROUNDS = 8
 
 def text_of(value: object) -> str | None:
     """Return *value* as text if it is a str, bytes or bytearray; subclasses count."""
-    kind = type(value)
-    if issubclass(kind, str):
-        return str.__str__(value)
-    for base in (bytes, bytearray):
-        if issubclass(kind, base):
-            # Not by the object's own method, which may be code of the program.
-            start: Any = base.__getitem__(value, slice(LONGEST))  # type: ignore[call-overload]
-            return str(start.decode("latin-1"))
-    return None
+    return _secrets.text_of(value, LONGEST)
 
 
 class Scrubber:
