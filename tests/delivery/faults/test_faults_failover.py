@@ -24,7 +24,7 @@ class BadHost:
         self.accepted = 0
         self.kept = []
         self.sock = socket.socket()
-        if how == "never reads":
+        if how in ("never reads", "drips"):
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         self.sock.bind(("127.0.0.1", 0))
         self.sock.listen(64)
@@ -39,10 +39,17 @@ class BadHost:
                 if self.how == "resets":
                     sock.recv(1)
                     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                if self.how == "never reads":
-                    self.kept.append(sock)
-                else:
+                if self.how in ("closes", "resets"):
                     sock.close()
+                    continue
+                self.kept.append(sock)
+                if self.how == "drips":
+                    threading.Thread(target=self._drip, args=(sock,), daemon=True).start()
+
+    def _drip(self, sock):
+        with contextlib.suppress(OSError):
+            while sock.recv(1):
+                time.sleep(0.05)
 
     def close(self):
         self.sock.shutdown(socket.SHUT_RDWR)
@@ -51,21 +58,23 @@ class BadHost:
             sock.close()
 
 
-@pytest.fixture(params=["never reads", "closes", "resets"])
-def bad(request):
-    host = BadHost(request.param)
-    yield host
-    host.close()
+@pytest.fixture(params=["never reads", "closes", "resets", "drips", "answers no TLS"])
+def pair(request, server, pki):
+    """Return the bad host, the good one, and the URL that names them in this order."""
+    bad = BadHost(request.param)
+    tls = request.param == "answers no TLS"
+    good = server("tcp", **({"cert": pki["server.pem"], "key": pki["server.key"]} if tls else {}))
+    hosts = f"127.0.0.1:{bad.port},127.0.0.1:{good.at}"
+    yield bad, good, f"tls://{hosts}?ca={pki['ca.pem']}" if tls else f"tcp://{hosts}"
+    bad.close()
 
 
-@pytest.fixture
-def good(server):
-    return server("tcp")
-
-
-def test_a_queue_goes_on_to_the_next_host(bad, good):
-    url = f"tcp://127.0.0.1:{bad.port},127.0.0.1:{good.at}"
-    with QueuedStream(url, write_timeout=0.5, linger=0.0) as stream:
+@pytest.mark.parametrize("on_disk", [False, True], ids=["queue", "spool"])
+def test_a_queue_goes_on_to_the_next_host(pair, on_disk, tmp_path):
+    _, good, url = pair
+    spool = {"spool": tmp_path / "spool"} if on_disk else {}
+    options = {"write_timeout": 0.5, "connect_timeout": 0.5, "linger": 0.0, **spool}
+    with QueuedStream(url, **options) as stream:
         for number in range(2000):
             stream.write(heka.pack("t", "a", payload=f"{number} {'x' * 1000}"))
         assert stream.flush(10)
@@ -73,8 +82,8 @@ def test_a_queue_goes_on_to_the_next_host(bad, good):
         wait_until(lambda: good.received.count() >= 1500, "messages at the second host")
 
 
-def test_direct_messages_go_on_to_the_next_host(bad, good):
-    url = f"tcp://127.0.0.1:{bad.port},127.0.0.1:{good.at}"
+def test_direct_messages_go_on_to_the_next_host(pair):
+    bad, good, url = pair
     with UrlStream(url, timeout=0.3) as stream:
         deadline = time.monotonic() + PATIENCE
         number = 0
