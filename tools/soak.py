@@ -6,8 +6,8 @@ Programs write numbered messages into queues in memory and on disk, over TCP, TL
 One program is killed and restarted with the same spool, one forks. Receivers record every byte, and
 stop without losing an acknowledged one (tests/delivery/faults/server.py). At the end, the counters
 of each queue are compared with what was received. The exit status is 1 if the counters of a queue
-do not balance, if an accepted message is lost and not counted as dropped, or if a message was
-received twice and not counted as resent.
+do not balance, if an accepted message is lost and not counted as dropped, if a message was received
+twice and not counted as resent, or if a program's memory, threads or descriptors have grown.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import json
 import os
 import random
 import signal
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -35,8 +36,40 @@ PRODUCER = Path(__file__).with_name("soak_producer.py")
 WINDOW = 112 * 1024
 #: Bytes of the smallest frame that a producer writes.
 MIN_FRAME = 80
+#: What a program may have more of in its last quarter than in its second one: KiB of memory that no
+#: file stands behind, threads, descriptors. Medians of either are compared.
+GROWTH = {"memory": 2048, "threads": 1, "descriptors": 3}
 OPTIONS = {"linger": 0.02, "backoff_max": 0.5, "connect_timeout": 2.0, "write_timeout": 2.0}
 NAMES = ("offered", "recovered", "sent", "resent", "queued", "retries", "reconnects")
+
+
+def resources(pid: int) -> dict[str, int] | None:
+    """Return what process *pid* uses, by the names of GROWTH; None when it has ended."""
+    proc = Path("/proc") / str(pid)
+    try:
+        lines = (proc / "status").read_text().splitlines()
+        status = dict(line.split(":", 1) for line in lines if ":" in line)
+        return {
+            "memory": int(status["RssAnon"].split()[0]),
+            "threads": int(status["Threads"]),
+            "descriptors": len(list((proc / "fd").iterdir())),
+        }
+    except (OSError, KeyError):
+        return None
+
+
+def grown(samples: list[dict[str, int]]) -> list[str]:
+    """Return what has grown by more than GROWTH, as text; a quarter is at least three samples."""
+    quarter = len(samples) // 4
+    if quarter < 3:
+        return []
+    found = []
+    for name, most in GROWTH.items():
+        early = statistics.median(one[name] for one in samples[quarter : 2 * quarter])
+        late = statistics.median(one[name] for one in samples[-quarter:])
+        if late - early > most:
+            found.append(f"{name} grew from {early:.0f} to {late:.0f}")
+    return found
 
 
 class Producer:
@@ -52,8 +85,15 @@ class Producer:
         self.kills = 0
         self.start()
 
+    def sample(self) -> None:
+        """Note what the process uses now."""
+        used = resources(self.process.pid)
+        if used is not None:
+            self.samples.append(used)
+
     def start(self) -> None:
         """Start the process."""
+        self.samples: list[dict[str, int]] = []
         self.final: dict[str, Any] | None = None
         self.process = subprocess.Popen(
             [sys.executable, str(PRODUCER), json.dumps(self.plan)],
@@ -283,11 +323,15 @@ def soak(seconds: float, seed: int, folder: Path) -> int:
                 flush=True,
             )
             for producer in producers:
+                producer.sample()
                 if producer.process.poll() is not None or producer.problems:
                     print(f"{producer.name}: {producer.problems or 'has ended'}", flush=True)
                     seconds = 0
     faults.end()
     for producer in producers:
+        producer.problems += [f"{producer.name}: {text}" for text in grown(producer.samples)]
+        if producer.samples:
+            print(f"{producer.name:<10} {producer.samples[0]} -> {producer.samples[-1]}")
         producer.finish()
     for server in servers:
         server.stop()
