@@ -5,7 +5,8 @@
 #include "core/base/hk_utf8.h"
 #include "state.h"
 
-/* Borrows the characters of `str`, which must be a str. The caller must hold a reference to it for
+/* Borrows the characters of `str`, which must be a str: its UTF-8 if it has that already, which no
+ * code of ours causes, as it would be kept. The caller must hold a reference to it for
  * as long as it uses *text. 0, or -1 with MemoryError (only before 3.12). */
 static inline int
 heka_text_borrow(PyObject *str, hk_text *text)
@@ -15,8 +16,20 @@ heka_text_borrow(PyObject *str, hk_text *text)
     }
     text->data = PyUnicode_DATA(str);
     text->len = (size_t)PyUnicode_GET_LENGTH(str);
+    if (HK_LIKELY(PyUnicode_IS_ASCII(str))) {
+        text->kind = HK_TEXT_UTF8;
+        return 0;
+    }
     /* CPython's kinds (1, 2 and 4 bytes a character) have the numbers of hk_text_kind. */
-    text->kind = PyUnicode_IS_ASCII(str) ? HK_TEXT_UTF8 : (hk_text_kind)PyUnicode_KIND(str);
+    text->kind = (hk_text_kind)PyUnicode_KIND(str);
+#if !HEKA_FREE_THREADED /* where another thread may be storing it now */
+    const PyCompactUnicodeObject *with_utf8 = (const PyCompactUnicodeObject *)str;
+    if (with_utf8->utf8 != NULL) { /* somebody has asked for it, and the str keeps it */
+        text->data = with_utf8->utf8;
+        text->len = (size_t)with_utf8->utf8_length;
+        text->kind = HK_TEXT_UTF8;
+    }
+#endif
     return 0;
 }
 
