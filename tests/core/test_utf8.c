@@ -139,6 +139,59 @@ test_surrogates(void)
     }
 }
 
+/* One character by the definition of UTF-8, or the byte that it escapes. */
+static size_t
+encode_one(uint32_t c, uint8_t *out)
+{
+    static const uint32_t first[] = {0, 0, 0xc0, 0xe0, 0xf0};
+    const size_t size = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+    if (c < 0x80 || (c >= 0xdc80 && c <= 0xdcff)) {
+        out[0] = (uint8_t)c;
+        return 1;
+    }
+    for (size_t i = size; i-- > 1; c >>= 6) {
+        out[i] = (uint8_t)(0x80 | (c & 0x3f));
+    }
+    out[0] = (uint8_t)(first[size] | c);
+    return size;
+}
+
+/* Texts of every length up to 40 whose characters have random lengths, with buffers of the exact
+ * size on both sides, so that ASan detects a byte too many. */
+static void
+test_mixed_texts(void)
+{
+    static const uint32_t bases[] = {'a',    0x80,   0x400,  0x7ff,  0x800,
+                                     0x4e00, 0xffff, 0xdc80, 0x1f4e6};
+    unsigned random = 1;
+    for (unsigned round = 0; round < 40000; round++) {
+        const size_t n = round % 41;
+        const hk_text_kind kind = round % 3 == 0   ? HK_TEXT_LATIN1
+                                  : round % 3 == 1 ? HK_TEXT_UCS2
+                                                   : HK_TEXT_UCS4;
+        const size_t choice = kind == HK_TEXT_LATIN1 ? 2 : kind == HK_TEXT_UCS2 ? 8 : 9;
+        uint8_t *units = malloc(n * (size_t)kind);
+        uint8_t expected[4 * 41];
+        size_t size = 0;
+        for (size_t i = 0; i < n; i++) {
+            random = random * 1103515245u + 12345u;
+            /* Some rounds use few kinds, so that the loops for groups of one kind run too. */
+            const size_t one = (random >> 16) % (round % 5 == 0 ? choice : round % 5);
+            const uint32_t c = bases[one < choice ? one : choice - 1] + (random >> 24) % 2;
+            const uint32_t fits = kind == HK_TEXT_UCS2 && c > 0xffff ? 0xffff : c;
+            memcpy(units + i * (size_t)kind, &fits,
+                   (size_t)kind); /* little-endian, as the suite is */
+            size += encode_one(fits, expected + size);
+        }
+        const hk_text text = {units, n, kind};
+        CHECK_SIZE(measured(&text, HK_SURROGATES_ESCAPED), size);
+        uint8_t *got = malloc(size);
+        CHECK_BYTES(got, (size_t)(hk_utf8_write(&text, got) - got), expected, size);
+        free(got);
+        free(units);
+    }
+}
+
 static void
 test_bytes_are_written_as_they_are(void)
 {
@@ -210,6 +263,7 @@ main(void)
 {
     test_every_code_point();
     test_surrogates();
+    test_mixed_texts();
     test_bytes_are_written_as_they_are();
     test_is_ascii();
     test_cut_keeps_characters_whole();
