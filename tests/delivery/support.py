@@ -26,6 +26,27 @@ PATIENCE = 30.0  # seconds; waited for only when a test fails
 SOON = 2.0  # seconds; upper limit for a few tenths of a second on a busy machine
 ROOT = str(Path(heka.__file__).resolve().parent.parent)
 
+#: For programs that fork. child(work) runs work in a child, which then ends with os._exit;
+#: wait_for(*pids) fails if one of these children has.
+CHILD = """
+    def child(work):
+        pid = os.fork()
+        if pid:
+            return pid
+        faulthandler.register(signal.SIGALRM, chain=True)  # the parent's timer is not the child's
+        signal.alarm(15)
+        try:
+            work()
+        except BaseException:
+            import traceback
+            traceback.print_exc()
+            os._exit(1)
+        os._exit(0)
+    def wait_for(*pids):
+        for pid in pids:
+            assert os.waitpid(pid, 0)[1] == 0, "the child failed"
+"""
+
 
 def wait_until(condition: Callable[[], object], what: str = "it") -> None:
     """Wait until a condition is true, by polling."""

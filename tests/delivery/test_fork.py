@@ -8,29 +8,9 @@ import time
 from functools import partial
 
 import pytest
-from delivery.support import Datagrams, Listener, Task, free_port, run
+from delivery.support import CHILD, Datagrams, Listener, Task, free_port, run
 
 from heka._runtime.accounts import total
-
-#: child(work): forks, runs work in the child, and returns a function that waits for its status.
-CHILD = """
-    def child(work):
-        pid = os.fork()
-        if pid:
-            return pid
-        faulthandler.register(signal.SIGALRM, chain=True)  # the parent's timer is not the child's
-        signal.alarm(15)
-        try:
-            work()
-        except BaseException:
-            import traceback
-            traceback.print_exc()
-            os._exit(1)
-        os._exit(0)
-    def wait_for(*pids):
-        for pid in pids:
-            assert os.waitpid(pid, 0)[1] == 0, "the child failed"
-"""
 
 
 @pytest.fixture(params=["tcp", "unix"])
