@@ -404,6 +404,7 @@ class Bound:
 
 context_var: ContextVar[Bound]
 
+def monotonic() -> float: ...
 def mark_own_thread(own: object, /) -> bool: ...
 def set_sources(
     clock: Callable[[], int] | None = None, uuid: Callable[[], bytes | UUID] | None = None

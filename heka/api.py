@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 from collections.abc import Callable
 from typing import Any, Final, Literal
 
-from heka._core import Emitter, SignerConfig, Sink
+from heka._core import Emitter, SignerConfig, Sink, monotonic
 from heka._delivery.direct import Destination, NoDestination, StreamDestination
 from heka._delivery.queue import Queue, queue_for
 from heka._net.addresses import Address, parse
@@ -197,7 +196,7 @@ def flush(timeout: float = 1.0) -> bool:
         True when all queued frames were delivered; False after the timeout, or if some were
         dropped meanwhile.
     """
-    deadline = time.monotonic() + timeout
+    deadline = monotonic() + timeout
     with _lock:
         destinations = list(_open.values())
     return all([destination.flush(deadline) for destination in destinations])

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import socket
-import time
 from types import TracebackType
 from typing import Any
 
+from heka._core import monotonic
 from heka._net.addresses import Address, parse
 from heka._net.defaults import CLOSE_TIMEOUT
 from heka._net.transports import is_passing, make_socket, send_all
@@ -110,7 +110,7 @@ class HekaConnection:
         """Connect; an existing connection is closed first."""
         self._replaced = None
         self._pid = os.getpid()
-        self._transport.open(time.monotonic() + self.timeout)
+        self._transport.open(monotonic() + self.timeout)
 
     def send(self, payload: bytes) -> int:
         """Frame *payload*, an encoded message, and send it; return the bytes sent.
@@ -137,7 +137,7 @@ class HekaConnection:
         if self._pid != os.getpid() or (sock is None and not self._transport.is_open()):
             self.establish()
             sock = None
-        now = time.monotonic()
+        now = monotonic()
         if sock is None and now > self._sent_at + _IDLE and self._transport.has_hung_up():
             self.establish()
         self._sent_at = now
@@ -175,7 +175,7 @@ class HekaConnection:
         Over TLS, this waits at most CLOSE_TIMEOUT seconds for the peer's answer to close_notify.
         """
         self._replaced = None
-        self._transport.finish(time.monotonic() + CLOSE_TIMEOUT)
+        self._transport.finish(monotonic() + CLOSE_TIMEOUT)
 
     def __enter__(self) -> HekaConnection:
         """Return the connection itself."""

@@ -1,6 +1,7 @@
 /* module.c -- the module heka._core: its functions, and the order in which its parts are
  * initialised. */
 #include "core/wire/hk_uuid.h"
+#include "python/base/read.h"
 #include "python/base/state.h"
 #include "python/calls/emit.h"
 #include "python/messages/codec.h"
@@ -12,6 +13,7 @@ static PyMethodDef methods[] = {
      heka_frame_doc},
     {"set_sources", (PyCFunction)(void (*)(void))heka_set_sources, METH_FASTCALL | METH_KEYWORDS,
      heka_set_sources_doc},
+    {"monotonic", heka_monotonic, METH_NOARGS, heka_monotonic_doc},
     {"mark_own_thread", heka_mark_own_thread, METH_O, heka_mark_own_thread_doc},
     {NULL, NULL, 0, NULL},
 };

@@ -8,9 +8,10 @@ penalty to each host that fails, so that the next connection goes to another one
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable
 from typing import Protocol
+
+from heka._core import monotonic
 
 __all__ = ["FIRST", "PENALTY", "Backoff", "Hosts"]
 
@@ -93,18 +94,18 @@ class Hosts:
 
     def order(self) -> list[int]:
         """Return the indexes: hosts without a penalty, then the others, the first to end first."""
-        now = time.monotonic()
+        now = monotonic()
         ends = [end if end > now else 0.0 for end in self._ends]
         return sorted(range(len(ends)), key=ends.__getitem__)
 
     def better(self) -> list[int]:
         """Return the hosts without a penalty that come before the connected one."""
-        now = time.monotonic()
+        now = monotonic()
         return [index for index in range(self._connected) if self._ends[index] <= now]
 
     def has_other(self) -> bool:
         """Return whether a host other than the connected one has no penalty."""
-        now = time.monotonic()
+        now = monotonic()
         return any(end <= now for index, end in enumerate(self._ends) if index != self._connected)
 
     def open(self, transport: Connectable, deadline: float) -> None:
@@ -115,13 +116,13 @@ class Hosts:
             for host in transport.failed:
                 self.fail(host)
         self._connected = transport.peer
-        self._since = time.monotonic()
+        self._since = monotonic()
 
     def fail(self, host: int) -> None:
         """Give *host* a penalty, or a longer one."""
         penalty = min(self._longest, PENALTY * 2.0 ** min(self._failures[host], 32))
         self._failures[host] += 1
-        self._ends[host] = time.monotonic() + penalty
+        self._ends[host] = monotonic() + penalty
 
     def lose(self, *, failed: bool) -> bool:
         """Judge the end of the connection; return whether it gave its host a penalty.
@@ -130,14 +131,14 @@ class Hosts:
             failed: It was reset, exceeded a timeout, or ended with frames unacknowledged. A peer
                 that closes in good order has failed only if it does so at once.
         """
-        failed = failed or time.monotonic() < self._since + PENALTY
+        failed = failed or monotonic() < self._since + PENALTY
         if failed:
             self.fail(self._connected)
         return failed
 
     def is_old(self) -> bool:
         """Return whether the connection has lived long enough to have proved that it works."""
-        return time.monotonic() >= self._since + self._lasting
+        return monotonic() >= self._since + self._lasting
 
     def forgive(self) -> None:
         """End the penalty of the connected host: its connection works."""

@@ -13,12 +13,11 @@ import os
 import queue
 import socket
 import threading
-import time
 import weakref
 from collections.abc import Callable
 from typing import Any
 
-from heka._core import Ring, Sink
+from heka._core import Ring, Sink, monotonic
 from heka._delivery.backoff import Backoff, Hosts
 from heka._delivery.reasons import reason_of
 from heka._delivery.writers import flush_stream, name_of, sink_for
@@ -48,7 +47,7 @@ class _Notifier:
 
         The caller checks its condition after each return.
         """
-        left = deadline - time.monotonic()
+        left = deadline - monotonic()
         if left <= 0:
             return False
         with contextlib.suppress(queue.Empty):
@@ -114,7 +113,7 @@ class Destination:
         Returns:
             True when the kernel has the frame, else the reason under which it is dropped.
         """
-        deadline = time.monotonic() + timeout
+        deadline = monotonic() + timeout
         if not written:
             reason = self._enter(ticket, deadline)
             if reason:
@@ -160,7 +159,7 @@ class Destination:
     def _refusal(self) -> str:
         if self.sink.closed:
             return "closed"
-        return "backoff" if time.monotonic() < self._retry_at else ""
+        return "backoff" if monotonic() < self._retry_at else ""
 
     def _connect(self, transport: Transport, deadline: float) -> None:
         """Open *transport*, unless it is open."""
@@ -228,7 +227,7 @@ class Destination:
                 self._end_connection(failed=True)
             transport.close()
         wait = 0.0 if another else self._backoff.fail()
-        self._retry_at = time.monotonic() + wait
+        self._retry_at = monotonic() + wait
         self._leave(ticket, None)
         then = "the next goes to another host" if another else f"next try in {wait:.1f} s"
         self._reporter.report(
@@ -262,7 +261,7 @@ class Destination:
         if ticket:
             try:
                 self._transport.finish(
-                    time.monotonic() + CLOSE_TIMEOUT if deadline is None else deadline
+                    monotonic() + CLOSE_TIMEOUT if deadline is None else deadline
                 )
             finally:
                 self.sink.release(ticket)
@@ -298,7 +297,7 @@ class StreamDestination:
 
     def flush(self, deadline: float) -> bool:
         """Call the stream's ``flush()``, if it has one and is open; True unless that raises."""
-        left = max(0.0, deadline - time.monotonic())
+        left = max(0.0, deadline - monotonic())
         timed = self._is_heka_stream
         return flush_stream(self.stream, self.sink, left, self._reporter, timed=timed)
 

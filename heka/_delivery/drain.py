@@ -16,10 +16,9 @@ Knows rings and outlets; knows neither threads nor the overflow policy.
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable
 
-from heka._core import Ring
+from heka._core import Ring, monotonic
 from heka._delivery.backoff import Backoff
 from heka._delivery.outlets import Outlet
 from heka._delivery.reasons import reason_of
@@ -62,7 +61,7 @@ class Drain:
         """Reset all state in a child process."""
         self._backoff = Backoff(self._options.backoff_max)
         self._retry_at = 0.0
-        self._renew_at = time.monotonic() + self._options.refresh
+        self._renew_at = monotonic() + self._options.refresh
         self._connected_once = False
         self._outlet.abandon()
         self.retries = 0
@@ -91,7 +90,7 @@ class Drain:
             self.step(ring, tick)
             del ring  # the last reference to a drained ring removes its files
             on_tick()
-        self.end(self._give_up_at if self._stopping else time.monotonic() + _CLOSING)
+        self.end(self._give_up_at if self._stopping else monotonic() + _CLOSING)
 
     def end(self, deadline: float) -> None:
         """Close the connection in good order, at most until *deadline*."""
@@ -102,11 +101,11 @@ class Drain:
 
         Args:
             ring: Its frames are sent.
-            deadline: Of ``time.monotonic``.
+            deadline: Of ``heka._core.monotonic``.
             wait_acknowledged: Also wait until the frames in flight are acknowledged.
         """
-        while (left := deadline - time.monotonic()) > 0:
-            if time.monotonic() < self._retry_at:
+        while (left := deadline - monotonic()) > 0:
+            if monotonic() < self._retry_at:
                 return
             waits = wait_acknowledged and ring.stats()["in_flight"]
             if ring.wait(1, 0.0) != "ready" and not waits:
@@ -126,7 +125,7 @@ class Drain:
         *patience* seconds, or after the timeout in the options, whichever is shorter.
         """
         options = self._options
-        waiting = self._retry_at - time.monotonic()
+        waiting = self._retry_at - monotonic()
         if waiting > 0:
             self._back_off(ring, min(waiting, TICK))
         elif self._outlet.is_open():
@@ -142,7 +141,7 @@ class Drain:
     def _connect(self, ring: Ring, timeout: float) -> None:
         ring.rewind()  # frames in flight on a lost connection are sent again on this one
         try:
-            self._outlet.open(time.monotonic() + timeout)
+            self._outlet.open(monotonic() + timeout)
         except Exception as failure:  # OSError, and whatever a resolver or ssl raises
             self._fail(failure)
             return
@@ -172,12 +171,12 @@ class Drain:
             )
 
     def _wait(self, seconds: float) -> float:
-        self._retry_at = time.monotonic() + seconds
+        self._retry_at = monotonic() + seconds
         return seconds
 
     def _renew(self, ring: Ring) -> None:
         """Every ``refresh`` seconds, while nothing is in flight: resolve the name again."""
-        now = time.monotonic()
+        now = monotonic()
         if now < self._renew_at or ring.stats()["in_flight"]:
             return
         self._renew_at = now + self._options.refresh

@@ -9,11 +9,10 @@ from __future__ import annotations
 import contextlib
 import errno
 import socket
-import time
 from collections import deque
 from typing import Literal
 
-from heka._core import Ring
+from heka._core import Ring, monotonic
 from heka._delivery.outlets import BATCH, Outcome, SocketOutlet
 from heka._net.addresses import Address
 from heka._net.options import QueueOptions
@@ -49,7 +48,7 @@ class TlsOutlet(SocketOutlet):
         self._arrived = 0  # of those, how many were acknowledged
         self._batches: deque[tuple[int, int]] = deque()  # (written, taken) at the end of each
         self._poll = _POLL_LEAST
-        self._progress = time.monotonic()
+        self._progress = monotonic()
 
     @property
     def _tls(self) -> TlsTransport:
@@ -65,7 +64,7 @@ class TlsOutlet(SocketOutlet):
     def pump(self, ring: Ring, idle: float, linger: float, patience: float) -> Outcome:
         """Encrypt and send for *idle* seconds, or until the connection or the queue ends it."""
         self._patience = patience
-        end = time.monotonic() + idle
+        end = monotonic() + idle
         transport = self._tls
         try:
             while True:
@@ -88,7 +87,7 @@ class TlsOutlet(SocketOutlet):
         self, ring: Ring, end: float, linger: float
     ) -> Literal["", "interrupted", "drained", "tick"]:
         """Wait for frames and send some; return the event that ends the pumping, or ''."""
-        left = end - time.monotonic()
+        left = end - monotonic()
         event = ring.wait(1, max(0.0, min(left, self._poll) if self._batches else left))
         if ring.interrupted:
             return "interrupted"
@@ -101,12 +100,12 @@ class TlsOutlet(SocketOutlet):
             return "drained"
         elif event == "drained":
             ring.sleep(self._poll)
-        return "tick" if time.monotonic() >= end else ""
+        return "tick" if monotonic() >= end else ""
 
     def _send(self, ring: Ring) -> bool:
         """Send what waits, four records at most; False when the window in flight is full."""
         if not self._batches:
-            self._progress = time.monotonic()
+            self._progress = monotonic()
         records: list[bytes] = []
         end = self._written
         while len(records) < _RECORDS and (frames := ring.take(_RECORD)):
@@ -124,7 +123,7 @@ class TlsOutlet(SocketOutlet):
             try:
                 taken = sock.send(data, getattr(socket, "MSG_NOSIGNAL", 0))
             except BlockingIOError:
-                now = time.monotonic()
+                now = monotonic()
                 late = self._progress + self._patience
                 if ring.interrupted:
                     raise OSError(errno.ECANCELED, "the queue is closed") from None
@@ -134,7 +133,7 @@ class TlsOutlet(SocketOutlet):
                     wait_writable(sock.fileno(), min(late, now + _SLICE))
             else:
                 self._written += taken
-                self._progress = time.monotonic()
+                self._progress = monotonic()
                 data = data[taken:]
 
     def _socket(self) -> socket.socket:
@@ -151,7 +150,7 @@ class TlsOutlet(SocketOutlet):
         done = self._arrived
         while self._batches and self._batches[0][0] <= arrived:
             done = self._batches.popleft()[1]
-        now = time.monotonic()
+        now = monotonic()
         if done > self._arrived:
             self._arrived, self._progress, self._poll = done, now, _POLL_LEAST
             ring.acknowledge(self._taken - done)

@@ -10,12 +10,11 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import time
 import weakref
 from types import FrameType
 from typing import Any, Protocol
 
-from heka._core import IN_MAIN_INTERPRETER
+from heka._core import IN_MAIN_INTERPRETER, monotonic
 from heka._runtime.exits import ExitHook
 
 __all__ = ["EXIT_TIMEOUT", "flush_all", "flush_on_sigterm", "register", "work_has_begun"]
@@ -47,18 +46,18 @@ def register(queue: Flushed) -> None:
 
 def flush_all(timeout: float) -> bool:
     """Flush every queue of the process within *timeout* seconds; True when all is delivered."""
-    deadline = time.monotonic() + timeout
+    deadline = monotonic() + timeout
     return all([queue.flush(deadline) for queue in list(_queues)])
 
 
 def _end() -> None:
     """Flush and close every queue, in EXIT_TIMEOUT seconds."""
-    deadline = time.monotonic() + EXIT_TIMEOUT
+    deadline = monotonic() + EXIT_TIMEOUT
     with contextlib.suppress(Exception):
         flush_all(EXIT_TIMEOUT)
     for queue in list(_queues):
         with contextlib.suppress(Exception):
-            queue.close(max(0.0, deadline - time.monotonic()))
+            queue.close(max(0.0, deadline - monotonic()))
     if not IN_MAIN_INTERPRETER:  # a subinterpreter aborts the process if it ends with a thread
         for queue in list(_queues):
             queue.join()

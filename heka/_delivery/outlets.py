@@ -9,11 +9,10 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import time
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from heka._core import Ring
+from heka._core import Ring, monotonic
 from heka._delivery.backoff import Hosts
 from heka._delivery.writers import has_descriptor, name_of, sink_for, wait_until_ready
 from heka._net.addresses import Address
@@ -217,10 +216,10 @@ class _Written:
 
     def pump(self, ring: Ring, idle: float, linger: float, patience: float) -> Outcome:
         """Write frames for *idle* seconds, or until another event of ``Outcome``."""
-        end = time.monotonic() + idle
+        end = monotonic() + idle
         moved = False
         while True:
-            event = ring.wait(1, max(0.0, end - time.monotonic()))
+            event = ring.wait(1, max(0.0, end - monotonic()))
             if event == "drained":
                 return Outcome("drained", moved)
             if ring.interrupted:
@@ -235,11 +234,11 @@ class _Written:
                         ring.rewind()
                     return Outcome("failed", moved, failure)
                 moved = True
-                if time.monotonic() >= end or ring.interrupted:
+                if monotonic() >= end or ring.interrupted:
                     break
             if event == "ready":
                 self.flush_written()
-            if time.monotonic() >= end:
+            if monotonic() >= end:
                 return Outcome("tick", moved)
 
     def write(self, ring: Ring, frames: bytes, patience: float) -> None:
@@ -280,7 +279,7 @@ class FileOutlet(_Written):
 
     def write(self, ring: Ring, frames: bytes, patience: float) -> None:
         """Append *frames*; if the file was moved away, open the path again first."""
-        deadline = time.monotonic() + patience
+        deadline = monotonic() + patience
         if not self._transport.is_open():
             self._transport.open(deadline)
         try:
@@ -390,9 +389,9 @@ class StreamOutlet(_Written):
 
     def _wait(self, stream: Any, seconds: float) -> bool:
         """Wait until *stream* takes more; False after *seconds*, or on an interrupt."""
-        end = time.monotonic() + seconds
+        end = monotonic() + seconds
         while not (self._ring is not None and self._ring.interrupted and not self._ending):
-            left = end - time.monotonic()
+            left = end - monotonic()
             if wait_until_ready(stream, min(max(0.0, left), _SLICE)):
                 return True
             if left <= _SLICE or not has_descriptor(stream):
@@ -415,7 +414,7 @@ class StreamOutlet(_Written):
         """Write the rest of a frame. Does not close the stream: its owner does."""
         self._ending = True
         if self._sink.pending:
-            self._finish(max(0.0, deadline - time.monotonic()))
+            self._finish(max(0.0, deadline - monotonic()))
         if self._unflushed:
             self.flush_written()
         self._ending = False

@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from heka._core import FRAME_MAX, Ring, Sink, pack
+from heka._core import FRAME_MAX, Ring, Sink, monotonic, pack
 from heka._delivery import lifecycle
 from heka._delivery.drain import TICK, Drain
 from heka._delivery.outlets import FileOutlet, Outlet, SocketOutlet
@@ -116,7 +116,7 @@ class Queue:
         self._reported_drops: Counter[str] = Counter()
         self._refusals_reported = self._refusals_flushed = 0
         self._refusal_reporter = Reporter()
-        self._synced_at = self._stats_at = self._checked_at = time.monotonic()
+        self._synced_at = self._stats_at = self._checked_at = monotonic()
         self._pid = os.getpid()  # last: other threads wait for it in _check_process()
 
     def _attach(self, ring: Ring | None) -> None:
@@ -167,7 +167,7 @@ class Queue:
                         self._worker = worker
                         lifecycle.work_has_begun()
                 if self._worker is None:
-                    self._drain_in_place(time.monotonic() + _IN_PLACE)
+                    self._drain_in_place(monotonic() + _IN_PLACE)
             finally:
                 self._starting_consumer = False
 
@@ -211,7 +211,7 @@ class Queue:
         """Report drops; send statistics and sync the spool when they are due."""
         self._report_drops()
         interval = self._stats_interval
-        now = time.monotonic()
+        now = monotonic()
         if now >= self._checked_at + _CHECK:
             self._checked_at = now
             if self._rings.renew():
@@ -285,11 +285,11 @@ class Queue:
             while True:
                 rings = self._rings.in_order()  # those that are done with meanwhile are flushed
                 for ring in rings:
-                    flushed = ring.flush(max(0.0, deadline - time.monotonic())) and flushed
+                    flushed = ring.flush(max(0.0, deadline - monotonic())) and flushed
                 del rings[:]  # one that is empty for ever has files that end with it
                 if not flushed or not self._rings.has_more():
                     return flushed
-                if time.monotonic() >= deadline:
+                if monotonic() >= deadline:
                     return False
                 if self._worker is None:
                     self._rings.left()
@@ -306,7 +306,7 @@ class Queue:
         if timeout is None:
             self._shut(drop=False)
             return
-        deadline = time.monotonic() + timeout
+        deadline = monotonic() + timeout
         self._report_refusals()
         flushed = self._flush(deadline)
         if not flushed:
@@ -316,7 +316,7 @@ class Queue:
             self._rings.interrupt()
         worker = self._worker
         if worker is not None:
-            worker.join(max(deadline, time.monotonic() + _JOIN_LEAST))
+            worker.join(max(deadline, monotonic() + _JOIN_LEAST))
         elif not self._rings.ring.has_consumer:
             self._drain.end(deadline)
             self._rings.release_files()

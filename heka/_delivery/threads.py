@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from heka._core import mark_own_thread
+from heka._core import mark_own_thread, monotonic
 from heka._runtime.greenlets import is_patched, start_thread
 
 __all__ = ["Worker", "cooperative_sleep"]
@@ -64,11 +64,11 @@ class Worker:
             self._ended = True
 
     def join(self, deadline: float) -> bool:
-        """Wait until it has ended, not longer than *deadline* (of ``time.monotonic``)."""
+        """Wait until it has ended, not longer than *deadline* (of ``monotonic``)."""
         if self._thread is not None:
-            left = max(0.0, deadline - time.monotonic())
+            left = max(0.0, deadline - monotonic())
             self._thread.join(min(left, threading.TIMEOUT_MAX))
             return not self._thread.is_alive()
-        while not self._ended and time.monotonic() < deadline:
+        while not self._ended and monotonic() < deadline:
             time.sleep(_RECHECK)
         return self._ended

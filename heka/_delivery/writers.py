@@ -7,11 +7,10 @@ which reason an exception is counted, waits for a stream that takes no more, and
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from heka._core import Sink
+from heka._core import Sink, monotonic
 from heka._delivery.reasons import reason_of
 from heka._runtime.reporter import Reporter
 from heka._runtime.waiting import is_ready, pause
@@ -49,12 +48,12 @@ def wait_until_ready(stream: Any, seconds: float) -> bool:
 
     A stream without a descriptor gives False: there is nothing to wait for.
     """
-    began = time.monotonic()
+    began = monotonic()
     try:
         ready = is_ready(stream.fileno(), write=True, timeout=seconds)
     except (OSError, ValueError, AttributeError):  # the caller reports what was not taken
         return False
-    if ready and time.monotonic() - began < _PAUSE:
+    if ready and monotonic() - began < _PAUSE:
         pause(min(seconds, _PAUSE))
     return ready
 
@@ -117,9 +116,9 @@ def flush_stream(
     """
     finished = True
     if sink.pending:
-        deadline = time.monotonic() + timeout
+        deadline = monotonic() + timeout
         finished = sink.finish(timeout)
-        timeout = max(0.0, deadline - time.monotonic())
+        timeout = max(0.0, deadline - monotonic())
     try:
         flush = getattr(stream, "flush", None)
         if flush is None or getattr(stream, "closed", False) is True:

@@ -11,9 +11,9 @@ import os
 import socket
 import sys
 import threading
-import time
 from typing import Any
 
+from heka._core import monotonic
 from heka._runtime.greenlets import in_real_thread
 
 #: What a socket connects to: an address family, and a sockaddr of that family.
@@ -55,7 +55,7 @@ class _Lookup:
         except Exception as error:  # UnicodeError: the name has no IDNA form
             self._problem = f"{self._query[0]!r} does not resolve: {error}"
         finally:
-            self._finished = time.monotonic()
+            self._finished = monotonic()
             self._done.set()
 
     def is_done(self) -> bool:
@@ -66,11 +66,11 @@ class _Lookup:
         """Return whether a new caller may use this lookup: it is running, or succeeded recently."""
         if not self._done.is_set():
             return True
-        return not self._problem and time.monotonic() < self._finished + _RESULT_TTL
+        return not self._problem and monotonic() < self._finished + _RESULT_TTL
 
     def wait(self, deadline: float) -> list[Endpoint]:
         """Return the result; ResolutionError when it failed, or has not ended at *deadline*."""
-        left = max(0.0, deadline - time.monotonic())
+        left = max(0.0, deadline - monotonic())
         if not self._done.wait(min(left, threading.TIMEOUT_MAX)):
             raise ResolutionError(f"{self._query[0]!r} did not resolve in time")
         with _lock:
@@ -145,7 +145,7 @@ def resolve(host: str, port: int, family: int, deadline: float) -> list[Endpoint
         host: Name or address.
         port: 1 to 65535.
         family: 4, 6, or 0 for both.
-        deadline: When to give up, in seconds of ``time.monotonic()``.
+        deadline: When to give up, in seconds of ``heka._core.monotonic()``.
 
     Raises:
         ResolutionError: The lookup failed, or has not ended at *deadline*. It may then go on in its

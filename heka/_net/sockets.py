@@ -10,10 +10,9 @@ import _socket
 import errno
 import os
 import socket
-import time
 import weakref
 
-from heka._core import Sink
+from heka._core import Sink, monotonic
 from heka._net.addresses import Address
 from heka._net.resolver import Endpoint, resolve
 from heka._runtime.exits import ExitHook
@@ -43,7 +42,7 @@ def is_passing(failure: BaseException) -> bool:
 
 def remaining(deadline: float) -> float:
     """Return the seconds until *deadline*; TimeoutError when it has passed."""
-    left = deadline - time.monotonic()
+    left = deadline - monotonic()
     if left <= 0:
         raise TimeoutError(errno.ETIMEDOUT, "no time left")
     return left
@@ -51,7 +50,7 @@ def remaining(deadline: float) -> float:
 
 def share_of(deadline: float, parts: int) -> float:
     """Return the deadline of the first of *parts* steps that share the time until *deadline*."""
-    now = time.monotonic()
+    now = monotonic()
     return now + max(0.0, deadline - now) / parts
 
 
@@ -69,7 +68,7 @@ def wait_readable(descriptor: int, deadline: float) -> None:
 
 def _wait(descriptor: int, write: bool, deadline: float) -> bool:
     while True:
-        left = max(0.0, deadline - time.monotonic())
+        left = max(0.0, deadline - monotonic())
         if is_ready(descriptor, write=write, timeout=min(left, _WAIT_MAX)):
             return True
         if left <= _WAIT_MAX:
@@ -329,7 +328,7 @@ def finish_at_exit(transport: SocketTransport) -> None:
 
 def _finish_all() -> None:
     transports = list(_to_finish)
-    deadline = time.monotonic() + EXIT_TIMEOUT
+    deadline = monotonic() + EXIT_TIMEOUT
     for index, transport in enumerate(transports):
         transport.finish(share_of(deadline, len(transports) - index))
 

@@ -13,10 +13,10 @@ import itertools
 import os
 import socket
 import ssl
-import time
 from collections.abc import Iterator
 from typing import Final
 
+from heka._core import monotonic
 from heka._net.addresses import Address
 from heka._net.options import TlsOptions
 from heka._net.sockets import (
@@ -161,7 +161,7 @@ class TlsTransport(SocketTransport):
         with self._using(), contextlib.suppress(BlockingIOError):
             for reads in itertools.count(1):
                 session.receive(sock.recv(_CHUNK))
-                if reads >= _READS_MIN and time.monotonic() >= deadline:
+                if reads >= _READS_MIN and monotonic() >= deadline:
                     return
 
     def _connection(self) -> tuple[_Session, socket.socket]:
@@ -201,7 +201,7 @@ class TlsTransport(SocketTransport):
                 wait_readable(sock.fileno(), deadline)
                 if not sock.recv(_CHUNK):
                     break
-                if reads >= _READS_MIN and time.monotonic() >= deadline:
+                if reads >= _READS_MIN and monotonic() >= deadline:
                     break  # the peer sends without end
         close_or_detach(sock, identity)
 
@@ -244,10 +244,10 @@ class _Session:
         ended. So the first record of the server, usually a session ticket, is waited for briefly:
         otherwise the first messages would go to a server that refuses the client.
         """
-        begun = time.monotonic()
+        begun = monotonic()
         self._exchange(sock, deadline)
         if self._tls.version() == "TLSv1.3":
-            now = time.monotonic()
+            now = monotonic()
             wait = min(_REFUSAL_WAIT_MAX, max(_REFUSAL_WAIT_MIN, 4 * (now - begun)))
             with contextlib.suppress(TimeoutError, BlockingIOError):
                 wait_readable(sock.fileno(), min(now + wait, share_of(deadline, 4)))

@@ -23,12 +23,12 @@ import errno
 import os
 import selectors
 import socket
-import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
+from heka._core import monotonic
 from heka._receiving import endpoint
 from heka._receiving.tally import Tally
 from heka.exceptions import DecodeError
@@ -237,7 +237,7 @@ class Receiver:
         if size == 0:
             self._drop(connection, events)
             return
-        connection.read_at = time.monotonic()
+        connection.read_at = monotonic()
         self._feed(connection.account, self._buffer[:size], events)
 
     def _displace(self, events: list[Event]) -> None:
@@ -267,7 +267,7 @@ class Receiver:
 
     def _pause_accepting(self, seconds: float) -> None:
         """Leave new connections in the kernel's listen queue for *seconds*."""
-        self._accept_after = time.monotonic() + seconds
+        self._accept_after = monotonic() + seconds
         for source in self._listeners:
             if isinstance(source, _Listener):
                 self._selector.unregister(source.sock)
@@ -282,7 +282,7 @@ class Receiver:
         """Return the timeout for select: at most until a pause in accepting ends."""
         if self._accept_after is None or self._accept_after == float("inf"):
             return timeout
-        left = self._accept_after - time.monotonic()
+        left = self._accept_after - monotonic()
         if left <= 0:
             self._resume_accepting()
             return timeout
@@ -391,7 +391,7 @@ class _Connection:
     def __init__(self, sock: socket.socket, origin: str, reader: StreamReader) -> None:
         self.sock = sock
         self.account = _Account(reader, origin)
-        self.read_at = time.monotonic()
+        self.read_at = monotonic()
 
 
 class _Listener:

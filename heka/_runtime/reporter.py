@@ -9,9 +9,9 @@ import contextlib
 import io
 import os
 import sys
-import time
 from typing import TextIO
 
+from heka._core import monotonic
 from heka._runtime.waiting import is_ready
 from heka._secrets import masked
 
@@ -31,7 +31,7 @@ class Reporter:
 
     def report(self, text: str) -> None:
         """Write ``heka: text`` to stderr; within INTERVAL only count it. Never raises or blocks."""
-        now = time.monotonic()
+        now = monotonic()
         if now < self._next:
             self._suppressed += 1
             return

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import socket
 import sys
-import time
 import traceback
 import types
 import weakref
@@ -19,7 +18,7 @@ from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Any
 
-from heka._core import Client, Message, Sink
+from heka._core import Client, Message, Sink, monotonic
 from heka._delivery.writers import flush_stream, sink_for
 from heka._runtime.accounts import total
 from heka._runtime.forks import register_fork_reset
@@ -409,7 +408,7 @@ class HekaClient(Client):
         stream, sink, is_called = self._stream, self.sink, self._is_called
         if stream is None or sink is None:
             return
-        deadline = time.monotonic() + timeout
+        deadline = monotonic() + timeout
         self.flush(timeout)
         if is_called:
             sink.close()  # counts a frame that the stream has taken only part of as dropped
@@ -423,7 +422,7 @@ class HekaClient(Client):
             if is_called:
                 close()
             else:
-                close(max(0.0, deadline - time.monotonic()))
+                close(max(0.0, deadline - monotonic()))
         except Exception as error:
             self._reporter.report(f"{type(stream).__name__}.close() raised {error!r}")
         self._closed_account = _account_of(stream, sink, is_called)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from heka._core import Sink
+from heka._core import Sink, monotonic
 from heka._delivery.writers import flush_stream, frame_limit, sink_for
 from heka._runtime.accounts import total
 from heka._runtime.forks import register_fork_reset
@@ -84,15 +83,15 @@ class FanOutStream(Stream):
         return self._write(data, _TIMEOUT)
 
     def _write(self, data: Any, timeout: float) -> bool:
-        deadline = time.monotonic() + timeout
+        deadline = monotonic() + timeout
         taken = False
         for sink in self._sinks:
-            taken |= sink.write_object(data, max(0.0, deadline - time.monotonic()))
+            taken |= sink.write_object(data, max(0.0, deadline - monotonic()))
         return taken
 
     def flush(self, timeout: float = 0.0) -> bool:
         """Flush every stream that has ``flush``; False if one returns False or raises."""
-        deadline = time.monotonic() + timeout
+        deadline = monotonic() + timeout
         return all(
             [
                 self._flush(stream, sink, deadline)
@@ -101,17 +100,17 @@ class FanOutStream(Stream):
         )
 
     def _flush(self, stream: Any, sink: Sink, deadline: float) -> bool:
-        left = max(0.0, deadline - time.monotonic())
+        left = max(0.0, deadline - monotonic())
         return flush_stream(stream, sink, left, self._reporter, timed=isinstance(stream, Stream))
 
     def close(self, timeout: float = 1.0) -> None:
         """Close the streams of this package; the owners of the others close them."""
-        deadline = time.monotonic() + timeout
+        deadline = monotonic() + timeout
         for stream, sink in zip(self._streams, self._sinks, strict=True):
-            sink.finish(max(0.0, deadline - time.monotonic()))
+            sink.finish(max(0.0, deadline - monotonic()))
             sink.close()  # counts a frame that the stream has taken only part of as dropped
             if isinstance(stream, Stream):
-                stream.close(max(0.0, deadline - time.monotonic()))
+                stream.close(max(0.0, deadline - monotonic()))
 
     def stats(self) -> dict[str, Any]:
         """Return the sum of the streams' accounts; a message is offered once to each."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
-import time
 from typing import Any
 
+from heka._core import monotonic
 from heka._net.addresses import Address
 from heka._net.transports import FileTransport
 from heka.exceptions import ConfigError
@@ -44,7 +44,7 @@ def _try(path: str) -> None:
     """Open the file once, so that a wrong path raises when the stream is created."""
     file = FileTransport(path)
     try:
-        file.open(time.monotonic())
+        file.open(monotonic())
     except OSError as error:
         if error.errno != errno.ENXIO:  # ENXIO: a FIFO that has no reader yet
             error.filename = path

@@ -5,11 +5,10 @@ Knows destinations; its subclasses parse the notation of their addresses.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import Any
 
-from heka._core import Sink
+from heka._core import Sink, monotonic
 from heka._net.addresses import Address
 from heka._runtime.accounts import total
 from heka.exceptions import ConfigError
@@ -96,21 +95,21 @@ class DestinationStream(Stream):
             return lanes[0].write(data, self.timeout)
         if not self.diverted:
             data = as_bytes(data)
-        deadline = time.monotonic() + self.timeout
+        deadline = monotonic() + self.timeout
         sent = False
         for index, lane in enumerate(lanes):
-            left = max(0.0, deadline - time.monotonic())
+            left = max(0.0, deadline - monotonic())
             sent |= lane.write(data, left / (len(lanes) - index))
         return sent
 
     def flush(self, timeout: float = 0.0) -> bool:
         """Wait at most *timeout* seconds; True when no frame is partly written."""
-        deadline = time.monotonic() + timeout
+        deadline = monotonic() + timeout
         return all([lane.flush(deadline) for lane in self._lanes])
 
     def close(self, timeout: float = 1.0) -> None:
         """Wait at most *timeout* seconds for partly written frames; then disconnect."""
-        deadline = time.monotonic() + timeout
+        deadline = monotonic() + timeout
         self.flush(timeout)
         for lane in self._lanes:
             lane.close(deadline)

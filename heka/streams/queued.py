@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterable
 from typing import Any
 
-from heka._core import Sink
+from heka._core import Sink, monotonic
 from heka._delivery.outlets import StreamOutlet
 from heka._delivery.queue import OnDrop, Queue, queue_for
 from heka._delivery.writers import frame_limit, name_of
@@ -156,7 +155,7 @@ class QueuedStream(Stream):
 
         False: some are still queued after *timeout* seconds, or were dropped.
         """
-        deadline = time.monotonic() + timeout
+        deadline = monotonic() + timeout
         return all([queue.flush(deadline) for queue in self._queues])
 
     async def aflush(self, timeout: float = 1.0) -> bool:
@@ -171,9 +170,9 @@ class QueuedStream(Stream):
 
         Frames in a spool are not dropped: the next process sends them.
         """
-        deadline = time.monotonic() + timeout
+        deadline = monotonic() + timeout
         for queue in self._queues:
-            queue.close(max(0.0, deadline - time.monotonic()))
+            queue.close(max(0.0, deadline - monotonic()))
         if isinstance(self._inner, Stream):
             self._inner.close()
 

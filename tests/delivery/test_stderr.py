@@ -28,7 +28,7 @@ def later(monkeypatch):
             return self.now
 
     clock = Clock()
-    monkeypatch.setattr("heka._runtime.reporter.time", clock)
+    monkeypatch.setattr("heka._runtime.reporter.monotonic", clock.monotonic)
     return clock
 
 

@@ -21,6 +21,7 @@ from delivery.support import (
 )
 
 import heka
+from heka._core import monotonic
 from heka._delivery import backoff, direct
 
 BIG = "x" * 60_000
@@ -342,11 +343,11 @@ def ahead(monkeypatch):
             self.offset += seconds
 
         def monotonic(self):
-            return time.monotonic() + self.offset
+            return monotonic() + self.offset
 
     clock = Clock()
-    monkeypatch.setattr(direct, "time", clock)
-    monkeypatch.setattr(backoff, "time", clock)
+    monkeypatch.setattr(direct, "monotonic", clock.monotonic)
+    monkeypatch.setattr(backoff, "monotonic", clock.monotonic)
     return clock
 
 

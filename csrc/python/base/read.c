@@ -1,7 +1,27 @@
 /* read.c -- converts Python arguments to C values: numbers, seconds, callables. */
 #include "read.h"
 
+#include "core/base/hk_monitor.h"
 #include "errors.h"
+
+double
+heka_now(void)
+{
+    return (double)hk_deadline(0) * 1e-9;
+}
+
+PyObject *
+heka_monotonic(PyObject *module, PyObject *ignored)
+{
+    (void)module;
+    (void)ignored;
+    return PyFloat_FromDouble(heka_now());
+}
+
+const char heka_monotonic_doc[] = PyDoc_STR(
+    "monotonic()\n--\n\n"
+    "Seconds of the core's monotonic clock, which back-off and deadlines use.\n\n"
+    "The same clock as time.monotonic(), which tests replace by a clock that stands still.");
 
 /* value.__index__() as a new reference; NULL with an exception. User code may run here. */
 static PyObject *

@@ -44,6 +44,13 @@ int heka_read_timeout(PyObject *value, double *out);
 /* Converts seconds to ns; -1, which means no deadline, from 3e9 seconds (95 years) on. */
 int64_t heka_to_ns(double seconds);
 
+/* Seconds of the core's monotonic clock. */
+double heka_now(void);
+
+/* monotonic(): the same for Python. */
+PyObject *heka_monotonic(PyObject *module, PyObject *ignored);
+extern const char heka_monotonic_doc[];
+
 /* *out: the callable, borrowed from value; NULL when value is None or NULL. 0, or -1 with
  * TypeError. */
 int heka_read_callable(PyObject *value, const char *name, PyObject **out);

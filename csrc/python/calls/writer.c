@@ -141,7 +141,7 @@ write_part(const heka_state *state, const heka_writer *w, PyObject *stream, PyOb
 static int
 wait_for_stream(heka_writer *w, PyObject *stream, double timeout, double end)
 {
-    const double at = heka_turn_now();
+    const double at = heka_now();
     if (w->stuck_since == 0) {
         w->stuck_since = at;
     }
@@ -367,7 +367,7 @@ static int
 write_in_turn(const heka_state *state, heka_writer *w, unsigned long thread, PyObject *stream,
               PyObject *data, double timeout, heka_written *out)
 {
-    const double end = heka_turn_now() + timeout;
+    const double end = heka_now() + timeout;
     PyObject *bytes = as_bytes(data);
     int result = bytes == NULL ? -1 : heka_turn_take(&w->turns, thread, end);
     if (result == 1) {
@@ -426,7 +426,7 @@ heka_writer_finish(heka_state *state, heka_writer *w, double timeout, heka_writt
     if (entered <= 0) {
         return entered;
     }
-    const double end = heka_turn_now() + timeout;
+    const double end = heka_now() + timeout;
     PyObject *stream = get_stream(w);
     int result = 1;
     if (stream != NULL) {

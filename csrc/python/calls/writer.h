@@ -23,7 +23,7 @@ typedef struct {
     bool parts;     /* it may take part of a frame; then turns.lock is held during every write */
     PyObject *rest; /* owned bytes: a partly written frame; or NULL */
     size_t rest_at; /* bytes of it that were taken */
-    double stuck_since; /* heka_turn_now() when it stopped taking bytes; 0: it takes them */
+    double stuck_since; /* heka_now() when it stopped taking bytes; 0: it takes them */
     heka_turns turns;   /* turns.generation is also the fork generation of rest */
 } heka_writer;
 

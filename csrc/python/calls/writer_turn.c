@@ -1,16 +1,8 @@
 /* writer_turn.c -- which thread may write to a stream: recursion, threads, forks. */
 #include "writer_turn.h"
 
-#include "core/base/hk_monitor.h"
-
 #define LOCK_SLICE_US 50000 /* of waiting for the lock, between two checks for signals */
 #define LOCK_PAUSE 0.005    /* seconds of a sleep that lets other greenlets of this thread run */
-
-double
-heka_turn_now(void)
-{
-    return (double)hk_deadline(0) * 1e-9;
-}
 
 /* ---- forks ---- */
 
@@ -146,7 +138,7 @@ int
 heka_turn_take(heka_turns *t, unsigned long thread, double end)
 {
     while (HK_UNLIKELY(!try_lock(t, thread))) {
-        const double left = end - heka_turn_now();
+        const double left = end - heka_now();
         if (!(left > 0)) {
             return 0;
         }

@@ -14,6 +14,7 @@
 #define HEKA_WRITER_TURN_H
 
 #include "core/base/hk_clock.h"
+#include "python/base/read.h"
 #include "python/base/state.h"
 
 /* The state of one stream. Every member but the lock itself is changed with the GIL held. */
@@ -26,9 +27,6 @@ typedef struct {
     unsigned long holder;    /* the thread that holds the lock */
     unsigned generation;     /* fork generation of the members above */
 } heka_turns;
-
-/* Seconds of a monotonic clock. */
-double heka_turn_now(void);
 
 /* False in a child process, until enter() has reset the state of the parent. */
 static inline bool
@@ -47,7 +45,7 @@ int heka_turn_enter(heka_turns *t, unsigned long thread);
 void heka_turn_leave(heka_turns *t, unsigned long thread);
 
 /* Waits for the lock without the GIL. 1: this thread holds it. 0: `end`, in seconds of
- * heka_turn_now(), has passed. -1 with the exception of a signal handler. */
+ * heka_now(), has passed. -1 with the exception of a signal handler. */
 int heka_turn_take(heka_turns *t, unsigned long thread, double end);
 
 /* Releases the lock, unless the process forked meanwhile: then the lock is the parent's. */

@@ -11,13 +11,6 @@
 
 /* ---- waiting ---- */
 
-/* Seconds of a monotonic clock. */
-static double
-now(void)
-{
-    return (double)hk_deadline(0) * 1e-9;
-}
-
 /* Lets other greenlets run. They share this thread, so a wait in C would block the one that drains,
  * for which we wait. */
 static int
@@ -42,7 +35,7 @@ wait_for_room(HekaRing *r, size_t len, double end)
         }
         return (int)hk_queue_wait_room(r->queue, len, 0);
     }
-    const int64_t left = heka_to_ns(end - now());
+    const int64_t left = heka_to_ns(end - heka_now());
     const int64_t slice = left >= 0 && left < SLICE_NS ? left : SLICE_NS;
     Py_BEGIN_ALLOW_THREADS
     status = hk_queue_wait_room(r->queue, len, slice);
@@ -121,7 +114,7 @@ put_over_oldest(HekaRing *r, const uint8_t *data, size_t len)
 static int
 put_after_waiting(HekaRing *r, const uint8_t *data, size_t len)
 {
-    const double end = now() + r->block_timeout;
+    const double end = heka_now() + r->block_timeout;
     int status = HK_ERR_FULL;
     if (is_consumer(r)) {
         return status;
@@ -135,7 +128,7 @@ put_after_waiting(HekaRing *r, const uint8_t *data, size_t len)
         if (status == HK_OK) {
             status = (int)hk_queue_put(r->queue, data, len);
         }
-    } while (status == HK_ERR_FULL && now() < end);
+    } while (status == HK_ERR_FULL && heka_now() < end);
     return status;
 }
 
@@ -225,7 +218,7 @@ wait_for_end(HekaRing *r, hk_queue_goal *goal, double end, hk_queue_outcome *out
         *outcome = hk_queue_flush(r->queue, goal, 0);
         return 0;
     }
-    const int64_t left = heka_to_ns(end - now());
+    const int64_t left = heka_to_ns(end - heka_now());
     const int64_t slice = left >= 0 && left < SLICE_NS ? left : SLICE_NS;
     Py_BEGIN_ALLOW_THREADS
     *outcome = hk_queue_flush(r->queue, goal, slice);
@@ -236,11 +229,11 @@ wait_for_end(HekaRing *r, hk_queue_goal *goal, double end, hk_queue_outcome *out
 int
 heka_ring_flush(HekaRing *r, double timeout)
 {
-    const double end = now() + timeout;
+    const double end = heka_now() + timeout;
     hk_queue_goal goal;
     hk_queue_set_goal(r->queue, &goal); /* frames accepted from now on do not prolong the flush */
     hk_queue_outcome outcome = hk_queue_flush(r->queue, &goal, 0);
-    while (outcome == HK_QUEUE_PENDING && now() < end && !is_consumer(r)) {
+    while (outcome == HK_QUEUE_PENDING && heka_now() < end && !is_consumer(r)) {
         if (wait_for_end(r, &goal, end, &outcome) < 0) {
             return -1;
         }

@@ -10,12 +10,12 @@ import argparse
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 import heka
+from heka._core import monotonic
 from heka._receiving import endpoint
 from heka._receiving.receiver import Event, Received, Receiver
 from heka.cli.commands.demo_messages import KEY, SAMPLES, SIGNER, SIGNER_VERSION, Sample
@@ -116,17 +116,17 @@ def _drive(
     receiver: Receiver, sender: subprocess.Popen[str], show: Callable[[list[Event]], None]
 ) -> str | None:
     """Show what arrives until all is there or time is up; return the sender's error, if any."""
-    deadline = time.monotonic() + _TIMEOUT
+    deadline = monotonic() + _TIMEOUT
     ended = False
-    while time.monotonic() < deadline:
+    while monotonic() < deadline:
         show(receiver.poll(_POLL_TIME))
         if receiver.tally.messages + receiver.tally.refused.total() >= len(SAMPLES):
             break
         if not ended and sender.poll() is not None:
             ended = True
-            deadline = min(deadline, time.monotonic() + _DRAIN_TIME)
+            deadline = min(deadline, monotonic() + _DRAIN_TIME)
     try:
-        code = sender.wait(max(deadline - time.monotonic(), _DRAIN_TIME))
+        code = sender.wait(max(deadline - monotonic(), _DRAIN_TIME))
     except subprocess.TimeoutExpired:
         return f"the sending process did not end within {_TIMEOUT:.0f} seconds"
     if code == 0 or sender.stderr is None:

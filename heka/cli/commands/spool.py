@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from heka._core import monotonic
 from heka._delivery.snapshot import Part, copied, parts_of
 from heka._delivery.spool import Spool, size_of
 from heka.cli.errors import CommandError
@@ -169,11 +170,11 @@ def _drain(path: str, url: str, timeout: float) -> int:
     try:
         found = stream.stats()["recovered"]
         last = left = -1
-        deadline = time.monotonic() + timeout
-        while left != 0 and time.monotonic() < deadline:
+        deadline = monotonic() + timeout
+        while left != 0 and monotonic() < deadline:
             left = stream.stats()["queued"]
             if left != last:
-                deadline = time.monotonic() + timeout
+                deadline = monotonic() + timeout
                 last = left
             _show(found - left, found)
             if left:

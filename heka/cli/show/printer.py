@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Iterable
 from typing import Final, TextIO
 
+from heka._core import monotonic
 from heka._receiving.receiver import Ended, Event, Received, Rejected
 from heka.cli.show.account import reasons
 from heka.cli.show.escape import counted, visible
@@ -89,7 +89,7 @@ class Printer:
 
     def _tell_end(self, event: Ended) -> None:
         self._ended[event.why] += 1
-        now = time.monotonic()
+        now = monotonic()
         if now - self._end_told_at < _NOTICE_PAUSE:
             return
         self._end_told_at = now
@@ -105,7 +105,7 @@ class Printer:
         self._refused += event.refused
         self._discarded += event.discarded_bytes
         self._unreported += 1
-        now = time.monotonic()
+        now = monotonic()
         if now - self._reported_at < _NOTICE_PAUSE:
             return
         self._reported_at = now

@@ -9,12 +9,12 @@ from __future__ import annotations
 import contextlib
 import math
 import sys
-import time
 import types
 from collections.abc import Callable, Mapping
 from itertools import islice
 from typing import Any
 
+from heka._core import monotonic
 from heka.plugins.raven.kinds import CONTAINERS, LISTS, ids
 from heka.plugins.raven.limits import Limits
 from heka.plugins.raven.scrub import (
@@ -54,7 +54,7 @@ class Variables:
         self._scrubber = scrubber
         self._texts = scrubber.cleaned
         self._full = full
-        self._deadline = time.monotonic() + limits.seconds
+        self._deadline = monotonic() + limits.seconds
         self._nodes = 0
         #: Tree, nodes and container by (id, depth); keeping the container keeps its id valid.
         self._made: dict[tuple[int, int], tuple[Tree, int, object]] = {}
@@ -68,7 +68,7 @@ class Variables:
             if count >= self._limits.items:
                 shown.append(more(len(names) - count))
                 break
-            if time.monotonic() > self._deadline:
+            if monotonic() > self._deadline:
                 shown.append(more(len(names) - count, ": out of time"))
                 break
             self._nodes = self._limits.nodes

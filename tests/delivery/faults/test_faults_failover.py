@@ -118,7 +118,7 @@ def clock(monkeypatch):
             return self.now
 
     clock = Clock()
-    monkeypatch.setattr("heka._delivery.backoff.time", clock)
+    monkeypatch.setattr("heka._delivery.backoff.monotonic", clock.monotonic)
     return clock
 
 

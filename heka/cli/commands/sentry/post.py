@@ -17,6 +17,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 import heka
+from heka._core import monotonic
 from heka.plugins.raven.dsn import DSN
 
 #: Categories of rate limits that apply to exceptions.
@@ -83,7 +84,7 @@ class Endpoint:
         why = ""
         pause = _FIRST_PAUSE
         for attempt in range(self._attempts):
-            if attempt and pause and self._not_before <= time.monotonic():
+            if attempt and pause and self._not_before <= monotonic():
                 self._say(f"{why}; trying again in {pause:g} s")
                 self._sleep(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE)
@@ -154,11 +155,11 @@ class Endpoint:
             if status == _TOO_MANY or (status == _UNAVAILABLE and after):
                 seconds = _after(after)
         if seconds:
-            until = time.monotonic() + min(seconds, _LONGEST_WAIT)
+            until = monotonic() + min(seconds, _LONGEST_WAIT)
             self._not_before = max(self._not_before, until)
 
     def _wait(self) -> None:
-        left = self._not_before - time.monotonic()
+        left = self._not_before - monotonic()
         if left > 0:
             self._say(f"{self._dsn.host} asks to wait {left:.0f} s")
             self._sleep(left)
