@@ -67,6 +67,8 @@ class Rejected:
     refused: Counter[str]  # reason -> frames
     discarded_bytes: int  # bytes outside of any frame
     origin: str
+    #: (reason, name, version) of the last refused frame that names a signer; unproven
+    signer: tuple[str, str, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -369,7 +371,9 @@ class Receiver:
         seen.refused_bytes = reader.refused_bytes
         seen.delivered_bytes = reader.delivered_bytes
         if refused or discarded:
-            events.append(Rejected(refused, discarded, account.origin))
+            last = reader.last_refused
+            signer = last if last is not None and refused[last[0]] else None
+            events.append(Rejected(refused, discarded, account.origin, signer))
 
 
 class _Account:

@@ -13,6 +13,7 @@ import socket
 import struct
 import subprocess
 import termios
+import time
 
 import pytest
 from cli.support import (
@@ -154,6 +155,75 @@ def test_an_ignored_interrupt_stays_ignored(start):
 
     assert listen.stop(signal.SIGTERM) == 0
     assert "1 message," in listen.err
+
+
+@pytest.mark.parametrize(
+    ("sender", "told"),
+    [
+        (
+            signer("nobody", version=3),
+            '(unknown signer) from {}; signer "nobody" version 3 is not known; '
+            "give its key with --key-file",
+        ),
+        (
+            signer(version=2),
+            '(unknown signer) from {}; signer "ops" version 2: the known key has version 1',
+        ),
+        (
+            signer(key="wrong"),
+            '(bad digest) from {}; the key of signer "ops" version 1 is another one here, '
+            "or the message was changed",
+        ),
+        (
+            signer("a\x1b[2Jb"),
+            '(unknown signer) from {}; signer "a\\x1b[2Jb" version 1 is not known; ',
+        ),
+    ],
+    ids=["name", "version", "key", "control-characters"],
+)
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+def test_a_refusal_names_the_signer(start, transport, sender, told):
+    listen = start("listen", f"--{transport}", ":0", "--key", f"ops:1:{KEY}")
+    (there,) = listen.listening()
+
+    kind = socket.SOCK_DGRAM if transport == "udp" else socket.SOCK_STREAM
+    with socket.socket(socket.AF_INET, kind) as sock:
+        sock.connect(there)
+        host, port = sock.getsockname()
+        sock.send(pack("refused", sender))
+        line = "refused 1 frame " + told.format(f"{transport} {host}:{port}")
+        listen.wait_for(lambda out, err: line in err)
+
+    listen.stop()
+    assert listen.out == ""
+
+
+def test_of_several_refusals_the_last_signer_is_named(start):
+    listen = start("listen", "--tcp", ":0", "--key", f"ops:1:{KEY}", "--require-signature")
+    frames = [pack("a", signer("nobody")), pack("b", signer(key="wrong")), pack("c")]
+
+    with socket.create_connection(listen.listening()[0], PATIENCE) as sock:
+        sock.sendall(b"".join(frames))
+        listen.wait_for(lambda out, err: "refused 3 frames (" in err)
+
+    listen.stop()
+    assert '; last: the key of signer "ops" version 1 is another one here, or the' in listen.err
+
+
+def test_a_refusal_without_a_signer_names_none(start):
+    """Also after one with a signer on the same connection."""
+    listen = start("listen", "--tcp", ":0", "--key", f"ops:1:{KEY}", "--require-signature")
+
+    with socket.create_connection(listen.listening()[0], PATIENCE) as sock:
+        sock.sendall(pack("a", signer("nobody")))
+        listen.wait_for(lambda out, err: 'signer "nobody"' in err)
+        time.sleep(1.1)  # a second passes between two notices
+        sock.sendall(pack("b"))
+        listen.wait_for(lambda out, err: "refused 1 frame (unsigned)" in err)
+
+    listen.stop()
+    (line,) = [line for line in listen.err.splitlines() if "(unsigned) from" in line]
+    assert 'signer "' not in line
 
 
 def test_refusals_are_reported_when_they_happen(start):

@@ -311,6 +311,13 @@ check_signed_stream(const signing *row, const stream_rules *rules, hk_refusal re
     hk_reader_feed(&r, stream.data, stream.len);
     const hk_status status = hk_reader_next(&r, &frame, NULL);
     CHECK_INT(status, refusal == NONE ? HK_OK : HK_ERR_TRUNCATED);
+    CHECK(r.has_refused_signer == (refusal != NONE && row->hash >= 0));
+    if (r.has_refused_signer) {
+        CHECK_INT(r.last_refused.why, refusal);
+        CHECK_SIZE(r.last_refused.version, row->version);
+        CHECK_BYTES(r.last_refused.name, r.last_refused.len, (const uint8_t *)row->name,
+                    strlen(row->name));
+    }
     if (status == HK_OK) {
         const bool verified = row->verified && rules->keys != NULL;
         CHECK(verified == (frame.signer.data != NULL));

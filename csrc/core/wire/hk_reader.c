@@ -198,6 +198,24 @@ check_signature(const hk_reader *r, const hk_header *header, hk_frame *frame, hk
     return status;
 }
 
+/* Keeps the signer of a frame that is refused, if it names one. */
+static void
+note_signer(hk_reader *r, hk_refusal why, const hk_header *header)
+{
+    if (!header->has_hmac) {
+        return;
+    }
+    hk_refused_signer *last = &r->last_refused;
+    assert(header->signer.len <= sizeof last->name); /* the header is not longer */
+    last->why = why;
+    last->version = header->key_version;
+    last->len = header->signer.len;
+    if (last->len > 0) {
+        memcpy(last->name, header->signer.data, last->len);
+    }
+    r->has_refused_signer = true;
+}
+
 /* Discards the first byte of a malformed frame, so that frames inside of it are found; or, when the
  * allowance does not cover the `spent` bytes that were examined, the whole frame. */
 static void
@@ -269,6 +287,7 @@ hk_reader_next(hk_reader *r, hk_frame *frame, hk_error *err)
         hk_refusal refusal = HK_REFUSED_UNSIGNED;
         status = check_signature(r, &header, frame, &refusal, err);
         if (status == HK_ERR_DIGEST) {
+            note_signer(r, refusal, &header);
             refuse(r, refusal, total);
             continue;
         }

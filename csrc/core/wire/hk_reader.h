@@ -32,6 +32,15 @@
 #define HK_READER_ALLOWANCE_START (1024u * 1024u)
 #define HK_READER_ALLOWANCE_MAX (64u * 1024u * 1024u)
 
+/* The signer that a frame names which was refused. */
+typedef struct {
+    hk_refusal
+        why; /* HK_REFUSED_UNKNOWN_SIGNER, HK_REFUSED_UNKNOWN_HASH or HK_REFUSED_BAD_DIGEST */
+    uint32_t version;
+    size_t len;
+    uint8_t name[HK_HEADER_MAX]; /* not verified; valid UTF-8 or not */
+} hk_refused_signer;
+
 typedef struct {
     /* settings */
     size_t max_message;     /* bytes; at most HK_LENGTH_MAX */
@@ -42,6 +51,8 @@ typedef struct {
     uint64_t refused_bytes;
     uint64_t discarded_bytes;
     uint64_t refused[HK_REFUSALS]; /* frames, by reason */
+    bool has_refused_signer;
+    hk_refused_signer last_refused; /* with has_refused_signer: of the last such frame */
     /* the stream */
     hk_buffer pending;  /* owned: an incomplete frame, then bytes of chunk that complete it */
     size_t carried;     /* bytes of pending that come from earlier chunks */

@@ -425,6 +425,20 @@ reader_get_refused(PyObject *op, void *closure)
 }
 
 static PyObject *
+reader_get_last_refused(PyObject *op, void *closure)
+{
+    (void)closure;
+    const hk_reader *reader = &((HekaReader *)op)->reader;
+    const hk_refused_signer *last = &reader->last_refused;
+    if (!reader->has_refused_signer) {
+        Py_RETURN_NONE;
+    }
+    return Py_BuildValue("(sNk)", refusals[last->why],
+                         heka_text_new(heka_state_of(op), (hk_slice){last->name, last->len}),
+                         (unsigned long)last->version);
+}
+
+static PyObject *
 reader_get_discarded(PyObject *op, void *closure)
 {
     (void)closure;
@@ -459,6 +473,11 @@ static PyGetSetDef reader_getset[] = {
      NULL},
     {"refused", reader_get_refused, NULL,
      "Frames refused, by reason: oversize, unknown_signer, unknown_hash, bad_digest, unsigned.",
+     NULL},
+    {"last_refused", reader_get_last_refused, NULL,
+     "(reason, signer, version) of the last frame that was refused although it names a signer; "
+     "the\n"
+     "name is not verified. None: there was none.",
      NULL},
     {"refused_bytes", reader_get_refused_bytes, NULL, "Bytes of the refused frames.", NULL},
     {"pending_bytes", reader_get_pending, NULL, "Bytes of an incomplete frame.", NULL},

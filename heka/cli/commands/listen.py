@@ -131,6 +131,7 @@ def run(args: argparse.Namespace) -> int:
         sys.stderr,
         err_style,
         checked=receiver.checked,
+        keys=keys,
         as_json=args.json,
     )
 

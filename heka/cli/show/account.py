@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 
 from heka._receiving.tally import Tally
-from heka.cli.show.escape import counted
+from heka.cli.show.escape import counted, visible
 
 
 def summary(tally: Tally) -> str:
@@ -31,6 +32,27 @@ def reasons(refused: Counter[str]) -> str:
     if len(counts) == 1:
         return f" ({counts[0][0]})"
     return f" ({', '.join(f'{reason} {count:,}' for reason, count in counts)})"
+
+
+def signer_text(reason: str, name: str, version: int, keys: Collection[tuple[str, int]]) -> str:
+    """Return which signer a refused frame names, and what is wrong with it.
+
+    Args:
+        reason: ``unknown_signer``, ``unknown_hash`` or ``bad_digest``.
+        name: Of the signer; it may contain anything.
+        version: Of its key.
+        keys: The (name, version) of each known key.
+    """
+    signer = f'signer "{visible(name, quoted=True)}" version {version}'
+    if reason == "bad_digest":
+        return f"the key of {signer} is another one here, or the message was changed"
+    if reason == "unknown_hash":
+        return f"{signer} uses an unknown hash; known are sha1 and md5"
+    versions = sorted(each for known, each in keys if known == name)
+    if versions:
+        known = ", ".join(map(str, versions))
+        return f"{signer}: the known key has version {known}"
+    return f"{signer} is not known; give its key with --key-file"
 
 
 def reason_text(reason: str) -> str:

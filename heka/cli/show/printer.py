@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Final, TextIO
 
 from heka._core import monotonic
 from heka._receiving.receiver import Ended, Event, Received, Rejected
-from heka.cli.show.account import reasons
+from heka.cli.show.account import reasons, signer_text
 from heka.cli.show.escape import counted, visible
 from heka.cli.show.jsonlines import json_line
 from heka.cli.show.render import render
@@ -29,6 +29,7 @@ class Printer:
         err: For notices of refused frames and discarded bytes, at most one per second; a notice
             includes what was not reported since the last one.
         checked: Whether signatures were verified.
+        keys: The (name, version) of each key that they were verified with.
     """
 
     def __init__(
@@ -39,15 +40,18 @@ class Printer:
         err_style: Style,
         *,
         checked: bool,
+        keys: Collection[tuple[str, int]] = (),
         as_json: bool = False,
     ) -> None:
         self._out, self._out_style = out, out_style
         self._err, self._err_style = err, err_style
         self._checked = checked
+        self._keys = keys
         self._as_json = as_json
         self._refused: Counter[str] = Counter()  # not yet reported
         self._discarded = 0
         self._unreported = 0  # events in these two counters
+        self._signer: tuple[str, str, int] | None = None  # the last one of them
         self._reported_at = float("-inf")
         self._ended: Counter[str] = Counter()  # not yet reported
         self._end_told_at = float("-inf")
@@ -105,6 +109,7 @@ class Printer:
         self._refused += event.refused
         self._discarded += event.discarded_bytes
         self._unreported += 1
+        self._signer = event.signer or self._signer
         now = monotonic()
         if now - self._reported_at < _NOTICE_PAUSE:
             return
@@ -114,6 +119,7 @@ class Printer:
         self._err.flush()
         self._refused.clear()
         self._discarded = self._unreported = 0
+        self._signer = None
 
     def _rejection(self, origin: str) -> str:
         parts = []
@@ -124,4 +130,7 @@ class Printer:
             parts.append(f"discarded {counted(self._discarded, 'byte')} outside of any frame")
         source = visible(origin) if self._unreported == 1 else f"several, last {visible(origin)}"
         line = f"{', '.join(parts)} from {source}"
+        if self._signer is not None:
+            last = "last: " if self._refused.total() > 1 else ""
+            line += f"; {last}{signer_text(*self._signer, self._keys)}"
         return f"{self._err_style.paint('bad', line)}\n"

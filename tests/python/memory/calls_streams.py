@@ -55,7 +55,8 @@ add("reader-feed-unsigned", lambda w: do(w.verifier.feed, w.frame))
 add("reader-feed-refused", lambda w: do(w.refuser.feed, w.signed))
 add("reader-feed-oversize", lambda w: do(heka.StreamReader(10).feed, w.frame))
 add("reader-close", lambda w: half_fed(w).close)
-for name in ("refused", "discarded_bytes", "delivered_bytes", "refused_bytes", "pending_bytes"):
+BYTES = ("discarded_bytes", "delivered_bytes", "refused_bytes", "pending_bytes")
+for name in ("refused", "last_refused", *BYTES):
     add(f"reader-get-{name}", lambda w, name=name: do(getattr, w.refuser, name))
 for name in ("payload", "message", "signer", "signer_version"):
     for index, kind in enumerate(("signed", "unsigned")):

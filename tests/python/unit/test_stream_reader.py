@@ -215,7 +215,8 @@ def test_a_closed_reader_reads_another_stream():
 
 def test_counts_can_only_be_read():
     reader = StreamReader()
-    for name in (*(f"{n}_bytes" for n in ("delivered", "discarded", "pending")), "refused"):
+    counts = (f"{n}_bytes" for n in ("delivered", "discarded", "pending"))
+    for name in (*counts, "refused", "last_refused"):
         with pytest.raises(AttributeError):
             setattr(reader, name, 1)
 
@@ -292,6 +293,38 @@ def test_one_frame_of_each_reason_is_counted_by_its_reason():
         "oversize": 1,
         "unsigned": 1,
     }
+
+
+@pytest.mark.parametrize(
+    ("data", "last"),
+    [
+        pytest.param(signed(payload(), b"dev"), ("unknown_signer", "dev", 1), id="another-name"),
+        pytest.param(signed(payload(), version=2), ("unknown_signer", "ops", 2), id="version"),
+        pytest.param(signed(payload(), None), ("unknown_signer", "", 1), id="no-name"),
+        pytest.param(signed(payload(), number_=2), ("unknown_hash", "ops", 1), id="hash-2"),
+        pytest.param(signed(payload(), key=b"other"), ("bad_digest", "ops", 1), id="another-key"),
+        pytest.param(
+            signed(payload(), version=2**32 - 1),
+            ("unknown_signer", "ops", 2**32 - 1),
+            id="largest-version",
+        ),
+        pytest.param(
+            signed(payload(), b"\xff\0" + b"n" * 150),
+            ("unknown_signer", "\udcff\0" + "n" * 150, 1),
+            id="not-utf-8",
+        ),
+    ],
+)
+def test_the_signer_of_a_refused_frame_is_kept(data, last):
+    """The last one; frames that name no signer do not replace it."""
+    reader = StreamReader(2000, SIGNERS, require_signature=True)
+    assert reader.last_refused is None
+    reader.feed(signed(GOOD) + heka.frame(GOOD) + heka.frame(payload("x" * 3000)))
+    assert reader.last_refused is None
+
+    reader.feed(signed(payload(), b"before") + data + heka.frame(GOOD))
+
+    assert reader.last_refused == last
 
 
 def test_a_frame_inside_a_refused_one_is_not_looked_at():
