@@ -107,6 +107,12 @@ def send_all(
                 raise
 
 
+#: How far an attempt to connect got, and the error that ended it.
+_Failure = tuple[int, OSError]
+#: Errors that are an answer of the host.
+_ANSWERS = (errno.ECONNREFUSED, errno.ECONNRESET)
+_CONNECTED = 3
+
 #: Device and inode: identify an open file.
 Identity = tuple[int, int]
 
@@ -181,53 +187,69 @@ class SocketTransport:
 
         Raises:
             ResolutionError: The name does not resolve.
-            OSError: No endpoint accepted the connection. The error is a TLS error if there was
-                one, else the last one. With several hosts its text names the failure of each.
+            OSError: No endpoint accepted the connection. Of several endpoints of a host, the error
+                is that of the attempt which got farthest. Of several hosts, it is a TLS error if
+                there was one, else the last one, and its text names the failure of each.
         """
         self.close()
         hosts = self._address.hosts
         order = list(range(len(hosts))) if order is None else order
         self.failed = []
-        failures: list[OSError] = []
+        failures: list[_Failure] = []
         for index in order:
             host, port = hosts[index]
-            try:
-                self._open_host(host, port, share_of(deadline, len(order) - len(failures)))
-            except OSError as error:
-                self.failed.append(index)
-                failures.append(error)
-            else:
+            failure = self._open_host(host, port, share_of(deadline, len(order) - len(failures)))
+            if failure is None:
                 self.peer = index
                 return
+            self.failed.append(index)
+            failures.append(failure)
         tried = [hosts[index] for index in order]
-        raise _combined_error(tried, failures, self._best_error(failures))
+        chosen = next((one for one in failures if one[0] > _CONNECTED), failures[-1])
+        raise _combined_error(tried, [error for _, error in failures], chosen[1])
 
-    def _open_host(self, host: str, port: int, deadline: float) -> None:
-        endpoints = self._endpoints(host, port, deadline)
-        failures = [OSError(errno.EADDRNOTAVAIL, "no address of the wanted family")]
+    def _open_host(self, host: str, port: int, deadline: float) -> _Failure | None:
+        """Connect to one host; return the failure of the attempt that got farthest, or None."""
+        try:
+            endpoints = self._endpoints(host, port, deadline)
+        except OSError as error:
+            return 0, error
+        failures = [(0, OSError(errno.EADDRNOTAVAIL, "no address of the wanted family"))]
         for index, (family, sockaddr) in enumerate(endpoints):
             end = share_of(deadline, len(endpoints) - index)
+            connected = False
             try:
                 sock = self._connect(family, sockaddr, end)
+                connected = True
                 try:
                     self._set_up(sock, host, end)
                 except BaseException:
                     sock.close()
                     raise
             except OSError as error:
-                failures.append(error)
+                failures.append((self._progress(error, connected=connected), error))
             else:
                 self._socket = sock
                 self._identity = identity_of(sock.fileno())
-                return
-        raise self._best_error(failures)
+                return None
+        return _farthest(failures)
 
     def _set_up(self, sock: socket.socket, host: str, deadline: float) -> None:
         """Set up a new connection by *deadline*; OSError when it cannot be used."""
 
-    def _best_error(self, failures: list[OSError]) -> OSError:
-        """Return the one of *failures* that best explains why there is no connection."""
-        return failures[-1]
+    def _progress(self, error: OSError, *, connected: bool) -> int:
+        """Return how far an attempt got that ended with *error*: the larger, the farther.
+
+        Over _CONNECTED: the server has spoken the protocol.
+
+        A name such as localhost has several addresses. If a server listens on one of them and is
+        not understood, that explains more than that nothing listens on the others.
+        """
+        if connected:
+            return _CONNECTED
+        if error.errno in _ANSWERS:
+            return 2
+        return 1 if isinstance(error, TimeoutError) else 0
 
     def _endpoints(self, host: str, port: int, deadline: float) -> list[Endpoint]:
         address = self._address
@@ -298,6 +320,11 @@ def _new_socket(family: int, kind: int) -> socket.socket:
     """Return a new socket; in a real OS thread of a patched program, an unpatched one."""
     make = _socket.socket if in_real_thread() else socket.socket
     return make(family, kind)  # type: ignore[return-value]  # both have the methods used here
+
+
+def _farthest(failures: list[_Failure]) -> _Failure:
+    """Return the failure of the attempt that got farthest; of several, the last."""
+    return max(reversed(failures), key=lambda failure: failure[0])
 
 
 def _combined_error(

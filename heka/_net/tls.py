@@ -113,9 +113,10 @@ class TlsTransport(SocketTransport):
         session.handshake(sock, deadline)
         self._session = session
 
-    def _best_error(self, failures: list[OSError]) -> OSError:
-        """Return a TLS error if there is one: it means that a server answered."""
-        return next((one for one in failures if isinstance(one, ssl.SSLError)), failures[-1])
+    def _progress(self, error: OSError, *, connected: bool) -> int:
+        """Return the most for a TLS error: a server answered."""
+        progress = super()._progress(error, connected=connected)
+        return progress + isinstance(error, ssl.SSLError)
 
     # ---- sending ----------------------------------------------------------------------------
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 import ssl
 
@@ -9,7 +11,10 @@ import pytest
 from delivery.support import PATIENCE, SOON, Listener, Task, wait_until, within
 
 import heka
+from heka._core import monotonic
+from heka._delivery.reasons import reason_of
 from heka._net.addresses import parse
+from heka._net.sockets import SocketTransport
 from heka._net.tls_context import context_for
 from heka.streams import UrlStream
 
@@ -213,6 +218,50 @@ def test_a_silent_server_takes_no_longer_than_the_timeout(peer, stream, capsys):
 
     assert to.stats()["dropped"] == {"timeout": 1}
     assert "the TLS handshake timed out; does the peer speak TLS?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("query", ["", "?queue=1&connect_timeout=0.4"])
+def test_a_plaintext_server_on_localhost_is_not_reported_as_refused(peer, query, capsys):
+    """Nothing listens on ::1, which is tried after 127.0.0.1; that is not what is wrong."""
+    there = peer(Listener)
+    url = f"tls://localhost:{there.port}{query}"
+    with UrlStream(url, timeout=0.4) as to:
+        to.write(FRAME)
+        wait_until(lambda: to.stats()["dropped"] or to.stats()["retries"], "the failure")
+        stats = to.stats()
+
+    err = capsys.readouterr().err
+    assert "(timeout): " in err
+    assert "the TLS handshake timed out; does the peer speak TLS?" in err
+    assert "refused" not in err
+    assert query or stats["dropped"] == {"timeout": 1}
+
+
+@pytest.mark.parametrize(
+    ("errors", "told"),
+    [
+        ([errno.ECONNREFUSED, errno.ENETUNREACH], "refused"),
+        ([errno.ENETUNREACH, errno.ECONNREFUSED], "refused"),
+        ([errno.ETIMEDOUT, errno.ECONNREFUSED], "refused"),
+        ([errno.ECONNREFUSED, errno.ETIMEDOUT], "refused"),
+        ([errno.ETIMEDOUT, errno.ENETUNREACH], "timeout"),
+        ([errno.EADDRNOTAVAIL, errno.EHOSTUNREACH], "unreachable"),
+    ],
+)
+def test_of_several_addresses_the_attempt_that_got_farthest_is_told(monkeypatch, errors, told):
+    left = iter(errors)
+
+    def connect(self, family, sockaddr, deadline):
+        code = next(left)
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(SocketTransport, "_connect", connect)
+    transport = SocketTransport(parse("tcp://localhost:9"))
+
+    with pytest.raises(OSError, match=re.escape("[Errno ")) as caught:
+        transport.open(monotonic() + PATIENCE)
+
+    assert reason_of(caught.value) == told
 
 
 @pytest.mark.parametrize("how", ["close", "reset"])
