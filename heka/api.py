@@ -172,7 +172,9 @@ def stats() -> dict[str, Any]:
 
     Returns:
         ``offered``, ``sent`` (the kernel has them), ``bytes`` of those, ``queued``, ``recovered``,
-        ``resent``, ``high_water``, ``retries``, ``reconnects``, and ``dropped`` as {reason: count};
+        ``resent``, ``refused`` (UDP datagrams for which the kernel reported, after they were sent,
+        that nothing listens there), ``high_water``, ``retries``, ``reconnects``, and ``dropped`` as
+        {reason: count};
         offered + recovered = sent + the sum of dropped + queued. ``destinations`` holds the same
         for each destination that is open, by its URL, or its type where ``to`` was an object with
         ``write``. Without a queue, a message is counted when its call has sent or dropped it.

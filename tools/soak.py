@@ -40,7 +40,7 @@ MIN_FRAME = 80
 #: file stands behind, threads, descriptors. Medians of either are compared.
 GROWTH = {"memory": 2048, "threads": 1, "descriptors": 3}
 OPTIONS = {"linger": 0.02, "backoff_max": 0.5, "connect_timeout": 2.0, "write_timeout": 2.0}
-NAMES = ("offered", "recovered", "sent", "resent", "queued", "retries", "reconnects")
+NAMES = ("offered", "recovered", "sent", "resent", "refused", "queued", "retries", "reconnects")
 
 
 def resources(pid: int) -> dict[str, int] | None:

@@ -20,15 +20,20 @@ from typing import Any
 from heka._core import Ring, Sink, monotonic
 from heka._delivery.backoff import Backoff, Hosts
 from heka._delivery.reasons import reason_of
+from heka._delivery.refusals import tell
 from heka._delivery.writers import flush_stream, name_of, sink_for
 from heka._net.addresses import Address
 from heka._net.defaults import BACKOFF_FIRST, BACKOFF_MAX, CLOSE_TIMEOUT
 from heka._net.options import QueueOptions
+from heka._net.resolver import Lookup, begin, is_name
 from heka._net.transports import NothingSentError, SocketTransport, Transport, make
+from heka._runtime.exits import ExitHook
 from heka._runtime.reporter import Reporter
 
 #: Seconds after which a waiting call checks its condition again without a notification.
 _RECHECK = 0.05
+#: Seconds between two looks at whether a name has been resolved again.
+_LOOKUP_RECHECK = 0.05
 
 
 class _Notifier:
@@ -70,6 +75,7 @@ class Destination:
         self.sink = Sink(self._deliver)
         self.sink.max_frame = address.max_frame
         self.sink.framed = address.framed
+        self.sink.udp = address.scheme == "udp"
         self.reconnects = 0
         self._address = address
         self._reporter = Reporter()
@@ -89,7 +95,14 @@ class Destination:
         self._bytes_before = 0  # that were sent before this connection
         self._retry_at = 0.0
         self._connected_once = False
+        self._lookup: Lookup | None = None  # of a name that is being resolved again
+        self._refresh_at = 0.0
+        self._has_name = self._address.scheme == "udp" and is_name(self._address.host)
         self.sink.reset()
+        self.sink.refresh = self._address.refresh if self._has_name else 0.0
+        self._refused_before = self._refused_told = self.sink.refused  # in the parent process
+        if isinstance(self._transport, SocketTransport) and self.sink.udp:
+            self._transport.on_refused = self.sink.count_refused
 
     def reset_after_fork(self) -> None:
         """Reset all state in a child process; the parent keeps its connection."""
@@ -123,6 +136,7 @@ class Destination:
         connected = written > 0
         try:
             if not written:
+                self._refresh(transport)
                 self._connect(transport, deadline)
                 connected = True
             transport.send(frame, deadline, written)
@@ -136,6 +150,7 @@ class Destination:
             self._backoff.succeed()
         self._retry_at = 0.0
         self._leave(ticket, transport.fileno())
+        self._tell_refused()
         return True
 
     def _enter(self, ticket: int, deadline: float) -> str:
@@ -174,6 +189,38 @@ class Destination:
         self._bytes_before = self.sink.counts()["bytes"]
         self.reconnects += self._connected_once
         self._connected_once = True
+        self._refresh_at = monotonic() + self._address.refresh
+        _exit.watch()
+
+    def _refresh(self, transport: Transport) -> None:
+        """Have the name of a UDP host resolved again, when it is time, without waiting for it.
+
+        The socket is closed when the name has got another address; the frame goes to that one.
+        """
+        if not self._has_name or not self._is_connected(transport):
+            return
+        address, lookup, now = self._address, self._lookup, monotonic()
+        if lookup is None:
+            if now < self._refresh_at:
+                return
+            self._lookup = begin(address.host, address.port, address.family)
+        elif lookup.is_done():
+            self._lookup = None
+            if self._has_moved(transport, lookup):
+                transport.close()
+            else:
+                lookup.discard()
+        self._refresh_at = now + address.refresh
+        self.sink.refresh = address.refresh if self._lookup is None else _LOOKUP_RECHECK
+
+    @staticmethod
+    def _has_moved(transport: Transport, lookup: Lookup) -> bool:
+        """Return whether the connected address is none of those that *lookup* has found."""
+        sock = transport.connected if isinstance(transport, SocketTransport) else None
+        with contextlib.suppress(OSError):
+            ends = [end for _, end in lookup.answer()]
+            return bool(ends) and sock is not None and sock.getpeername() not in ends
+        return False
 
     @property
     def _is_connection(self) -> bool:
@@ -213,6 +260,8 @@ class Destination:
         )
         if self.sink.closed:
             self._hang_up()
+        elif _is_ending:
+            self.end()
         self._notifier.notify()
 
     def _fail(self, transport: Transport, failure: Exception, ticket: int, connected: bool) -> str:
@@ -244,7 +293,28 @@ class Destination:
             if self._owner == threading.get_ident() or not self._notifier.wait(deadline):
                 return False
         self._notifier.notify()  # another call may wait for the same
+        self._tell_refused()
         return True
+
+    def _tell_refused(self) -> None:
+        """Count a UDP refusal that no send has reported yet; report the first one on stderr."""
+        if self.sink.udp:
+            self.sink.check_refused()
+            refused = self.sink.refused
+            if refused > self._refused_told:
+                self._refused_told = refused
+                tell(self._address)
+
+    def end(self) -> None:
+        """Prepare for the end of the interpreter, until which calls may send on the connection.
+
+        The sink gets the descriptor: it needs no Python code, and no socket object is left that
+        would be reported as unclosed (ResourceWarning).
+        """
+        self._tell_refused()
+        transport = self._transport
+        if isinstance(transport, SocketTransport) and self.sink.keep():
+            transport.let_go()
 
     def close(self, deadline: float | None = None) -> None:
         """Close the connection; if a call owns it, that call closes it. Later frames are dropped.
@@ -253,6 +323,7 @@ class Destination:
             deadline: Until when the closing handshake of TLS may wait for the peer; None: for
                 CLOSE_TIMEOUT seconds.
         """
+        self._tell_refused()
         self.sink.close()
         self._hang_up(deadline)
 
@@ -268,7 +339,8 @@ class Destination:
 
     def stats(self) -> dict[str, Any]:
         """Return the account: offered = sent + the sum of dropped."""
-        return {**self.sink.counts(), "reconnects": self.reconnects}
+        refused = self.sink.refused - self._refused_before
+        return {**self.sink.counts(), "refused": refused, "reconnects": self.reconnects}
 
 
 class StreamDestination:
@@ -344,8 +416,25 @@ class NoDestination:
 _all: weakref.WeakSet[Destination] = weakref.WeakSet()
 
 
+_is_ending = False
+
+
+def _end() -> None:
+    """Report refusals, and leave the connections to the sinks."""
+    global _is_ending
+    _is_ending = True
+    for destination in list(_all):
+        destination.end()
+
+
+# atexit handlers run in reverse order of registration: those of the program run earlier.
+_exit = ExitHook(_end, -150)
+
+
 def _reset_after_fork() -> None:
     """Replace the parent's connections and locks; a child process connects for itself."""
+    global _is_ending
+    _is_ending = False
     for destination in list(_all):
         destination.reset_after_fork()
 

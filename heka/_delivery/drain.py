@@ -184,6 +184,10 @@ class Drain:
 
     # ---- called by others -------------------------------------------------------------------
 
+    def check_refused(self) -> bool:
+        """Count a UDP refusal that no send has reported yet; True if there was one."""
+        return self._outlet.check_refused()
+
     def stop(self, deadline: float) -> None:
         """End ``run``, which closes the connection by *deadline*; Ring.interrupt ends its wait."""
         self._give_up_at = deadline

@@ -9,11 +9,13 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from heka._core import Ring, monotonic
 from heka._delivery.backoff import Hosts
+from heka._delivery.refusals import tell, was_refused
 from heka._delivery.writers import has_descriptor, name_of, sink_for, wait_until_ready
 from heka._net.addresses import Address
 from heka._net.options import QueueOptions
@@ -31,6 +33,11 @@ BATCH = 65536
 SEND_BUFFER = 256 * 1024
 #: Seconds between two checks of ring.interrupted, while a stream takes nothing.
 _SLICE = 0.05
+
+
+def _ignore() -> None:
+    """Do nothing."""
+
 
 Event = Literal["tick", "interrupted", "drained", "closed", "failed"]
 
@@ -79,12 +86,22 @@ class Outlet(Protocol):
     def close(self, deadline: float) -> None:
         """Close in good order; at once when *deadline* has passed."""
 
+    def check_refused(self) -> bool:
+        """Count a UDP refusal that no send has reported yet; True if there was one.
+
+        Any thread may call this.
+        """
+
     def abandon(self) -> None:
         """In a child process: close the inherited descriptor, and send the peer nothing."""
 
 
 class SocketOutlet:
-    """A socket; C sends on it."""
+    """A socket; C sends on it.
+
+    Attributes:
+        on_refused: Called when the kernel reports that a UDP datagram was refused.
+    """
 
     def __init__(self, address: Address, options: QueueOptions) -> None:
         """Prepare to connect to *address*."""
@@ -97,6 +114,8 @@ class SocketOutlet:
         self._owed: tuple[int, int] | None = None
         self._lasts = False
         self._transport = self._make(address)
+        self._was_refused = False  # a check outside of pump() has taken the error of the socket
+        self.on_refused: Callable[[], object] = _ignore
 
     def _make(self, address: Address) -> SocketTransport:
         return make_socket(address, 0 if self._datagram else SEND_BUFFER)
@@ -111,7 +130,7 @@ class SocketOutlet:
 
     def open(self, deadline: float) -> None:
         """Resolve and connect."""
-        self._owed, self._lasts = None, False
+        self._owed, self._lasts, self._was_refused = None, False, False
         self._hosts.open(self._transport, deadline)
 
     def pump(self, ring: Ring, idle: float, linger: float, patience: float) -> Outcome:
@@ -119,9 +138,15 @@ class SocketOutlet:
         descriptor = self._transport.fileno()
         if descriptor is None:
             return Outcome("failed", failure=OSError(errno.ENOTCONN, "not connected"))
+        if self._was_refused or self.check_refused():
+            self._transport.close()
+            code = errno.ECONNREFUSED
+            return self._failed(OSError(code, os.strerror(code)))
         event, code, moved = ring.pump(descriptor, self._datagram, linger, patience, idle)
         failure = OSError(code, os.strerror(code)) if event == "failed" else None
         if failure is not None:
+            if code == errno.ECONNREFUSED and self._address.scheme == "udp":
+                self._count_refused()
             self._transport.close()
             return self._failed(failure)
         if event == "closed":
@@ -132,6 +157,19 @@ class SocketOutlet:
             return self._closed(owed > 0)
         works = moved > 0 if self._datagram else self._has_lasted(ring)
         return Outcome(event, works)
+
+    def check_refused(self) -> bool:
+        """Count a UDP refusal that no send has reported yet; True if there was one."""
+        sock = self._transport.connected
+        if self._address.scheme != "udp" or sock is None or not was_refused(sock):
+            return False
+        self._was_refused = True
+        self._count_refused()
+        return True
+
+    def _count_refused(self) -> None:
+        self.on_refused()
+        tell(self._address)
 
     def _failed(self, failure: Exception) -> Outcome:
         """Return the outcome of *failure*, for which the host gets a penalty."""
@@ -200,6 +238,7 @@ class SocketOutlet:
 
     def close(self, deadline: float) -> None:
         """Close in good order: the kernel still sends what it has in its buffer."""
+        self.check_refused()
         self._transport.finish(deadline)
 
     def abandon(self) -> None:
@@ -251,6 +290,10 @@ class _Written:
 
     def flush_written(self) -> None:
         """Flush what was written; called when no more frames wait."""
+
+    def check_refused(self) -> bool:
+        """Return False: this is no UDP socket."""
+        return False
 
     def renew(self, deadline: float) -> bool:
         """Return False: there is only one target."""

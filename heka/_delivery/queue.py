@@ -97,6 +97,8 @@ class Queue:
         self.sink = Sink(self._deliver)
         self.sink.max_frame = 0 if self._max_frame == FRAME_MAX else self._max_frame
         self.sink.framed = framed
+        if isinstance(outlet, SocketOutlet):
+            outlet.on_refused = self.sink.count_refused
         if options.spool is not None and not framed:
             raise ConfigError("spool: a spool holds frames, and framing=none sends none")
         self._start()
@@ -115,6 +117,7 @@ class Queue:
         self._flushing = 0  # calls
         self._reported_drops: Counter[str] = Counter()
         self._refusals_reported = self._refusals_flushed = 0
+        self._refused_before = self.sink.refused  # datagrams, in the parent process
         self._refusal_reporter = Reporter()
         self._synced_at = self._stats_at = self._checked_at = monotonic()
         self._pid = os.getpid()  # last: other threads wait for it in _check_process()
@@ -287,6 +290,8 @@ class Queue:
                 for ring in rings:
                     flushed = ring.flush(max(0.0, deadline - monotonic())) and flushed
                 del rings[:]  # one that is empty for ever has files that end with it
+                if self._drain.check_refused():
+                    self._rings.interrupt()  # the thread then backs off before it sends more
                 if not flushed or not self._rings.has_more():
                     return flushed
                 if monotonic() >= deadline:
@@ -336,6 +341,7 @@ class Queue:
         """Return the account; offered + recovered = sent + the sum of dropped + queued."""
         return {
             **self._rings.stats(),
+            "refused": self.sink.refused - self._refused_before,
             "retries": self._drain.retries,
             "reconnects": self._drain.reconnects,
         }

@@ -16,12 +16,15 @@ from heka._net.options import (
     QueueOptions,
     TlsOptions,
     as_number,
+    as_refresh,
     as_size,
     queue_texts,
     read_query,
     read_queue,
     read_tls,
+    seconds_text,
     tls_texts,
+    wants_queue,
     write_query,
 )
 from heka._secrets import masked
@@ -64,6 +67,8 @@ class Address:
             when the first host fails.
         tls: TLS options of ``tls``; None for the other schemes.
         queue: Queue options; None: frames are sent synchronously.
+        refresh: Seconds after which the name of a ``udp`` host is resolved again, without a queue;
+            a queue has its own ``refresh``.
     """
 
     scheme: str
@@ -76,6 +81,7 @@ class Address:
     alternates: tuple[tuple[str, int], ...] = ()
     tls: TlsOptions | None = None
     queue: QueueOptions | None = None
+    refresh: float = QueueOptions.refresh
 
     def __post_init__(self) -> None:
         """Give a ``tls`` address without TLS options the defaults."""
@@ -106,6 +112,8 @@ class Address:
             options["framing"] = "none"
         if self.is_datagram and self.datagram != DATAGRAM_SIZE:
             options["datagram"] = str(self.datagram)
+        if self.refresh != QueueOptions.refresh:
+            options["refresh"] = seconds_text(self.refresh)
         if self.tls is not None:
             options |= tls_texts(self.tls)
         if self.queue is not None:
@@ -224,8 +232,11 @@ def _options(scheme: str, query: str, to: object) -> dict[str, Any]:
                 f"{to!r}: unknown option {name!r}; {scheme} takes: "
                 f"{', '.join(OPTIONS[scheme])}{hint}"
             )
+    options: dict[str, Any]
     try:
         options = {name: _READERS[name](given[name]) for name in _READERS if name in given}
+        if scheme == "udp" and "refresh" in given and not wants_queue(given):
+            options["refresh"] = as_refresh(given.pop("refresh"))
         queue = read_queue(given)
         tls = read_tls(given) if scheme == "tls" else None
     except ConfigError as error:

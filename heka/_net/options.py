@@ -269,6 +269,16 @@ def read_tls(given: dict[str, str]) -> TlsOptions:
     return TlsOptions(**named)  # type: ignore[arg-type]  # text, converted in __post_init__
 
 
+def as_refresh(given: object) -> float:
+    """Return the option ``refresh``, seconds; ConfigError for a wrong value."""
+    return _positive(given, "refresh")
+
+
+def wants_queue(given: dict[str, str]) -> bool:
+    """Return whether *given*, the query of a URL, says that the destination has a queue."""
+    return _boolean(given["queue"], "queue") if "queue" in given else "spool" in given
+
+
 def read_queue(given: dict[str, str]) -> QueueOptions | None:
     """Return the queue options in *given*, the query of a URL; None when it has no queue.
 
@@ -276,8 +286,7 @@ def read_queue(given: dict[str, str]) -> QueueOptions | None:
         ConfigError: A value is wrong, or there are queue options but no ``queue=1``.
     """
     named = {_QUEUE[name][0]: value for name, value in given.items() if name in _QUEUE}
-    wanted = _boolean(given["queue"], "queue") if "queue" in given else "spool" in named
-    if wanted:
+    if wants_queue(given):
         return QueueOptions(**named)  # type: ignore[arg-type]  # text, converted in __post_init__
     if named:
         names = ", ".join(named)
@@ -317,4 +326,9 @@ def _size_text(size: int) -> str:
 def _text(value: object) -> str:
     if isinstance(value, bool):
         return str(int(value))
-    return repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
+    return seconds_text(value) if isinstance(value, float) else str(value)
+
+
+def seconds_text(value: float) -> str:
+    """Return seconds as a URL has them: ``300`` for 300.0."""
+    return repr(value).removesuffix(".0")

@@ -32,7 +32,7 @@ class ResolutionError(OSError):
     """A host name could not be resolved, or not before the deadline."""
 
 
-class _Lookup:
+class Lookup:
     """One call of ``getaddrinfo``, shared by all callers that wait for the same name."""
 
     def __init__(self, query: _Query) -> None:
@@ -68,14 +68,22 @@ class _Lookup:
             return True
         return not self._problem and monotonic() < self._finished + _RESULT_TTL
 
+    def answer(self) -> list[Endpoint]:
+        """Return the result of a lookup that has ended; an empty list when it failed."""
+        return self._answer
+
+    def discard(self) -> None:
+        """Give the result to no further caller."""
+        with _lock:
+            if _lookups.get(self._query) is self:
+                del _lookups[self._query]
+
     def wait(self, deadline: float) -> list[Endpoint]:
         """Return the result; ResolutionError when it failed, or has not ended at *deadline*."""
         left = max(0.0, deadline - monotonic())
         if not self._done.wait(min(left, threading.TIMEOUT_MAX)):
             raise ResolutionError(f"{self._query[0]!r} did not resolve in time")
-        with _lock:
-            if _lookups.get(self._query) is self:
-                del _lookups[self._query]
+        self.discard()
         if self._problem:
             raise ResolutionError(self._problem)
         return self._answer
@@ -83,7 +91,7 @@ class _Lookup:
 
 # Reentrant: a signal handler or a finalizer may log while its thread holds the lock.
 _lock = threading.RLock()
-_lookups: dict[_Query, _Lookup] = {}
+_lookups: dict[_Query, Lookup] = {}
 
 
 def _reset_after_fork() -> None:
@@ -116,11 +124,11 @@ def _getaddrinfo(host: str, port: int, family: int, flags: int) -> list[Endpoint
     return list(dict.fromkeys((info[0], info[4]) for info in infos))
 
 
-def _find_lookup(query: _Query) -> _Lookup:
-    """Return the reusable lookup for *query*, or start one."""
+def _find_lookup(query: _Query, *, anew: bool = False) -> Lookup:
+    """Return the reusable lookup for *query*, or start one; *anew*: reuse no earlier result."""
     with _lock:
         lookup = _lookups.get(query)
-        if lookup is not None and lookup.is_reusable():
+        if lookup is not None and lookup.is_reusable() and not (anew and lookup.is_done()):
             return lookup
         if len(_lookups) >= _LOOKUPS_MAX:
             for old in [old for old, its in _lookups.items() if its.is_done()]:
@@ -129,13 +137,37 @@ def _find_lookup(query: _Query) -> _Lookup:
             raise ResolutionError(
                 f"{query[0]!r} was not looked up: {_LOOKUPS_MAX} other lookups are still running"
             )
-        lookup = _lookups[query] = _Lookup(query)
+        lookup = _lookups[query] = Lookup(query)
         try:
             lookup.start()
         except BaseException:
             _lookups.pop(query, None)
             raise
         return lookup
+
+
+def _is_localhost(host: str) -> bool:
+    name = host.lower().removesuffix(".")
+    return name == "localhost" or name.endswith(".localhost")  # RFC 6761, 6.3
+
+
+def is_name(host: str) -> bool:
+    """Return whether the name service is asked for *host*: it may name another address later."""
+    return _numeric(host, 0) is None and not _is_localhost(host)
+
+
+def begin(host: str, port: int, family: int) -> Lookup | None:
+    """Resolve a name again without waiting for it; the next ``resolve`` gets the result.
+
+    Returns:
+        The lookup; None when no thread can be started for it.
+    """
+    if in_real_thread():
+        return None  # a lookup uses locks of greenlets
+    try:
+        return _find_lookup((host, port, family), anew=True)
+    except (RuntimeError, ResolutionError):
+        return None
 
 
 def resolve(host: str, port: int, family: int, deadline: float) -> list[Endpoint]:
@@ -158,8 +190,7 @@ def resolve(host: str, port: int, family: int, deadline: float) -> list[Endpoint
         raise ResolutionError(
             f"{host!r} is not an IPv{family} address, but the destination says family={family}"
         )
-    name = host.lower().removesuffix(".")
-    if name == "localhost" or name.endswith(".localhost"):  # RFC 6761, 6.3
+    if _is_localhost(host):
         loopback: list[Endpoint] = [
             (socket.AF_INET, ("127.0.0.1", port)),
             (socket.AF_INET6, ("::1", port, 0, 0)),
@@ -171,7 +202,7 @@ def resolve(host: str, port: int, family: int, deadline: float) -> list[Endpoint
         pass  # a name, not an address in an unusual notation
     except UnicodeError as error:
         raise ResolutionError(f"{host!r} is not a valid host name: {error}") from None
-    if in_real_thread():  # may block: no caller waits for it. _Lookup uses locks of greenlets.
+    if in_real_thread():  # may block: no caller waits for it. Lookup uses locks of greenlets.
         try:
             return _getaddrinfo(host, port, family, 0)
         except OSError as error:

@@ -11,6 +11,7 @@ import errno
 import os
 import socket
 import weakref
+from collections.abc import Callable
 
 from heka._core import Sink, monotonic
 from heka._net.addresses import Address
@@ -76,9 +77,17 @@ def _wait(descriptor: int, write: bool, deadline: float) -> bool:
 
 
 def send_all(
-    sock: socket.socket, frame: bytes, deadline: float, *, datagram: bool, start: int = 0
+    sock: socket.socket,
+    frame: bytes,
+    deadline: float,
+    *,
+    datagram: bool,
+    start: int = 0,
+    on_refused: Callable[[], object] | None = None,
 ) -> None:
     """Send ``frame[start:]`` on a socket, without blocking in the kernel.
+
+    *on_refused* is called when the kernel reports that an earlier datagram was refused.
 
     Raises:
         NothingSentError: The deadline passed before the first byte of the frame was sent.
@@ -92,9 +101,12 @@ def send_all(
         try:
             at += sock.send(view[at:], socket.MSG_DONTWAIT | getattr(socket, "MSG_NOSIGNAL", 0))
         except OSError as error:
-            if error.errno == errno.ECONNREFUSED and datagram and not refused:
-                refused = True  # reports an earlier datagram: this one was not sent
-                continue
+            if error.errno == errno.ECONNREFUSED and datagram:
+                if on_refused is not None:
+                    on_refused()
+                if not refused:
+                    refused = True  # reports an earlier datagram: this one was not sent
+                    continue
             if error.errno not in WOULD_BLOCK:
                 raise
             try:
@@ -143,6 +155,7 @@ class SocketTransport:
     Attributes:
         peer: Index of the host that is, or was last, connected; 0 is the first.
         failed: Indexes of the hosts that the last ``open`` has tried in vain.
+        on_refused: Called when the kernel reports that an earlier UDP datagram was refused.
     """
 
     def __init__(self, address: Address, send_buffer: int = 0) -> None:
@@ -154,6 +167,7 @@ class SocketTransport:
         """
         self.peer = 0
         self.failed: list[int] = []
+        self.on_refused: Callable[[], object] | None = None
         self._address = address
         self._send_buffer = send_buffer
         self._socket: socket.socket | None = None
@@ -303,7 +317,20 @@ class SocketTransport:
         """
         if self._socket is None:
             raise OSError(errno.ENOTCONN, "not connected")
-        send_all(self._socket, frame, deadline, datagram=self._address.is_datagram, start=start)
+        send_all(
+            self._socket,
+            frame,
+            deadline,
+            datagram=self._address.is_datagram,
+            start=start,
+            on_refused=self.on_refused,
+        )
+
+    def let_go(self) -> None:
+        """Forget the socket, whose descriptor somebody else closes."""
+        sock, self._socket = self._socket, None
+        if sock is not None:
+            sock.detach()
 
     def finish(self, deadline: float) -> None:
         """Close the socket, if there is one; the kernel still sends what is in its buffer."""

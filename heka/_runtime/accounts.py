@@ -15,11 +15,12 @@ from heka._runtime.forks import register_fork_reset
 
 __all__ = ["NUMBERS", "Account", "total"]
 
-#: The counters of every account beside ``dropped``. They count frames, except ``bytes`` (of the
-#: frames in ``sent``), ``retries`` (failed attempts to connect) and ``reconnects`` (connections
-#: after the first). ``high_water`` is the largest value of ``queued``.
+#: The counters of every account beside ``dropped``. They count frames, except ``refused`` (UDP
+#: datagrams that the kernel reported as refused, after they were sent), ``bytes`` (of the frames in
+#: ``sent``), ``retries`` (failed attempts to connect) and ``reconnects`` (connections after the
+#: first). ``high_water`` is the largest value of ``queued``.
 NUMBERS = (
-    *("offered", "recovered", "sent", "resent", "queued"),
+    *("offered", "recovered", "sent", "resent", "refused", "queued"),
     *("bytes", "high_water", "retries", "reconnects"),
 )
 

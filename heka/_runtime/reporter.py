@@ -19,6 +19,8 @@ from heka._secrets import masked
 INTERVAL = 60.0
 #: Longest line in characters: a pipe that polls as writable takes this much without blocking.
 LINE_MAX = 1000
+#: Environment variable: if it is set, and not to 0, nothing is written.
+QUIET_VARIABLE = "HEKA_QUIET"
 
 
 class Reporter:
@@ -30,7 +32,12 @@ class Reporter:
         self._suppressed = 0
 
     def report(self, text: str) -> None:
-        """Write ``heka: text`` to stderr; within INTERVAL only count it. Never raises or blocks."""
+        """Write ``heka: text`` to stderr; within INTERVAL only count it. Never raises or blocks.
+
+        Writes nothing while ``$HEKA_QUIET`` is set.
+        """
+        if os.environ.get(QUIET_VARIABLE, "0") not in ("", "0"):
+            return
         now = monotonic()
         if now < self._next:
             self._suppressed += 1

@@ -432,7 +432,8 @@ class HekaClient(Client):
 
         Returns:
             ``offered``, ``sent``, ``bytes`` of those, ``queued``, ``recovered``, ``resent``,
-            ``high_water``, ``retries``, ``reconnects``, and ``dropped`` as {reason: count};
+            ``refused``, ``high_water``, ``retries``, ``reconnects``, and ``dropped`` as
+            {reason: count};
             offered + recovered = sent + the sum of dropped + queued. Messages that a filter rejects
             are not counted. A call without a stream counts as dropped: ``closed`` after
             ``close()``, else ``inactive``. A stream that several clients share counts the messages

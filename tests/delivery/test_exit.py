@@ -147,7 +147,7 @@ def test_a_connected_destination_works_until_the_last_moment(there, end):
 
 
 def test_messages_after_module_teardown_are_sent_or_dropped_silently(peer, tmp_path):
-    """A connected destination needs C only; others need time.monotonic(), which is gone by then.
+    """A connected destination needs C only; others need modules, which are gone by then.
 
     A stream without weak references keeps its module and its globals until the last moment.
     """
@@ -324,6 +324,7 @@ def test_where_no_thread_is_allowed_a_name_does_not_resolve():
     """
     )
 
-    (line,) = done.err.splitlines()
+    line, refusal = done.err.splitlines()
+    assert refusal.startswith("heka: nothing listens at udp://localhost:9; ")
     assert "(unresolved): 'one.test' cannot be resolved: " in line
     assert "; give an IP address, which needs no thread; " in line

@@ -99,9 +99,8 @@ is_local(int fd)
     return getsockname(fd, (struct sockaddr *)&name, &size) == 0 && name.ss_family == AF_UNIX;
 }
 
-/* The pending error of the socket; 0: none. */
-static int
-pending_error(int fd)
+int
+heka_pump_pending_error(int fd)
 {
     int error = 0;
     socklen_t size = sizeof error;
@@ -153,7 +152,7 @@ is_connected(run *r, size_t unsent)
             return lose(r, HEKA_PUMP_FAILED, EBADF, unsent);
         }
         if ((watch.revents & (POLLERR | POLLHUP | POLLRDHUP)) != 0) {
-            const int error = pending_error(r->p->fd);
+            const int error = heka_pump_pending_error(r->p->fd);
             return lose(r, error != 0 ? HEKA_PUMP_FAILED : HEKA_PUMP_CLOSED, error, unsent);
         }
         const ssize_t n = recv(r->p->fd, ignored, sizeof ignored, MSG_DONTWAIT);

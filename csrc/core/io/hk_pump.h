@@ -56,4 +56,7 @@ bool heka_pump_outstanding(int fd, size_t *left);
  * sent before does not hide it; an error, such as a reset, is left for the next send. */
 bool heka_pump_has_hung_up(int fd);
 
+/* Takes the pending error of the socket `fd`, an errno; 0: none. */
+int heka_pump_pending_error(int fd);
+
 #endif

@@ -183,13 +183,44 @@ write_bytes(HekaSink *sink, const uint8_t *data, size_t len, double timeout)
 static inline bool
 is_closed_while_idle(HekaSink *sink, int64_t clock)
 {
-    if (sink->datagram) {
-        return false;
-    }
     const int64_t now = clock != 0 ? clock : hk_clock_now();
     const uint64_t age = (uint64_t)now - (uint64_t)sink->written_at;
     sink->written_at = now;
     return HK_UNLIKELY(age > IDLE_NS) && heka_pump_has_hung_up(sink->fd);
+}
+
+/* Whether it is time for deliver() to have the name of a datagram's host resolved again. */
+static inline bool
+is_refresh_due(HekaSink *sink, int64_t clock)
+{
+    if (sink->refresh_ns == UINT64_MAX) {
+        return false;
+    }
+    const int64_t now = clock != 0 ? clock : hk_clock_now();
+    const uint64_t age = (uint64_t)now - (uint64_t)sink->written_at;
+    if (HK_LIKELY(age <= sink->refresh_ns)) {
+        return false;
+    }
+    const bool is_first = sink->written_at == 0;
+    sink->written_at = now;
+    return !is_first;
+}
+
+/* Sends a datagram after ECONNREFUSED, which belongs to an earlier one: this one was not sent. Over
+ * UDP it is counted, and the first time the datagram is left to deliver(), which reports it. */
+static HK_COLD ssize_t
+send_after_refusal(HekaSink *sink, const uint8_t *data, size_t len)
+{
+    const bool reported = sink->has_refused || !sink->udp;
+    sink->refused += sink->udp;
+    sink->has_refused = sink->udp;
+    if (!reported) {
+        errno = EAGAIN; /* the connection stays usable */
+        return -1;
+    }
+    const ssize_t n = hk_send_now(sink->fd, data, len);
+    sink->refused += sink->udp && n < 0 && errno == ECONNREFUSED;
+    return n;
 }
 
 int
@@ -217,13 +248,13 @@ heka_sink_send(HekaSink *sink, const uint8_t *data, size_t len, double timeout, 
      * nobody may close fd, between the check of fd and the send. */
     HEKA_BEGIN_CRITICAL_SECTION(sink);
     const bool usable = sink->fd >= 0 && sink->generation == hk_fork_generation();
-    if (HK_UNLIKELY(usable && is_closed_while_idle(sink, clock))) {
+    if (HK_UNLIKELY(usable && !sink->datagram && is_closed_while_idle(sink, clock))) {
         sink->fd = -1;
         sink->torn = sink->hung_up = true;
-    } else if (HK_LIKELY(usable)) {
+    } else if (HK_LIKELY(usable && !(sink->datagram && is_refresh_due(sink, clock)))) {
         n = hk_send_now(sink->fd, data, len);
         if (HK_UNLIKELY(n < 0 && errno == ECONNREFUSED && sink->datagram)) {
-            n = hk_send_now(sink->fd, data, len); /* the error belongs to an earlier datagram */
+            n = send_after_refusal(sink, data, len);
         }
         whole = n == (ssize_t)len;
         if (HK_LIKELY(whole)) {

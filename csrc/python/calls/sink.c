@@ -1,5 +1,8 @@
 /* sink.c -- the type Sink: a destination, and the methods that acquire and release its connection.
  */
+#include <errno.h>
+#include <unistd.h>
+
 #include "core/base/hk_clock.h"
 #include "python/base/args.h"
 #include "python/base/errors.h"
@@ -27,6 +30,7 @@ sink_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     }
     self->fd = -1;
     self->framed = true;
+    self->refresh_ns = UINT64_MAX;
     self->deliver = Py_NewRef(in[0]);
     self->dropped = PyDict_New();
     if (self->dropped == NULL) {
@@ -57,6 +61,17 @@ sink_clear(PyObject *op)
     return 0;
 }
 
+/* Takes the descriptor from the hot path, and closes it if the sink owns it. */
+static void
+detach(HekaSink *self)
+{
+    if (self->keeps_fd && self->fd >= 0) {
+        (void)close(self->fd);
+    }
+    self->keeps_fd = false;
+    self->fd = -1;
+}
+
 static void
 sink_dealloc(PyObject *op)
 {
@@ -68,6 +83,7 @@ sink_dealloc(PyObject *op)
     Py_CLEAR(self->ring);
     heka_writer_clear(&self->writer);
     heka_writer_free(&self->writer);
+    detach(self);
     tp->tp_free(op);
     Py_DECREF(tp); /* last: the type may be freed here */
 }
@@ -102,7 +118,7 @@ sink_acquire(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kw
     }
     if (self->owner == 0 || self->owner == ticket) {
         self->owner = ticket;
-        self->fd = -1; /* in the same critical section: the hot path must not send any more */
+        detach(self); /* in the same critical section: the hot path must not send any more */
     } else {
         ticket = 0;
     }
@@ -140,6 +156,7 @@ sink_release(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kw
         self->torn = self->hung_up = false;
         if (fd >= 0 && !self->closed) {
             self->fd = fd;
+            self->keeps_fd = false;
             self->datagram = datagram != 0;
             self->written_at = 0;
             self->generation = hk_fork_generation();
@@ -155,9 +172,9 @@ sink_reset(PyObject *op, PyObject *ignored)
     HekaSink *self = (HekaSink *)op;
     (void)ignored;
     HEKA_BEGIN_CRITICAL_SECTION(op);
-    self->fd = -1;
+    detach(self);
     self->owner = 0;
-    self->torn = self->hung_up = false;
+    self->torn = self->hung_up = self->has_refused = false;
     HEKA_END_CRITICAL_SECTION();
     Py_RETURN_NONE;
 }
@@ -168,13 +185,55 @@ sink_close(PyObject *op, PyObject *ignored)
     HekaSink *self = (HekaSink *)op;
     (void)ignored;
     HEKA_BEGIN_CRITICAL_SECTION(op);
-    self->fd = -1; /* the owner keeps the connection until release(), which sees `closed` */
+    detach(self); /* the owner keeps the connection until release(), which sees `closed` */
     self->closed = true;
     HEKA_END_CRITICAL_SECTION();
     if (heka_sink_abandon_rest(self) < 0) {
         return NULL;
     }
     Py_RETURN_NONE;
+}
+
+/* Counts a refusal that the kernel has not reported yet, as no datagram was sent afterwards. */
+static PyObject *
+sink_check_refused(PyObject *op, PyObject *ignored)
+{
+    HekaSink *self = (HekaSink *)op;
+    (void)ignored;
+    HEKA_BEGIN_CRITICAL_SECTION(op);
+    if (self->udp && self->fd >= 0 && self->generation == hk_fork_generation() &&
+        heka_pump_pending_error(self->fd) == ECONNREFUSED) {
+        self->refused++;
+    }
+    HEKA_END_CRITICAL_SECTION();
+    Py_RETURN_NONE;
+}
+
+/* Counts a refusal that was reported to Python. */
+static PyObject *
+sink_count_refused(PyObject *op, PyObject *ignored)
+{
+    HekaSink *self = (HekaSink *)op;
+    (void)ignored;
+    HEKA_BEGIN_CRITICAL_SECTION(op);
+    self->refused++;
+    HEKA_END_CRITICAL_SECTION();
+    Py_RETURN_NONE;
+}
+
+/* Takes over the descriptor, and calls deliver() neither for a refusal nor to refresh: the modules
+ * of Python may be gone already. */
+static PyObject *
+sink_keep(PyObject *op, PyObject *ignored)
+{
+    HekaSink *self = (HekaSink *)op;
+    (void)ignored;
+    HEKA_BEGIN_CRITICAL_SECTION(op);
+    self->keeps_fd = self->fd >= 0;
+    self->has_refused = true;
+    self->refresh_ns = UINT64_MAX;
+    HEKA_END_CRITICAL_SECTION();
+    return PyBool_FromLong(self->keeps_fd);
 }
 
 /* Returns the truth of an argument, 0 if it is absent; -1 with an exception. */
@@ -327,35 +386,6 @@ sink_counts(PyObject *op, PyObject *ignored)
 }
 
 static PyObject *
-sink_get_pending(PyObject *op, void *closure)
-{
-    (void)closure;
-    const HekaSink *self = (HekaSink *)op;
-    return PyLong_FromUnsignedLongLong(self->pending + heka_writer_has_rest(&self->writer));
-}
-
-static PyObject *
-sink_get_busy(PyObject *op, void *closure)
-{
-    (void)closure;
-    return PyBool_FromLong(((HekaSink *)op)->owner != 0);
-}
-
-static PyObject *
-sink_get_torn(PyObject *op, void *closure)
-{
-    (void)closure;
-    return PyBool_FromLong(((HekaSink *)op)->torn);
-}
-
-static PyObject *
-sink_get_hung_up(PyObject *op, void *closure)
-{
-    (void)closure;
-    return PyBool_FromLong(((HekaSink *)op)->hung_up);
-}
-
-static PyObject *
 sink_has_hung_up(PyObject *ignored, PyObject *value)
 {
     int32_t fd;
@@ -363,85 +393,6 @@ sink_has_hung_up(PyObject *ignored, PyObject *value)
     return heka_read_int32(value, "fd", &fd) < 0 ? NULL
                                                  : PyBool_FromLong(heka_pump_has_hung_up(fd));
 }
-
-static PyObject *
-sink_get_closed(PyObject *op, void *closure)
-{
-    (void)closure;
-    return PyBool_FromLong(((HekaSink *)op)->closed);
-}
-
-static PyObject *
-sink_get_attached(PyObject *op, void *closure)
-{
-    (void)closure;
-    const HekaSink *self = (HekaSink *)op;
-    return PyBool_FromLong(self->fd >= 0 && self->generation == hk_fork_generation());
-}
-
-static PyObject *
-sink_get_max_frame(PyObject *op, void *closure)
-{
-    (void)closure;
-    return PyLong_FromSize_t(((HekaSink *)op)->max_frame);
-}
-
-static int
-sink_set_max_frame(PyObject *op, PyObject *value, void *closure)
-{
-    int64_t size;
-    (void)closure;
-    if (value == NULL) {
-        PyErr_SetString(PyExc_AttributeError, "max_frame cannot be deleted; set it to 0");
-        return -1;
-    }
-    if (heka_read_int64(value, "max_frame", &size) < 0) {
-        return -1;
-    }
-    if (size < 0) {
-        PyErr_Format(PyExc_ValueError, "max_frame must not be negative, got %R", value);
-        return -1;
-    }
-    ((HekaSink *)op)->max_frame = (size_t)size;
-    return 0;
-}
-
-static PyObject *
-sink_get_framed(PyObject *op, void *closure)
-{
-    (void)closure;
-    return PyBool_FromLong(((HekaSink *)op)->framed);
-}
-
-static int
-sink_set_framed(PyObject *op, PyObject *value, void *closure)
-{
-    (void)closure;
-    const int framed = value == NULL ? 1 : PyObject_IsTrue(value);
-    if (framed < 0) {
-        return -1;
-    }
-    ((HekaSink *)op)->framed = framed != 0;
-    return 0;
-}
-
-static PyGetSetDef sink_getset[] = {
-    {"attached", sink_get_attached, NULL, "The hot path has a descriptor of this process.", NULL},
-    {"busy", sink_get_busy, NULL, "A call owns the connection; only that call may write.", NULL},
-    {"torn", sink_get_torn, NULL,
-     "The connection must be closed before it is used: sending on it failed, or its last owner "
-     "ended without release(), so that the peer may have received part of a frame.",
-     NULL},
-    {"hung_up", sink_get_hung_up, NULL,
-     "The connection is torn because the peer closed it while nothing was sent.", NULL},
-    {"closed", sink_get_closed, NULL, "close() was called.", NULL},
-    {"pending", sink_get_pending, NULL,
-     "Frames that are neither sent nor dropped yet: in deliver(), or partly written.", NULL},
-    {"max_frame", sink_get_max_frame, sink_set_max_frame,
-     "Bytes of the largest frame (message, if not framed); 0: no limit of its own.", NULL},
-    {"framed", sink_get_framed, sink_set_framed, "False: bare messages, one a datagram.", NULL},
-    {NULL, NULL, NULL, NULL, NULL},
-};
 
 static PyMethodDef sink_methods[] = {
     {"has_hung_up", sink_has_hung_up, METH_O | METH_STATIC,
@@ -460,6 +411,15 @@ static PyMethodDef sink_methods[] = {
     {"close", sink_close, METH_NOARGS,
      "close($self)\n--\n\n"
      "The hot path never sends again; the emitter looks the destination up again."},
+    {"check_refused", sink_check_refused, METH_NOARGS,
+     "check_refused($self)\n--\n\n"
+     "Count a refusal that the kernel has pending for the descriptor of the hot path."},
+    {"count_refused", sink_count_refused, METH_NOARGS,
+     "count_refused($self)\n--\n\nCount a refusal that the kernel has reported to Python."},
+    {"keep", sink_keep, METH_NOARGS,
+     "keep($self)\n--\n\n"
+     "Own the descriptor of the hot path, and close it with the sink; True if there is one. For "
+     "the end of the interpreter: deliver() is called only if sending fails."},
     {"attach_stream", (PyCFunction)(void (*)(void))sink_attach_stream,
      METH_FASTCALL | METH_KEYWORDS,
      "attach_stream($self, stream, failed, *, wait=None, weak=False, flushes=True)\n--\n\n"
@@ -500,7 +460,7 @@ static PyType_Slot sink_slots[] = {
     {Py_tp_dealloc, sink_dealloc},
     {Py_tp_traverse, sink_traverse},
     {Py_tp_clear, sink_clear},
-    {Py_tp_getset, sink_getset},
+    {Py_tp_getset, heka_sink_getset},
     {Py_tp_methods, sink_methods},
     {0, NULL},
 };
