@@ -200,5 +200,7 @@ def test_refresh_of_a_sink_is_seconds():
         sink.refresh = "1"
     sink.refresh = 1e300
     assert sink.refresh == pytest.approx(1e9)
-    del sink.refresh
+    with pytest.raises(AttributeError):
+        del sink.refresh
+    sink.refresh = 0
     assert sink.refresh == 0

@@ -111,7 +111,7 @@ static int
 set_udp(PyObject *op, PyObject *value, void *closure)
 {
     (void)closure;
-    const int udp = value == NULL ? 0 : PyObject_IsTrue(value);
+    const int udp = value == NULL ? heka_refuse_delete("udp") : PyObject_IsTrue(value);
     if (udp < 0) {
         return -1;
     }
@@ -132,7 +132,10 @@ set_refresh(PyObject *op, PyObject *value, void *closure)
 {
     double seconds = 0.0;
     (void)closure;
-    if (value != NULL && heka_read_seconds(value, "refresh", &seconds) < 0) {
+    if (value == NULL) {
+        return heka_refuse_delete("refresh");
+    }
+    if (heka_read_seconds(value, "refresh", &seconds) < 0) {
         return -1;
     }
     ((HekaSink *)op)->refresh_ns =

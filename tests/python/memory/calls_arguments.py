@@ -12,7 +12,7 @@ from python.memory.table import Calls
 from python.memory.world import NS, World
 
 import heka
-from heka._core import mark_own_thread, set_sources
+from heka._core import mark_own_thread, monotonic, set_sources
 
 CALLS = Calls()
 add = CALLS.add
@@ -205,6 +205,7 @@ for name, (sources, error) in SOURCES.items():
         error,
     )
 add("sources", lambda w: partial(set_sources, NS.__int__, None))
+add("monotonic", lambda w: monotonic)
 add("own-thread", lambda w: partial(mark_own_thread, 0))
 add("own-thread-raises", lambda w: partial(mark_own_thread, misfits.BadTruth()), Oops)
 add("sources-type", lambda w: partial(set_sources, w.text), TypeError)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import os
 import pickle
 from functools import partial as do
 from types import SimpleNamespace
@@ -70,6 +72,23 @@ add("frame-new", lambda w: do(heka.Frame), TypeError)
 add("pickle-frame", lambda w: do(pickle.dumps, w.frames[0]), TypeError)
 
 
+def udp(w: World) -> Sink:
+    """Return a sink with a UDP socket whose last datagram was refused."""
+    made = sink()
+    made.udp = True
+    with contextlib.suppress(ConnectionRefusedError):
+        w.unheard.send(b"x")
+    made.release(made.acquire(), w.unheard.fileno(), True)
+    return made
+
+
+def kept(w: World) -> Sink:
+    """Return a sink with a descriptor that it may close."""
+    made = udp(w)
+    made.release(made.acquire(), os.dup(w.unheard.fileno()), True)
+    return made
+
+
 def half_fed(w: World) -> heka.StreamReader:
     """Return a reader that waits for the rest of a frame."""
     reader = heka.StreamReader()
@@ -110,6 +129,21 @@ add("sink-release-range", lambda w: do(w.sink.release, 1, w.huge), ValueError)
 add("sink-release-raises", lambda w: do(w.sink.release, 1, 1, misfits.BadTruth()), Oops)
 add("sink-reset", lambda w: w.sink.reset)
 add("sink-close", lambda w: sink().close)
+add("sink-check-refused", lambda w: w.sink.check_refused)
+add("sink-check-refused-udp", lambda w: udp(w).check_refused)
+add("sink-count-refused", lambda w: w.sink.count_refused)
+add("sink-keep", lambda w: w.sink.keep)
+add("sink-keep-udp", lambda w: kept(w).keep)
+add("sink-write-refused-udp", lambda w: do(udp(w).write, w.frame, 1.0))
+for name in ("udp", "refresh", "refused", "hung_up"):
+    add(f"sink-get-{name}", lambda w, name=name: do(getattr, w.sink, name))
+add("sink-udp", lambda w: do(setattr, sink(), "udp", w.number))
+add("sink-udp-raises", lambda w: do(setattr, sink(), "udp", misfits.BadTruth()), Oops)
+add("sink-udp-del", lambda w: do(delattr, sink(), "udp"), AttributeError)
+add("sink-refresh", lambda w: do(setattr, sink(), "refresh", 1.5))
+add("sink-refresh-type", lambda w: do(setattr, sink(), "refresh", w.text), TypeError)
+add("sink-refresh-range", lambda w: do(setattr, sink(), "refresh", -1), ValueError)
+add("sink-refresh-del", lambda w: do(delattr, sink(), "refresh"), AttributeError)
 for name in ("busy", "attached", "torn", "closed", "pending", "max_frame", "framed"):
     add(f"sink-get-{name}", lambda w, name=name: do(getattr, w.sink, name))
 add("sink-limit", lambda w: do(setattr, w.dead, "max_frame", w.number))

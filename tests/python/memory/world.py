@@ -126,6 +126,10 @@ class World:
         self.local, self.remote = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
         for end in (self.local, self.remote):
             end.setblocking(False)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as gone:
+            gone.bind(("127.0.0.1", 0))
+            self.unheard = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            self.unheard.connect(gone.getsockname())
         self.to = (fresh("host"), 5565)
         self.sink = sink()
         self.dead = Sink(fail)
@@ -188,6 +192,7 @@ class World:
         self.wired.close()
         self.local.close()
         self.remote.close()
+        self.unheard.close()
 
     def values(self) -> list[Any]:
         """Return every object that a call gets as an argument, and its contents."""
