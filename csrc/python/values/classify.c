@@ -44,6 +44,33 @@ is_masked(PyObject *value)
     return masked;
 }
 
+/* Whether type is enum.Enum or a subclass. The module `enum` takes long to import, so it is only
+ * looked up: as long as nobody has imported it there is no Enum. */
+static bool
+is_enum(heka_state *state, PyTypeObject *type)
+{
+    if (HK_UNLIKELY(state->enum_type == NULL)) {
+        PyObject *modules = PyImport_GetModuleDict(); /* borrowed, as module */
+        PyObject *module =
+            modules != NULL && PyDict_Check(modules) ? PyDict_GetItemString(modules, "enum") : NULL;
+        if (module == NULL) {
+            return false;
+        }
+        PyObject *found = PyObject_GetAttrString(module, "Enum");
+        if (found == NULL || !PyType_Check(found)) { /* it is being imported */
+            PyErr_Clear();
+            Py_XDECREF(found);
+            return false;
+        }
+        if (state->enum_type == NULL) {
+            state->enum_type = found;
+        } else { /* another thread has set it meanwhile, and may be using it */
+            Py_DECREF(found);
+        }
+    }
+    return PyType_IsSubtype(type, (PyTypeObject *)state->enum_type);
+}
+
 /* Replaces *value (owned): an Enum by its value, a 0-dimensional numpy array (which has tp_iter but
  * cannot be iterated) by its item. 1: replaced, 0: unchanged, UNWRAP_MASKED: the array has no
  * value, -1: exception. User code may run. */
@@ -54,7 +81,7 @@ unwrap(heka_run *r, PyObject **value)
 {
     PyTypeObject *type = Py_TYPE(*value);
     PyObject *inner = NULL;
-    if (PyType_IsSubtype(type, (PyTypeObject *)r->state->enum_type)) {
+    if (is_enum(r->state, type)) {
         inner = PyObject_GetAttrString(*value, "value");
     } else if (type->tp_iter != NULL && PyIndex_Check(*value) && PyObject_Size(*value) < 0) {
         if (!PyErr_ExceptionMatches(PyExc_TypeError)) {

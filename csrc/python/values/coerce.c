@@ -21,19 +21,14 @@
 int
 heka_coerce_init(heka_state *state)
 {
-    PyObject *module = PyImport_ImportModule("enum");
-    if (module == NULL) {
-        return -1;
-    }
-    state->enum_type = PyObject_GetAttrString(module, "Enum");
-    Py_DECREF(module);
-    module = PyImport_ImportModule("collections.abc");
+    /* Where collections.abc has it from; every interpreter imports this module at its start. */
+    PyObject *module = PyImport_ImportModule("_collections_abc");
     if (module == NULL) {
         return -1;
     }
     state->mapping_type = PyObject_GetAttrString(module, "Mapping");
     Py_DECREF(module);
-    return state->enum_type == NULL || state->mapping_type == NULL ? -1 : 0;
+    return state->mapping_type == NULL ? -1 : 0;
 }
 
 /* How to encode the lone surrogates of a text. They are an error, except when the fields were
