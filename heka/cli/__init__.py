@@ -1,7 +1,8 @@
 """The command line: the parser, the table of commands, and the exit codes.
 
-A command is a module of ``heka.cli.commands`` with ``SUMMARY``, ``add_arguments`` and ``run``. To
-add one, write the module and add it to ``COMMANDS``. Modules that commands share:
+A command is a module of ``heka.cli.commands`` with ``add_arguments`` and ``run``; only the one that
+is used is imported. To add one, write the module and add it to ``COMMANDS`` and ``command_of``.
+Modules that commands share:
 
     keys          signing keys of the caller       show.terminal   colour, output, signals
     errors        the errors that end a command    show.account    a receiver's counters as text
@@ -14,50 +15,67 @@ from __future__ import annotations
 
 import argparse
 import os
-import platform
 import sys
-from collections.abc import Sequence
-from typing import Final, Protocol, TypedDict
 
 import heka
-from heka._secrets import masked
-from heka.cli.commands import bench, demo, listen, sentry, spool
-from heka.cli.errors import CommandError
-from heka.cli.show.terminal import discard_stdout
 
-EXIT_FAILED: Final = 1
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Container, Sequence
+    from typing import Any, Final, Protocol, TypedDict
+
+    class Command(Protocol):
+        """The interface of a command module."""
+
+        def add_arguments(self, parser: argparse.ArgumentParser, /) -> None:
+            """Add the command's arguments to *parser*."""
+
+        def run(self, args: argparse.Namespace, /) -> int:
+            """Run the command; return the exit code, or raise ``CommandError``."""
+
+    class Described(TypedDict):
+        """Arguments of a command's parser."""
+
+        description: str
+        formatter_class: type[argparse.HelpFormatter]
+
+
 EXIT_USAGE: Final = 2
-EXIT_INTERRUPTED: Final = 130  # 128 + SIGINT, as shells count
 
-
-class Command(Protocol):
-    """The interface of a command module."""
-
-    @property
-    def SUMMARY(self) -> str:
-        """One line for the list of commands, without a capital and a full stop."""
-
-    def add_arguments(self, parser: argparse.ArgumentParser, /) -> None:
-        """Add the command's arguments to *parser*."""
-
-    def run(self, args: argparse.Namespace, /) -> int:
-        """Run the command; return the exit code, or raise ``CommandError`` with one sentence."""
-
-
-class _Described(TypedDict):
-    """Arguments of a command's parser."""
-
-    description: str
-    formatter_class: type[argparse.RawDescriptionHelpFormatter]
-
-
-COMMANDS: Final[dict[str, Command]] = {
-    "bench": bench,
-    "demo": demo,
-    "listen": listen,
-    "sentry": sentry,
-    "spool": spool,
+#: One line for each command, without a capital and a full stop.
+COMMANDS: Final[dict[str, str]] = {
+    "bench": "send messages as fast as possible, and print the rate",
+    "demo": "send messages from one process to another, and show them",
+    "listen": "receive messages and show them, until Ctrl-C",
+    "sentry": "show exceptions of the raven plugin, or post them to Sentry",
+    "spool": "inspect queues on disk, and send what ended processes have left",
 }
+
+
+def command_of(name: str) -> Command:
+    """Import and return the module of the command *name*."""
+    match name:
+        case "bench":
+            from heka.cli.commands import bench
+
+            return bench
+        case "demo":
+            from heka.cli.commands import demo
+
+            return demo
+        case "listen":
+            from heka.cli.commands import listen
+
+            return listen
+        case "sentry":
+            from heka.cli.commands import sentry
+
+            return sentry
+        case "spool":
+            from heka.cli.commands import spool
+
+            return spool
+    raise ValueError(f"there is no command {name!r}")
 
 
 def program() -> str:
@@ -72,62 +90,92 @@ def main(argv: Sequence[str] | None = None) -> int:
     When the reader of standard output closes it, as ``head`` does, every command ends with 0 and
     writes no error.
     """
-    parser = build_parser()
+    argv = sys.argv[1:] if argv is None else argv
+    # Options before the command take no values, so this is what argparse takes for the command.
+    used = next((argument for argument in argv if not argument.startswith("-")), "")
+    parser = build_parser([used])
     args = parser.parse_args(argv)
     if args.command is None:
         parser.print_help(sys.stderr)
         return EXIT_USAGE
-    return _execute(COMMANDS[args.command], args, f"{parser.prog} {args.command}")
+    return _run(args.command, args, f"{parser.prog} {args.command}")
 
 
 def mb(argv: Sequence[str] | None = None) -> int:
     """Run ``bench`` under its name in metlog."""
-    parser = argparse.ArgumentParser(prog="mb", **_described(bench))
-    bench.add_arguments(parser)
-    return _execute(bench, parser.parse_args(argv), parser.prog)
+    parser = argparse.ArgumentParser(prog="mb", **_described("bench"))
+    command_of("bench").add_arguments(parser)
+    return _run("bench", parser.parse_args(argv), parser.prog)
 
 
-def _execute(command: Command, args: argparse.Namespace, name: str) -> int:
-    """Run *command* and return its exit code; *name* starts its error line on stderr."""
-    try:
-        code = command.run(args)
-        sys.stdout.flush()
-        return code
-    except CommandError as exc:
-        print(masked(f"{name}: {exc}"), file=sys.stderr)
-        return EXIT_FAILED
-    except BrokenPipeError:
-        discard_stdout()
-        return 0
-    except KeyboardInterrupt:
-        return EXIT_INTERRUPTED
+def _run(name: str, args: argparse.Namespace, prefix: str) -> int:
+    from heka.cli.running import execute
+
+    return execute(command_of(name).run, args, prefix)
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Return the parser with every command."""
+def build_parser(used: Container[str] = COMMANDS) -> argparse.ArgumentParser:
+    """Return the parser with every command; those in *used* also have their arguments."""
     parser = argparse.ArgumentParser(
         prog=program(),
         description="Receive, show and send Heka messages.",
         epilog=f"Run '{program()} COMMAND --help' for the options of a command.",
+        formatter_class=_Formatter,
     )
-    parser.add_argument("--version", action="version", version=version())
+    parser.add_argument(
+        "--version", action=_Version, nargs=0, help="show program's version number and exit"
+    )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
-    for name, command in COMMANDS.items():
-        command.add_arguments(
-            commands.add_parser(name, help=command.SUMMARY, **_described(command))
-        )
+    for name, summary in COMMANDS.items():
+        below = commands.add_parser(name, help=summary, **_described(name))
+        if name in used:
+            command_of(name).add_arguments(below)
     return parser
 
 
-def _described(command: Command) -> _Described:
-    """Return the parser arguments that describe *command*."""
+def _described(name: str) -> Described:
+    """Return the parser arguments that describe the command *name*."""
+    summary = COMMANDS[name]
     return {
-        "description": command.SUMMARY[0].upper() + command.SUMMARY[1:] + ".",
-        "formatter_class": argparse.RawDescriptionHelpFormatter,
+        "description": summary[0].upper() + summary[1:] + ".",
+        "formatter_class": _RawFormatter,
     }
+
+
+class _Formatter(argparse.HelpFormatter):
+    """The default formatter, which imports ``shutil`` to find the width of the terminal."""
+
+    def __init__(self, prog: str, **options: Any) -> None:
+        options.setdefault("width", _columns() - 2)
+        super().__init__(prog, **options)
+
+
+class _RawFormatter(_Formatter, argparse.RawDescriptionHelpFormatter):
+    """Keeps the lines of descriptions and epilogs."""
+
+
+def _columns() -> int:
+    """Return the columns of the terminal, as ``shutil.get_terminal_size()`` does."""
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isdecimal() and int(columns):
+        return int(columns)
+    try:
+        return os.get_terminal_size(sys.__stdout__.fileno()).columns or 80  # type: ignore[union-attr]
+    except (AttributeError, ValueError, OSError):
+        return 80
+
+
+class _Version(argparse.Action):
+    """Print the version, and exit."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *given: object) -> None:
+        parser._print_message(f"{version()}\n", sys.stdout)
+        parser.exit()
 
 
 def version() -> str:
     """Return the version as text: ``heka-py 2.0.0 (CPython 3.12.1)``."""
+    import platform
+
     python = f"{platform.python_implementation()} {platform.python_version()}"
     return f"heka-py {heka.__version__} ({python})"

@@ -17,8 +17,6 @@ from heka.cli.show.escape import counted
 from heka.cli.show.meter import Meter, Reading, meter_for, per_second, size
 from heka.cli.show.terminal import prepare_stdout, stop_signals, style_for
 
-SUMMARY: Final = "send messages as fast as possible, and print the rate"
-
 _EPILOG: Final = """\
 what is sent:
   Messages of type MBTEST, sent to HOST over UDP by an ordinary HekaClient.

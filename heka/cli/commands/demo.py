@@ -25,8 +25,6 @@ from heka.cli.show.escape import visible
 from heka.cli.show.printer import Printer
 from heka.cli.show.terminal import prepare_stdout, style_for
 
-SUMMARY: Final = "send messages from one process to another, and show them"
-
 _TIMEOUT: Final = 15.0  # seconds for the demo; most of it is for starting Python
 _DRAIN_TIME: Final = 0.5  # seconds to receive what is in the kernel after the sender has ended
 _POLL_TIME: Final = 0.1  # seconds between two checks of the sender

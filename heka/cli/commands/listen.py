@@ -20,8 +20,6 @@ from heka.message import MESSAGE_MAX
 if TYPE_CHECKING:
     from ssl import SSLContext
 
-SUMMARY: Final = "receive messages and show them, until Ctrl-C"
-
 _DEFAULT: Final = f":{heka.DEFAULT_PORT}"
 _EPILOG: Final = f"""\
 addresses:

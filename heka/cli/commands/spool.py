@@ -22,8 +22,6 @@ from heka.cli.show.values import local_time
 from heka.exceptions import ConfigError
 from heka.streams.queued import QueuedStream
 
-SUMMARY: Final = "inspect queues on disk, and send what ended processes have left"
-
 _EPILOG: Final = """\
 A spool has one directory for each process that logs through it (stream option
 spool=PATH), with files of plain Heka frames. The next process that uses the

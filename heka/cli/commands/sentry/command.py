@@ -18,8 +18,6 @@ from heka.cli.show.terminal import prepare_stdout, style_for
 from heka.exceptions import ConfigError
 from heka.plugins.raven.dsn import DSN
 
-SUMMARY: Final = "show exceptions of the raven plugin, or post them to Sentry"
-
 _EPILOG: Final = """\
 input:
   FILE, or standard input, in one of these formats:
