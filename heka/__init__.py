@@ -8,22 +8,24 @@
 """
 
 from heka._context import bind, bound, context, unbind
-from heka._delivery.lifecycle import flush_on_sigterm
-from heka._net.defaults import DEFAULT_PORT
-from heka.api import configure, flush, log, stats
-from heka.connections import HekaConnection
-from heka.exceptions import (
+from heka._core import (
     ConfigError,
     DecodeError,
     EncodeError,
+    Field,
     FieldError,
+    Frame,
     HekaError,
-    QueueFullError,
+    Message,
     SignatureError,
+    SignerConfig,
+    StreamReader,
+    frame,
+    pack,
 )
-from heka.framing import Frame, StreamReader, frame
-from heka.message import Field, Message, pack
-from heka.plugins import Plugin
+from heka._runtime.forks import importing as _importing
+from heka.api import configure, flush, log, stats
+from heka.exceptions import QueueFullError
 from heka.severity import (
     ALERT,
     CRIT,
@@ -40,7 +42,18 @@ from heka.severity import (
     WARN,
     WARNING,
 )
-from heka.signing import SignerConfig
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from heka import connections as connections
+    from heka import framing as framing
+    from heka import message as message
+    from heka import plugins as plugins
+    from heka import signing as signing
+    from heka._delivery.lifecycle import flush_on_sigterm
+    from heka._net.defaults import DEFAULT_PORT
+    from heka.connections import HekaConnection
+    from heka.plugins import Plugin
 
 __version__ = "2.0.0.dev0"
 
@@ -87,3 +100,30 @@ __all__ = [
     "stats",
     "unbind",
 ]
+
+#: The names that are imported at their first use, because what they need takes long to import, and
+#: the modules that have them. Modules of heka that ``import heka`` has always made attributes too.
+_LATER = {
+    "DEFAULT_PORT": "heka._net.defaults",
+    "HekaConnection": "heka.connections",
+    "Plugin": "heka.plugins",
+    "flush_on_sigterm": "heka._delivery.lifecycle",
+}
+_MODULES = ("connections", "framing", "message", "plugins", "signing")
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name):
+        """Import the name *name* of _LATER, or the module *name* of _MODULES."""
+        module = _LATER.get(name) or (f"heka.{name}" if name in _MODULES else None)
+        if module is None:
+            raise AttributeError(f"module 'heka' has no attribute {name!r}")
+        with _importing():
+            found = __import__(module, fromlist=["__name__"])
+        return globals().setdefault(name, getattr(found, name) if name in _LATER else found)
+
+    def __dir__():
+        return sorted({*globals(), *_LATER, *_MODULES})
+
+
+del TYPE_CHECKING

@@ -6,7 +6,6 @@ the program that logs: they are counted, and reported on stderr at most once a m
 
 from __future__ import annotations
 
-import contextlib
 import threading
 from collections import Counter
 from collections.abc import Mapping
@@ -14,17 +13,13 @@ from typing import Any, TypeAlias, cast
 
 from heka import api
 from heka._net.addresses import parse
+from heka._recording import FILTERING, NESTED_MAX, as_text, describe, type_name
 from heka._runtime.forks import register_fork_reset
 from heka._runtime.reporter import Reporter
 from heka.client import HekaClient
 from heka.holder import CLIENT_HOLDER
 from heka.severity import INFORMATIONAL
-
-#: How deep records may be nested: a value's ``__str__`` or a signal handler may log while a record
-#: is made or sent. The limit ends a recursion. A stream that logs is stopped by its client.
-NESTED_MAX = 3
-#: The depth while filters see a message: what a filter logs would go through the filters again.
-FILTERING = NESTED_MAX
+from heka.streams.logging import StdLibLoggingStream
 
 
 class Direct:
@@ -92,7 +87,8 @@ class Bridge:
 
     def __init__(self, target: object, type: str, owner: str) -> None:
         if not isinstance(type, str):
-            raise TypeError(f"{owner}: type must be str, not {_type_name(type)}")
+            raise TypeError(f"{owner}: type must be str, not {type_name(type)}")
+        api.load()  # the first record may be that of an error: it must not have to import
         self.target = target
         self.type = type
         #: The client, if it is the same for every message.
@@ -111,7 +107,7 @@ class Bridge:
             if not callable(getattr(target, "heka", None)):
                 raise TypeError(
                     f"{owner}: expected a HekaClient, the name of one, a URL such as "
-                    f"'udp://localhost:5565', or None; got {_type_name(target)}"
+                    f"'udp://localhost:5565', or None; got {type_name(target)}"
                 )
             self.fixed = cast("Client", target)
         register_fork_reset(self)
@@ -161,7 +157,7 @@ class Bridge:
             depth[0] = before + 1
             client = self.find()
             if client is None or not client.admits(self.type, severity):
-                count_unsent(client, self.type, severity)
+                self.count_unsent(client, self.type, severity)
                 return False
             text = as_text(payload)
             if client.filters:
@@ -191,6 +187,21 @@ class Bridge:
             self.report(f"flush: {describe(error)}")
             return False
 
+    @staticmethod
+    def count_unsent(client: Client | None, type: str, severity: int) -> None:
+        """Count a message that *client* does not admit because it has no stream."""
+        if isinstance(client, HekaClient) and client.sink is None:
+            client.heka(type, severity=severity)
+
+    @staticmethod
+    def logs(client: Client) -> bool:
+        """Return whether *client* writes its messages to ``logging``.
+
+        A marked record (RECORD_MARK) came from such a stream; sending it there again would loop.
+        The depth of calls cannot show this loop when a queue moves the write to another thread.
+        """
+        return isinstance(getattr(client, "stream", None), StdLibLoggingStream)
+
     def count(self, reason: str) -> None:
         """Add one to the count of *reason* in ``stats()``."""
         with self._lock:
@@ -204,27 +215,3 @@ class Bridge:
         """Return the number of failures by reason; {} without failures."""
         with self._lock:
             return dict(self._counts)
-
-
-def count_unsent(client: Client | None, type: str, severity: int) -> None:
-    """Count a message that *client* does not admit because it has no stream."""
-    if isinstance(client, HekaClient) and client.sink is None:
-        client.heka(type, severity=severity)
-
-
-def _type_name(value: object) -> str:
-    return type(value).__qualname__
-
-
-def as_text(value: object) -> str:
-    """Return *value* if it is a str, decoded if it is bytes, else ``str(value)``."""
-    if isinstance(value, str):
-        return value
-    with contextlib.suppress(Exception):
-        return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
-    return f"<{_type_name(value)} object, str() failed>"
-
-
-def describe(error: BaseException | None) -> str:
-    """Return *error* as ``Type: text``."""
-    return f"{_type_name(error)}: {as_text(error)}"

@@ -8,16 +8,20 @@ starts without context fields, a new asyncio task with those of the task that ma
 from __future__ import annotations
 
 import functools
-import inspect
-from collections.abc import Callable
-from contextvars import ContextVar, Token
-from types import TracebackType
-from typing import Any, TypeVar, cast
 
 from heka._core import Bound, context_var
+from heka._runtime.forks import importing
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextvars import ContextVar, Token
+    from types import TracebackType
+    from typing import Any, TypeVar
+
+    _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 _current: ContextVar[Bound] = context_var
-_Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 def bound() -> dict[str, Any]:
@@ -83,6 +87,9 @@ class context:
 
     def __call__(self, function: _Function) -> _Function:
         """Return *function*, wrapped so that the fields are bound during each call."""
+        with importing():
+            import inspect  # which takes longer to import than all that heka imports at first
+
         if inspect.iscoroutinefunction(function):
 
             @functools.wraps(function)
@@ -97,4 +104,4 @@ class context:
                 with type(self)(**self._fields):
                     return function(*args, **kwargs)
 
-        return cast(_Function, wrapper)
+        return wrapper  # type: ignore[return-value]  # typing.cast() would import typing

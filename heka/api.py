@@ -1,31 +1,42 @@
 """``heka.log``, ``configure``, ``stats`` and ``flush``: the process-wide logger.
 
 One ``heka._core.Emitter`` serves the whole process. Its ``log`` method is C down to the system
-call; this module creates the destinations, and gives the emitter the sink of each, once.
+call; this module keeps the destinations, and gives the emitter the sink of each, once.
+
+The modules that send are imported by the first message, or by ``configure``: see ``load``.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 import threading
-from collections.abc import Callable
-from typing import Any, Final, Literal
 
-from heka._core import Emitter, SignerConfig, Sink, monotonic
-from heka._delivery.direct import Destination, NoDestination, StreamDestination
-from heka._delivery.queue import Queue, queue_for
-from heka._net.addresses import Address, parse
-from heka._net.defaults import DEFAULT_TO, TO_VARIABLE
+from heka._core import ConfigError, Emitter, Sink, monotonic
 from heka._runtime.accounts import total
-from heka.exceptions import ConfigError
+from heka._runtime.exits import begin
+from heka._runtime.forks import importing, is_importing
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, Final, Literal
+
+    from heka._core import SignerConfig
+    from heka._delivery.direct import Destination, NoDestination, StreamDestination
+    from heka._delivery.queue import Queue, queue_for
+    from heka._net.addresses import Address, parse
+    from heka._net.defaults import DEFAULT_TO, TO_VARIABLE
+    from heka._runtime.reporter import Reporter
+
+    _AnyDestination = Destination | StreamDestination | NoDestination | Queue
+    _Key = Address | str | int
 
 #: Destinations that are kept open; opening another closes a random one. If the oldest were closed,
 #: a program that uses one more in turn would find each one closed.
 DESTINATIONS_MAX = 256
 
 _ABSENT: Final[Any] = object()
-_AnyDestination = Destination | StreamDestination | NoDestination | Queue
-_Key = Address | str | int
 
 # Reentrant: a signal handler or finalizer may log while its thread holds the lock.
 _lock = threading.RLock()
@@ -34,6 +45,70 @@ _open: dict[_Key, _AnyDestination] = {}
 _retired: list[_AnyDestination] = []
 #: At most one account: the sum of closed destinations without such frames, which are freed.
 _retired_total: list[dict[str, Any]] = []
+
+begin()  # atexit handlers that the program registers from now on run before heka's
+
+# ---- importing what sends ------------------------------------------------------------------------
+
+_loaded = False
+#: The thread that is in load(); 0: none is.
+_loader = 0
+#: Counts the messages that were dropped because load() could not import, by reason.
+_unsent: dict[str, Sink] = {}
+#: Why it could not; reported once it can.
+_failure: Exception | None = None
+
+
+def load() -> None:
+    """Import all that sends to a destination; only TLS is imported by the first use of ``tls://``."""
+    # Names of this module, not of another one: when the interpreter ends, it clears the modules of
+    # heka._delivery, and finalizers that run later still log to what is open.
+    global Destination, NoDestination, StreamDestination, Queue, queue_for, Address, parse
+    global DEFAULT_TO, TO_VARIABLE, Reporter
+    global _loaded, _loader
+    with importing():
+        if not _loaded:
+            before, _loader = _loader, threading.get_ident()
+            try:
+                from heka._delivery.direct import Destination, NoDestination, StreamDestination
+                from heka._delivery.queue import Queue, queue_for
+                from heka._net.addresses import Address, parse
+                from heka._net.defaults import DEFAULT_TO, TO_VARIABLE
+                from heka._runtime.reporter import Reporter
+
+                _loaded = True
+            finally:
+                _loader = before
+
+
+def _load_or_refuse() -> Sink | None:
+    """Import what sends; return a sink that drops every message if that is not possible now."""
+    global _failure
+    if _loader == threading.get_ident():  # a signal handler or a finalizer, amid the import
+        return _refusing("reentrant")
+    if sys.is_finalizing() and is_importing():  # a thread that the interpreter has stopped
+        return _refusing("closed")
+    try:
+        load()
+    except (ImportError, OSError, RecursionError) as error:  # no descriptor is left, for example
+        _failure = error
+        return _refusing("closed" if sys.is_finalizing() else "error")
+    failure, _failure = _failure, None
+    if failure is not None:
+        Reporter().report(f"messages were dropped (error): {failure!r}")
+    return None
+
+
+def _refusing(reason: str) -> Sink:
+    """Return a sink that drops every message as *reason*; the emitter does not keep it."""
+    _emitter.forget()
+    sink = _unsent.get(reason)
+    if sink is None:
+        sink = _unsent[reason] = Sink(lambda frame, written, timeout, ticket: reason)
+    return sink
+
+
+# ---- destinations --------------------------------------------------------------------------------
 
 
 def _key_of(to: object) -> _Key:
@@ -72,6 +147,10 @@ def _problem_of(to: str) -> str:
 
 def _find(to: object) -> Sink:
     """Return the sink of *to*; the emitter calls this once for each new *to*."""
+    if not _loaded:
+        refusing = _load_or_refuse()
+        if refusing is not None:
+            return refusing
     key = _key_of(to)
     destination = _open.get(key)
     if destination is None or not _serves(destination, to):
@@ -134,6 +213,9 @@ def configure(
 ) -> None:
     """Set the defaults of ``heka.log``; omitted arguments keep their setting.
 
+    The first call imports what sends, as otherwise the first message does. So call it, also without
+    arguments, before a fork, and where the first message is logged when the interpreter ends.
+
     Args:
         to: The destination, in any notation of ``heka.log(to=...)``; None: ``$HEKA_TO`` if it is
             set, else udp://localhost:5565.
@@ -150,6 +232,7 @@ def configure(
         TypeError, ValueError: A setting has the wrong type or an invalid value. The settings before
             it, in the order above, are changed; those after it are not.
     """
+    load()
     if to is not _ABSENT and to is not None and not callable(getattr(to, "write", None)):
         parse(to)
     settings = {
@@ -186,7 +269,8 @@ def stats() -> dict[str, Any]:
             name = destination.name  # several streams of one class have the same name
             each[name] = total([each[name], account]) if name in each else account
         closed = [destination.stats() for destination in list(_retired)]
-        totals = total([*_retired_total, *closed, *each.values()])
+        unsent = [sink.counts() for sink in list(_unsent.values())]
+        totals = total([*_retired_total, *unsent, *closed, *each.values()])
     totals["destinations"] = each
     return totals
 
@@ -206,12 +290,14 @@ def flush(timeout: float = 1.0) -> bool:
 
 def _reset_after_fork() -> None:
     """Reset accounts and connections in a child process."""
-    global _lock
+    global _lock, _loader
     _lock = threading.RLock()
+    _loader = 0
     _emitter.forget()
     _open.clear()
     _retired.clear()
     _retired_total.clear()
+    _unsent.clear()
 
 
 os.register_at_fork(after_in_child=_reset_after_fork)

@@ -15,9 +15,9 @@ import hashlib
 import struct
 import warnings
 from collections.abc import Callable, Mapping
-from logging import CRITICAL, DEBUG, ERROR, INFO, WARNING
 from typing import Any, Final
 
+from heka._recording import LOGLEVEL_MAP
 from heka.exceptions import ConfigError, ConfigWarning, DecodeError, EncodeError, SignatureError
 from heka.framing import StreamReader, frame
 from heka.jsonlines import line_of, message_of
@@ -71,17 +71,6 @@ PB_FIELDMAP: Final = {
     number: f"value_{name.lower()}" for name, number in PB_NAMETYPE_TO_INT.items()
 }
 
-#: The level of ``logging`` for each severity.
-LOGLEVEL_MAP: Final = {
-    0: CRITICAL,
-    1: CRITICAL,
-    2: CRITICAL,
-    3: ERROR,
-    4: WARNING,
-    5: INFO,
-    6: INFO,
-    7: DEBUG,
-}
 #: Bytes of the message type in the output of StdlibPayloadEncoder; a longer type is cut.
 TYPE_SIZE: Final = 10
 

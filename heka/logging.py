@@ -12,13 +12,18 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
-from heka._bridge import FILTERING, NESTED_MAX, Bridge, Client, as_text, count_unsent, describe
-from heka.encoders import LOGLEVEL_MAP
+from heka._recording import FILTERING, LOGLEVEL_MAP, NESTED_MAX, RECORD_MARK, as_text, describe
+from heka._runtime.forks import importing
 from heka.severity import CRITICAL, DEBUG, ERROR, INFORMATIONAL, NOTICE, WARNING
-from heka.streams.logging import RECORD_MARK, StdLibLoggingStream
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+    from heka._bridge import Client
 
 __all__ = ["LOGLEVEL_MAP", "SEVERITY_MAP", "HekaHandler", "hook_logger", "severity_of"]
 
@@ -103,6 +108,9 @@ class HekaHandler(logging.Handler):
     ) -> None:
         if client is not None and heka_client is not None:
             raise TypeError("HekaHandler: expected client or heka_client, its old name, got both")
+        with importing():
+            from heka._bridge import Bridge  # and with it all that sends
+
         self._bridge = Bridge(heka_client if client is None else client, type, "HekaHandler")
         self._client = self._bridge.fixed
         self._local = self._bridge.local
@@ -150,7 +158,7 @@ class HekaHandler(logging.Handler):
                 severity = severity_of(level)
             client = self._client or self._bridge.find()
             if client is None or not client.admits(self._type, severity):
-                count_unsent(client, self._type, severity)
+                self._bridge.count_unsent(client, self._type, severity)
                 return
             if self.formatter is not None:
                 payload = as_text(self.formatter.format(record))
@@ -164,7 +172,7 @@ class HekaHandler(logging.Handler):
             # record.__dict__ makes CPython build a dict of the attributes, so it is read last.
             has_extra = len(record.__dict__) != _STANDARD_COUNT
             if has_extra or self._fields:
-                if has_extra and RECORD_MARK in record.__dict__ and _logs(client):
+                if has_extra and RECORD_MARK in record.__dict__ and self._bridge.logs(client):
                     self._bridge.count("reentrant")
                     return
                 self._add_fields(record, fields)
@@ -240,15 +248,6 @@ class HekaHandler(logging.Handler):
         """Return class, client or destination, and level."""
         level = logging.getLevelName(self.level)
         return f"<{type(self).__name__} {self._bridge.target!r} ({level})>"
-
-
-def _logs(client: Client) -> bool:
-    """Return whether *client* writes its messages to ``logging``.
-
-    A marked record (RECORD_MARK) came from such a stream; sending it there again would loop. The
-    depth of calls cannot show this loop when a queue moves the write to another thread.
-    """
-    return isinstance(getattr(client, "stream", None), StdLibLoggingStream)
 
 
 def _attributes(fields: Iterable[str] | Mapping[str, str]) -> tuple[tuple[str, str], ...]:

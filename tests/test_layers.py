@@ -14,15 +14,17 @@ from pathlib import Path
 
 import pytest
 
+import heka
+
 ROOT = Path(__file__).resolve().parent.parent
 
 # Rooms of heka from the lowest layer to the highest. A room is a module, or a package with all that
 # is in it but the rooms that have an entry of their own. A module may import from its own room and
 # from lower layers, not from another room of its layer.
 LAYERS = [
-    ["_core", "_secrets"],
+    ["_core", "_secrets", "_recording"],
+    ["_runtime", "_config_errors"],
     ["exceptions", "severity", "path"],
-    ["_runtime"],
     ["_net"],
     ["message", "framing", "signing", "_context"],
     ["jsonlines"],
@@ -46,6 +48,8 @@ LAYERS = [
 ]
 # Names of older distributions, installed beside heka: each package of this folder stands on top.
 COMPAT = "compat"
+# Modules that import packages of others by a name: those of users, a TOML parser, rich.
+IMPORT_OTHERS = {"heka/cli/show/meter.py", "heka/config/toml.py", "heka/path.py"}
 # Who may import these; everything else of heka may not.
 IMPORTED_ONLY_BY = {"cli": {"cli", "__main__"}, "pytest_plugin": set(), "__main__": set()}
 # What is written for users, or beside them; it knows the public names of heka only.
@@ -295,6 +299,19 @@ def test_imports_point_down():
     ]
 
     assert not problems, "\n".join(problems)
+
+
+def test_imports_by_name_are_seen_too():
+    """What ``heka.__getattr__`` imports stands in import statements as well; others import none."""
+    late = {*heka._LATER.values(), *(f"heka.{name}" for name in heka._MODULES)}
+    by_name = {
+        path
+        for path in files("heka/**/*.py")
+        if re.search(r"\b(import_module|__import__)\(", (ROOT / path).read_text(encoding="utf-8"))
+    }
+
+    assert {name.removeprefix("heka.") for name in late} <= imports()["__init__"]
+    assert by_name == {"heka/__init__.py", *IMPORT_OTHERS}
 
 
 def test_imports_close_no_circle():

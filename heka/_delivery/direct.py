@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import os
 import queue
 import socket
 import threading
@@ -28,6 +27,7 @@ from heka._net.options import QueueOptions
 from heka._net.resolver import Lookup, begin, is_name
 from heka._net.transports import NothingSentError, SocketTransport, Transport, make
 from heka._runtime.exits import ExitHook
+from heka._runtime.forks import call_in_child
 from heka._runtime.reporter import Reporter
 
 #: Seconds after which a waiting call checks its condition again without a notification.
@@ -439,4 +439,4 @@ def _reset_after_fork() -> None:
         destination.reset_after_fork()
 
 
-os.register_at_fork(after_in_child=_reset_after_fork)
+call_in_child(_reset_after_fork)

@@ -7,13 +7,13 @@ returns without the result. Numeric addresses and localhost are resolved without
 from __future__ import annotations
 
 import _socket
-import os
 import socket
 import sys
 import threading
 from typing import Any
 
 from heka._core import monotonic
+from heka._runtime.forks import call_in_child
 from heka._runtime.greenlets import in_real_thread
 
 #: What a socket connects to: an address family, and a sockaddr of that family.
@@ -101,7 +101,7 @@ def _reset_after_fork() -> None:
     _lookups.clear()
 
 
-os.register_at_fork(after_in_child=_reset_after_fork)
+call_in_child(_reset_after_fork)
 
 
 def _numeric(host: str, port: int) -> Endpoint | None:

@@ -387,7 +387,5 @@ def _finish_all() -> None:
         transport.finish(share_of(deadline, len(transports) - index))
 
 
-# atexit handlers run in reverse order of registration. Queues import this module and register
-# later, so they have sent their frames before this runs; under multiprocessing -200 comes after
-# their -100.
+# After the queues (-100) have sent their frames.
 _exit = ExitHook(_finish_all, -200)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from heka._net.options import TlsOptions
+from heka._runtime.forks import call_in_child
 from heka.exceptions import ConfigError
 
 __all__ = ["check", "context_for", "with_remedy"]
@@ -40,7 +41,7 @@ def _reset_after_fork() -> None:
     _contexts = {}
 
 
-os.register_at_fork(after_in_child=_reset_after_fork)
+call_in_child(_reset_after_fork)
 
 
 def check(options: TlsOptions) -> None:

@@ -1,6 +1,8 @@
 """Exit hooks that also run in children of ``multiprocessing``.
 
-Such a child runs the finalizers of ``multiprocessing``, but no atexit handlers. Knows processes
+Such a child runs the finalizers of ``multiprocessing``, but no atexit handlers. ``import heka``
+registers one atexit handler for all hooks, whenever the modules with hooks are imported: atexit
+handlers run in reverse order, so the program's own, which may log, run before it. Knows processes
 and nothing else.
 """
 
@@ -9,10 +11,37 @@ from __future__ import annotations
 import atexit
 import os
 import sys
-from collections.abc import Callable
-from typing import Any
 
-__all__ = ["ExitHook"]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+__all__ = ["ExitHook", "begin"]
+
+#: (negative priority, function) of each hook.
+_hooks: list[tuple[int, Callable[[], object]]] = []
+_has_begun = False
+
+
+def begin() -> None:
+    """Register the atexit handler, once."""
+    global _has_begun
+    if not _has_begun:
+        _has_begun = True
+        atexit.register(_run_hooks)
+
+
+def _run_hooks() -> None:
+    """Call the function of every hook, in the order of their priorities."""
+    failure: BaseException | None = None
+    for _, end in sorted(_hooks, key=lambda hook: hook[0]):
+        try:
+            end()
+        except BaseException as error:  # the others run all the same, as atexit would have it
+            failure = error
+    if failure is not None:
+        raise failure
 
 
 class ExitHook:
@@ -23,13 +52,14 @@ class ExitHook:
 
         Args:
             end: Called once in each process.
-            priority: Order among the finalizers of ``multiprocessing``: the largest comes first.
-                Among atexit handlers, the last one registered comes first.
+            priority: Order among the hooks, and among the finalizers of ``multiprocessing``: the
+                largest comes first.
         """
         self._end = end
         self._priority = priority
         self._finalized: set[int] = set()  # pids of processes with a registered finalizer
-        atexit.register(end)
+        _hooks.append((-priority, end))
+        begin()
 
     def watch(self) -> None:
         """Register the finalizer if this is a child process; call when work begins in it."""

@@ -6,27 +6,29 @@ number generator repeats the numbers of the parent.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import threading
 import weakref
-from collections.abc import Iterator
-from typing import Protocol
 
-__all__ = ["ForkResettable", "importing", "register_fork_reset"]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Protocol
 
-#: Seconds that a fork waits for an import in another thread.
+    class ForkResettable(Protocol):
+        """An object that is reset in every child process."""
+
+        def reset_after_fork(self) -> None:
+            """Replace all state that must not be shared with the parent. No other thread runs."""
+
+
+__all__ = ["call_in_child", "importing", "is_importing", "register_fork_reset"]
+
+#: Seconds that a fork, or another import, waits for an import in another thread.
 _IMPORT_MAX = 5.0
 
-
-class ForkResettable(Protocol):
-    """An object that is reset in every child process."""
-
-    def reset_after_fork(self) -> None:
-        """Replace all state that must not be shared with the parent. No other thread runs yet."""
-
-
 _known: weakref.WeakSet[ForkResettable] = weakref.WeakSet()
+_functions: list[Callable[[], object]] = []
 
 
 def register_fork_reset(thing: ForkResettable) -> None:
@@ -34,9 +36,20 @@ def register_fork_reset(thing: ForkResettable) -> None:
     _known.add(thing)
 
 
+def call_in_child(function: Callable[[], object]) -> None:
+    """Call *function* in each child process, after all objects are reset.
+
+    Unlike ``os.register_at_fork``, this keeps its place before the handlers that the program
+    registers after it has imported heka, even if the caller is a module that is imported later.
+    """
+    _functions.append(function)
+
+
 def _reset_all() -> None:
     for thing in list(_known):
         thing.reset_after_fork()
+    for function in _functions:
+        function()
 
 
 # Reentrant: an imported module may import more, or fork.
@@ -44,16 +57,35 @@ _imports = threading.RLock()
 _forking = threading.local()
 
 
-@contextlib.contextmanager
-def importing() -> Iterator[None]:
+class importing:
     """Import modules in the block; a fork in another thread waits until it ends.
 
     The import system has a lock for each module, and nothing resets it after a fork. A child would
     wait for ever for a module that another thread was importing during the fork.
     """
+
+    def __enter__(self) -> None:
+        """Wait until no other thread imports in such a block, _IMPORT_MAX seconds at most.
+
+        Without a limit, two threads could wait for each other: one here, in a finalizer that runs
+        while it imports a module, and the other in such a block, for that module.
+        """
+        lock = _imports
+        self._lock = lock if lock.acquire(timeout=_IMPORT_MAX) else None
+
+    def __exit__(self, *raised: object) -> None:
+        """Let forks and other threads continue."""
+        if self._lock is not None:
+            self._lock.release()
+
+
+def is_importing() -> bool:
+    """Return whether another thread is in an ``importing`` block."""
     lock = _imports
-    with lock:
-        yield
+    if not lock.acquire(blocking=False):
+        return True
+    lock.release()
+    return False
 
 
 def _wait_for_imports() -> None:

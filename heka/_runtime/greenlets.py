@@ -8,7 +8,6 @@ must not import.
 from __future__ import annotations
 
 import _thread
-import os
 import select
 import sys
 import threading
@@ -16,11 +15,13 @@ import types
 from collections.abc import Callable
 from typing import Any
 
+from heka._runtime.forks import call_in_child
+
 __all__ = ["in_real_thread", "is_patched", "poll", "start_thread"]
 
 #: Native ids of the real OS threads in a patched program, and the unpatched ``select.poll``.
 _real: dict[int, Callable[[], Any]] = {}
-os.register_at_fork(after_in_child=_real.clear)
+call_in_child(_real.clear)
 
 
 def is_patched() -> bool:

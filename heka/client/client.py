@@ -21,7 +21,7 @@ from typing import Any
 from heka._core import Client, Message, Sink, monotonic
 from heka._delivery.writers import flush_stream, sink_for
 from heka._runtime.accounts import total
-from heka._runtime.forks import register_fork_reset
+from heka._runtime.forks import importing, register_fork_reset
 from heka._runtime.reporter import Reporter
 from heka.client.timer import NO_TIMER, Timer
 from heka.encoders import ProtobufEncoder
@@ -556,7 +556,8 @@ def _make_stream(stream: Any) -> Any:
     if not isinstance(stream, str):
         return _checked_stream(stream)
     if "://" in stream:
-        from heka.streams import UrlStream
+        with importing():
+            from heka.streams import UrlStream
 
         return UrlStream(stream)
     return _checked_stream(resolve_name(stream)())

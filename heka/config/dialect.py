@@ -7,9 +7,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from heka._config_errors import EnvironmentNotFoundError
 from heka.config.places import Places
 from heka.config.tree import Path, copy_tree
-from heka.exceptions import EnvironmentNotFoundError
 
 Scalar = bool | int | str
 

@@ -12,7 +12,7 @@ import inspect
 from types import MethodType
 from typing import Any
 
-from heka._bridge import describe
+from heka._recording import describe
 from heka._runtime.reporter import Reporter
 from heka.client import HekaClient
 from heka.decorators.util import return_fq_name

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterable
 from typing import Any
 
+from heka._recording import RECORD_MARK
 from heka.encoders import TYPE_SIZE, JSONEncoder, ProtobufEncoder, log_level
 from heka.exceptions import ConfigError
 from heka.message import RECORD_SEPARATOR, Message
@@ -14,10 +15,6 @@ from heka.streams.hosts import values_of
 from heka.streams.local import LocalStream
 
 __all__ = ["RECORD_MARK", "StdLibLoggingStream"]
-
-#: Attribute of every record made here. Handlers that send records to Heka skip records with it, to
-#: prevent a loop. It is the only mark that survives queues and other threads.
-RECORD_MARK = "heka_stream"
 
 #: Stack level for ``logger.log``: the record names the caller of ``LocalStream.write``.
 _FRAMES = 4

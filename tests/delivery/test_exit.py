@@ -85,12 +85,14 @@ ENDS = {
     threading.Thread(target=work).start()
     """,
     "finalizer-of-a-global": """
+    heka.configure()
     class Last:
         def __del__(self, log_all=log_all):
             log_all()
     last = Last()
     """,
     "finalizer-in-a-module": """
+    heka.configure()
     class Last:
         def __init__(self, log_all):
             self.log_all = log_all
@@ -99,6 +101,7 @@ ENDS = {
     json.last = Last(log_all)
     """,
     "finalizer-in-heka": """
+    heka.configure()
     class Last:
         def __init__(self, log_all):
             self.log_all = log_all
@@ -107,6 +110,7 @@ ENDS = {
     heka.last = Last(log_all)
     """,
     "finalizer-in-a-circle": """
+    heka.configure()
     class Last:
         def __del__(self, log_all=log_all):
             log_all()
@@ -134,6 +138,22 @@ def test_what_is_logged_at_the_end_arrives(there, end):
     ]
     assert said == []
     assert there.received() == {kind: ["logged"] for kind in KINDS}
+
+
+@pytest.mark.parametrize("end", [end for end in ENDS if end.startswith("finalizer")])
+def test_the_last_finalizers_cannot_log_the_first_message(there, end):
+    """What sends is not imported by then, and cannot be: it is dropped, nothing is raised."""
+    told = """
+    import json
+    def tell_all(log=heka.log, stats=heka.stats, dumps=json.dumps, write=os.write):
+        sent = log("t", to="udp://127.0.0.1:9")
+        write(1, dumps({"sent": sent, "dropped": stats()["dropped"]}).encode() + b"\\n")
+    log_all = tell_all
+"""
+    done = run(LOG_ALL + told + ENDS[end].replace("heka.configure()", ""), *there.to, **DEVELOPMENT)
+
+    assert done.err == ""
+    assert done.facts == {"sent": False, "dropped": {"closed": 1}}
 
 
 @pytest.mark.parametrize(
@@ -255,6 +275,7 @@ def test_a_name_that_is_logged_to_by_the_last_finalizer_does_not_hang_the_progra
     """No thread can start any more, and Thread.start() would wait for ever."""
     done = run(
         """
+        heka.configure()
         class Last:
             def __del__(self, log=heka.log, tell=tell, clock=time.monotonic):
                 start = clock()

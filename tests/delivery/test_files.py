@@ -271,6 +271,7 @@ def test_no_descriptor_left_is_an_error_until_there_is_one(peer, path, kind):
     done = run(
         AT_THE_LIMIT
         + """
+    heka.configure()
     exhaust()
     sent = [heka.log("t", to=sys.argv[1]) for _ in range(3)]
     relax()
@@ -282,6 +283,26 @@ def test_no_descriptor_left_is_an_error_until_there_is_one(peer, path, kind):
 
     assert done.facts["sent"] == [False] * 3
     assert done.facts["error"] == 1
+    assert "Too many open files" in done.err
+
+
+def test_no_descriptor_left_for_the_first_message_is_an_error_too(peer):
+    """What sends cannot be imported; each message tries again."""
+    there = peer(Listener)
+
+    done = run(
+        AT_THE_LIMIT
+        + """
+    exhaust()
+    sent = [heka.log("t", to=sys.argv[1]) for _ in range(3)]
+    relax()
+    sent += [heka.log("t", to=sys.argv[1])]
+    tell(sent=sent, **dropped())
+    """,
+        there.url,
+    )
+
+    assert done.facts == {"sent": [False] * 3 + [True], "error": 3}
     assert "Too many open files" in done.err
 
 

@@ -291,6 +291,7 @@ def test_no_module_is_loaded_by_a_call(ask):
     """A fork during an import would leave the import lock locked for ever in the child."""
     done = ask(
         """
+        heka.configure()
         before = set(sys.modules)
         for to in sys.argv[1:]:
             heka.log("t", to=to, timeout=20)
