@@ -7,22 +7,30 @@
     heka.log("ads_served", "ads", fields={"ad_ids": [1, 2, 3], "time_taken": 0.010})
 """
 
+try:
+    from heka._core import (
+        ConfigError,
+        DecodeError,
+        EncodeError,
+        Field,
+        FieldError,
+        Frame,
+        HekaError,
+        Message,
+        SignatureError,
+        SignerConfig,
+        StreamReader,
+        frame,
+        pack,
+    )
+except ImportError as _error:
+    from heka._missing import explanation as _explanation
+
+    if _text := _explanation(str(_error)):
+        raise ImportError(_text, name="heka._core", path=_error.path) from _error
+    raise
+
 from heka._context import bind, bound, context, unbind
-from heka._core import (
-    ConfigError,
-    DecodeError,
-    EncodeError,
-    Field,
-    FieldError,
-    Frame,
-    HekaError,
-    Message,
-    SignatureError,
-    SignerConfig,
-    StreamReader,
-    frame,
-    pack,
-)
 from heka._runtime.forks import importing as _importing
 from heka.api import configure, flush, log, stats
 from heka.exceptions import QueueFullError
