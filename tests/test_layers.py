@@ -79,7 +79,7 @@ HEADERS = {
     r"sys/(socket|un|uio)\.h|netinet/.*|arpa/.*|netdb\.h": r"core/io/hk_\w+",
     r"poll\.h|sys/ioctl\.h|linux/sockios\.h": r"core/io/hk_pump",
     r"fcntl\.h|sys/(mman|stat)\.h|dirent\.h": (
-        r"core/(base/hk_file|queue/hk_(cursor|segment|journal))"
+        r"core/(base/hk_file|queue/hk_(cursor|segment|journal|recover))"
     ),
     r"sys/vfs\.h|linux/magic\.h": r"core/base/hk_file",
 }

@@ -85,7 +85,9 @@ class Rings:
             return Ring(options.capacity, self._max_frame, window)
         directory = self._spool.own()
         try:
-            ring = Ring(options.capacity, self._max_frame, window, directory)
+            ring = Ring(
+                options.capacity, self._max_frame, window, directory, mapped=options.spool_map
+            )
         except BaseException:
             self._spool.release(directory)
             raise
@@ -101,7 +103,8 @@ class Rings:
                 self._may_adopt = False
                 return
             try:  # the capacity does not matter: it accepts no frames
-                ring = Ring(2 * FRAME_MAX, FRAME_MAX, _WINDOW, directory)
+                mapped = self._options.spool_map
+                ring = Ring(2 * FRAME_MAX, FRAME_MAX, _WINDOW, directory, mapped=mapped)
             except OSError as error:
                 self._reporter.report(f"spool: {error}; it is left as it is")
                 self._unusable.add(directory)

@@ -65,8 +65,9 @@ def copied(directory: str, place: str, *, acknowledged: bool = False) -> None:
         acknowledged: In the copy, frames that were acknowledged count as waiting.
     """
     names = [name for name in sorted(os.listdir(directory)) if name.endswith(SEGMENT)]
-    # The cursor last: it may name segments that were removed meanwhile; those are ignored.
-    for name in names if acknowledged else [*names, _CURSOR]:
+    # The cursor first: it must not know of frames that are written after their file was copied. It
+    # may name segments that were removed meanwhile; those are ignored.
+    for name in names if acknowledged else [_CURSOR, *names]:
         with contextlib.suppress(FileNotFoundError):
             shutil.copyfile(
                 os.path.join(directory, name), os.path.join(place, name), follow_symlinks=False

@@ -160,6 +160,8 @@ class QueueOptions:
         spool: Directory of a queue on disk; None: the queue is in memory.
         spool_max: Bytes of all files in the spool, of every process, over which new frames are
             dropped; None: 16 times the capacity.
+        spool_map: Map the files of the spool into memory; False: write and read them by calls. That
+            takes longer, but a file that another program truncates never ends the process.
         sync: Seconds between two calls of fsync on the spool; None: the system decides when it
             writes to the disk.
         datagram_size: Bytes up to which frames are packed into one UDP or unix datagram.
@@ -175,6 +177,7 @@ class QueueOptions:
     linger: float = 0.05
     spool: str | None = None
     spool_max: int | None = None
+    spool_map: bool = True
     sync: float | None = None
     datagram_size: int = QUEUED_DATAGRAM_SIZE
     backoff_max: float = QUEUED_BACKOFF_MAX
@@ -193,6 +196,8 @@ class QueueOptions:
             raise ConfigError("sync: needs a queue on disk; give spool=DIRECTORY too")
         if self.spool_max is not None and self.spool is None:
             raise ConfigError("spool_max: needs a queue on disk; give spool=DIRECTORY too")
+        if not self.spool_map and self.spool is None:
+            raise ConfigError("spool_map: needs a queue on disk; give spool=DIRECTORY too")
 
 
 def _datagram_size(given: object, name: str) -> int:
@@ -225,6 +230,7 @@ _QUEUE: Final[dict[str, tuple[str, _Converter]]] = {
     "linger": ("linger", _seconds),
     "spool": ("spool", _path_or_none),
     "spool_max": ("spool_max", lambda given, name: None if given is None else as_size(given, name)),
+    "spool_map": ("spool_map", _boolean),
     "sync": ("sync", lambda given, name: None if given is None else _seconds(given, name)),
     "datagram_size": ("datagram_size", _datagram_size),
     "backoff_max": ("backoff_max", _positive),

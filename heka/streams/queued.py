@@ -40,6 +40,9 @@ class QueuedStream(Stream):
         spool: A directory that stores the frames, so that they survive the process; None: memory.
         spool_max: Bytes of the whole spool, of every process that uses it, over which new frames
             are dropped; None: 16 times the capacity.
+        spool_map: Map the files of the spool into memory. False writes and reads them by calls: a
+            write takes several times as long, and a file that another program truncates cannot end
+            the process.
         sync: Seconds between two fsync of the spool; None leaves it to the system, so that a power
             loss may lose the newest frames.
         on_drop: Called as ``on_drop(reason, count)``, in the thread that sends.
@@ -72,6 +75,7 @@ class QueuedStream(Stream):
         write_timeout: float = QueueOptions.write_timeout,
         refresh: float = QueueOptions.refresh,
         spool_max: int | str | None = None,
+        spool_map: bool = QueueOptions.spool_map,
         stats_interval: float | None = None,
     ) -> None:
         options = QueueOptions(
@@ -87,6 +91,7 @@ class QueuedStream(Stream):
             write_timeout=write_timeout,
             refresh=refresh,
             spool_max=spool_max,  # type: ignore[arg-type]  # as above
+            spool_map=spool_map,
         )
         if on_drop is not None and not callable(on_drop):
             raise ConfigError(f"on_drop: expected a callable or None, got {on_drop!r}")

@@ -28,13 +28,17 @@ settings_of(size_t capacity)
                                .corrupt = CORRUPT};
 }
 
+static bool unmapped; /* queues on disk are opened without maps */
+
 /* In memory when `directory` is NULL. */
 static inline hk_queue *
 open_with(const char *directory, const hk_queue_settings *settings)
 {
     hk_queue *q = NULL;
     hk_error err = {.text = ""};
-    if (!CHECK_INT(hk_queue_open(directory, settings, &q, &err), HK_OK)) {
+    hk_queue_settings all = *settings;
+    all.unmapped = all.unmapped || unmapped;
+    if (!CHECK_INT(hk_queue_open(directory, &all, &q, &err), HK_OK)) {
         printf("  %s\n", err.text);
         exit(check_report());
     }

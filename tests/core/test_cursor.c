@@ -23,6 +23,8 @@ __wrap_fallocate(int fd, int mode, off_t offset, off_t len)
     return __real_fallocate(fd, mode, offset, len);
 }
 
+static bool mapped = true; /* where that is possible */
+
 /* ---- marks ---- */
 
 static hk_cursor
@@ -30,7 +32,7 @@ open_cursor(int directory)
 {
     hk_cursor c;
     hk_error err = {.text = ""};
-    CHECK_INT(hk_cursor_open(directory, &c, &err), HK_OK);
+    CHECK_INT(hk_cursor_open(directory, mapped, &c, &err), HK_OK);
     return c;
 }
 
@@ -53,7 +55,7 @@ test_marks_survive(int directory)
 {
     hk_mark mark;
     hk_cursor c = open_cursor(directory);
-    CHECK((c.map == NULL) == (refusal != 0));
+    CHECK((c.map == NULL) == (refusal != 0 || !mapped));
     CHECK(!hk_cursor_read(&c, HK_CURSOR_END, &mark)); /* a new one has none */
     CHECK(!hk_cursor_read(&c, HK_CURSOR_ACKNOWLEDGED, &mark));
     for (uint64_t frame = 1; frame < 40; frame++) {
@@ -135,7 +137,7 @@ test_full_disk(int directory)
     hk_cursor c;
     hk_error err;
     refusal = ENOSPC;
-    CHECK_INT(hk_cursor_open(directory, &c, &err), HK_ERR_SYSTEM);
+    CHECK_INT(hk_cursor_open(directory, true, &c, &err), HK_ERR_SYSTEM);
     CHECK_SIZE(err.offset, ENOSPC);
     refusal = 0;
 }
@@ -161,6 +163,9 @@ main(void)
     refusal = EOPNOTSUPP;
     test_marks_survive(directory);
     refusal = 0;
+    mapped = false;
+    test_marks_survive(directory);
+    mapped = true;
     test_every_bit_may_rot(directory);
     test_file_that_is_no_cursor(directory);
     test_full_disk(directory);

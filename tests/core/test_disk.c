@@ -340,6 +340,177 @@ test_damage_while_it_is_open(const char *directory)
 }
 
 static void
+cut_segment(const char *directory, unsigned number, off_t size)
+{
+    char path[300];
+    (void)snprintf(path, sizeof path, "%s/%020u.heka", directory, number);
+    CHECK_INT(truncate(path, size), 0);
+}
+
+/* Somebody cuts files of a queue that is open: what is missing is counted, and never read. */
+static void
+test_cut_while_it_is_open(const char *directory)
+{
+    hk_queue *q = open_queue(directory, 20000);
+    made = 0;
+    put_many(q, 100, 25);
+    cut_segment(directory, 0, 0); /* all of it waits */
+    CHECK(takes(q, 10, 10));
+    CHECK_SIZE(stats_of(q).dropped[CORRUPT], 10);
+    hk_queue_rewind(q, 0);
+    cut_segment(directory, 10, 650); /* in flight: three are lost, and half of one */
+    cut_segment(directory, 20, 200); /* the segment that is written */
+    CHECK(takes(q, 10, 6));
+    CHECK(takes(q, 20, 2));
+    CHECK_SIZE(hk_queue_take(q, SIZE_MAX).frames, 0);
+    hk_queue_stats stats = stats_of(q);
+    CHECK_SIZE(stats.dropped[CORRUPT], 17);
+    CHECK_SIZE(stats.queued, 8);
+    put_many(q, 100, 3); /* into a segment of their own */
+    hk_queue_rewind(q, 0);
+    cut_segment(directory, 10, 0);
+    cut_segment(directory, 20, 0);
+    CHECK(takes(q, 25, 3)); /* nothing is left of what was in flight */
+    hk_queue_acknowledge(q, 0);
+    stats = stats_of(q);
+    CHECK_SIZE(stats.dropped[CORRUPT], 25);
+    CHECK_SIZE(stats.sent, 3);
+    CHECK_SIZE(stats.queued, 0);
+    CHECK_INT(flush(q, 0), HK_QUEUE_FLUSHED);
+    hk_queue_free(q);
+    CHECK_SIZE(files_in(directory, ""), 0);
+}
+
+static void
+test_cut_before_it_is_read(const char *directory)
+{
+    hk_queue *q = open_queue(directory, 20000);
+    made = 0;
+    put_many(q, 100, 25);
+    cut_segment(directory, 0, 250);
+    cut_segment(directory, 20, 0);
+    CHECK(takes(q, 0, 2));
+    CHECK(takes_at_once(q, 500, 10, 5));
+    hk_queue_rewind(q, 0);
+    CHECK(takes(q, 0, 2));
+    CHECK(takes(q, 10, 5));
+    hk_queue_acknowledge(q, 0);
+    CHECK(takes(q, 15, 5));
+    CHECK_SIZE(hk_queue_take(q, SIZE_MAX).frames, 0);
+    hk_queue_acknowledge(q, 0);
+    const hk_queue_stats stats = stats_of(q);
+    CHECK_SIZE(stats.dropped[CORRUPT], 13);
+    CHECK_SIZE(stats.sent, 12);
+    CHECK_SIZE(stats.queued, 0);
+    put_many(q, 100, 2);
+    CHECK(takes(q, 25, 2));
+    hk_queue_free(q);
+}
+
+/* The same while part of it is in flight, and more was never handed out. */
+static void
+test_cut_in_the_middle_of_a_segment(const char *directory)
+{
+    hk_queue *q = open_queue(directory, 20000);
+    made = 0;
+    put_many(q, 100, 25);
+    CHECK(takes_at_once(q, 400, 0, 4));
+    cut_segment(directory, 0, 250);
+    hk_queue_rewind(q, 0);
+    CHECK(takes(q, 0, 2));
+    hk_queue_acknowledge(q, 0);
+    CHECK(takes(q, 10, 10));
+    const hk_queue_stats stats = stats_of(q);
+    CHECK_SIZE(stats.dropped[CORRUPT], 8);
+    CHECK_SIZE(stats.sent, 2);
+    CHECK_SIZE(stats.queued, 15);
+    hk_queue_free(q);
+    q = open_queue(directory, 20000);
+    CHECK_SIZE(files_in(directory, "0"), 2);
+    CHECK(takes(q, 10, 10));
+    CHECK_SIZE(stats_of(q).dropped[CORRUPT], 0); /* counted once */
+    hk_queue_free(q);
+}
+
+/* Files are cut while nobody has them open: the cursor knows how many frames the last one had. */
+static void
+test_cut_while_nobody_has_it_open(const char *directory)
+{
+    static const struct {
+        off_t size;
+        size_t frames;
+        size_t lost;
+    } cuts[] = {{0, 0, 5}, {1, 0, 5}, {100, 0, 4}, {300, 2, 2}, {305, 2, 2}, {500, 4, 0}};
+    for (size_t i = 0; i < sizeof cuts / sizeof cuts[0]; i++) {
+        hk_queue *q = open_queue(directory, 20000);
+        made = 0;
+        const unsigned first = (unsigned)q->in.store.disk.journal.number;
+        put_many(q, 100, 15);
+        CHECK(takes(q, 0, 10));
+        hk_queue_acknowledge(q, 0);
+        const hk_queue_batch batch = hk_queue_take(q, 100);
+        CHECK(holds(&batch, 10, 1));
+        hk_queue_acknowledge(q, 0);
+        hk_queue_free(q);
+        cut_segment(directory, first + 10, cuts[i].size);
+        q = open_queue(directory, 20000);
+        const hk_queue_stats stats = stats_of(q);
+        const size_t lost = cuts[i].size <= 1 ? 4 : cuts[i].lost; /* one was acknowledged */
+        CHECK_SIZE(stats.queued, cuts[i].frames);
+        CHECK_SIZE(stats.dropped[CORRUPT], lost);
+        CHECK_SIZE(stats.recovered, cuts[i].frames + lost);
+        (void)hk_queue_drop_all(q, REASON);
+        hk_queue_free(q);
+        q = open_queue(directory, 20000);
+        CHECK_SIZE(stats_of(q).recovered, 0); /* counted once */
+        hk_queue_free(q);
+    }
+}
+
+/* In front of others, an empty file is one piece: nobody knows how much it had. */
+static void
+test_empty_file_in_front_of_others(const char *directory)
+{
+    hk_queue *q = open_queue(directory, 20000);
+    made = 0;
+    put_many(q, 100, 35);
+    hk_queue_free(q);
+    cut_segment(directory, 10, 0);
+    q = open_queue(directory, 20000);
+    CHECK_SIZE(stats_of(q).queued, 25);
+    CHECK_SIZE(stats_of(q).dropped[CORRUPT], 1);
+    hk_queue_free(q);
+}
+
+/* Who waits for frames that turn out to be lost is woken. */
+static void *
+flush_for_ever(void *queue)
+{
+    CHECK_INT(flush(queue, -1), HK_QUEUE_LOST);
+    return NULL;
+}
+
+static void
+test_flush_ends_when_frames_are_cut(const char *directory)
+{
+    pthread_t thread;
+    hk_queue *q = open_queue(directory, 20000);
+    made = 0;
+    put_many(q, 100, 5);
+    cut_segment(directory, 0, 0);
+    CHECK_INT(pthread_create(&thread, NULL, flush_for_ever, q), 0);
+    for (bool sleeps = false; !sleeps; sched_yield()) {
+        (void)pthread_mutex_lock(&q->monitor.mutex);
+        sleeps = q->in.sleepers > 0;
+        (void)pthread_mutex_unlock(&q->monitor.mutex);
+    }
+    CHECK_SIZE(hk_queue_take(q, SIZE_MAX).frames, 0);
+    CHECK_INT(pthread_join(thread, NULL), 0);
+    CHECK_SIZE(stats_of(q).dropped[CORRUPT], 5);
+    hk_queue_free(q);
+}
+
+static void
 test_sync(const char *directory)
 {
     hk_queue *q = open_queue(directory, 20000);
@@ -403,6 +574,7 @@ fill_the_disk(const char *directory, size_t capacity)
     size_t dropped;
     uint8_t frame[LARGEST];
     settings.segment = 64u * 1024;
+    settings.unmapped = unmapped;
     if (!CHECK_INT(hk_queue_open(directory, &settings, &q, NULL), HK_OK)) {
         return;
     }
@@ -449,16 +621,27 @@ write_over_the_limit(void *arg)
     hk_queue_settings settings = settings_of(1u << 20);
     hk_queue *q = NULL;
     (void)arg;
+    settings.unmapped = unmapped;
+    settings.window = 64u * 1024;
     settings.segment = 64u * 1024;
     (void)signal(SIGXFSZ, SIG_IGN); /* as Python does */
     CHECK_INT(setrlimit(RLIMIT_FSIZE, &(struct rlimit){32u * 1024, 32u * 1024}), 0);
     CHECK_INT(hk_queue_open(directory, &settings, &q, NULL), HK_OK);
     made = 0;
-    CHECK_INT(put(q, 100), HK_ERR_FULL);
-    CHECK_INT(put(q, 100), HK_ERR_FULL);
-    CHECK_INT(hk_queue_wait_room(q, 100, 5 * MS), HK_ERR_FULL);
+    if (unmapped) { /* the file grows until it is as long as it may be */
+        fill(q, 100);
+        CHECK_SIZE(stats_of(q).queued, 32u * 1024 / 100);
+        CHECK_INT(stats_of(q).disk_failure, EFBIG);
+        CHECK_INT(hk_queue_wait_room(q, 100, 5 * MS), HK_ERR_FULL);
+        CHECK(takes(q, 0, 32u * 1024 / 100));
+        hk_queue_acknowledge(q, 0);
+    } else {
+        CHECK_INT(put(q, 100), HK_ERR_FULL);
+        CHECK_INT(put(q, 100), HK_ERR_FULL);
+        CHECK_INT(hk_queue_wait_room(q, 100, 5 * MS), HK_ERR_FULL);
+        CHECK_SIZE(files_in(directory, "0"), 0);
+    }
     CHECK_SIZE(stats_of(q).queued, 0);
-    CHECK_SIZE(files_in(directory, "0"), 0);
     hk_queue_free(q);
     CHECK_SIZE(files_in(directory, ""), 0);
     remove_directory(directory);
@@ -540,23 +723,38 @@ int
 main(void)
 {
     (void)alarm(DEADLINE);
-    on_disk(test_frames_over_many_segments);
-    on_disk(test_only_frames_are_put);
-    on_disk(test_dropping_spares_what_is_in_flight);
-    on_disk(test_dropping_the_newest_segment);
-    on_disk(test_dropping_leaves_no_empty_segment);
-    on_disk(test_batch_outlives_dropping_all);
-    on_disk(test_frames_are_found_again);
-    on_disk(test_closed_at_once_it_is_drained);
-    on_disk(test_smaller_than_before);
-    on_disk(test_damage_is_cut_and_counted);
-    on_disk(test_damage_while_it_is_open);
-    on_disk(test_sync);
-    on_disk(test_segments_that_cannot_work);
-    on_disk(test_directory_that_cannot_be_used);
-    in_child(fill_a_small_disk, NULL);
-    in_child(write_over_the_limit, NULL);
-    on_disk(test_forked_child_leaves_the_files_alone);
-    on_disk(test_child_maps_no_file);
+    for (unsigned i = 0; i < 2; i++) {
+        const unsigned failed = (unsigned)check_failed;
+        unmapped = i == 1;
+        on_disk(test_frames_over_many_segments);
+        on_disk(test_only_frames_are_put);
+        on_disk(test_dropping_spares_what_is_in_flight);
+        on_disk(test_dropping_the_newest_segment);
+        on_disk(test_dropping_leaves_no_empty_segment);
+        on_disk(test_batch_outlives_dropping_all);
+        on_disk(test_frames_are_found_again);
+        on_disk(test_closed_at_once_it_is_drained);
+        on_disk(test_smaller_than_before);
+        on_disk(test_damage_is_cut_and_counted);
+        on_disk(test_damage_while_it_is_open);
+        if (!unmapped) { /* what was read from files is kept in a buffer, which nobody can cut */
+            on_disk(test_cut_while_it_is_open);
+            on_disk(test_cut_in_the_middle_of_a_segment);
+        }
+        on_disk(test_cut_before_it_is_read);
+        on_disk(test_cut_while_nobody_has_it_open);
+        on_disk(test_empty_file_in_front_of_others);
+        on_disk(test_flush_ends_when_frames_are_cut);
+        on_disk(test_sync);
+        on_disk(test_segments_that_cannot_work);
+        on_disk(test_directory_that_cannot_be_used);
+        in_child(fill_a_small_disk, NULL);
+        in_child(write_over_the_limit, NULL);
+        on_disk(test_forked_child_leaves_the_files_alone);
+        on_disk(test_child_maps_no_file);
+        if ((unsigned)check_failed > failed) {
+            printf("  that was %s\n", unmapped ? "without maps" : "with maps");
+        }
+    }
     return check_report();
 }

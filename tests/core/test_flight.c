@@ -74,11 +74,37 @@ test_what_was_written_counts_as_repeated(void)
     CHECK_SIZE(f.out, 0);
 }
 
+/* Frames that are lost in the middle: those behind them move up, over the end of the table too. */
+static void
+test_removing_the_next_ones(void)
+{
+    hk_flight f = flight_of(1000);
+    for (size_t round = 0; round < 7; round++) {
+        for (size_t len = 1; len <= 4; len++) {
+            hk_flight_push(&f, 10 * len);
+        }
+        hk_flight_rewind(&f, 30); /* of the last one; so all may have been sent */
+        CHECK(hk_flight_repeat(&f));
+        hk_flight_remove(&f, 2);
+        CHECK_SIZE(f.count, 2);
+        CHECK_SIZE(f.bytes, 50);
+        CHECK_SIZE(hk_flight_next(&f), 40);
+        CHECK(hk_flight_repeat(&f));
+        CHECK_SIZE(hk_flight_release(&f, 0), 10);
+        CHECK_SIZE(hk_flight_release(&f, 0), 40);
+        CHECK_SIZE(hk_flight_release(&f, 0), 0);
+        CHECK_SIZE(f.bytes, 0);
+        hk_flight_push(&f, 5); /* the next round begins at another slot */
+        CHECK_SIZE(hk_flight_release(&f, 0), 5);
+    }
+}
+
 int
 main(void)
 {
     test_bounds();
     test_release_up_to_what_is_outstanding();
     test_what_was_written_counts_as_repeated();
+    test_removing_the_next_ones();
     return check_report();
 }

@@ -31,9 +31,9 @@ open_journal(void)
 {
     hk_journal j;
     hk_error err = {.text = ""};
-    if (!CHECK_INT(
-            hk_journal_open(directory, SEGMENT, &j, &frames_found, &bytes_found, &cut_found, &err),
-            HK_OK)) {
+    if (!CHECK_INT(hk_journal_open(directory, SEGMENT, true, &j, &frames_found, &bytes_found,
+                                   &cut_found, &err),
+                   HK_OK)) {
         printf("  %s\n", err.text);
         exit(check_report());
     }
@@ -250,7 +250,7 @@ test_without_reserving(void)
     refusal = EOPNOTSUPP;
     hk_journal j = open_journal();
     CHECK_INT(append(&j, 25), HK_OK);
-    CHECK(j.newest->fd >= 0 && j.oldest->fd == -1);
+    CHECK(j.newest->fd >= 0 && j.oldest->fd >= 0);
     CHECK(acknowledge(&j, 300, 3) == NULL);
     hk_journal_close(&j, false);
     CHECK_INT(size_of("00000000000000000020.heka"), 500);

@@ -22,6 +22,7 @@ __wrap_fallocate(int fd, int mode, off_t offset, off_t len)
 }
 
 static int directory;
+static bool mapped = true; /* segments are, where that is possible */
 
 /* ---- names and lengths ---- */
 
@@ -105,7 +106,7 @@ create(uint64_t number, size_t size)
     char name[HK_SEGMENT_NAME];
     hk_segment *s = NULL;
     hk_segment_name(number, name);
-    CHECK_INT(hk_segment_create(directory, name, size, true, &s, NULL), HK_OK);
+    CHECK_INT(hk_segment_create(directory, name, size, mapped, true, &s, NULL), HK_OK);
     return s;
 }
 
@@ -137,10 +138,10 @@ test_written_frames_are_found(void)
     CHECK(!hk_segment_fits(s, 201));
     hk_segment_end(s);
     CHECK(!hk_segment_fits(s, 1));
-    CHECK_INT(size_of(name), refusal != 0 ? 800 : 1000);
+    CHECK_INT(size_of(name), refusal != 0 || !mapped ? 800 : 1000);
     hk_segment_close(s);
 
-    CHECK_INT(hk_segment_open(directory, 7, 100, 500, &s, &cut, NULL), HK_OK);
+    CHECK_INT(hk_segment_open(directory, 7, 100, 500, mapped, &s, &cut, NULL), HK_OK);
     if (CHECK(s != NULL)) {
         CHECK_SIZE(s->number, 7);
         CHECK_SIZE(s->frames, FRAMES - 1);
@@ -152,7 +153,7 @@ test_written_frames_are_found(void)
     }
     CHECK_SIZE(cut, 0); /* zeros are nothing */
     CHECK_INT(size_of(name), 800);
-    CHECK_INT(hk_segment_open(directory, 7, 800, SIZE_MAX, &s, &cut, NULL), HK_OK);
+    CHECK_INT(hk_segment_open(directory, 7, 800, SIZE_MAX, mapped, &s, &cut, NULL), HK_OK);
     CHECK(s == NULL); /* all is acknowledged */
     CHECK_INT(unlinkat(directory, name, 0), 0);
 }
@@ -163,7 +164,7 @@ test_full_disk(void)
     hk_segment *s = NULL;
     hk_error err;
     refusal = ENOSPC;
-    CHECK_INT(hk_segment_create(directory, "next", 1000, false, &s, &err), HK_ERR_SYSTEM);
+    CHECK_INT(hk_segment_create(directory, "next", 1000, true, false, &s, &err), HK_ERR_SYSTEM);
     refusal = 0;
     CHECK_SIZE(err.offset, ENOSPC);
     CHECK(s == NULL);
@@ -176,10 +177,10 @@ test_no_such_file(void)
     hk_segment *s = NULL;
     hk_error err;
     size_t cut;
-    CHECK_INT(hk_segment_open(directory, 99, 0, 0, &s, &cut, &err), HK_ERR_SYSTEM);
+    CHECK_INT(hk_segment_open(directory, 99, 0, 0, mapped, &s, &cut, &err), HK_ERR_SYSTEM);
     CHECK_SIZE(err.offset, ENOENT);
     CHECK_INT(mkdirat(directory, "00000000000000000099.heka", 0700), 0);
-    CHECK_INT(hk_segment_open(directory, 99, 0, 0, &s, &cut, &err), HK_OK);
+    CHECK_INT(hk_segment_open(directory, 99, 0, 0, mapped, &s, &cut, &err), HK_OK);
     CHECK(s == NULL);
     CHECK_INT(unlinkat(directory, "00000000000000000099.heka", AT_REMOVEDIR), 0);
 }
@@ -197,6 +198,20 @@ write_segment(const uint8_t *data, size_t len)
     (void)close(fd);
 }
 
+/* Reads the segment from there to its end. */
+static size_t
+read_from(const hk_segment *s, size_t at, uint8_t *to)
+{
+    const size_t len = s->end - at;
+    CHECK((s->data != NULL) == mapped && (s->fd < 0) == mapped);
+    if (s->data == NULL) {
+        return hk_segment_read(s, at, to, len);
+    }
+    CHECK_SIZE(hk_segment_look(directory, s), s->end);
+    memcpy(to, s->data + at, len);
+    return len;
+}
+
 /* Which frames are there, as a set of bits; none twice, in order, whole, holes between them. */
 static unsigned
 found(size_t known, size_t *cut)
@@ -206,16 +221,20 @@ found(size_t known, size_t *cut)
     size_t count = 0;
     unsigned maker;
     unsigned number;
-    CHECK_INT(hk_segment_open(directory, 0, 0, known, &s, cut, NULL), HK_OK);
+    CHECK_INT(hk_segment_open(directory, 0, 0, known, mapped, &s, cut, NULL), HK_OK);
     if (s == NULL) {
         return 0;
     }
     for (size_t at = hk_segment_skip(s, s->begin); at < s->end; at = hk_segment_skip(s, at)) {
-        const size_t len = hk_segment_measure(s->data + at, s->end - at);
+        uint8_t *data = malloc(s->end - at);
+        CHECK_SIZE(read_from(s, at, data), s->end - at);
+        const size_t len = hk_segment_measure(data, s->end - at);
+        const size_t read = heka_frame_read(data, s->end - at, &maker, &number);
+        free(data);
         if (!CHECK(len > 0)) {
             break;
         }
-        if (heka_frame_read(s->data + at, s->end - at, &maker, &number) == len) {
+        if (read == len) {
             CHECK(set >> number == 0);
             set |= 1u << number;
         }
@@ -290,7 +309,7 @@ test_many_holes(void)
         memset(data + 100 * i + 90, i % 3 == 0 ? 0x1e : 0, 10);
     }
     write_segment(data, sizeof data);
-    CHECK_INT(hk_segment_open(directory, 0, 0, SIZE_MAX, &s, &cut, NULL), HK_OK);
+    CHECK_INT(hk_segment_open(directory, 0, 0, SIZE_MAX, mapped, &s, &cut, NULL), HK_OK);
     if (CHECK(s != NULL)) {
         CHECK_SIZE(s->frames, 40);
         CHECK_SIZE(s->hole_count, 39);
@@ -318,6 +337,55 @@ test_hostile_file(void)
     CHECK_SIZE(found(SIZE_MAX, &cut), 0);
 }
 
+/* Somebody cuts the file, or removes it, or another one gets its name. */
+static void
+test_a_look_sees_a_cut(void)
+{
+    const char *const name = "00000000000000000003.heka";
+    hk_segment *s = create(3, 1000);
+    hk_segment_name(3, s->name);
+    for (unsigned i = 0; i < FRAMES; i++) {
+        append(s, i);
+    }
+    CHECK_SIZE(hk_segment_look(directory, s), 800);
+    const int fd = openat(directory, name, O_RDWR);
+    CHECK_INT(ftruncate(fd, 801), 0);
+    CHECK_SIZE(hk_segment_look(directory, s), 800);
+    CHECK_INT(ftruncate(fd, 799), 0);
+    CHECK_SIZE(hk_segment_look(directory, s), 799);
+    CHECK_INT(ftruncate(fd, 0), 0);
+    CHECK_SIZE(hk_segment_look(directory, s), 0);
+    CHECK_INT(ftruncate(fd, 1000), 0);
+    (void)close(fd);
+    CHECK_INT(unlinkat(directory, name, 0), 0);
+    CHECK_SIZE(hk_segment_look(directory, s), 800);
+    const int other = openat(directory, name, O_RDWR | O_CREAT, 0600);
+    CHECK_SIZE(hk_segment_look(directory, s), 800);
+    (void)close(other);
+    CHECK_INT(unlinkat(directory, name, 0), 0);
+    hk_segment_close(s);
+}
+
+/* Frames that lie on the borders of what is read at once. */
+static void
+test_frames_over_pieces(void)
+{
+    static uint8_t data[300 * 1000];
+    size_t cut;
+    hk_segment *s = NULL;
+    for (size_t i = 0; i < 300; i++) {
+        heka_frame_write(data + 1000 * i, 1000, 1, (unsigned)i);
+    }
+    write_segment(data, sizeof data);
+    CHECK_INT(hk_segment_open(directory, 0, 0, SIZE_MAX, mapped, &s, &cut, NULL), HK_OK);
+    if (CHECK(s != NULL)) {
+        CHECK_SIZE(s->frames, 300);
+        CHECK_SIZE(s->hole_count, 0);
+        CHECK_SIZE(cut, 0);
+        hk_segment_close(s);
+    }
+}
+
 int
 main(void)
 {
@@ -335,12 +403,18 @@ main(void)
     test_written_frames_are_found();
     refusal = 0;
     test_full_disk();
-    test_no_such_file();
-    test_every_bit_may_rot();
-    test_every_length();
-    test_known_end();
-    test_many_holes();
-    test_hostile_file();
+    test_a_look_sees_a_cut();
+    for (unsigned i = 0; i < 2; i++) {
+        mapped = i == 0;
+        test_written_frames_are_found();
+        test_no_such_file();
+        test_every_bit_may_rot();
+        test_every_length();
+        test_known_end();
+        test_many_holes();
+        test_hostile_file();
+        test_frames_over_pieces();
+    }
     (void)close(directory);
     remove_directory(path);
     return check_report();

@@ -132,6 +132,7 @@ def test_every_scheme_can_have_a_queue(url):
         pytest.param("queue=1&linger=.25", {"linger": 0.25}, id="linger"),
         pytest.param("spool=/var/s", {"spool": "/var/s"}, id="a-spool-is-a-queue"),
         pytest.param("queue=1&spool=/s&sync=1", {"spool": "/s", "sync": 1.0}, id="sync"),
+        pytest.param("spool=/s&spool_map=0", {"spool": "/s", "spool_map": False}, id="spool-map"),
         pytest.param("queue=1&datagram_size=512", {"datagram_size": 512}, id="datagram-size"),
         pytest.param("queue=1&backoff_max=1e-3", {"backoff_max": 0.001}, id="backoff"),
         pytest.param(
@@ -170,6 +171,8 @@ def test_defaults_are_not_printed(query, url):
         ),
         pytest.param("queue=yes", "queue must be '1' or '0', got 'yes'", id="queue"),
         pytest.param("queue=1&sync=1", "sync: needs a queue on disk; give spool=DIR", id="sync"),
+        pytest.param("queue=1&spool_map=0", "spool_map: needs a queue on disk", id="spool-map"),
+        pytest.param("spool=/s&spool_map=no", "spool_map must be '1' or '0'", id="map-yes-or-no"),
         pytest.param("spool=", "spool: expected a path, got ''", id="spool"),
         pytest.param("queue=1&capacity=8MB", "'64 KiB', '8 MiB' or '1 GiB', got '8MB'", id="MB"),
         pytest.param("queue=1&capacity=0", "capacity: expected bytes", id="capacity"),

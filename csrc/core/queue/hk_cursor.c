@@ -67,7 +67,7 @@ newest_slot(const hk_cursor *c, hk_cursor_mark which, hk_mark *mark)
 }
 
 hk_status
-hk_cursor_open(int directory, hk_cursor *c, hk_error *err)
+hk_cursor_open(int directory, bool mapped, hk_cursor *c, hk_error *err)
 {
     hk_mark mark;
     *c = (hk_cursor){.map = NULL, .fd = -1};
@@ -79,12 +79,12 @@ hk_cursor_open(int directory, hk_cursor *c, hk_error *err)
     HK_POINT();
     hk_status status = prepare(fd, err);
     if (status == HK_OK) {
-        status = hk_file_reserve(fd, HK_CURSOR_SIZE, err);
+        status = mapped ? hk_file_reserve(fd, HK_CURSOR_SIZE, err) : HK_ERR_ARGUMENT;
     }
     if (status == HK_OK) {
         c->map = hk_file_map(fd, HK_CURSOR_SIZE, true);
         status = c->map != NULL ? HK_OK : hk_file_fail(err, "cannot map the cursor");
-    } else if (status == HK_ERR_ARGUMENT) { /* not this file system */
+    } else if (status == HK_ERR_ARGUMENT) { /* not wanted, or not this file system */
         c->fd = fd;
         status = HK_OK;
     }

@@ -10,7 +10,8 @@
  *
  * A mark is written over the older of the two. Places only grow, so of two that are right the
  * further one counts; one that was torn, or rotted, has a wrong checksum, and the older one counts.
- * It costs four stores. Where the file system cannot reserve, a mark is written by pwrite(2).
+ * It costs four stores. Without a map, which is the caller's choice, and where the file system
+ * cannot reserve, a mark is written by pwrite(2).
  * No lock, no allocation; one owner at a time. Includes: hk_status.h, hk_point.h. */
 #ifndef HK_CURSOR_H
 #define HK_CURSOR_H
@@ -41,7 +42,7 @@ typedef struct {
 
 /* Opens the cursor in this directory, or makes one. HK_ERR_SYSTEM: errno in err->offset, the text
  * without the path. */
-HK_CHECK hk_status hk_cursor_open(int directory, hk_cursor *c, hk_error *err);
+HK_CHECK hk_status hk_cursor_open(int directory, bool mapped, hk_cursor *c, hk_error *err);
 void hk_cursor_close(hk_cursor *c);
 
 /* In a forked child: closes what is the parent's, and touches nothing else. */

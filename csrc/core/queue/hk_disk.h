@@ -13,18 +13,24 @@
  *
  * A waiting frame costs its bytes. The disk holds at most the capacity, the window and three
  * segments more. Dropping makes room by segments: all waiting frames of the oldest one.
- * System calls with the lock: a segment that begins, if the consumer has not prepared it. All
- * others are work left over for later (hk_disk_work). The calls are described in hk_store.h.
+ * Before a batch is handed out, the size of its file is looked at: what somebody has cut off is
+ * given up, and counted as damaged. Without maps (settings.unmapped), a put is two calls of pwrite,
+ * and a batch is read into a buffer: it is valid until the next take. Each segment has a descriptor
+ * then.
+ * System calls with the lock: a segment that begins, if the consumer has not prepared it; the look
+ * at a size; without maps, reads and writes. All others are work left over for later
+ * (hk_disk_work). The calls are described in hk_store.h.
  * Includes: hk_journal.h, hk_store.h. */
 #ifndef HK_DISK_H
 #define HK_DISK_H
 
+#include "core/base/hk_monitor.h"
 #include "hk_journal.h"
 #include "hk_store.h"
 
-#define HK_DISK_SEGMENT_LEAST (128u * 1024u)         /* bytes; and a frame has to fit */
-#define HK_DISK_SEGMENT_MOST (4u * 1024u * 1024u)    /* bytes of a segment by default */
-#define HK_DISK_SEGMENT_LIMIT (256u * 1024u * 1024u) /* bytes of a segment by request */
+#define HK_DISK_SEGMENT_LEAST (128u * 1024u)      /* bytes; and a frame has to fit */
+#define HK_DISK_SEGMENT_MOST (4u * 1024u * 1024u) /* bytes of a segment by default */
+#define HK_DISK_SEGMENT_LIMIT HK_SEGMENT_LIMIT    /* bytes of a segment by request */
 
 typedef struct {
     hk_journal journal;
@@ -71,9 +77,14 @@ hk_disk_fits(const hk_disk *d, hk_tally waiting, size_t len)
 /* Gives up the waiting frames of the oldest segment that has any. in_flight: frames are. */
 hk_tally hk_disk_drop_oldest(hk_disk *d, bool in_flight, hk_disk_work *work);
 
-/* *lost: frames that are damaged, which are given up. */
+/* *lost: frames that are damaged, or not in the file any more, which are given up. */
 hk_queue_batch hk_disk_fetch(hk_disk *d, hk_flight *flight, hk_tally waiting, size_t most,
                              hk_tally *lost);
+
+/* hk_journal_again had no frame to begin a batch with: the file has become shorter. Gives up what
+ * is behind it in its segment: returns the frames in flight, *waiting are those that were never
+ * handed out. */
+hk_tally hk_disk_give_up_next(hk_disk *d, hk_flight *flight, hk_tally *waiting);
 
 /* After releases or drops: `there` frames are left. The cursor moves, and segments that are done
  * with are left over as work. */
@@ -90,5 +101,8 @@ hk_disk_ask_work(hk_disk *d, hk_disk_work *work)
 
 /* Without the lock; chores are the caller's. */
 void hk_disk_finish(const hk_disk *d, hk_disk_work *work);
+
+/* See hk_queue_sync; takes the queue's mutex for short looks. */
+HK_CHECK hk_status hk_disk_sync(hk_disk *d, hk_monitor *monitor, hk_error *err);
 
 #endif

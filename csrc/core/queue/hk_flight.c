@@ -22,6 +22,20 @@ hk_flight_rewind(hk_flight *f, size_t unsent)
     f->out = f->out_bytes = 0;
 }
 
+void
+hk_flight_remove(hk_flight *f, size_t frames)
+{
+    for (size_t i = f->out; i < f->out + frames; i++) {
+        f->bytes -= f->lengths[hk_flight_slot(f, i)];
+    }
+    for (size_t i = f->out; i + frames < f->count; i++) {
+        f->lengths[hk_flight_slot(f, i)] = f->lengths[hk_flight_slot(f, i + frames)];
+    }
+    const size_t beyond = f->touched > f->out ? f->touched - f->out : 0;
+    f->touched -= beyond < frames ? beyond : frames;
+    f->count -= frames;
+}
+
 size_t
 hk_flight_clear(hk_flight *f)
 {

@@ -99,6 +99,9 @@ hk_flight_settle(hk_flight *f)
 /* What is handed out is to be handed out again; its last `unsent` bytes were not sent. */
 void hk_flight_rewind(hk_flight *f, size_t unsent);
 
+/* Removes the next `frames` frames that are to be handed out again. */
+void hk_flight_remove(hk_flight *f, size_t frames);
+
 /* Removes all frames: how many. */
 size_t hk_flight_clear(hk_flight *f);
 

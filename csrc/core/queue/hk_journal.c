@@ -1,68 +1,18 @@
 /* hk_journal.c -- the segments and the cursor of one directory. */
 #include "hk_journal.h"
 
-#include <assert.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/base/hk_monitor.h"
 #include "core/base/hk_point.h"
+#include "hk_recover.h"
 
-/* ---- what is found ---- */
-
-static int
-compare_numbers(const void *a, const void *b)
-{
-    const uint64_t one = *(const uint64_t *)a;
-    const uint64_t other = *(const uint64_t *)b;
-    return (one > other) - (one < other);
-}
-
-/* The numbers of all segments in the directory, ascending. The caller frees *numbers. */
-static hk_status
-list_segments(int directory, uint64_t **numbers, size_t *count, hk_error *err)
-{
-    size_t room = 0;
-    *numbers = NULL;
-    *count = 0;
-    const int fd = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
-    if (dir == NULL) {
-        const hk_status status = hk_file_fail(err, "cannot list the directory");
-        if (fd >= 0) {
-            (void)close(fd);
-        }
-        return status;
-    }
-    hk_status status = HK_OK;
-    for (const struct dirent *entry; status == HK_OK && (entry = readdir(dir)) != NULL;) {
-        uint64_t number;
-        if (!hk_segment_parse(entry->d_name, &number)) {
-            continue;
-        }
-        if (*count == room) {
-            room = room > 0 ? 2 * room : 16;
-            uint64_t *more = realloc(*numbers, room * sizeof *more);
-            if (more == NULL) {
-                status = hk_fail(err, HK_ERR_NOMEM, 0, "no memory for a list of segments");
-                break;
-            }
-            *numbers = more;
-        }
-        (*numbers)[(*count)++] = number;
-    }
-    (void)closedir(dir);
-    if (*count > 1) {
-        qsort(*numbers, *count, sizeof **numbers, compare_numbers);
-    }
-    return status;
-}
+/* ---- opened ---- */
 
 static void
 remove_segment(int directory, uint64_t number)
@@ -92,6 +42,13 @@ later(uint64_t a, uint64_t b)
     return a > b ? a : b;
 }
 
+/* Where no end is known: what was found counts; of what comes now, what is whole. */
+static void
+mark_end(hk_journal *j)
+{
+    hk_cursor_move(&j->cursor, HK_CURSOR_END, (hk_mark){j->number, j->number, 0});
+}
+
 /* Opens the segments; the marks say how far each is to be trusted. */
 static hk_status
 recover(hk_journal *j, const uint64_t *numbers, size_t count, size_t *cut, hk_error *err)
@@ -107,14 +64,24 @@ recover(hk_journal *j, const uint64_t *numbers, size_t count, size_t *cut, hk_er
         size_t pieces = 0;
         if (numbers[i] >= done.segment) {
             const size_t begin = numbers[i] == done.segment ? (size_t)done.offset : 0;
+            const bool is_last = i == count - 1;
             size_t known = SIZE_MAX;
-            if (has_end && numbers[i] >= end.segment && i == count - 1) {
+            if (has_end && numbers[i] >= end.segment && is_last) {
                 known = numbers[i] == end.segment ? (size_t)end.offset : 0;
             }
-            const hk_status status =
-                hk_segment_open(j->directory, numbers[i], begin, known, &s, &pieces, err);
+            /* Before it is opened, which cuts what is behind the last frame. */
+            const bool is_short = hk_recover_is_short(j->directory, numbers[i],
+                                                      known == SIZE_MAX ? begin : known - 1);
+            const hk_status status = hk_segment_open(j->directory, numbers[i], begin, known,
+                                                     j->mapped, &s, &pieces, err);
             if (status != HK_OK) {
                 return status;
+            }
+            if (!is_last) {
+                pieces += s == NULL && pieces == 0 && is_short;
+            } else if (known > 0 && known != SIZE_MAX && is_short) {
+                const uint64_t found = (s == NULL ? 0 : s->frames) + pieces;
+                pieces += hk_recover_missing(&end, &done, numbers[i], found);
             }
         }
         *cut += pieces;
@@ -126,8 +93,7 @@ recover(hk_journal *j, const uint64_t *numbers, size_t count, size_t *cut, hk_er
             append_segment(j, s);
         }
     }
-    /* All that was found counts; of what comes now, what is whole. */
-    hk_cursor_move(&j->cursor, HK_CURSOR_END, (hk_mark){j->number, j->number, 0});
+    mark_end(j);
     return HK_OK;
 }
 
@@ -138,23 +104,29 @@ close_all(hk_journal *j)
     hk_journal_discard(-1, j->unlinked);
     hk_segment_close(j->spare);
     hk_cursor_close(&j->cursor);
+    free(j->buffer);
     (void)close(j->directory);
 }
 
 hk_status
-hk_journal_open(const char *directory, size_t segment_size, hk_journal *j, size_t *frames,
-                size_t *bytes, size_t *cut, hk_error *err)
+hk_journal_open(const char *directory, size_t segment_size, bool mapped, hk_journal *j,
+                size_t *frames, size_t *bytes, size_t *cut, hk_error *err)
 {
     uint64_t *numbers = NULL;
     size_t count;
     hk_error inner = {.text = ""};
     *frames = *bytes = *cut = 0;
-    *j = (hk_journal){.segment_size = segment_size, .cursor = {.fd = -1}};
+    *j = (hk_journal){.segment_size = segment_size, .mapped = mapped, .cursor = {.fd = -1}};
     j->directory = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    hk_status status = j->directory >= 0 ? hk_cursor_open(j->directory, &j->cursor, &inner)
+    hk_status status = j->directory >= 0 ? hk_cursor_open(j->directory, mapped, &j->cursor, &inner)
                                          : hk_file_fail(&inner, "cannot open the directory");
     if (status == HK_OK) {
-        status = list_segments(j->directory, &numbers, &count, &inner);
+        j->buffer = malloc(HK_JOURNAL_BUFFER); /* costs nothing until it is used */
+        status = j->buffer != NULL ? HK_OK
+                                   : hk_fail(&inner, HK_ERR_NOMEM, 0, "no memory to read segments");
+    }
+    if (status == HK_OK) {
+        status = hk_recover_list(j->directory, &numbers, &count, &inner);
     }
     if (status == HK_OK) {
         (void)unlinkat(j->directory, HK_JOURNAL_SPARE, 0);
@@ -254,14 +226,15 @@ hk_journal_turn(hk_journal *j)
     }
     hk_segment_name(j->number, name);
     hk_segment *s = use_spare(j, name);
-    if (s == NULL &&
-        hk_segment_create(j->directory, name, j->segment_size, false, &s, &err) != HK_OK) {
+    if (s == NULL && hk_segment_create(j->directory, name, j->segment_size, j->mapped, false, &s,
+                                       &err) != HK_OK) {
         j->failure = (int)err.offset; /* see hk_file_fail */
         j->retry_at = now + HK_JOURNAL_PAUSE;
         return HK_ERR_FULL;
     }
     j->failure = 0;
     s->number = j->number;
+    memcpy(s->name, name, sizeof name);
     if (old != NULL && old->open) {
         hk_segment_end(old);
         j->uncut += !old->cut;
@@ -273,8 +246,9 @@ hk_journal_turn(hk_journal *j)
 bool
 hk_journal_has_room(const hk_journal *j, size_t len)
 {
-    return (j->newest != NULL && hk_segment_fits(j->newest, len)) || j->spare != NULL ||
-           hk_deadline(0) >= j->retry_at;
+    const hk_segment *s = j->newest;
+    return (s != NULL && hk_segment_fits(s, len) && s->failure == 0) || j->spare != NULL ||
+           hk_deadline(0) >= hk_journal_retry_at(j);
 }
 
 /* ---- places ---- */
@@ -303,15 +277,69 @@ hk_journal_move(const hk_journal *j, hk_place *place)
     }
 }
 
+/* The same for a segment that is not mapped. What was read before is used while it has a frame. */
+static HK_COLD hk_slice
+read_file(hk_journal *j, const hk_segment *s, size_t at)
+{
+    if (j->read.segment == s->number && j->read.from <= at && at - j->read.from < j->read.len) {
+        const size_t skip = at - j->read.from;
+        const hk_slice kept = {j->buffer + skip, j->read.len - skip};
+        if (hk_segment_measure(kept.data, kept.len) > 0) {
+            return kept;
+        }
+    }
+    const size_t left = s->end - at;
+    j->read.segment = s->number;
+    j->read.from = at;
+    j->read.len =
+        hk_segment_read(s, at, j->buffer, left < HK_JOURNAL_BUFFER ? left : HK_JOURNAL_BUFFER);
+    return (hk_slice){j->buffer, j->read.len};
+}
+
+hk_slice
+hk_journal_look(hk_journal *j, const hk_place *place)
+{
+    const hk_segment *s = place->segment;
+    if (HK_UNLIKELY(s->data == NULL)) {
+        return read_file(j, s, place->at);
+    }
+    const size_t end = hk_segment_look(j->directory, s);
+    return (hk_slice){s->data + place->at, end > place->at ? end - place->at : 0};
+}
+
 const uint8_t *
 hk_journal_again(hk_journal *j, size_t len, bool follows)
 {
-    if (hk_journal_settle(j, &j->next) && follows) {
+    const bool moved = hk_journal_settle(j, &j->next);
+    if (!follows) {
+        j->view = hk_journal_look(j, &j->next);
+    }
+    if ((follows && moved) || j->view.len < len) {
         return NULL;
     }
-    const uint8_t *data = j->next.segment->data + j->next.at;
+    const uint8_t *data = j->view.data;
+    j->view.data += len;
+    j->view.len -= len;
     j->next.at += len;
     return data;
+}
+
+/* Length of the frame at a place; 0: none is there. Leaves what was read before as it is. */
+static size_t
+measure_at(const hk_journal *j, const hk_place *place)
+{
+    const hk_segment *s = place->segment;
+    uint8_t head[HK_FRAME_ROOM] = {0};
+    if (s == NULL) {
+        return 0;
+    }
+    if (s->data != NULL) {
+        const size_t end = hk_segment_look(j->directory, s);
+        return end > place->at ? hk_segment_measure(s->data + place->at, end - place->at) : 0;
+    }
+    const size_t left = s->end - place->at;
+    (void)hk_segment_read(s, place->at, head, left < sizeof head ? left : sizeof head);
+    return hk_segment_measure(head, left); /* looks at the header only */
 }
 
 size_t
@@ -321,8 +349,7 @@ hk_journal_count(const hk_journal *j)
     size_t frames = 0;
     for (size_t len = 1; len > 0; frames += len > 0) {
         (void)hk_journal_settle(j, &place);
-        const hk_segment *s = place.segment;
-        len = s == NULL ? 0 : hk_segment_measure(s->data + place.at, s->end - place.at);
+        len = measure_at(j, &place);
         place.at += len;
     }
     return frames;
@@ -393,18 +420,40 @@ hk_journal_waiting(const hk_journal *j)
     return s;
 }
 
-void
-hk_journal_cut(hk_journal *j)
+/* Ends the segment at that offset, behind the frames that were handed out. */
+static void
+cut_at(hk_journal *j, hk_segment *s, size_t at, bool later)
 {
-    hk_segment *s = j->taken.segment;
-    s->end = j->taken.at;
+    if (s == j->newest) { /* what the cursor has of it is no more */
+        mark_end(j);
+    }
+    s->end = at;
     s->frames = s->taken;
     while (s->hole_count > 0 && s->holes[s->hole_count - 1].at >= s->end) {
         s->hole_bytes -= s->holes[--s->hole_count].len;
     }
     j->uncut -= !s->open && !s->cut;
+    j->uncut += later;
     s->open = false;
-    s->cut = true;
+    s->cut = !later;
+}
+
+void
+hk_journal_cut(hk_journal *j, bool later)
+{
+    cut_at(j, j->taken.segment, j->taken.at, later);
+}
+
+void
+hk_journal_cut_taken(hk_journal *j, size_t taken, size_t taken_bytes)
+{
+    hk_segment *s = j->next.segment;
+    s->taken -= taken;
+    s->taken_bytes -= taken_bytes;
+    cut_at(j, s, j->next.at, true);
+    if (j->taken.segment == s) {
+        j->taken.at = s->end;
+    }
 }
 
 /* A place in a segment that goes is the end of the one before it, or the beginning of all. */
@@ -422,6 +471,9 @@ hk_journal_remove(hk_journal *j, hk_segment *s)
     hk_segment *before = NULL;
     for (hk_segment *one = j->oldest; one != s; one = one->next) {
         before = one;
+    }
+    if (s == j->newest) { /* what the cursor has of it is no more */
+        mark_end(j);
     }
     move_away(&j->first, s, before);
     move_away(&j->next, s, before);
@@ -493,8 +545,8 @@ hk_journal_do_chores(const hk_journal *j, hk_chores *chores)
         HK_POINT();
         hk_file_cut(j->directory, name, chores->end);
     }
-    if (chores->prepare && hk_segment_create(j->directory, HK_JOURNAL_SPARE, j->segment_size, true,
-                                             &chores->spare, &err) != HK_OK) {
+    if (chores->prepare && hk_segment_create(j->directory, HK_JOURNAL_SPARE, j->segment_size,
+                                             j->mapped, true, &chores->spare, &err) != HK_OK) {
         chores->spare = NULL;
         chores->failure = (int)err.offset;
     }

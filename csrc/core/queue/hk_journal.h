@@ -14,8 +14,10 @@
 #include "hk_cursor.h"
 #include "hk_segment.h"
 
-#define HK_JOURNAL_SPARE "next"            /* the file of the segment that is prepared */
-#define HK_JOURNAL_PAUSE INT64_C(50000000) /* ns until a full disk is asked again */
+#define HK_JOURNAL_SPARE "next"           /* the file of the segment that is prepared */
+#define HK_JOURNAL_PAUSE HK_SEGMENT_PAUSE /* ns until a full disk is asked again */
+
+#define HK_JOURNAL_BUFFER (192u * 1024u) /* bytes read at once of a segment that is not mapped */
 
 /* Between two frames. NULL: in the segment that will be the first. */
 typedef struct {
@@ -26,7 +28,15 @@ typedef struct {
 typedef struct {
     int directory;       /* owned */
     size_t segment_size; /* bytes */
+    bool mapped;         /* segments are, where that is possible */
     hk_cursor cursor;
+    uint8_t *buffer; /* owned: bytes of a segment that is not mapped */
+    struct {
+        uint64_t segment; /* number of the one in `buffer` */
+        size_t from;      /* offset of the first byte there */
+        size_t len;
+    } read;
+    hk_slice view;        /* what hk_journal_look found: bytes from where j->next was */
     hk_segment *oldest;   /* owned, a list; NULL: none */
     hk_segment *newest;   /* borrowed, the list's last */
     hk_segment *spare;    /* owned: prepared, in the file HK_JOURNAL_SPARE */
@@ -42,9 +52,11 @@ typedef struct {
 } hk_journal;
 
 /* Opens the directory: what is acknowledged is removed, the rest looked through. *frames: how many
- * wait; *cut: pieces that are no frame. HK_ERR_SYSTEM, HK_ERR_NOMEM; nothing is open then. */
-HK_CHECK hk_status hk_journal_open(const char *directory, size_t segment_size, hk_journal *j,
-                                   size_t *frames, size_t *bytes, size_t *cut, hk_error *err);
+ * wait; *cut: pieces that are no frame, and frames that the cursor has and the last file has not,
+ * because somebody has cut it. HK_ERR_SYSTEM, HK_ERR_NOMEM; nothing is open then. */
+HK_CHECK hk_status hk_journal_open(const char *directory, size_t segment_size, bool mapped,
+                                   hk_journal *j, size_t *frames, size_t *bytes, size_t *cut,
+                                   hk_error *err);
 
 /* Closes everything; a segment without frames is removed, and `empty` removes the cursor too. */
 void hk_journal_close(hk_journal *j, bool empty);
@@ -76,6 +88,21 @@ hk_journal_append(hk_journal *j, const uint8_t *frame, size_t len)
 /* A frame of `len` bytes can be appended, for all that is known. */
 bool hk_journal_has_room(const hk_journal *j, size_t len);
 
+/* When to ask for room on the disk again, if it was refused. */
+static inline int64_t
+hk_journal_retry_at(const hk_journal *j)
+{
+    const int64_t at = j->newest != NULL ? j->newest->retry_at : 0;
+    return at > j->retry_at ? at : j->retry_at;
+}
+
+/* errno of what the disk refused last; 0: nothing. */
+static inline int
+hk_journal_failure(const hk_journal *j)
+{
+    return j->failure == 0 && j->newest != NULL ? j->newest->failure : j->failure;
+}
+
 /* Moves the place over holes and ends of segments to where the next frame is, if there is one. True
  * when it has moved: the frames before it and behind it do not follow each other in memory. */
 bool hk_journal_move(const hk_journal *j, hk_place *place);
@@ -88,8 +115,13 @@ hk_journal_settle(const hk_journal *j, hk_place *place)
     return HK_UNLIKELY(!is_there) && hk_journal_move(j, place);
 }
 
+/* The bytes from a place on that can be read now, up to the end of its segment at most; empty: its
+ * file is shorter, or cannot be read. Those of a segment that is not mapped are valid until the
+ * next call, and at least one whole frame if it is there. */
+hk_slice hk_journal_look(hk_journal *j, const hk_place *place);
+
 /* Hands out again the next frame, of `len` bytes, at j->next. NULL: with `follows`, when it does
- * not follow the one before in memory. */
+ * not follow the one before in memory; without, when it is not in the file any more. */
 const uint8_t *hk_journal_again(hk_journal *j, size_t len, bool follows);
 
 /* The first frame, of `len` bytes, was acknowledged or given up. */
@@ -117,8 +149,13 @@ hk_segment *hk_journal_acknowledge(hk_journal *j, uint64_t frame);
 /* The oldest segment with frames that were never handed out; NULL: there are none. */
 hk_segment *hk_journal_waiting(const hk_journal *j);
 
-/* Gives up the frames behind j->taken in its segment, in memory: who calls cuts the file, too. */
-void hk_journal_cut(hk_journal *j);
+/* Gives up the frames behind j->taken in its segment, in memory. The file is cut by who calls, or
+ * `later`, as a chore. */
+void hk_journal_cut(hk_journal *j, bool later);
+
+/* Gives up the frames behind j->next in its segment, of which `taken` frames, of `taken_bytes`,
+ * were handed out before. The file is cut later, as a chore. */
+void hk_journal_cut_taken(hk_journal *j, size_t taken, size_t taken_bytes);
 
 /* Takes a segment, no frame of which is in flight, out of the list: to be discarded. */
 void hk_journal_remove(hk_journal *j, hk_segment *s);

@@ -293,7 +293,9 @@ fetch(hk_queue *q, guarded *in, size_t most)
     const hk_queue_batch batch =
         q->on_disk ? hk_disk_fetch(&in->store.disk, &in->flight, in->waiting, most, &lost)
                    : hk_memory_fetch(&in->store.memory, &in->flight, most);
-    lose(in, lost, 0, q->corrupt);
+    if (HK_UNLIKELY(lost.frames > 0)) {
+        lose(in, lost, 0, q->corrupt);
+    }
     in->waiting.frames -= batch.frames;
     in->waiting.bytes -= batch.len;
     in->taken += batch.frames;
@@ -314,6 +316,12 @@ repeat(hk_queue *q, guarded *in, size_t most)
         const uint8_t *data = q->on_disk ? hk_journal_again(&in->store.disk.journal, len, follows)
                                          : hk_window_again(&in->store.memory.window, len, follows);
         if (data == NULL) {
+            if (!follows) { /* on disk only */
+                hk_tally waiting;
+                const hk_tally gone = hk_disk_give_up_next(&in->store.disk, &in->flight, &waiting);
+                lose(in, waiting, gone.frames, q->corrupt);
+                continue;
+            }
             break;
         }
         hk_batch_add(&batch, data, len);
@@ -342,15 +350,24 @@ hk_queue_take(hk_queue *q, size_t most)
     hk_disk_work work = {0};
     most = most < HK_QUEUE_BATCH_MAX ? most : HK_QUEUE_BATCH_MAX;
     guarded *in = enter(q);
+    const uint64_t lost = in->lost;
     const bool again = in->flight.out < in->flight.count;
-    const hk_queue_batch batch = HK_UNLIKELY(again) ? repeat(q, in, most) : fetch(q, in, most);
+    hk_queue_batch batch = HK_UNLIKELY(again) ? repeat(q, in, most) : fetch(q, in, most);
+    if (HK_UNLIKELY(again && batch.frames == 0)) { /* none of them is there any more */
+        batch = fetch(q, in, most);
+    }
+    const bool has_lost = in->lost != lost; /* on disk only */
+    if (HK_UNLIKELY(has_lost)) {
+        hk_disk_mark(&in->store.disk, in->waiting.frames + in->flight.count, &work);
+    }
     if (q->on_disk) {
         hk_disk_ask_work(&in->store.disk, &work);
     }
     const bool wake = !again && batch.frames > 0 && in->sleepers > 0;
     leave_and_finish(q, false,
-                     wake && (q->on_disk || in->sleepers > in->producers ||
-                              hk_memory_is_roomy(&in->store.memory)),
+                     (wake && (q->on_disk || in->sleepers > in->producers ||
+                               hk_memory_is_roomy(&in->store.memory))) ||
+                         has_lost,
                      &work);
     if (HK_UNLIKELY(work.has_chores)) {
         do_chores(q);
@@ -450,7 +467,7 @@ hk_queue_get_stats(hk_queue *q, hk_queue_stats *out)
     *out = in->stats;
     out->in_flight = in->flight.count;
     out->queued = in->waiting.frames + in->flight.count;
-    out->disk_failure = q->on_disk ? in->store.disk.journal.failure : 0;
+    out->disk_failure = q->on_disk ? hk_journal_failure(&in->store.disk.journal) : 0;
     leave(q, false, false);
 }
 
@@ -468,25 +485,8 @@ hk_queue_count(hk_queue *q)
 hk_status
 hk_queue_sync(hk_queue *q, hk_error *err)
 {
-    hk_journal *j = &q->in.store.disk.journal;
-    hk_status status = HK_OK;
-    char name[HK_SEGMENT_NAME];
-    uint64_t next = 0;
     hk_queue_after_fork(q);
-    if (!q->on_disk || j->directory < 0) { /* nothing of it is in files, or they are the parent's */
-        return HK_OK;
-    }
-    (void)enter(q);
-    const uint64_t end = j->number;
-    leave(q, false, false);
-    for (bool found = true; found && status == HK_OK;) {
-        (void)enter(q);
-        found = hk_journal_next_unsynced(j, next, end, name, &next);
-        leave(q, false, false);
-        status = found ? hk_file_sync(j->directory, name, err) : HK_OK;
-    }
-    status = status == HK_OK ? hk_cursor_sync(j->directory, err) : status;
-    return status == HK_OK ? hk_file_sync(j->directory, ".", err) : status;
+    return q->on_disk ? hk_disk_sync(&q->in.store.disk, &q->monitor, err) : HK_OK;
 }
 
 /* ---- sleeping ---- */
@@ -543,9 +543,9 @@ hk_queue_wait_room(hk_queue *q, size_t len, int64_t timeout_ns)
     while (!(room = fits(q, in, len)) && !q->closed && in_time) {
         const hk_disk *disk = q->on_disk ? &in->store.disk : NULL;
         if (disk != NULL && hk_disk_has_capacity(disk, in->waiting, len) &&
-            (deadline < 0 || deadline > disk->journal.retry_at)) {
+            (deadline < 0 || deadline > hk_journal_retry_at(&disk->journal))) {
             /* The disk is full: ask it again, whoever has left. */
-            (void)sleep_until_left(q, in, disk->journal.retry_at);
+            (void)sleep_until_left(q, in, hk_journal_retry_at(&disk->journal));
         } else {
             in_time = sleep_until_left(q, in, deadline);
         }

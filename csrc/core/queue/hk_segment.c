@@ -13,12 +13,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/base/hk_monitor.h"
 #include "core/base/hk_point.h"
 #include "core/wire/hk_reader.h"
 
 #define LARGEST_FRAME (HK_MESSAGE_MAX + HK_FRAME_ROOM) /* bytes */
 /* At the end of a file, looks behind what might be the beginning of a frame. */
 #define TAILS 1024u
+#define PIECE ((size_t)64 * 1024) /* bytes of a file that are read at once */
 
 /* ---- names, lengths ---- */
 
@@ -69,11 +71,12 @@ new_segment(void)
 }
 
 hk_status
-hk_segment_create(int directory, const char *name, size_t size, bool populate, hk_segment **out,
-                  hk_error *err)
+hk_segment_create(int directory, const char *name, size_t size, bool mapped, bool populate,
+                  hk_segment **out, hk_error *err)
 {
     hk_status status = HK_ERR_NOMEM;
     hk_segment *s = new_segment();
+    struct stat now;
     int fd = -1;
     *out = NULL;
     if (s == NULL) {
@@ -83,27 +86,29 @@ hk_segment_create(int directory, const char *name, size_t size, bool populate, h
     HK_POINT();
     fd = openat(directory, name, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
                 S_IRUSR | S_IWUSR);
-    if (fd < 0) {
+    if (fd < 0 || fstat(fd, &now) != 0) {
         status = hk_file_fail(err, "cannot make a segment");
         goto done;
     }
     HK_POINT();
-    status = hk_file_reserve(fd, size, err);
+    status = mapped ? hk_file_reserve(fd, size, err) : HK_ERR_ARGUMENT;
     const bool reserved = status == HK_OK;
     HK_POINT();
     if (reserved) {
         status = hk_file_fill(fd, size, err);
         HK_POINT();
     }
-    if (status == HK_OK || status == HK_ERR_ARGUMENT) {
-        s->data = hk_file_map(fd, size, reserved);
+    if (status == HK_OK) {
+        s->data = hk_file_map(fd, size, true);
         status = s->data != NULL ? HK_OK : hk_file_fail(err, "cannot map a segment");
     }
-    if (status != HK_OK) {
+    if (status != HK_OK && status != HK_ERR_ARGUMENT) {
         (void)unlinkat(directory, name, 0);
         goto done;
     }
+    status = HK_OK;
     s->size = size;
+    s->inode = now.st_ino;
     s->open = true;
     if (!reserved) { /* the file is as long as what is written */
         s->cut = true;
@@ -149,11 +154,15 @@ write_file(hk_segment *s, const uint8_t *frame, size_t len)
         if (n > 0) {
             done += (size_t)n;
         } else if (n == 0 || errno != EINTR) {
+            s->failure = n == 0 ? ENOSPC : errno;
+            s->retry_at = hk_deadline(0) + HK_SEGMENT_PAUSE;
             const int refused = ftruncate(s->fd, (off_t)s->end);
             (void)refused;
             return HK_ERR_FULL;
         }
     }
+    s->failure = 0;
+    s->retry_at = 0;
     return HK_OK;
 }
 
@@ -199,10 +208,33 @@ void
 hk_segment_end(hk_segment *s)
 {
     s->open = false;
-    if (s->fd >= 0) {
-        (void)close(s->fd);
-        s->fd = -1;
+}
+
+/* ---- reading ---- */
+
+size_t
+hk_segment_look(int directory, const hk_segment *s)
+{
+    struct stat now;
+    const bool is_there = fstatat(directory, s->name, &now, AT_SYMLINK_NOFOLLOW) == 0;
+    return !is_there || now.st_ino != s->inode || now.st_size >= (off_t)s->end
+               ? s->end
+               : (size_t)now.st_size;
+}
+
+size_t
+hk_segment_read(const hk_segment *s, size_t at, uint8_t *to, size_t len)
+{
+    size_t done = 0;
+    while (done < len) {
+        const ssize_t n = pread(s->fd, to + done, len - done, (off_t)(at + done));
+        if (n > 0) {
+            done += (size_t)n;
+        } else if (n == 0 || errno != EINTR) {
+            break; /* what is missing, or cannot be read, is not there */
+        }
     }
+    return done;
 }
 
 /* ---- opening again ---- */
@@ -229,21 +261,49 @@ add_frame(hk_segment *s, size_t at, size_t len)
     return HK_OK;
 }
 
+/* The bytes of a file that is looked through: the whole map, or piece after piece. */
+typedef struct {
+    const hk_segment *segment;
+    uint8_t *piece; /* borrowed: PIECE bytes; NULL: the segment is mapped */
+} source;
+
+/* The next bytes from `from` to `to`, at least one; empty: they cannot be read. */
+static hk_slice
+next_bytes(const source *in, size_t from, size_t to)
+{
+    const size_t left = to - from;
+    if (in->piece == NULL) {
+        return (hk_slice){in->segment->data + from, left};
+    }
+    const size_t len = left < PIECE ? left : PIECE;
+    return (hk_slice){in->piece, hk_segment_read(in->segment, from, in->piece, len)};
+}
+
 /* Takes in what one stream reader finds in the bytes from `from` to `to`; with `strictly`, as long
  * as each frame begins where the one before ended. *rest: where it has stopped, behind the bytes
  * that are frames or surely none. */
 static hk_status
-read_frames(hk_segment *s, size_t from, size_t to, bool strictly, size_t *rest)
+read_frames(hk_segment *s, const source *in, size_t from, size_t to, bool strictly, size_t *rest)
 {
     hk_reader reader;
     hk_frame frame;
     size_t expected = from;
+    size_t fed = from;
     hk_status status;
     hk_reader_init(&reader, HK_LENGTH_MAX, NULL, false); /* so that no frame is refused */
-    hk_reader_feed(&reader, s->data + from, to - from);
     for (;;) {
         const uint64_t before = reader.delivered_bytes;
         status = hk_reader_next(&reader, &frame, NULL);
+        if (status == HK_ERR_TRUNCATED && fed < to) {
+            const hk_slice bytes = next_bytes(in, fed, to);
+            if (bytes.len == 0) { /* as if the file ended here */
+                to = fed;
+                continue;
+            }
+            hk_reader_feed(&reader, bytes.data, bytes.len);
+            fed += bytes.len;
+            continue;
+        }
         if (status != HK_OK) {
             break;
         }
@@ -266,12 +326,12 @@ read_frames(hk_segment *s, size_t from, size_t to, bool strictly, size_t *rest)
 }
 
 static hk_status
-scan(hk_segment *s, size_t from, size_t to, bool strictly)
+scan(hk_segment *s, const source *in, size_t from, size_t to, bool strictly)
 {
     size_t rest = to;
     hk_status status = HK_OK;
     for (unsigned tails = 0; from < to && tails < TAILS && status == HK_OK; tails++) {
-        status = read_frames(s, from, to, strictly, &rest);
+        status = read_frames(s, in, from, to, strictly, &rest);
         /* There the reader waits for more of what begins like a frame, and no more will come. */
         from = strictly ? to : rest + 1;
     }
@@ -279,23 +339,48 @@ scan(hk_segment *s, size_t from, size_t to, bool strictly)
 }
 
 static bool
-only_zeros(const uint8_t *data, size_t len)
+only_zeros(const source *in, size_t from, size_t to)
 {
-    return len == 0 || (data[0] == 0 && memcmp(data, data + 1, len - 1) == 0);
+    while (from < to) {
+        const hk_slice bytes = next_bytes(in, from, to);
+        if (bytes.len == 0) {
+            break;
+        }
+        if (bytes.data[0] != 0 || memcmp(bytes.data, bytes.data + 1, bytes.len - 1) != 0) {
+            return false;
+        }
+        from += bytes.len;
+    }
+    return true;
+}
+
+/* Looks through the file from s->begin to `size`. */
+static hk_status
+look_through(hk_segment *s, size_t size, size_t known, uint8_t *piece, size_t *cut)
+{
+    const source in = {s, piece};
+    const size_t middle = known < s->begin ? s->begin : known < size ? known : size;
+    hk_status status = scan(s, &in, s->begin, middle, false);
+    if (status == HK_OK) {
+        status = scan(s, &in, middle, size, true);
+    }
+    *cut = s->hole_count + !only_zeros(&in, s->end, size);
+    return status;
 }
 
 hk_status
-hk_segment_open(int directory, uint64_t number, size_t begin, size_t known, hk_segment **out,
-                size_t *cut, hk_error *err)
+hk_segment_open(int directory, uint64_t number, size_t begin, size_t known, bool mapped,
+                hk_segment **out, size_t *cut, hk_error *err)
 {
     hk_status status = HK_ERR_NOMEM;
     hk_segment *s = new_segment();
+    uint8_t *piece = mapped ? NULL : malloc(PIECE);
     struct stat now;
     char name[HK_SEGMENT_NAME];
     hk_segment_name(number, name);
     *out = NULL;
     *cut = 0;
-    const int fd = openat(directory, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    int fd = openat(directory, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0 || fstat(fd, &now) != 0) {
         status = hk_file_fail(err, "cannot open a segment");
         goto done;
@@ -305,26 +390,28 @@ hk_segment_open(int directory, uint64_t number, size_t begin, size_t known, hk_s
         status = HK_OK;
         goto done;
     }
-    if (s == NULL) {
+    if (s == NULL || (piece == NULL && !mapped)) {
         goto done;
     }
-    s->data = hk_file_map(fd, size, false);
-    if (s->data == NULL) {
-        status = hk_file_fail(err, "cannot map a segment");
-        goto done;
+    if (mapped) {
+        s->data = hk_file_map(fd, size, false);
+        if (s->data == NULL) {
+            status = hk_file_fail(err, "cannot map a segment");
+            goto done;
+        }
+    } else {
+        s->fd = fd;
+        fd = -1;
     }
     s->size = size;
+    s->inode = now.st_ino;
     s->number = number;
+    memcpy(s->name, name, sizeof name);
     s->begin = s->end = begin;
-    const size_t middle = known < begin ? begin : known < size ? known : size;
-    status = scan(s, begin, middle, false);
-    if (status == HK_OK) {
-        status = scan(s, middle, size, true);
-    }
+    status = look_through(s, size, known, piece, cut);
     if (status != HK_OK) {
         goto done;
     }
-    *cut = s->hole_count + !only_zeros(s->data + s->end, size - s->end);
     s->cut = true;
     if (size > s->end) {
         hk_file_cut(directory, name, s->end);
@@ -340,6 +427,7 @@ done:
     if (fd >= 0) {
         (void)close(fd);
     }
+    free(piece);
     hk_segment_close(s);
     return status;
 }

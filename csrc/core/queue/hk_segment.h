@@ -6,18 +6,24 @@
  *
  * While it is written, the file is reserved and mapped as a whole; a frame's first byte, the record
  * separator, is stored when its others are there, so what is not whole does not begin like a frame.
- * Afterwards it is cut to its end. Where the file system cannot reserve, frames are written by
- * pwrite(2), and the map is for reading.
+ * Afterwards it is cut to its end. Without a map, which is the caller's choice, and where the file
+ * system cannot reserve, frames are written by pwrite(2) and read by pread(2).
+ * Whoever reads a map behind the end of its file is ended by a signal. So before a segment is read,
+ * hk_segment_look asks how much of it is there: somebody else may have cut the file.
  * A segment that is opened again is looked through as the stream reader does (hk_reader.h): bytes
  * that are no frame become holes, and what follows the last whole frame is cut.
  * No lock; one owner at a time. Includes: hk_frame.h, hk_file.h. */
 #ifndef HK_SEGMENT_H
 #define HK_SEGMENT_H
 
+#include <sys/types.h>
+
 #include "core/base/hk_file.h"
 #include "core/wire/hk_frame.h"
 
-#define HK_SEGMENT_NAME 26u /* bytes of a name: 20 digits, ".heka", NUL */
+#define HK_SEGMENT_LIMIT (256u * 1024u * 1024u) /* bytes of a segment */
+#define HK_SEGMENT_PAUSE INT64_C(50000000)      /* ns until a full disk is asked again */
+#define HK_SEGMENT_NAME 26u                     /* bytes of a name: 20 digits, ".heka", NUL */
 
 /* Bytes between frames that are no frame. */
 typedef struct {
@@ -28,20 +34,24 @@ typedef struct {
 typedef struct hk_segment {
     struct hk_segment *next; /* the one after it, where its owner keeps several */
     uint64_t number;         /* of its first frame */
-    uint8_t *data;           /* owned map */
-    size_t size;             /* bytes of it */
+    uint8_t *data;           /* owned map; NULL: the file is read through `fd` */
+    size_t size;             /* bytes of it, or that may be written */
     size_t begin;            /* offset of its first frame that belongs to the queue */
     size_t end;              /* offset behind its last one */
     size_t frames;           /* from begin to end */
     hk_hole *holes;          /* owned: `hole_count` of them in ascending order */
     size_t hole_count;
     size_t hole_bytes;
-    size_t taken;       /* frames that its owner has handed out; for the owner */
-    size_t taken_bytes; /* of those */
-    size_t synced;      /* offset up to which it was written out; for the owner */
-    int fd;             /* owned: frames are written here, -1: into the map */
-    bool open;          /* frames are appended */
-    bool cut;           /* what is behind the end was cut off the file, or will never be */
+    size_t taken;               /* frames that its owner has handed out; for the owner */
+    size_t taken_bytes;         /* of those */
+    size_t synced;              /* offset up to which it was written out; for the owner */
+    ino_t inode;                /* of the file */
+    int fd;                     /* owned, -1: the file is mapped */
+    int failure;                /* errno of the last write through fd; 0: it was done */
+    int64_t retry_at;           /* not to write before (as hk_deadline), if somebody can wait */
+    bool open;                  /* frames are appended */
+    bool cut;                   /* what is behind the end was cut off the file, or will never be */
+    char name[HK_SEGMENT_NAME]; /* of the file */
 } hk_segment;
 
 /* Bytes of frames from begin to end. */
@@ -78,17 +88,25 @@ hk_segment_measure(const uint8_t *data, size_t left)
     return hk_segment_measure_any(data, left);
 }
 
-/* Makes the file, reserved and mapped; with `populate` its pages are in memory then. On failure no
- * file is left. HK_ERR_SYSTEM, HK_ERR_NOMEM. */
-HK_CHECK hk_status hk_segment_create(int directory, const char *name, size_t size, bool populate,
-                                     hk_segment **out, hk_error *err);
+/* Makes the file; with `mapped`, where that is possible, it is reserved and mapped, and with
+ * `populate` its pages are in memory then. On failure no file is left. HK_ERR_SYSTEM,
+ * HK_ERR_NOMEM. */
+HK_CHECK hk_status hk_segment_create(int directory, const char *name, size_t size, bool mapped,
+                                     bool populate, hk_segment **out, hk_error *err);
 
 /* Opens the segment of that name to be read. Its frames begin at `begin`. All that lies before
  * `known` was taken in: frames are looked for in all of it. Behind, they count as long as they
  * follow each other. *cut: pieces that are no frame. *out: NULL when no frame is there.
  * HK_ERR_SYSTEM, HK_ERR_NOMEM. */
 HK_CHECK hk_status hk_segment_open(int directory, uint64_t number, size_t begin, size_t known,
-                                   hk_segment **out, size_t *cut, hk_error *err);
+                                   bool mapped, hk_segment **out, size_t *cut, hk_error *err);
+
+/* The offset up to which a mapped segment can be read: its end, or that of a file that became
+ * shorter. A file that has another name now, or none, cannot be looked at: its end. */
+size_t hk_segment_look(int directory, const hk_segment *s);
+
+/* Reads the file of a segment that is not mapped: how many bytes, 0 to `len`. */
+size_t hk_segment_read(const hk_segment *s, size_t at, uint8_t *to, size_t len);
 
 /* Unmaps it. NULL is allowed. The file stays. */
 void hk_segment_close(hk_segment *s);

@@ -48,10 +48,11 @@ typedef struct {
     size_t window;    /* bytes that may be in flight at once, at least frame_max */
     size_t segment;   /* disk: bytes of a segment; 0: an eighth of the capacity, within limits */
     unsigned corrupt; /* disk: the reason that damaged frames are counted for */
+    bool unmapped;    /* disk: files are written and read by calls, and not mapped */
 } hk_queue_settings;
 
 /* Whole frames that follow each other: borrowed until they are acknowledged, dropped, or taken
- * again after a rewind. */
+ * again after a rewind; of files that are not mapped, until the next take. */
 typedef struct {
     const uint8_t *data;
     size_t len;    /* bytes */

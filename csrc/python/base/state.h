@@ -22,7 +22,7 @@
     X(elapsed) X(rate) X(stream) X(failed) X(function) X(capacity)           \
     X(max_frame) X(window) X(directory) X(ring) X(bytes) X(most) X(reason)   \
     X(outstanding) X(unsent) X(linger) X(write_timeout) X(idle) X(wait)       \
-    X(weak) X(flushes)
+    X(weak) X(flushes) X(mapped)
 /* clang-format on */
 /* `default` is a keyword of C. */
 #define HEKA_NAME_ENUM(name) HEKA_NAME_##name,

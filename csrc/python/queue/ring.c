@@ -30,9 +30,10 @@ read_size(PyObject *value, const char *name, size_t *out)
 
 /* ---- life ---- */
 
-/* Opens the queue: on disk in `directory`, or in memory if that is NULL or None. */
+/* Opens the queue: on disk in `directory`, with its files mapped or not, or in memory if that is
+ * NULL or None. */
 static int
-open_queue(heka_state *state, HekaRing *self, size_t window, PyObject *directory)
+open_queue(heka_state *state, HekaRing *self, size_t window, PyObject *directory, bool mapped)
 {
     hk_error err;
     hk_status status;
@@ -42,6 +43,7 @@ open_queue(heka_state *state, HekaRing *self, size_t window, PyObject *directory
         .frame_max = self->max_frame,
         .window = window,
         .corrupt = HEKA_REASON_CORRUPT,
+        .unmapped = !mapped,
     };
     if (directory != NULL && directory != Py_None && !PyUnicode_FSConverter(directory, &path)) {
         return -1;
@@ -62,17 +64,21 @@ static PyObject *
 ring_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
     static const uint8_t names[] = {HEKA_NAME_capacity, HEKA_NAME_max_frame, HEKA_NAME_window,
-                                    HEKA_NAME_directory};
+                                    HEKA_NAME_directory, HEKA_NAME_mapped};
     static const heka_signature sig = {
-        .fname = "Ring", .names = names, .count = 4, .required = 1, .positional = 4};
+        .fname = "Ring", .names = names, .count = 5, .required = 1, .positional = 4};
     heka_state *state = heka_state_of_type(type);
-    PyObject *in[4];
+    PyObject *in[5];
     size_t capacity = 0;
     size_t max_frame = HK_FRAME_MAX;
     size_t window = HK_QUEUE_WINDOW;
     if (heka_parse_tuple(state, &sig, args, kwargs, in) < 0 ||
         read_size(in[0], "capacity", &capacity) < 0 ||
         read_size(in[1], "max_frame", &max_frame) < 0 || read_size(in[2], "window", &window) < 0) {
+        return NULL;
+    }
+    const int mapped = in[4] == NULL ? 1 : PyObject_IsTrue(in[4]);
+    if (mapped < 0) {
         return NULL;
     }
     HekaRing *self = (HekaRing *)type->tp_alloc(type, 0);
@@ -91,7 +97,7 @@ ring_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     self->full_error = Py_NewRef(state->HekaError);
     atomic_init(&self->interrupted, false);
     atomic_init(&self->refused, 0);
-    if (open_queue(state, self, window, in[3]) < 0) {
+    if (open_queue(state, self, window, in[3], mapped != 0) < 0) {
         goto failed;
     }
     return (PyObject *)self;
@@ -500,8 +506,10 @@ static PyMethodDef ring_methods[] = {
 };
 
 static PyType_Slot ring_slots[] = {
-    {Py_tp_doc, (void *)"Ring(capacity, max_frame=65794, window=114688, directory=None)\n--\n\n"
-                        "A bounded queue of whole frames, in *capacity* bytes of memory."},
+    {Py_tp_doc,
+     (void
+          *)"Ring(capacity, max_frame=65794, window=114688, directory=None, *, mapped=True)\n--\n\n"
+            "A bounded queue of whole frames, in *capacity* bytes of memory."},
     {Py_tp_new, ring_new},
     {Py_tp_dealloc, ring_dealloc},
     {Py_tp_traverse, ring_traverse},
