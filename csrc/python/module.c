@@ -11,6 +11,7 @@ static PyMethodDef methods[] = {
     {"pack", (PyCFunction)(void (*)(void))heka_pack, METH_FASTCALL | METH_KEYWORDS, heka_pack_doc},
     {"frame", (PyCFunction)(void (*)(void))heka_frame, METH_FASTCALL | METH_KEYWORDS,
      heka_frame_doc},
+    {"check_frame", heka_check_frame, METH_O, heka_check_frame_doc},
     {"set_sources", (PyCFunction)(void (*)(void))heka_set_sources, METH_FASTCALL | METH_KEYWORDS,
      heka_set_sources_doc},
     {"monotonic", heka_monotonic, METH_NOARGS, heka_monotonic_doc},

@@ -266,6 +266,15 @@ class Queue:
     # ---- called by streams and heka.api -----------------------------------------------------
 
     @property
+    def is_spooled(self) -> bool:
+        """Return whether the queue is on disk."""
+        return self._options.spool is not None
+
+    def refuse(self, reason: str) -> None:
+        """Count a frame that was offered, and dropped for *reason*."""
+        self._rings.ring.refuse(reason)
+
+    @property
     def closed(self) -> bool:
         """Return whether ``close()`` was called."""
         return self._closed

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable
 from typing import Any
 
-from heka._core import Sink, monotonic
+from heka._core import EncodeError, Sink, check_frame, monotonic
 from heka._delivery.outlets import StreamOutlet
 from heka._delivery.queue import OnDrop, Queue, queue_for
 from heka._delivery.writers import frame_limit, name_of
@@ -115,6 +115,7 @@ class QueuedStream(Stream):
 
     def _start(self, queues: list[Queue]) -> None:
         self._queues = tuple(queues)
+        self._is_spooled = any(queue.is_spooled for queue in queues)
         if len(queues) == 1:
             self._sink = queues[0].sink
             return
@@ -143,9 +144,24 @@ class QueuedStream(Stream):
 
         Raises:
             TypeError: *data* is neither bytes nor text.
+            EncodeError: There is a spool, and the payload of the frame *data* is no Message.
             QueueFullError: The policy is ``'raise'``.
         """
         frame = as_bytes(data)
+        if self._is_spooled:
+            self._check(frame)
+        return self._put(frame)
+
+    def _check(self, frame: bytes | bytearray | memoryview) -> None:
+        """Refuse a frame that could not be read from a spool; it counts as ``encode``."""
+        try:
+            check_frame(frame)
+        except EncodeError:
+            for queue in self._queues:
+                queue.refuse("encode")
+            raise
+
+    def _put(self, frame: bytes | bytearray | memoryview) -> bool:
         taken = False
         for queue in self._queues:
             bare = frame if queue.sink.framed else unframed(frame)
@@ -153,7 +169,7 @@ class QueuedStream(Stream):
         return taken
 
     def _deliver(self, frame: bytes, written: int, timeout: float, ticket: int) -> bool | str:
-        return True if self.write(frame) else "full"
+        return True if self._put(frame) else "full"
 
     def flush(self, timeout: float = 1.0) -> bool:
         """Wait at most *timeout* seconds; True when the peers' kernels have all frames written.

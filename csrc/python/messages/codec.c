@@ -211,6 +211,46 @@ done:
     return result;
 }
 
+/* The payload of data[0..len), if that is one frame. */
+static bool
+find_payload(const uint8_t *data, size_t len, hk_slice *payload)
+{
+    hk_header header;
+    if (len < HK_FRAME_OVERHEAD || data[0] != HK_RS) {
+        return false;
+    }
+    const size_t size = data[1];
+    if (size == 0 || size > len - HK_FRAME_OVERHEAD || data[2 + size] != HK_US ||
+        hk_header_read(data + 2, size, size, &header) != HK_OK ||
+        header.message_length != len - HK_FRAME_OVERHEAD - size) {
+        return false;
+    }
+    *payload = (hk_slice){data + HK_FRAME_OVERHEAD + size, header.message_length};
+    return true;
+}
+
+PyObject *
+heka_check_frame(PyObject *module, PyObject *data)
+{
+    Py_buffer view;
+    hk_slice payload;
+    hk_error err;
+    if (PyObject_GetBuffer(data, &view, PyBUF_SIMPLE) < 0) {
+        return NULL;
+    }
+    const bool refused = find_payload(view.buf, (size_t)view.len, &payload) &&
+                         hk_decode_check(payload.data, payload.len, &err) != HK_OK;
+    PyBuffer_Release(&view);
+    if (refused) {
+        PyErr_Format(heka_state_of_module(module)->EncodeError,
+                     "the frame's payload is no Message (%s), and a spool takes nothing else; "
+                     "write what heka.pack or ProtobufEncoder returns",
+                     err.text);
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
 const char heka_pack_doc[] = PyDoc_STR(
     "pack(type='', logger='', severity=7, fields=None, payload='', env_version='0.8',\n"
     "     pid=None, hostname=None, timestamp=None, uuid=None, *, timestamp_ns=None, signer=None)\n"
@@ -232,3 +272,9 @@ const char heka_frame_doc[] = PyDoc_STR(
     "    0x1e, header length, header, 0x1f, payload.\n\n"
     "Raises:\n"
     "    EncodeError: The payload exceeds 65,536 bytes; receivers silently drop such messages.");
+
+const char heka_check_frame_doc[] = PyDoc_STR(
+    "check_frame(data, /)\n--\n\n"
+    "Check the payload of *data*, if that is one whole frame; anything else is not looked at.\n\n"
+    "Raises:\n"
+    "    EncodeError: The payload is no Message.");

@@ -42,7 +42,11 @@ int heka_refuse_size(heka_state *state, size_t size);
 PyObject *heka_pack(PyObject *module, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames);
 PyObject *heka_frame(PyObject *module, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames);
 
+/* METH_O: raises EncodeError if its argument is one frame whose payload is no Message. */
+PyObject *heka_check_frame(PyObject *module, PyObject *data);
+
 extern const char heka_pack_doc[];
 extern const char heka_frame_doc[];
+extern const char heka_check_frame_doc[];
 
 #endif

@@ -29,6 +29,10 @@ add("frame-none", lambda w: do(heka.frame), TypeError)
 add("frame-many", lambda w: do(heka.frame, w.payload, None, None), TypeError)
 add("frame-type", lambda w: do(heka.frame, w.text), TypeError)
 add("frame-signer-type", lambda w: do(heka.frame, w.payload, w.thing), TypeError)
+add("check-frame", lambda w: do(_core.check_frame, heka.frame(b"x")), heka.EncodeError)
+add("check-frame-good", lambda w: do(_core.check_frame, heka.pack("t")))
+add("check-frame-none", lambda w: do(_core.check_frame, w.payload))
+add("check-frame-type", lambda w: do(_core.check_frame, w.text), TypeError)
 add("frame-big", lambda w: do(heka.frame, w.large), heka.EncodeError)
 
 # ---- Message -------------------------------------------------------------------------------------
