@@ -78,8 +78,8 @@ HEADERS = {
     r"gen/message\.pb-c\.h": r"core/wire/hk_normalise",
     r"sys/(socket|un|uio)\.h|netinet/.*|arpa/.*|netdb\.h": r"core/io/hk_\w+",
     r"poll\.h|sys/ioctl\.h|linux/sockios\.h": r"core/io/hk_pump",
-    r"fcntl\.h|sys/(mman|stat)\.h|dirent\.h": (
-        r"core/(base/hk_file|queue/hk_(cursor|segment|journal|recover))"
+    r"fcntl\.h|sys/(file|mman|stat)\.h|dirent\.h": (
+        r"core/(base/hk_(file|lock)|queue/hk_(cursor|segment|journal|recover))"
     ),
     r"sys/vfs\.h|linux/magic\.h": r"core/base/hk_file",
 }

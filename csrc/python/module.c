@@ -5,6 +5,7 @@
 #include "python/base/state.h"
 #include "python/calls/emit.h"
 #include "python/messages/codec.h"
+#include "python/queue/lock.h"
 #include "sources.h"
 
 static PyMethodDef methods[] = {
@@ -12,6 +13,8 @@ static PyMethodDef methods[] = {
     {"frame", (PyCFunction)(void (*)(void))heka_frame, METH_FASTCALL | METH_KEYWORDS,
      heka_frame_doc},
     {"check_frame", heka_check_frame, METH_O, heka_check_frame_doc},
+    {"lock_file", heka_lock_file, METH_O, heka_lock_file_doc},
+    {"unlock_file", heka_unlock_file, METH_O, heka_unlock_file_doc},
     {"set_sources", (PyCFunction)(void (*)(void))heka_set_sources, METH_FASTCALL | METH_KEYWORDS,
      heka_set_sources_doc},
     {"monotonic", heka_monotonic, METH_NOARGS, heka_monotonic_doc},

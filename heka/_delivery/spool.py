@@ -22,6 +22,7 @@ import stat
 import time
 from collections.abc import Container, Iterator
 
+from heka._core import lock_file, unlock_file
 from heka.exceptions import ConfigError
 
 __all__ = ["SEGMENT", "Spool", "directories", "holder_of", "size_of"]
@@ -55,6 +56,7 @@ class Spool:
         self.path = os.path.abspath(path)
         self._user = user
         self._locks: dict[str, int] = {}
+        self._pid = os.getpid()
         _prepare(self.path)
         if _users.setdefault(self.path, user) != user:
             raise ConfigError(
@@ -79,7 +81,7 @@ class Spool:
         try:
             os.rename(making, directory)
         except BaseException:
-            os.close(descriptor)
+            unlock_file(descriptor)
             raise
         self._locks[directory] = descriptor
         return directory
@@ -131,20 +133,18 @@ class Spool:
     def release(self, directory: str) -> None:
         """Release the lock on *directory*, and remove it if no frames are left in it."""
         descriptor = self._locks.pop(directory, None)
-        if descriptor is None:
-            return
+        if descriptor is None or os.getpid() != self._pid:
+            return  # in a child: the directory is the parent's, and the lock is closed
         with contextlib.suppress(OSError):
             if os.listdir(directory) == [_LOCK]:
                 os.unlink(os.path.join(directory, _LOCK))
                 os.rmdir(directory)
-        os.close(descriptor)
+        unlock_file(descriptor)
 
     def close_inherited(self) -> None:
-        """In a child process, close the inherited locks, so that the parent's exit frees them."""
-        descriptors, self._locks = self._locks, {}
-        for descriptor in descriptors.values():
-            with contextlib.suppress(OSError):
-                os.close(descriptor)
+        """In a child process, forget the parent's locks; a handler in C has closed them."""
+        self._locks = {}
+        self._pid = os.getpid()
 
     def close(self) -> None:
         """Release every directory."""
@@ -207,20 +207,10 @@ def _prepare(path: str) -> None:
 
 def _lock(directory: str) -> int | None:
     """Return the descriptor that holds *directory*; None when another process does."""
-    path = os.path.join(directory, _LOCK)
-    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
     try:
-        descriptor = os.open(path, flags, 0o600)
+        return lock_file(os.path.join(directory, _LOCK))
     except OSError:
-        return None  # removed meanwhile
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if os.path.samestat(os.fstat(descriptor), os.stat(path)):
-            return descriptor
-    except OSError:
-        pass  # held by another process, or removed by it
-    os.close(descriptor)
-    return None
+        return None  # held by another process, or removed by it
 
 
 def _sweep(making: str) -> None:
@@ -231,4 +221,4 @@ def _sweep(making: str) -> None:
         descriptor = _lock(making)
         if descriptor is not None:
             shutil.rmtree(making, ignore_errors=True)
-            os.close(descriptor)
+            unlock_file(descriptor)

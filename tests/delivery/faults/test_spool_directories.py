@@ -11,10 +11,10 @@ import time
 
 import pytest
 from cli.support import environment
-from delivery.faults.spools import NOWHERE, PATIENCE, Logger, modes, parts
+from delivery.faults.spools import NOWHERE, PATIENCE, Logger, is_alive, modes, parts
 
 from heka._core import Ring
-from heka._delivery.spool import Spool, directories, holder_of
+from heka._delivery.spool import Spool, directories, holder_of, size_of
 from heka.exceptions import ConfigError
 
 
@@ -141,6 +141,59 @@ def test_child_that_lives_on_does_not_hold_its_parents_directory(tmp_path, spool
     finally:
         os.kill(int(child), signal.SIGKILL)
         parent.stdout.close()
+
+
+C_FORK = """
+import ctypes, sys, time
+import heka
+from heka.streams import QueuedStream
+stream = QueuedStream("tcp://127.0.0.1:1", spool=sys.argv[1])
+assert stream.write(heka.pack("test"))
+c = ctypes.PyDLL(None)
+child = c.fork()
+if child == 0:
+    c.pause()
+print(child, flush=True)
+time.sleep(600)
+"""
+
+
+def test_child_forked_in_c_does_not_hold_its_parents_directory(tmp_path, spool):
+    """No handler of Python runs in such a child, and it calls nothing of heka."""
+    parent = subprocess.Popen(
+        [sys.executable, "-c", C_FORK, spool.path],
+        stdout=subprocess.PIPE,
+        env=environment(),
+        text=True,
+    )
+    child = int(parent.stdout.readline())
+    try:
+        assert spool.adopt() == []
+        parent.kill()
+        parent.wait(PATIENCE)
+
+        assert is_alive(child)
+        (adopted,) = spool.adopt()
+        assert size_of(adopted) > 0
+    finally:
+        os.kill(child, signal.SIGKILL)
+        parent.stdout.close()
+
+
+def test_child_does_not_remove_its_parents_directory(spool):
+    directory = spool.own()
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            spool.close()
+            code = 0
+        finally:
+            os._exit(code)
+
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert os.path.isdir(directory)
+    assert Spool(spool.path, "test").adopt() == []
 
 
 EIGHT = """

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
+import tempfile
 from functools import partial as do
+from pathlib import Path
 from typing import Any
 
 from python.memory import misfits
@@ -11,10 +15,14 @@ from python.memory.table import Calls
 from python.memory.world import World, emitter_to, sink
 
 import heka
-from heka._core import Client, Ring, Sink
+from heka._core import Client, Ring, Sink, lock_file, unlock_file
 
 CALLS = Calls()
 add = CALLS.add
+
+#: A file to be locked.
+LOCKED = Path(tempfile.mkdtemp(prefix="heka-lock-"), "lock")
+atexit.register(shutil.rmtree, LOCKED.parent, ignore_errors=True)
 
 #: Frames of this size fill a small ring four at a time.
 FRAME = bytes(1000)
@@ -319,3 +327,19 @@ def losing() -> Sink:
     made = sink()
     made.attach_ring(without_consumer(start=do(made.attach_ring, None)))
     return made
+
+
+def lock_twice(path: Path) -> None:
+    """Lock a file, fail to lock it again, and unlock it."""
+    descriptor = lock_file(path)
+    try:
+        lock_file(path)
+    finally:
+        unlock_file(descriptor)
+
+
+add("lock-file", lambda w: do(lock_twice, LOCKED), BlockingIOError)
+add("lock-file-none", lambda w: do(lock_file, "/nowhere/at/all"), FileNotFoundError)
+add("lock-file-type", lambda w: do(lock_file, w.thing), TypeError)
+add("unlock-file-none", lambda w: do(unlock_file, -1))
+add("unlock-file-type", lambda w: do(unlock_file, w.thing), TypeError)
