@@ -156,6 +156,7 @@ class Rings:
             errno.EFBIG: "raise the limit of file sizes (ulimit -f)",
             errno.EMFILE: "raise the limit of open files (ulimit -n)",
             errno.ENFILE: "raise the limit of open files",
+            errno.ELOOP: "remove the symbolic links in it",
             errno.ENOENT: "do not remove directories of a running process",
         }
         remedy = remedies.get(code, "see that the directory can be written to")

@@ -23,6 +23,7 @@ import time
 from collections.abc import Container, Iterator
 
 from heka._core import lock_file, unlock_file
+from heka._runtime.reporter import Reporter
 from heka.exceptions import ConfigError
 
 __all__ = ["SEGMENT", "Spool", "directories", "holder_of", "size_of"]
@@ -35,8 +36,9 @@ _NAME = re.compile(r"\d{20}-\d+-[0-9a-f]{8}")
 _MAKING = ".new-"
 _MAKING_MAX = 60.0
 
-#: Path to destination, for each spool of this process: two destinations must not share a spool.
-_users: dict[str, str] = {}
+#: Path and destination of each spool of this process, by device and inode of its directory, which
+#: may have several paths: two destinations must not share a spool.
+_users: dict[tuple[int, int], tuple[str, str]] = {}
 
 
 class Spool:
@@ -57,12 +59,22 @@ class Spool:
         self._user = user
         self._locks: dict[str, int] = {}
         self._pid = os.getpid()
-        _prepare(self.path)
-        if _users.setdefault(self.path, user) != user:
+        self._reporter = Reporter()
+        self._links: set[str] = set()  # symbolic links that were reported
+        self._identity = self._register()
+
+    def _register(self) -> tuple[int, int]:
+        """Make the directory if it is missing, and register its user; return its identity."""
+        identity = _prepare(self.path)
+        path, user = _users.setdefault(identity, (self.path, self._user))
+        if user != self._user and _identity_of(path) == identity:
+            same = "" if path == self.path else f" (the same directory as {path!r})"
             raise ConfigError(
-                f"spool: {self.path!r} is that of {_users[self.path]} in this process; give each "
+                f"spool: {self.path!r}{same} is that of {user} in this process; give each "
                 "destination a directory of its own"
             )
+        _users[identity] = (self.path, self._user)  # the one before was removed
+        return identity
 
     def own(self) -> str:
         """Return a new directory for this process, locked.
@@ -88,7 +100,9 @@ class Spool:
 
     def renew(self) -> None:
         """Make the spool itself again, if it was removed; ConfigError if that is not possible."""
-        _prepare(self.path)
+        before, self._identity = self._identity, self._register()
+        if before != self._identity:
+            _users.pop(before, None)
 
     def adopt(self) -> list[str]:
         """Lock and return the directories that no process holds, the oldest first."""
@@ -114,10 +128,22 @@ class Spool:
             if name.startswith(_MAKING):
                 _sweep(directory)
             elif _NAME.fullmatch(name) and directory not in unusable:
+                link = _link_in(directory)
+                if link is not None:
+                    self._report_link(link)
+                    continue
                 descriptor = _lock(directory)
                 if descriptor is not None:
                     self._locks[directory] = descriptor
                     yield directory
+
+    def _report_link(self, link: str) -> None:
+        if link not in self._links:
+            self._links.add(link)
+            self._reporter.report(
+                f"spool: {link} is a symbolic link, which a spool does not follow; its directory "
+                "is left as it is"
+            )
 
     def remove(self, directory: str) -> bool:
         """Remove *directory*, held by this process; False while it has files beside its lock.
@@ -150,7 +176,7 @@ class Spool:
         """Release every directory."""
         for directory in list(self._locks):
             self.release(directory)
-        _users.pop(self.path, None)
+        _users.pop(self._identity, None)
 
 
 def size_of(directory: str) -> int:
@@ -165,7 +191,8 @@ def size_of(directory: str) -> int:
 
 def directories(path: str) -> list[str]:
     """Return all directories of the spool at *path*, held or not, the oldest first."""
-    return [os.path.join(path, name) for name in sorted(os.listdir(path)) if _NAME.fullmatch(name)]
+    found = [os.path.join(path, name) for name in sorted(os.listdir(path)) if _NAME.fullmatch(name)]
+    return [directory for directory in found if not os.path.islink(directory)]
 
 
 def holder_of(directory: str) -> int | None:
@@ -188,8 +215,25 @@ def holder_of(directory: str) -> int | None:
     return None
 
 
-def _prepare(path: str) -> None:
-    """Create *path*, and check that no other user can write to it."""
+def _link_in(directory: str) -> str | None:
+    """Return *directory* or a file in it, if that is a symbolic link; None: there is none."""
+    if os.path.islink(directory):
+        return directory
+    with contextlib.suppress(OSError), os.scandir(directory) as entries:
+        return next((entry.path for entry in entries if entry.is_symlink()), None)
+    return None
+
+
+def _identity_of(path: str) -> tuple[int, int] | None:
+    """Return device and inode of *path*; None: there is no such directory."""
+    with contextlib.suppress(OSError):
+        status = os.stat(path)
+        return status.st_dev, status.st_ino
+    return None
+
+
+def _prepare(path: str) -> tuple[int, int]:
+    """Create *path*, check that no other user can write to it; return device and inode."""
     try:
         os.makedirs(path, 0o700, exist_ok=True)
         status = os.stat(path)
@@ -203,6 +247,7 @@ def _prepare(path: str) -> None:
         )
     if not os.access(path, os.W_OK | os.X_OK):
         raise ConfigError(f"spool: {path!r} cannot be written to by this process")
+    return status.st_dev, status.st_ino
 
 
 def _lock(directory: str) -> int | None:

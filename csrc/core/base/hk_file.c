@@ -22,6 +22,14 @@ hk_file_fail(hk_error *err, const char *what)
     return hk_fail(err, HK_ERR_SYSTEM, (size_t)code, "%s: %s", what, strerror(code));
 }
 
+hk_status
+hk_file_fail_open(hk_error *err, const char *what, const char *name)
+{
+    return errno == ELOOP ? hk_fail(err, HK_ERR_SYSTEM, (size_t)errno,
+                                    "%s is a symbolic link, which a spool does not follow", name)
+                          : hk_file_fail(err, what);
+}
+
 #if defined(__linux__)
 
 /* True when the file system copies on write: it allocates a new block whenever a block is

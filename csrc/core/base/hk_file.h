@@ -10,6 +10,10 @@
 /* Fills *err with "`what`: strerror(errno)" and err->offset with errno. Returns HK_ERR_SYSTEM. */
 HK_COLD hk_status hk_file_fail(hk_error *err, const char *what);
 
+/* The same for a file that was opened with O_NOFOLLOW, and is called `name`; where it is a symbolic
+ * link, the text says so. */
+HK_COLD hk_status hk_file_fail_open(hk_error *err, const char *what, const char *name);
+
 /* Allocates disk blocks for the first `size` bytes: a later write there cannot fail because the
  * disk is full (through a mapping, that failure would be a SIGBUS). HK_ERR_ARGUMENT: this file
  * system has no fallocate, or copies on write; nothing was done. HK_ERR_SYSTEM: fallocate failed,

@@ -74,7 +74,7 @@ hk_cursor_open(int directory, bool mapped, hk_cursor *c, hk_error *err)
     const int fd = openat(directory, HK_CURSOR_FILE, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
                           S_IRUSR | S_IWUSR);
     if (fd < 0) {
-        return hk_file_fail(err, "cannot open the cursor");
+        return hk_file_fail_open(err, "cannot open the cursor", HK_CURSOR_FILE);
     }
     HK_POINT();
     hk_status status = prepare(fd, err);

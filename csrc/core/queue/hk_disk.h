@@ -13,6 +13,7 @@
  *
  * A waiting frame costs its bytes. The disk holds at most the capacity, the window and three
  * segments more. Dropping makes room by segments: all waiting frames of the oldest one.
+ * Symbolic links are not followed: neither the directory nor a file in it may be one.
  * Before a batch is handed out, the size of its file is looked at: what somebody has cut off is
  * given up, and counted as damaged. Without maps (settings.unmapped), a put is two calls of pwrite,
  * and a batch is read into a buffer: it is valid until the next take. Each segment has a descriptor

@@ -117,7 +117,7 @@ hk_journal_open(const char *directory, size_t segment_size, bool mapped, hk_jour
     hk_error inner = {.text = ""};
     *frames = *bytes = *cut = 0;
     *j = (hk_journal){.segment_size = segment_size, .mapped = mapped, .cursor = {.fd = -1}};
-    j->directory = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    j->directory = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     hk_status status = j->directory >= 0 ? hk_cursor_open(j->directory, mapped, &j->cursor, &inner)
                                          : hk_file_fail(&inner, "cannot open the directory");
     if (status == HK_OK) {

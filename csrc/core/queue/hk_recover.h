@@ -11,8 +11,8 @@
  * HK_ERR_SYSTEM, HK_ERR_NOMEM. */
 HK_CHECK hk_status hk_recover_list(int directory, uint64_t **numbers, size_t *count, hk_error *err);
 
-/* How many frames the cursor has in this segment, the last one, beyond those that were found, if the
- * file ends before the cursor's end. */
+/* How many frames the cursor has in this segment, the last one, beyond those that were found, if
+ * the file ends before the cursor's end. */
 size_t hk_recover_missing(const hk_mark *end, const hk_mark *done, uint64_t number, uint64_t found);
 
 /* The file has at most `size` bytes. */

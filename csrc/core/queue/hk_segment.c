@@ -87,7 +87,7 @@ hk_segment_create(int directory, const char *name, size_t size, bool mapped, boo
     fd = openat(directory, name, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
                 S_IRUSR | S_IWUSR);
     if (fd < 0 || fstat(fd, &now) != 0) {
-        status = hk_file_fail(err, "cannot make a segment");
+        status = hk_file_fail_open(err, "cannot make a segment", name);
         goto done;
     }
     HK_POINT();
@@ -382,7 +382,7 @@ hk_segment_open(int directory, uint64_t number, size_t begin, size_t known, bool
     *cut = 0;
     int fd = openat(directory, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0 || fstat(fd, &now) != 0) {
-        status = hk_file_fail(err, "cannot open a segment");
+        status = hk_file_fail_open(err, "cannot open a segment", name);
         goto done;
     }
     const size_t size = now.st_size > 0 ? (size_t)now.st_size : 0;

@@ -8,12 +8,14 @@ import stat
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from cli.support import environment
 from delivery.faults.spools import NOWHERE, PATIENCE, Logger, is_alive, modes, parts
 
-from heka._core import Ring
+import heka
+from heka._core import Ring, unlock_file
 from heka._delivery.spool import Spool, directories, holder_of, size_of
 from heka.exceptions import ConfigError
 
@@ -194,6 +196,81 @@ def test_child_does_not_remove_its_parents_directory(spool):
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert os.path.isdir(directory)
     assert Spool(spool.path, "test").adopt() == []
+
+
+@pytest.mark.parametrize("way", ["link", "relative", "dots", "bind"])
+def test_two_paths_to_one_directory(tmp_path, monkeypatch, way):
+    """Device and inode count: two destinations cannot share it by another path."""
+    path = tmp_path / "spool"
+    first = Spool(str(path), "first")
+    other = {"link": tmp_path / "other", "relative": "spool", "dots": tmp_path / "spool/../spool"}
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "other").symlink_to(path)
+    if way == "bind":
+        (tmp_path / "bound").mkdir()
+        mounted = subprocess.run(
+            ["mount", "--bind", path, tmp_path / "bound"], capture_output=True, check=False
+        )
+        if mounted.returncode != 0:
+            pytest.skip("only root may mount")
+    again = os.fspath(other.get(way, tmp_path / "bound"))
+    try:
+        with pytest.raises(ConfigError, match="is that of first in this process"):
+            Spool(again, "second")
+        Spool(again, "first").close()
+        first.close()
+        Spool(again, "second").close()
+    finally:
+        if way == "bind":
+            subprocess.run(["umount", tmp_path / "bound"], check=True)
+
+
+def test_a_spool_that_was_removed_is_nobodys(tmp_path):
+    """Its inode may be that of another spool by then."""
+    gone = Spool(str(tmp_path / "one"), "first")
+    (tmp_path / "one").rmdir()
+    (tmp_path / "two").mkdir(mode=0o700)
+
+    Spool(str(tmp_path / "two"), "second").close()
+
+    gone.renew()
+    with pytest.raises(ConfigError):
+        Spool(str(tmp_path / "one"), "second")
+    gone.close()
+
+
+@pytest.mark.parametrize("name", ["segment", "cursor", "next", "lock", "directory"])
+def test_links_in_a_spool_are_refused(tmp_path, spool, capfd, name):
+    """The file that it points to is neither read nor changed, and nothing is removed."""
+    other = Spool(spool.path, "test")
+    ring_directory = other.own()
+    ring = Ring(1 << 20, 65794, 1 << 18, ring_directory)
+    ring.put(heka.pack("test"))
+    del ring
+    elsewhere = tmp_path / "elsewhere"
+    path = {
+        "segment": Path(ring_directory, "00000000000000000000.heka"),
+        "directory": Path(ring_directory),
+    }.get(name, Path(ring_directory, name))
+    if path.exists():
+        path.rename(elsewhere)
+    else:
+        elsewhere.write_bytes(b"text")
+    before = elsewhere.stat()
+    path.symlink_to(elsewhere)
+    unlock_file(other._locks.pop(ring_directory))
+
+    assert spool.adopt() == []
+
+    assert f"{path} is a symbolic link, which a spool does not follow" in capfd.readouterr().err
+    assert path.is_symlink()
+    assert (elsewhere.stat().st_size, elsewhere.stat().st_mtime) == (
+        before.st_size,
+        before.st_mtime,
+    )
+    if name in ("segment", "cursor"):
+        with pytest.raises(OSError, match="is a symbolic link, which a spool does not follow"):
+            Ring(1 << 20, 65794, 1 << 18, ring_directory)
 
 
 EIGHT = """
