@@ -328,6 +328,8 @@ class FileOutlet(_Written):
         try:
             self._transport.send(frames, deadline)
         except OSError:
+            if self._transport.kept:
+                ring.acknowledge(len(frames) - self._transport.kept)
             self._transport.close()
             raise
         ring.acknowledge()

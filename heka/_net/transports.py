@@ -14,6 +14,7 @@ import stat
 from collections.abc import Iterator
 from typing import Protocol
 
+from heka._core import StreamReader
 from heka._net.addresses import Address
 from heka._net.sockets import (
     PAUSE,
@@ -107,6 +108,9 @@ class FileTransport:
 
     ``O_APPEND`` keeps the frames of several processes apart. ``is_open`` compares the path with the
     open file, so that a file which was moved away (logrotate) is opened again.
+
+    Attributes:
+        kept: Bytes of the last ``send`` that are in the file, whole frames.
     """
 
     def __init__(self, path: str) -> None:
@@ -116,7 +120,8 @@ class FileTransport:
         self._path = path
         self._fd: int | None = None
         self._identity: Identity | None = None
-        self._is_fifo = False
+        self._is_regular = self._is_fifo = False
+        self.kept = 0
 
     def is_open(self) -> bool:
         """Return whether the open file is the one at the path now."""
@@ -148,11 +153,16 @@ class FileTransport:
             os.close(fd)
             raise
         self._is_fifo = stat.S_ISFIFO(status.st_mode)
+        self._is_regular = stat.S_ISREG(status.st_mode)
         self._identity = (status.st_dev, status.st_ino)
         self._fd = fd
 
     def send(self, frame: bytes, deadline: float, start: int = 0) -> None:
-        """Append ``frame[start:]``; after an OSError the file may hold part of the frame.
+        """Append ``frame[start:]``, one frame or several.
+
+        If the disk is full in the middle of a frame, what was written of it is cut off again, so
+        that the file ends with a whole frame; ``kept`` says how much stays. Nothing is cut off if
+        another process has appended to the file meanwhile, or if it is no regular file.
 
         Raises:
             NothingSentError: A FIFO stayed full until the deadline; no byte of the frame was
@@ -162,16 +172,37 @@ class FileTransport:
         if self._fd is None:
             raise OSError(errno.EBADF, "not open")
         at = start
+        self.kept = 0
         view = memoryview(frame)
-        with _without_sigpipe() if self._is_fifo else contextlib.nullcontext():
-            while at < len(frame):
-                try:
-                    at += os.write(self._fd, view[at:])
-                except BlockingIOError:  # the FIFO is full
-                    if at == 0:
-                        self._wait_to_begin(deadline)
-                    else:
-                        wait_writable(self._fd, deadline)
+        ends: list[int] = []  # offsets in the file behind each write that took a part
+        try:
+            with _without_sigpipe() if self._is_fifo else contextlib.nullcontext():
+                while at < len(frame):
+                    try:
+                        at += os.write(self._fd, view[at:])
+                        if at < len(frame) and self._is_regular:
+                            ends.append(os.lseek(self._fd, 0, os.SEEK_CUR) - at)
+                    except BlockingIOError:  # the FIFO is full
+                        if at == 0:
+                            self._wait_to_begin(deadline)
+                        else:
+                            wait_writable(self._fd, deadline)
+        except BaseException:
+            if ends and len(set(ends)) == 1:  # nobody has appended in between
+                self._cut_back(view[:at], ends[0])
+            raise
+
+    def _cut_back(self, written: memoryview, begin: int) -> None:
+        """Cut off what follows the last whole frame of *written*, which is at offset *begin*."""
+        reader = StreamReader()
+        reader.feed(written)
+        if reader.discarded_bytes:
+            return
+        whole = len(written) - reader.pending_bytes
+        with contextlib.suppress(OSError):
+            self.kept = whole
+            if self._fd is not None and os.fstat(self._fd).st_size == begin + len(written):
+                os.ftruncate(self._fd, begin + whole)
 
     def _wait_to_begin(self, deadline: float) -> None:
         if self._fd is None:

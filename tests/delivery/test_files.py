@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
+import time
 from pathlib import Path
 
 import pytest
 from delivery.support import SOON, Listener, account, run, run_threads, wait_until, within
 
 import heka
+from heka._net.transports import FileTransport
 
 
 @pytest.fixture
@@ -170,6 +173,94 @@ def test_a_file_larger_than_its_limit_is_an_error(path):
     reader = heka.StreamReader()
     found = [frame.message.type for frame in reader.feed(path.read_bytes())]
     assert found == ["small", "after", "large"], "a reader finds its way behind the torn frame"
+
+
+LIMITED = """
+    import resource, time
+    from heka.streams import FileStream, QueuedStream
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, resource.RLIM_INFINITY))
+    path, how = sys.argv[1:3]
+    stream = {
+        "file": lambda: FileStream(path),
+        "queue": lambda: QueuedStream(f"file://{path}", backoff_max=0.01, linger=0.0),
+    }[how]()
+    for number in range(100):
+        stream.write(heka.pack(f"{number}", payload="x" * 333))
+    stream.flush(0.3)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
+    for number in range(100, 110):
+        until = time.monotonic() + 10
+        while not stream.write(heka.pack(f"{number}")) and time.monotonic() < until:
+            time.sleep(0.01)
+    stream.flush(10)
+    found = stream.stats()
+    stream.close()
+    tell(sent=found["sent"], lost=sum(found["dropped"].values()), resent=found["resent"])
+"""
+
+
+@pytest.mark.parametrize("how", ["file", "queue"])
+def test_a_disk_that_fills_in_the_middle_of_a_frame_leaves_whole_frames(path, how):
+    """What was written of it is cut off; a queue writes each frame once, when there is room."""
+    done = run(LIMITED, str(path), how)
+
+    found = types(path)
+    assert len(found) == done.facts["sent"] == len(set(found))
+    assert found == sorted(found, key=int)
+    assert found[-10:] == [str(number) for number in range(100, 110)]
+    if how == "file":
+        assert done.facts["lost"] > 0
+    else:
+        assert found == [str(number) for number in range(110)]
+
+
+def test_what_another_process_has_appended_is_not_cut(path, monkeypatch):
+    """The file then has a torn frame in the middle, which a reader skips."""
+    theirs = heka.pack("theirs")
+    file = FileTransport(str(path))
+    file.open(time.monotonic() + 1)
+    ours = heka.pack("ours", payload="x" * 100)
+    write = os.write
+
+    def stop(fd, data):
+        if len(data) < len(ours):
+            with path.open("ab") as other:
+                other.write(theirs)
+            raise OSError(errno.ENOSPC, "full")
+        return write(fd, data[:50])
+
+    monkeypatch.setattr(os, "write", stop)
+    with pytest.raises(OSError, match="full"):
+        file.send(ours, time.monotonic() + 1)
+    file.close()
+
+    assert path.read_bytes() == ours[:50] + theirs
+
+
+@pytest.mark.parametrize("cut", [1, 100, 250])
+def test_whole_frames_before_the_torn_one_stay(path, monkeypatch, cut):
+    file = FileTransport(str(path))
+    file.open(time.monotonic() + 1)
+    path.write_bytes(b"before")
+    frames = [heka.pack("t", payload="x" * 20, hostname="h") for _ in range(5)]
+    data = b"".join(frames)
+    write = os.write
+    calls = []
+
+    def stop(fd, data):
+        calls.append(len(data))
+        if len(calls) > 1:
+            raise OSError(errno.ENOSPC, "full")
+        return write(fd, data[:cut])
+
+    monkeypatch.setattr(os, "write", stop)
+    with pytest.raises(OSError, match="full"):
+        file.send(data, time.monotonic() + 1)
+    file.close()
+
+    whole = cut // len(frames[0]) * len(frames[0])
+    assert file.kept == whole
+    assert path.read_bytes() == b"before" + data[:whole]
 
 
 # ---- FIFOs ---------------------------------------------------------------------------------------
