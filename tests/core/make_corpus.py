@@ -97,8 +97,60 @@ def write(folder: Path, seeds: dict[str, bytes]) -> None:
             (folder / name).write_bytes(data)
 
 
+# The kinds of steps of fuzz_spool, in the order of its enum.
+STEPS = (
+    *("forge-frames", "forge-bytes", "forge-mark", "forge-cursor", "open", "put", "take"),
+    *("acknowledge", "rewind", "drop-oldest", "drop-in-flight", "drop-all", "cut", "scribble"),
+    *("remove", "sync", "free"),
+)
+
+
+def spool_seeds() -> dict[str, bytes]:
+    """Return steps as fuzz_spool reads them: kind, two arguments, further bytes."""
+
+    def steps(*given: tuple[str, int, int] | tuple[str, int, int, bytes]) -> bytes:
+        parts = [(STEPS.index(one[0]), one[1], one[2], b"".join(one[3:])) for one in given]
+        return b"".join(bytes([kind, one, other]) + more for kind, one, other, more in parts)
+
+    def mark(slot: int, frame: int, segment: int, offset: int) -> tuple[str, int, int, bytes]:
+        numbers = (frame, segment, offset)
+        return "forge-mark", slot, 0, b"".join(n.to_bytes(2, "little") for n in numbers)
+
+    put, take, done = ("put", 30, 15), ("take", 255, 0), ("acknowledge", 0, 0)
+    forged = ("forge-frames", 0, 10, bytes(range(10)))
+    more = ("forge-frames", 10, 5, bytes(5))
+    seeds = {}
+    for how in (0, 1):
+        opened = ("open", how, 0)
+        seeds |= {
+            f"use-{how}": steps(opened, put, put, take, done, take, ("rewind", 0, 0), take, done),
+            f"again-{how}": steps(opened, put, take, done, put, opened, take, done, put, opened),
+            f"full-{how}": steps(opened, *[put] * 5, ("drop-oldest", 200, 0), take, put),
+            f"drops-{how}": steps(opened, put, take, ("drop-in-flight", 0, 0), ("drop-all", 0, 0)),
+            f"found-{how}": steps(
+                forged, more, opened, take, done, take, done, put, ("sync", 0, 0)
+            ),
+            f"marks-{how}": steps(
+                forged, more, mark(0, 15, 10, 350), mark(2, 3, 0, 212), opened, take, done, take
+            ),
+            f"too-far-{how}": steps(forged, mark(0, 900, 0, 9000), mark(2, 9, 7, 7), opened, take),
+            f"missing-{how}": steps(forged, mark(0, 15, 0, 1100), opened, take, done, put),
+            f"cursor-{how}": steps(forged, ("forge-cursor", 64, 40, b"\xa5" * 40), opened, take),
+            f"bytes-{how}": steps(("forge-bytes", 0, 60, b"\x1e\x02\x08\x14\x1f" * 12), opened),
+            f"cut-{how}": steps(opened, put, put, take, ("cut", 1, 9), ("cut", 2, 0), take, done),
+            f"cut-in-flight-{how}": steps(
+                opened, put, put, take, ("cut", 1, 20), ("rewind", 0, 0), take, take, opened, put
+            ),
+            f"scribbled-{how}": steps(
+                opened, put, put, ("scribble", 1, 31, b"\x1e" * 31), take, done, take, done, opened
+            ),
+            f"removed-{how}": steps(opened, put, put, ("remove", 1, 0), take, done, opened, put),
+        }
+    return seeds
+
+
 def main(corpus: Path) -> None:
-    """Write all three corpora into *corpus*."""
+    """Write all corpora into *corpus*."""
     vectors = json.loads(VECTORS.read_text())
     messages = {f"golden-{m['name']}": bytes.fromhex(m["wire"]) for m in vectors["messages"]}
     foreign = {f"foreign-{name}": bytes.fromhex(digits) for name, digits in FOREIGN.items()}
@@ -110,6 +162,7 @@ def main(corpus: Path) -> None:
         headers[f"golden-{frame['name']}"] = data[2 : 2 + data[1]]
     made = {f"made-{name}": bytes.fromhex(digits) for name, digits in HEADERS.items()}
     write(corpus / "fuzz_header", {**headers, **made})
+    write(corpus / "fuzz_spool", spool_seeds())
 
 
 if __name__ == "__main__":

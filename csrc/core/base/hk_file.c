@@ -118,6 +118,32 @@ hk_file_populate(void *map, size_t size)
 #endif
 }
 
+size_t
+hk_file_readable(void *map, size_t size)
+{
+#if defined(MADV_POPULATE_READ)
+    if (size == 0 || madvise(map, size, MADV_POPULATE_READ) == 0 || errno != EFAULT) {
+        return size;
+    }
+    /* The last pages are those without a file: finds the first of them. */
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    size_t low = 0;
+    size_t high = (size - 1) / page;
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        if (madvise((uint8_t *)map + middle * page, page, MADV_POPULATE_READ) == 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low * page;
+#else
+    (void)map;
+    return size;
+#endif
+}
+
 void
 hk_file_cut(int directory, const char *name, size_t size)
 {

@@ -31,6 +31,11 @@ void *hk_file_map(int fd, size_t size, bool writable);
 /* Faults in the pages of a writable mapping ahead of time, so that the writer does not. */
 void hk_file_populate(void *map, size_t size);
 
+/* How many of the first `size` bytes of a mapping can be read: fewer when the file was truncated,
+ * whatever its name is now, or if it has none. Rounded up to pages; `size` where the system cannot
+ * tell (before Linux 5.14). Slow: for when the file cannot be asked. */
+size_t hk_file_readable(void *map, size_t size);
+
 /* Truncates the named file to `size` bytes if it exists and is longer. Failures are ignored. */
 void hk_file_cut(int directory, const char *name, size_t size);
 

@@ -216,10 +216,11 @@ size_t
 hk_segment_look(int directory, const hk_segment *s)
 {
     struct stat now;
-    const bool is_there = fstatat(directory, s->name, &now, AT_SYMLINK_NOFOLLOW) == 0;
-    return !is_there || now.st_ino != s->inode || now.st_size >= (off_t)s->end
-               ? s->end
-               : (size_t)now.st_size;
+    if (HK_UNLIKELY(fstatat(directory, s->name, &now, AT_SYMLINK_NOFOLLOW) != 0 ||
+                    now.st_ino != s->inode)) {
+        return hk_file_readable(s->data, s->end); /* removed, or renamed */
+    }
+    return now.st_size >= (off_t)s->end ? s->end : (size_t)now.st_size;
 }
 
 size_t

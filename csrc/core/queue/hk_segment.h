@@ -102,7 +102,7 @@ HK_CHECK hk_status hk_segment_open(int directory, uint64_t number, size_t begin,
                                    bool mapped, hk_segment **out, size_t *cut, hk_error *err);
 
 /* The offset up to which a mapped segment can be read: its end, or that of a file that became
- * shorter. A file that has another name now, or none, cannot be looked at: its end. */
+ * shorter, also if it was removed or renamed then (hk_file_readable). */
 size_t hk_segment_look(int directory, const hk_segment *s);
 
 /* Reads the file of a segment that is not mapped: how many bytes, 0 to `len`. */
