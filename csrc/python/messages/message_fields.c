@@ -67,7 +67,7 @@ append_sendable(hk_buffer *out, hk_slice fields)
  * second field of a name, a field without values. `encoded` is the dict, encoded; it is compared
  * with a new dict from the wire, encoded. 1, 0, or -1 with an exception. */
 static int
-is_unchanged(heka_state *state, const heka_origin *origin, hk_slice encoded)
+is_unchanged(heka_state *state, heka_origin *origin, hk_slice encoded)
 {
     bool repeated;
     hk_buffer out;
@@ -97,7 +97,7 @@ append_dict(HekaMessage *self, heka_state *state, hk_buffer *out)
     PyObject *fields = Py_NewRef(self->fields);
     hk_buffer_init(&wire, block, sizeof block, HK_LENGTH_MAX);
     hk_status status = hk_buffer_append(&wire, self->wire, self->wire_len);
-    const heka_origin origin = {{wire.data, wire.len}};
+    heka_origin origin = {.wire = {wire.data, wire.len}};
     const bool irregular = self->irregular;
 
     if (status == HK_OK) {
@@ -115,6 +115,8 @@ append_dict(HekaMessage *self, heka_state *state, hk_buffer *out)
         (void)heka_raise_status(state, status);
         result = -1;
     }
+    hk_names_clear(&origin.valueless);
+    hk_names_clear(&origin.wholes);
     hk_buffer_clear(&wire);
     Py_DECREF(fields);
     return result;

@@ -278,7 +278,7 @@ is_wire_valueless(heka_run *r, PyObject *key)
         return 0; /* no wire name decodes to this str */
     }
     hk_buffer_init(&text, block, sizeof block, HK_LENGTH_MAX);
-    hk_status status = hk_names_make(&r->valueless, HK_NAMES_VALUELESS, r->origin->wire);
+    hk_status status = hk_names_make(&r->origin->valueless, HK_NAMES_VALUELESS, r->origin->wire);
     if (status == HK_OK) {
         status = hk_buffer_room(&text, size);
     }
@@ -286,7 +286,7 @@ is_wire_valueless(heka_run *r, PyObject *key)
         return heka_run_fail(r, status);
     }
     text.len = (size_t)(hk_utf8_write(&name, text.data) - text.data);
-    const int found = hk_names_hold(&r->valueless, (hk_slice){text.data, text.len});
+    const int found = hk_names_hold(&r->origin->valueless, (hk_slice){text.data, text.len});
     hk_buffer_clear(&text);
     return found;
 }
@@ -419,11 +419,11 @@ put_repr(heka_run *r, PyObject *key, PyObject *value)
 static int
 check_escaped(heka_run *r, PyObject *key, size_t start)
 {
-    const hk_status status = hk_names_make(&r->wholes, HK_NAMES_WHOLE, r->origin->wire);
+    const hk_status status = hk_names_make(&r->origin->wholes, HK_NAMES_WHOLE, r->origin->wire);
     if (status != HK_OK) {
         return heka_run_fail(r, status);
     }
-    if (hk_names_hold(&r->wholes, (hk_slice){r->out->data + start, r->out->len - start})) {
+    if (hk_names_hold(&r->origin->wholes, (hk_slice){r->out->data + start, r->out->len - start})) {
         return 0;
     }
     return heka_refuse_name(r->state, heka_run_path(r), key);
@@ -546,7 +546,7 @@ check_unique(heka_run *r, size_t start)
 
 int
 heka_coerce_fields(heka_state *state, PyObject *mapping, const heka_policy *policy,
-                   const heka_origin *origin, hk_buffer *out)
+                   heka_origin *origin, hk_buffer *out)
 {
     uint8_t path_block[256];
     const size_t start = out->len;
@@ -574,8 +574,6 @@ heka_coerce_fields(heka_state *state, PyObject *mapping, const heka_policy *poli
     if (result == HEKA_DONE && !policy->use_repr && ((r.nested && r.dotted) || r.may_repeat)) {
         result = check_unique(&r, start);
     }
-    hk_names_clear(&r.valueless);
-    hk_names_clear(&r.wholes);
     hk_buffer_clear(&r.path);
     return result;
 }

@@ -24,6 +24,6 @@
  * 0, or -1 with FieldError, EncodeError, or the exception of user code; *out may then have
  * partial output, which the caller removes. */
 int heka_coerce_fields(heka_state *state, PyObject *mapping, const heka_policy *policy,
-                       const heka_origin *origin, hk_buffer *out);
+                       heka_origin *origin, hk_buffer *out);
 
 #endif

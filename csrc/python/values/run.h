@@ -18,7 +18,9 @@ typedef struct {
 /* Fields that were decoded from the wire: their bytes may be sent again even if they are not UTF-8.
  */
 typedef struct {
-    hk_slice wire; /* borrowed: the canonical fields that the values were decoded from */
+    hk_slice wire;      /* borrowed: the canonical fields that the values were decoded from */
+    hk_names valueless; /* owned: of these fields; made when it is needed */
+    hk_names wholes;    /* owned: likewise */
 } heka_origin;
 
 /* One encoding run. */
@@ -26,14 +28,12 @@ typedef struct {
     heka_state *state;         /* borrowed */
     hk_buffer *out;            /* borrowed */
     const heka_policy *policy; /* borrowed */
-    const heka_origin *origin; /* borrowed, or NULL */
+    heka_origin *origin;       /* borrowed, or NULL */
     hk_buffer path;            /* owned: "outer." for each enclosing mapping */
     unsigned depth;            /* enclosing mappings */
     bool nested;               /* a nested mapping was flattened */
     bool dotted;               /* a key contains a dot */
     bool may_repeat;           /* a key is not an exact str, or a mapping not an exact dict */
-    hk_names valueless;        /* owned: of the origin; made when it is needed */
-    hk_names wholes;           /* owned: likewise */
     bool escaped;              /* the current field has bytes that only the wire may contain */
     bool over_limit;           /* too deep or too big: the outermost entry becomes its repr */
 } heka_run;
