@@ -6,14 +6,18 @@ the program that logs: they are counted, and reported on stderr at most once a m
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias, cast
 
 from heka import api
+from heka._core import monotonic
 from heka._net.addresses import parse
 from heka._recording import FILTERING, NESTED_MAX, as_text, describe, type_name
+from heka._runtime.allowance import allowance
+from heka._runtime.exits import is_exiting
 from heka._runtime.forks import register_fork_reset
 from heka._runtime.reporter import Reporter
 from heka.client import HekaClient
@@ -85,6 +89,9 @@ class Bridge:
         TypeError: An argument has another type.
     """
 
+    #: The URL whose destination is kept open.
+    _claimed: str | None = None
+
     def __init__(self, target: object, type: str, owner: str) -> None:
         if not isinstance(type, str):
             raise TypeError(f"{owner}: type must be str, not {type_name(type)}")
@@ -102,7 +109,10 @@ class Bridge:
         self.reset_after_fork()
         self._reporter = Reporter()
         if isinstance(target, str):
-            self.fixed = Direct(target) if "://" in target else None
+            if "://" in target:
+                self.fixed = Direct(target)
+                api.claim(target)
+                self._claimed = target
         elif target is not None:
             if not callable(getattr(target, "heka", None)):
                 raise TypeError(
@@ -117,6 +127,21 @@ class Bridge:
         self._lock = (
             threading.RLock()
         )  # reentrant: a signal handler may log while its thread holds it
+
+    def close(self) -> None:
+        """Close, without waiting, the destination of a URL, unless others send to it.
+
+        Not final: a later message opens it again. At exit nothing is closed: other exit handlers
+        may still log, and what is queued is sent after them.
+        """
+        claimed, self._claimed = self._claimed, None
+        if claimed is not None and not is_exiting():
+            api.release(claimed)
+
+    def __del__(self, is_finalizing: Callable[[], bool] = sys.is_finalizing) -> None:
+        """Close: the handler was dropped."""
+        if not is_finalizing():
+            self.close()
 
     def find(self) -> Client | None:
         """Return the client for the next message; None while there is no client of that name."""
@@ -178,8 +203,14 @@ class Bridge:
         finally:
             depth[0] = before
 
-    def flush(self, timeout: float = 1.0) -> bool:
-        """Wait at most *timeout* seconds until queued frames are sent; True when all are."""
+    def flush(self, timeout: float = 1.0, *, ends: bool = False) -> bool:
+        """Wait at most *timeout* seconds until queued frames are sent; True when all are.
+
+        *ends*: the program ends, or lets all its handlers go: they share the time of an exit.
+        """
+        if ends:
+            with allowance.wait(timeout) as deadline:
+                return self.flush(max(0.0, deadline - monotonic()))
         try:
             client = self.find()
             return client is None or client.flush(timeout)

@@ -41,6 +41,8 @@ _ABSENT: Final[Any] = object()
 # Reentrant: a signal handler or finalizer may log while its thread holds the lock.
 _lock = threading.RLock()
 _open: dict[_Key, _AnyDestination] = {}
+#: How many handlers send to a destination.
+_claims: dict[_Key, int] = {}
 #: Closed destinations; some of their frames may still be queued or being sent.
 _retired: list[_AnyDestination] = []
 #: At most one account: the sum of closed destinations without such frames, which are freed.
@@ -158,12 +160,12 @@ def _find(to: object) -> Sink:
         with _lock:
             destination = _open.setdefault(key, made)
             if destination is not made and isinstance(made, Queue):
-                made.close()  # another thread has created one meanwhile
+                made.let_go()  # another thread has created one meanwhile
             if not _serves(destination, to):
                 _retire(key)
                 destination = _open[key] = made
             if len(_open) > DESTINATIONS_MAX:
-                others = [one for one in _open if one != key]
+                others = [one for one in list(_open) if one != key]
                 _retire(others[int.from_bytes(os.urandom(4), "big") % len(others)])
     return destination.sink
 
@@ -179,7 +181,7 @@ def _retire(key: _Key) -> None:
     if destination is None:
         return  # a signal handler that logged has closed it
     _retired.append(destination)
-    destination.close()
+    destination.let_go()
     _emitter.forget()
     if len(_retired) > DESTINATIONS_MAX:
         # Not the newer half: a call may have looked one of these up and not used it yet.
@@ -189,6 +191,34 @@ def _retire(key: _Key) -> None:
         accounts = [destination.stats() for destination in done]
         _retired_total[:] = [total([*_retired_total, *accounts])]
         _retired[:] = kept
+
+
+def claim(to: str) -> None:
+    """Keep the destination *to* open for a handler until it calls ``release``."""
+    load()
+    with _lock:
+        key = _key_of(to)
+        _claims[key] = _claims.get(key, 0) + 1
+
+
+def release(to: str) -> None:
+    """End a ``claim``: close *to*, without waiting, unless others send to it."""
+    key = _key_of(to)
+    with _lock:
+        _claims[key] = _claims.get(key, 0) - 1
+        _retire_unused(key)
+
+
+def _retire_unused(key: _Key) -> None:
+    """Close the destination of *key* if neither a handler nor the configuration names it.
+
+    A later call that names it opens it again. An object with ``write()`` belongs to the program.
+    """
+    with _lock:
+        if _claims.get(key, 0) <= 0:
+            _claims.pop(key, None)
+            if not isinstance(key, int) and key != _key_of(_emitter.to):
+                _retire(key)
 
 
 def _is_done(destination: _AnyDestination) -> bool:
@@ -218,7 +248,8 @@ def configure(
 
     Args:
         to: The destination, in any notation of ``heka.log(to=...)``; None: ``$HEKA_TO`` if it is
-            set, else udp://localhost:5565.
+            set, else udp://localhost:5565. The one before is closed, without waiting, unless it is
+            an object with ``write``, or a handler sends there; what is queued is still sent.
         signer: Signs every message; None signs none.
         level: The largest severity that is sent, 0 to 7; 7 sends everything.
         logger: The logger of calls without ``logger=``.
@@ -235,8 +266,11 @@ def configure(
     load()
     if to is not _ABSENT and to is not None and not callable(getattr(to, "write", None)):
         parse(to)
+    if to is not _ABSENT:
+        before = _key_of(_emitter.to)
+        _emitter.to = to
+        _retire_unused(before)
     settings = {
-        "to": to,
         "signer": signer,
         "level": level,
         "logger": logger,

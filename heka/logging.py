@@ -15,6 +15,7 @@ import threading
 from collections.abc import Mapping
 
 from heka._recording import FILTERING, LOGLEVEL_MAP, NESTED_MAX, RECORD_MARK, as_text, describe
+from heka._runtime.exits import is_exiting
 from heka._runtime.forks import importing
 from heka.severity import CRITICAL, DEBUG, ERROR, INFORMATIONAL, NOTICE, WARNING
 
@@ -37,6 +38,8 @@ SEVERITY_MAP = {
     logging.CRITICAL: CRITICAL,
 }
 _SEVERITIES = frozenset(range(8))
+#: Calls between ``logging.shutdown`` and ``flush()`` that are looked at.
+_CALLERS_MAX = 8
 #: Attributes of a record without `extra`.
 _STANDARD = tuple(logging.LogRecord("", 0, "", 0, "", (), None).__dict__)
 _STANDARD_COUNT = len(_STANDARD)
@@ -230,8 +233,21 @@ class HekaHandler(logging.Handler):
             )
 
     def flush(self) -> None:
-        """Wait up to 1 s until queued messages are sent; ``logging.shutdown`` calls this."""
-        self._bridge.flush()
+        """Wait up to 1 s until queued messages are sent.
+
+        ``logging.shutdown`` calls this for each handler; then all handlers together wait for at
+        most 2 s, which include what the exit of the process waits.
+        """
+        self._bridge.flush(ends=is_exiting() or _in_shutdown())
+
+    def close(self) -> None:
+        """Close the destination of a URL, without waiting, unless others send to it.
+
+        A client that was given is not closed. What is queued is still sent. ``dictConfig`` calls
+        this for the handlers that it replaces, ``logging.shutdown`` for all.
+        """
+        self._bridge.close()
+        super().close()
 
     def stats(self) -> dict[str, int]:
         """Return the counts of errors of this handler, {} if there were none.
@@ -248,6 +264,21 @@ class HekaHandler(logging.Handler):
         """Return class, client or destination, and level."""
         level = logging.getLevelName(self.level)
         return f"<{type(self).__name__} {self._bridge.target!r} ({level})>"
+
+
+def _in_shutdown() -> bool:
+    """Return whether ``logging.shutdown`` has called, maybe through ``flush()`` of a subclass.
+
+    ``logging`` calls it at exit, and ``dictConfig`` calls it before it makes other handlers.
+    """
+    frame = sys._getframe(1)
+    for _ in range(_CALLERS_MAX):
+        if frame.f_code is logging.shutdown.__code__:
+            return True
+        if frame.f_back is None:
+            break
+        frame = frame.f_back
+    return False
 
 
 def _attributes(fields: Iterable[str] | Mapping[str, str]) -> tuple[tuple[str, str], ...]:

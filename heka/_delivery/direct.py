@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
 import queue
 import socket
 import threading
@@ -17,23 +18,29 @@ from collections.abc import Callable
 from typing import Any
 
 from heka._core import Ring, Sink, monotonic
+from heka._delivery import lifecycle
 from heka._delivery.backoff import Backoff, Hosts
 from heka._delivery.reasons import reason_of
 from heka._delivery.refusals import tell
+from heka._delivery.threads import run_detached
 from heka._delivery.writers import flush_stream, name_of, sink_for
 from heka._net.addresses import Address
 from heka._net.defaults import BACKOFF_FIRST, BACKOFF_MAX, CLOSE_TIMEOUT
 from heka._net.options import QueueOptions
 from heka._net.resolver import Lookup, begin, is_name
 from heka._net.transports import NothingSentError, SocketTransport, Transport, make
-from heka._runtime.exits import ExitHook
+from heka._runtime.allowance import allowance
+from heka._runtime.exits import ExitHook, is_exiting
 from heka._runtime.forks import call_in_child
 from heka._runtime.reporter import Reporter
+from heka._runtime.waiting import pause
 
 #: Seconds after which a waiting call checks its condition again without a notification.
 _RECHECK = 0.05
 #: Seconds between two looks at whether a name has been resolved again.
 _LOOKUP_RECHECK = 0.05
+#: Seconds between two checks at exit whether a TLS session has ended.
+_END_CHECK = 0.005
 
 
 class _Notifier:
@@ -327,6 +334,23 @@ class Destination:
         self.sink.close()
         self._hang_up(deadline)
 
+    def let_go(self) -> None:
+        """Close without waiting, for finalizers: the end of a TLS session is waited for elsewhere.
+
+        If a call owns the connection, that call closes it.
+        """
+        self._tell_refused()
+        self.sink.close()
+        ticket = self.sink.acquire()
+        if ticket:
+            try:
+                if self._address.scheme == "tls" and self._transport.is_open():
+                    _Farewell(self._transport).begin()
+                else:
+                    self._transport.close()
+            finally:
+                self.sink.release(ticket)
+
     def _hang_up(self, deadline: float | None = None) -> None:
         ticket = self.sink.acquire()
         if ticket:
@@ -341,6 +365,54 @@ class Destination:
         """Return the account: offered = sent + the sum of dropped."""
         refused = self.sink.refused - self._refused_before
         return {**self.sink.counts(), "refused": refused, "reconnects": self.reconnects}
+
+
+class _Farewell:
+    """The end of a TLS session, in a thread: the peer has to end it too before the socket closes.
+
+    The exit of the process waits for it as for a queue.
+    """
+
+    def __init__(self, transport: Transport) -> None:
+        """Prepare to finish *transport*, which nobody else uses from now on."""
+        self._transport = transport
+        self._pid = os.getpid()
+        self._ended = False
+        lifecycle.register(self)
+
+    def begin(self) -> None:
+        """Start the thread; without one, wait for the peer only if the process exits."""
+        if run_detached(self._run):
+            return
+        if is_exiting():
+            with allowance.wait(CLOSE_TIMEOUT) as deadline:
+                self._finish(deadline)
+        else:
+            self._finish(monotonic())
+
+    def _run(self) -> None:
+        self._finish(monotonic() + CLOSE_TIMEOUT)
+
+    def _finish(self, deadline: float) -> None:
+        try:
+            self._transport.finish(deadline)
+        finally:
+            self._ended = True
+
+    def flush(self, deadline: float) -> bool:
+        """Wait until *deadline* for the thread; True when it has ended, or is the parent's."""
+        while not self._ended and self._pid == os.getpid():
+            if monotonic() >= deadline:
+                return False
+            pause(_END_CHECK)
+        return True
+
+    def close(self, timeout: float) -> None:
+        """Do nothing: the thread ends by itself."""
+
+    def join(self) -> None:
+        """Wait until the thread has ended; it does not wait longer than CLOSE_TIMEOUT."""
+        self.flush(monotonic() + 2 * CLOSE_TIMEOUT)
 
 
 class StreamDestination:
@@ -373,7 +445,7 @@ class StreamDestination:
         timed = self._is_heka_stream
         return flush_stream(self.stream, self.sink, left, self._reporter, timed=timed)
 
-    def close(self) -> None:
+    def let_go(self) -> None:
         """Drop later frames. Does not close the stream: its owner does."""
         self.sink.close()
 
@@ -404,7 +476,7 @@ class NoDestination:
         """Return True: nothing is ever being sent."""
         return True
 
-    def close(self) -> None:
+    def let_go(self) -> None:
         """Close the sink, so that the next call reads the environment again."""
         self.sink.close()
 

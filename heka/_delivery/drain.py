@@ -37,6 +37,7 @@ class Drain:
     """Moves frames from one ring after the other to one outlet.
 
     Attributes:
+        stopping: Whether ``stop()`` was called.
         retries: Failed tries to connect or to send.
         reconnects: Connections made after the first.
     """
@@ -53,7 +54,7 @@ class Drain:
         self._outlet = outlet
         self._options = options
         self._reporter = Reporter()
-        self._stopping = False
+        self.stopping = False
         self._give_up_at = 0.0
         self.reset_after_fork()
 
@@ -83,14 +84,14 @@ class Drain:
             on_tick: Called after each step.
             tick: Seconds that a step waits for frames, so about the most between two such calls.
         """
-        while not self._stopping:
+        while not self.stopping:
             ring = current()
             if ring is None:
                 break
             self.step(ring, tick)
             del ring  # the last reference to a drained ring removes its files
             on_tick()
-        self.end(self._give_up_at if self._stopping else monotonic() + _CLOSING)
+        self.end(self._give_up_at if self.stopping else monotonic() + _CLOSING)
 
     def end(self, deadline: float) -> None:
         """Close the connection in good order, at most until *deadline*."""
@@ -135,7 +136,7 @@ class Drain:
             self._connect(ring, min(patience, options.connect_timeout))
 
     def _back_off(self, ring: Ring, seconds: float) -> None:
-        if ring.sleep(seconds) and not self._stopping:
+        if ring.sleep(seconds) and not self.stopping:
             ring.clear_interrupt()
 
     def _connect(self, ring: Ring, timeout: float) -> None:
@@ -155,7 +156,7 @@ class Drain:
         if outcome.event == "failed":
             failure = outcome.failure or OSError("the connection is lost")
             self._fail(failure, at_once=self._outlet.has_other_host())
-        elif outcome.event == "interrupted" and not self._stopping:
+        elif outcome.event == "interrupted" and not self.stopping:
             ring.clear_interrupt()
         elif outcome.event == "tick":
             self._renew(ring)
@@ -163,7 +164,7 @@ class Drain:
     def _fail(self, failure: Exception, *, at_once: bool = False) -> None:
         self.retries += 1
         wait = self._wait(0.0 if at_once else self._backoff.fail())
-        if not self._stopping:
+        if not self.stopping:
             then = "another host is tried" if at_once else f"next try in {wait:.1f} s"
             self._reporter.report(
                 f"cannot send to {self._name} ({reason_of(failure)}): {failure}; "
@@ -191,4 +192,4 @@ class Drain:
     def stop(self, deadline: float) -> None:
         """End ``run``, which closes the connection by *deadline*; Ring.interrupt ends its wait."""
         self._give_up_at = deadline
-        self._stopping = True
+        self.stopping = True

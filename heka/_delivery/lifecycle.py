@@ -15,12 +15,10 @@ from types import FrameType
 from typing import Any, Protocol
 
 from heka._core import IN_MAIN_INTERPRETER, monotonic
+from heka._runtime.allowance import EXIT_TIMEOUT, allowance
 from heka._runtime.exits import ExitHook
 
 __all__ = ["EXIT_TIMEOUT", "flush_all", "flush_on_sigterm", "register", "work_has_begun"]
-
-#: Seconds that the exit of a process waits for all its queues together.
-EXIT_TIMEOUT = 2.0
 
 
 class Flushed(Protocol):
@@ -29,7 +27,7 @@ class Flushed(Protocol):
     def flush(self, deadline: float) -> bool:
         """Wait until *deadline*; True when all accepted frames were delivered."""
 
-    def close(self, timeout: float | None = None) -> None:
+    def close(self, timeout: float) -> None:
         """Close, and drop what is not delivered within *timeout* seconds."""
 
     def join(self) -> None:
@@ -51,13 +49,13 @@ def flush_all(timeout: float) -> bool:
 
 
 def _end() -> None:
-    """Flush and close every queue, in EXIT_TIMEOUT seconds."""
-    deadline = monotonic() + EXIT_TIMEOUT
-    with contextlib.suppress(Exception):
-        flush_all(EXIT_TIMEOUT)
-    for queue in list(_queues):
+    """Flush and close every queue, in what is left of EXIT_TIMEOUT."""
+    with allowance.wait(EXIT_TIMEOUT) as deadline:
         with contextlib.suppress(Exception):
-            queue.close(max(0.0, deadline - monotonic()))
+            flush_all(max(0.0, deadline - monotonic()))
+        for queue in list(_queues):
+            with contextlib.suppress(Exception):
+                queue.close(max(0.0, deadline - monotonic()))
     if not IN_MAIN_INTERPRETER:  # a subinterpreter aborts the process if it ends with a thread
         for queue in list(_queues):
             queue.join()

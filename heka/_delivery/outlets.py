@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from heka._core import Ring, monotonic
+from heka._core import Ring, Sink, monotonic
 from heka._delivery.backoff import Hosts
 from heka._delivery.refusals import tell, was_refused
 from heka._delivery.writers import has_descriptor, name_of, sink_for, wait_until_ready
@@ -456,18 +456,27 @@ class StreamOutlet(_Written):
                 self._reporter.report(f"{name_of(self._stream)}.flush() raised {failure!r}")
 
     def close(self, deadline: float) -> None:
-        """Write the rest of a frame. Does not close the stream: its owner does."""
+        """Write the rest of a frame. Does not close the stream: its owner does, if there is one.
+
+        This is the end: the stream may be freed, although the queue still has its account.
+        """
         self._ending = True
         if self._sink.pending:
             self._finish(max(0.0, deadline - monotonic()))
         if self._unflushed:
             self.flush_written()
         self._ending = False
+        self._stream = None
+        self._sink = _NOTHING
 
     def abandon(self) -> None:
         """Forget the ring; the parent writes the rest. The sink itself notices the fork."""
         self._ring = None
         self._unflushed = False
+
+
+#: The sink of an outlet that has ended.
+_NOTHING = Sink(lambda frame, written, timeout, ticket: "closed")
 
 
 def _unfinished() -> OSError:

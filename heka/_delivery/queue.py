@@ -24,6 +24,8 @@ from heka._delivery.threads import Worker, cooperative_sleep
 from heka._net.addresses import Address
 from heka._net.options import QueueOptions
 from heka._runtime.accounts import NUMBERS
+from heka._runtime.allowance import Allowance
+from heka._runtime.exits import is_exiting
 from heka._runtime.forks import importing, register_fork_reset
 from heka._runtime.reporter import Reporter
 from heka._runtime.waiting import pause
@@ -37,8 +39,10 @@ OnDrop = Callable[[str, int], object]
 _CAPACITY_LEAST = 4096
 #: Seconds of one call that sends in the calling thread, because no thread can be started.
 _IN_PLACE = 1.0
-#: Seconds that close() waits at least for the thread to end, whatever its timeout.
+#: Seconds that close() waits at least for the thread to end, whatever its timeout. At exit the
+#: queues share them: a thread that is connecting ends late, and does not outlive the process.
 _JOIN_LEAST = 0.5
+_at_exit = Allowance(_JOIN_LEAST)
 #: Seconds between two looks of a flush at whether the thread has adopted the next directory.
 _ADOPTION = 0.002
 #: Seconds between two looks at the size of the whole spool.
@@ -311,15 +315,11 @@ class Queue:
         finally:
             self._flushing -= 1
 
-    def close(self, timeout: float | None = None) -> None:
+    def close(self, timeout: float) -> None:
         """Accept no more frames, and drop those that are not delivered in *timeout* seconds.
 
-        None: return at once; the thread sends what is queued while the process runs. Frames in a
-        spool are not dropped: the next process sends them.
+        Frames in a spool are not dropped: the next process sends them.
         """
-        if timeout is None:
-            self._shut(drop=False)
-            return
         deadline = monotonic() + timeout
         self._report_refusals()
         flushed = self._flush(deadline)
@@ -328,11 +328,29 @@ class Queue:
         self._shut(drop=not flushed)
         if not flushed:
             self._rings.interrupt()
+        if self._drain.stopping:  # all has been dropped; the thread may be connecting
+            deadline = monotonic()
         worker = self._worker
-        if worker is not None:
+        if worker is not None and is_exiting():
+            with _at_exit.wait() as least:
+                worker.join(max(deadline, least))
+        elif worker is not None:
             worker.join(max(deadline, monotonic() + _JOIN_LEAST))
         elif not self._rings.ring.has_consumer:
             self._drain.end(deadline)
+            self._rings.release_files()
+
+    def let_go(self) -> None:
+        """Accept no more frames, without waiting, for finalizers: the thread sends the rest, ends.
+
+        Without a thread there is nothing to send, or it cannot be sent.
+        """
+        if self._closed:
+            return
+        worker = self._worker
+        self._shut(drop=worker is None)
+        if worker is None and not self._rings.ring.has_consumer:
+            self._drain.end(monotonic())
             self._rings.release_files()
 
     def join(self) -> None:

@@ -6,6 +6,7 @@ all others.
 
 from __future__ import annotations
 
+import _thread
 import contextlib
 import sys
 import threading
@@ -15,7 +16,7 @@ from collections.abc import Callable
 from heka._core import mark_own_thread, monotonic
 from heka._runtime.greenlets import is_patched, start_thread
 
-__all__ = ["Worker", "cooperative_sleep"]
+__all__ = ["Worker", "cooperative_sleep", "run_detached"]
 
 #: Seconds between two checks whether a thread has ended, where it cannot be joined.
 _RECHECK = 0.002
@@ -30,6 +31,27 @@ def _would_run() -> bool:
 def cooperative_sleep() -> Callable[[float], None] | None:
     """Return a sleep function that lets other greenlets run; None without greenlets."""
     return time.sleep if is_patched() else None
+
+
+def run_detached(body: Callable[[], None]) -> bool:
+    """Run *body* in a daemon thread of its own; False when no thread can be started.
+
+    Does not wait, and takes no lock of ``threading``, so a finalizer may call it.
+    """
+    if sys.is_finalizing() or not _would_run():
+        return False
+
+    def run() -> None:
+        mark_own_thread(True)
+        body()
+
+    with contextlib.suppress(RuntimeError, MemoryError, ImportError, AttributeError):
+        if is_patched():
+            start_thread(run)
+        else:
+            _thread.start_new_thread(run, ())
+        return True
+    return False
 
 
 class Worker:

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from heka._core import Sink, monotonic
 from heka._net.addresses import Address
 from heka._net.resolver import Endpoint, resolve
+from heka._runtime.allowance import allowance
 from heka._runtime.exits import ExitHook
 from heka._runtime.greenlets import in_real_thread
 from heka._runtime.waiting import is_ready, pause
@@ -26,8 +27,10 @@ WOULD_BLOCK = frozenset({errno.EAGAIN, errno.EWOULDBLOCK, errno.ENOBUFS})
 PAUSE = 0.01
 #: Longest single wait in seconds: no system call overflows with it.
 _WAIT_MAX = 3600.0
-#: Seconds that the exit of the process waits for all peers together to close their connections.
-EXIT_TIMEOUT = 1.0
+#: Seconds that the exit of the process waits for all peers together to close their connections: at
+#: most, if so much of the exit's time is left, and at least.
+_FINISH_MOST = 1.0
+_FINISH_LEAST = 0.1
 
 
 class NothingSentError(TimeoutError):
@@ -382,9 +385,10 @@ def finish_at_exit(transport: SocketTransport) -> None:
 
 def _finish_all() -> None:
     transports = list(_to_finish)
-    deadline = monotonic() + EXIT_TIMEOUT
-    for index, transport in enumerate(transports):
-        transport.finish(share_of(deadline, len(transports) - index))
+    with allowance.wait(_FINISH_MOST) as limit:
+        deadline = max(limit, monotonic() + _FINISH_LEAST)
+        for index, transport in enumerate(transports):
+            transport.finish(share_of(deadline, len(transports) - index))
 
 
 # After the queues (-100) have sent their frames.

@@ -34,7 +34,7 @@ from heka._net.sockets import (
 from heka._net.tls_context import check, context_for, with_remedy
 from heka.exceptions import ConfigError
 
-__all__ = ["TlsTransport"]
+__all__ = ["TlsTransport", "exchange"]
 
 _CHUNK: Final = 65536  # bytes read at once
 _HANDSHAKE_MAX: Final = 1024 * 1024  # bytes of the peer's side of a handshake
@@ -246,47 +246,13 @@ class _Session:
         otherwise the first messages would go to a server that refuses the client.
         """
         begun = monotonic()
-        self._exchange(sock, deadline)
+        exchange(self._tls, self._incoming, self._outgoing, sock, deadline, self._name)
         if self._tls.version() == "TLSv1.3":
             now = monotonic()
             wait = min(_REFUSAL_WAIT_MAX, max(_REFUSAL_WAIT_MIN, 4 * (now - begun)))
             with contextlib.suppress(TimeoutError, BlockingIOError):
                 wait_readable(sock.fileno(), min(now + wait, share_of(deadline, 4)))
                 self.receive(sock.recv(_CHUNK))
-
-    def _exchange(self, sock: socket.socket, deadline: float) -> None:
-        received = 0
-        while True:
-            try:
-                self._tls.do_handshake()
-                send_all(sock, self._outgoing.read(), deadline, datagram=False)
-                return
-            except ssl.SSLWantReadError:
-                send_all(sock, self._outgoing.read(), deadline, datagram=False)
-            except ssl.SSLZeroReturnError:
-                raise _closed_in_handshake() from None
-            except ssl.SSLError as error:
-                with contextlib.suppress(OSError):
-                    send_all(sock, self._outgoing.read(), deadline, datagram=False)
-                raise with_remedy(error, self._name) from None
-            try:
-                wait_readable(sock.fileno(), deadline)
-                remaining(deadline)  # a peer that sends without end is always readable
-            except TimeoutError:
-                raise TimeoutError(
-                    errno.ETIMEDOUT, "the TLS handshake timed out; does the peer speak TLS?"
-                ) from None
-            data = sock.recv(_CHUNK)
-            if not data:
-                raise _closed_in_handshake()
-            received += len(data)
-            if received > _HANDSHAKE_MAX:
-                raise ssl.SSLError(
-                    errno.EPROTO,
-                    f"the peer sent over {_HANDSHAKE_MAX} bytes before any end of "
-                    "the TLS handshake; does it speak TLS?",
-                )
-            self._incoming.write(data)
 
     def encrypt(self, data: bytes) -> bytes:
         """Return the ciphertext of *data*, after any pending records of the session itself."""
@@ -323,6 +289,56 @@ class _Session:
         with contextlib.suppress(ssl.SSLError):  # the peer's close_notify has not come
             self._tls.unwrap()
         return self._outgoing.read()
+
+
+def exchange(
+    tls: ssl.SSLObject,
+    incoming: ssl.MemoryBIO,
+    outgoing: ssl.MemoryBIO,
+    sock: socket.socket,
+    deadline: float,
+    name: str,
+) -> None:
+    """Do the handshake of *tls*, which reads *incoming* and writes *outgoing*, over *sock*.
+
+    Ends by *deadline*, and after _HANDSHAKE_MAX bytes of the peer, whatever the peer sends.
+
+    Raises:
+        ssl.SSLError: TLS failed; the text names the remedy. *name* is that of the peer.
+        OSError: The deadline has passed, or the peer has closed the connection.
+    """
+    received = 0
+    while True:
+        try:
+            tls.do_handshake()
+            send_all(sock, outgoing.read(), deadline, datagram=False)
+            return
+        except ssl.SSLWantReadError:
+            send_all(sock, outgoing.read(), deadline, datagram=False)
+        except ssl.SSLZeroReturnError:
+            raise _closed_in_handshake() from None
+        except ssl.SSLError as error:
+            with contextlib.suppress(OSError):
+                send_all(sock, outgoing.read(), deadline, datagram=False)
+            raise with_remedy(error, name) from None
+        try:
+            wait_readable(sock.fileno(), deadline)
+            remaining(deadline)  # a peer that sends without end is always readable
+        except TimeoutError:
+            raise TimeoutError(
+                errno.ETIMEDOUT, "the TLS handshake timed out; does the peer speak TLS?"
+            ) from None
+        data = sock.recv(_CHUNK)
+        if not data:
+            raise _closed_in_handshake()
+        received += len(data)
+        if received > _HANDSHAKE_MAX:
+            raise ssl.SSLError(
+                errno.EPROTO,
+                f"the peer sent over {_HANDSHAKE_MAX} bytes before any end of "
+                "the TLS handshake; does it speak TLS?",
+            )
+        incoming.write(data)
 
 
 def _closed_in_handshake() -> ConnectionResetError:

@@ -11,17 +11,32 @@ from __future__ import annotations
 import atexit
 import os
 import sys
+import threading
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-__all__ = ["ExitHook", "begin"]
+__all__ = ["ExitHook", "begin", "is_exiting"]
 
 #: (negative priority, function) of each hook.
 _hooks: list[tuple[int, Callable[[], object]]] = []
 _has_begun = False
+_is_ending = False
+
+
+def is_exiting() -> bool:
+    """Return whether the main thread has ended, or the hooks of this process have begun."""
+    return _is_ending or not threading.main_thread().is_alive()
+
+
+def _reset_after_fork() -> None:
+    global _is_ending
+    _is_ending = False
+
+
+os.register_at_fork(after_in_child=_reset_after_fork)
 
 
 def begin() -> None:
@@ -34,6 +49,8 @@ def begin() -> None:
 
 def _run_hooks() -> None:
     """Call the function of every hook, in the order of their priorities."""
+    global _is_ending
+    _is_ending = True
     failure: BaseException | None = None
     for _, end in sorted(_hooks, key=lambda hook: hook[0]):
         try:
@@ -69,4 +86,9 @@ class ExitHook:
             return
         if process.parent_process() is not None:
             self._finalized.add(os.getpid())
-            util.Finalize(None, self._end, exitpriority=self._priority)
+            util.Finalize(None, self._finalize, exitpriority=self._priority)
+
+    def _finalize(self) -> None:
+        global _is_ending
+        _is_ending = True
+        self._end()

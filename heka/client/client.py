@@ -21,17 +21,17 @@ from typing import Any
 from heka._core import Client, Message, Sink, monotonic
 from heka._delivery.writers import flush_stream, sink_for
 from heka._runtime.accounts import total
+from heka._runtime.allowance import closing
 from heka._runtime.forks import importing, register_fork_reset
 from heka._runtime.reporter import Reporter
+from heka.client.plan import Plan
 from heka.client.timer import NO_TIMER, Timer
 from heka.encoders import ProtobufEncoder
 from heka.exceptions import ConfigError, EncodeError
-from heka.filters import SeverityMax, TypeBlacklist, TypeSeverityMax, TypeWhitelist
 from heka.path import resolve_name
 
 __all__ = ["SEVERITY", "HekaClient"]
 
-_NO_LIMIT = 2**31 - 1
 _ExcInfo = bool | BaseException | tuple[Any, Any, Any] | None
 
 
@@ -107,6 +107,7 @@ class HekaClient(Client):
         self._message_filters: tuple[Callable[[Message], object], ...] = ()
         self._stream: Any = None
         self._is_called = False
+        self._owned: Callable[[], Any] = _nothing
         self.setup(stream, encoder, hmc, logger, severity, disabled_timers, filters)
         register_fork_reset(self)
 
@@ -122,10 +123,12 @@ class HekaClient(Client):
     ) -> None:
         """Configure the client again, in place; takes the arguments of the constructor.
 
-        If one of them is invalid, nothing changes.
+        If one of them is invalid, nothing changes. A stream that was made from a URL, a dotted name
+        or a configuration is closed, without waiting; one that was given as an object is not.
         """
         made_encoder = _make_encoder(encoder, hmc)
         made_stream = _make_stream(stream)
+        replaced = self._owned()
         if isinstance(disabled_timers, str):
             disabled_timers = [disabled_timers]
         disabled = set(disabled_timers or ())
@@ -141,6 +144,21 @@ class HekaClient(Client):
         self.filters = chosen
         self.encoder = made_encoder
         self.stream = made_stream
+        self._own(made_stream if isinstance(stream, str) else None)
+        if replaced is not None and replaced is not made_stream:
+            from heka.streams.base import let_go
+
+            try:
+                let_go(replaced)
+            except Exception as error:  # of a class of the program
+                self._reporter.report(f"{type(replaced).__name__}.close() raised {error!r}")
+
+    def _own(self, stream: Any) -> None:
+        """Close *stream* when ``setup`` replaces it: it was made from a URL or a configuration."""
+        try:
+            self._owned = weakref.ref(stream) if stream is not None else _nothing
+        except TypeError:  # a class with __slots__
+            self._owned = lambda: stream
 
     # ---- the stream -------------------------------------------------------------------------
 
@@ -214,7 +232,8 @@ class HekaClient(Client):
         """Compile filters, encoder and an overridden send_message into a plan for C."""
         filters = tuple(self.filters)
         overridden = self._overrides_send_message()
-        plan = _Plan([] if overridden else filters)
+        drop = types.MethodType(HekaClient._drop, weakref.proxy(self))
+        plan = Plan([] if overridden else filters, drop)
         self._message_filters = filters[plan.compiled :]
         protobuf = type(self.encoder) is ProtobufEncoder
         self.signer = self.encoder.signer if protobuf else None
@@ -298,6 +317,8 @@ class HekaClient(Client):
     def _drop(self, reason: str, text: str) -> None:
         if self.sink is not None:
             self.sink.drop(reason)
+        else:
+            self._unsent[reason] += 1
         self._reporter.report(f"{text}; the message is dropped")
 
     # ---- log lines --------------------------------------------------------------------------
@@ -400,11 +421,16 @@ class HekaClient(Client):
         timed = not self._is_called
         return flush_stream(self._stream, sink, timeout, self._reporter, timed=timed)
 
-    def close(self, timeout: float = 1.0) -> None:
+    def close(self, timeout: float | None = None) -> None:
         """Flush and close the stream within *timeout* seconds; then the client is inactive.
 
+        None: 1 s; while the process exits, what is left of the 2 s that all closings share.
         Frames that a queue in memory has not sent by then are dropped, and counted as ``closed``.
         """
+        with closing(timeout) as seconds:
+            self._close(seconds)
+
+    def _close(self, timeout: float) -> None:
         stream, sink, is_called = self._stream, self.sink, self._is_called
         if stream is None or sink is None:
             return
@@ -414,6 +440,7 @@ class HekaClient(Client):
             sink.close()  # counts a frame that the stream has taken only part of as dropped
         account = _account_of(stream, sink, is_called)
         self.stream = None
+        self._owned = _nothing
         self._closed_account = account
         close = getattr(stream, "close", None)
         if close is None:
@@ -472,59 +499,12 @@ class HekaClient(Client):
         return f"<{type(self).__name__} {self.logger!r} {stream}>"
 
 
+def _nothing() -> None:
+    """No stream that the client has to close."""
+
+
 #: Attributes that are part of the plan.
 _PLANNED = frozenset({"encoder", "send_message"})
-
-
-class _Plan:
-    """The leading filters that do not need the message, compiled into a plan that C evaluates."""
-
-    def __init__(self, filters: Iterable[Callable[[Message], object]]) -> None:
-        self.threshold = _NO_LIMIT
-        self.blocked: set[str] = set()
-        self.allowed: frozenset[str] | None = None
-        self.levels: dict[str, int] = {}
-        self.stateless: list[Callable[[str, int], object]] = []
-        #: Called only for a message that passes all others, as each call changes their state.
-        self.stateful: list[Callable[[str, int], object]] = []
-        #: How many filters are in the plan.
-        self.compiled = 0
-        for one in filters:
-            if not self._add(one):
-                break
-            self.compiled += 1
-
-    def _add(self, one: Any) -> bool:
-        kind = type(one)
-        if kind is SeverityMax:
-            self.threshold = min(self.threshold, one.severity)
-        elif kind is TypeBlacklist:
-            self.blocked |= one.types
-        elif kind is TypeWhitelist:
-            self.allowed = one.types if self.allowed is None else self.allowed & one.types
-        elif kind is TypeSeverityMax:
-            for name, level in one.levels.items():
-                self.levels[name] = min(level, self.levels.get(name, level))
-        elif not isinstance(one, type) and callable(getattr(type(one), "admits", None)):
-            calls = self.stateful if getattr(one, "stateful", False) else self.stateless
-            calls.append(_guarded(one.admits))
-        else:
-            return False
-        return True
-
-
-def _guarded(admits: Callable[[str, int], object]) -> Callable[[str, int], object]:
-    """Return a function that calls *admits*, and returns False if that raises."""
-    reporter = Reporter()
-
-    def guarded(type: str, severity: int) -> object:
-        try:
-            return admits(type, severity)
-        except Exception as error:
-            reporter.report(f"filter {admits!r} raised {error!r}; the message is dropped")
-            return False
-
-    return guarded
 
 
 def _deliver(client: HekaClient, msg: Message) -> bool:

@@ -100,6 +100,7 @@ class _Builder:
         if client is not None:
             _refuse_taken(client, plugins)
         stream = self._stream(settings)
+        is_made = stream is not self._config.get("stream")
         try:
             arguments = {
                 "logger": settings.get("logger", ""),
@@ -114,13 +115,15 @@ class _Builder:
                 _refuse_taken(client, plugins)
             else:
                 client.setup(stream, **arguments)
+            client._own(stream if is_made else None)
             for name in _ATTRIBUTES:
                 if name in settings:
                     setattr(client, name, settings[name])
             for plugin in plugins:
                 client.add_method(plugin.method, override=plugin.name)
         except BaseException:
-            _close(stream)
+            if is_made:
+                _close(stream)
             raise
         _bound[client] = frozenset(plugin.name for plugin in plugins)
         client._config = self._shown

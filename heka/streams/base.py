@@ -6,6 +6,8 @@ Knows nothing of where a stream sends to.
 from __future__ import annotations
 
 import math
+import sys
+from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +16,7 @@ from heka.exceptions import ConfigError
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-__all__ = ["Stream", "as_bytes", "as_seconds", "size_of", "unframed"]
+__all__ = ["Stream", "as_bytes", "as_seconds", "let_go", "size_of", "unframed"]
 
 _RECORD_SEPARATOR = 0x1E
 
@@ -23,7 +25,8 @@ class Stream:
     """Base class of streams, which take encoded messages.
 
     A stream never raises for a failure of sending: it counts it in ``stats()``. A child process
-    counts from zero. ``close()`` is final: data written afterwards is dropped as ``closed``.
+    counts from zero. ``close()`` is final: data written afterwards is dropped as ``closed``. A
+    stream that is dropped without ``close()`` is closed without waiting; what is queued is sent.
     """
 
     def write(self, data: Any) -> bool:
@@ -34,13 +37,24 @@ class Stream:
         """Wait at most *timeout* seconds; True when everything written has been sent."""
         return True
 
-    def close(self, timeout: float = 1.0) -> None:
-        """Flush for at most *timeout* seconds, then release the stream's resources."""
+    def close(self, timeout: float | None = None) -> None:
+        """Flush for at most *timeout* seconds, then release the stream's resources.
+
+        None: 1 s; while the process exits, what is left of the 2 s that all closings share.
+        """
         raise NotImplementedError
 
     def stats(self) -> dict[str, Any]:
         """Return ``offered``, ``sent``, ``bytes`` and ``dropped``, as ``heka.stats``."""
         raise NotImplementedError
+
+    def _let_go(self) -> None:
+        """Release the stream's resources without waiting: what is queued is sent by a thread."""
+
+    def __del__(self, is_finalizing: Callable[[], bool] = sys.is_finalizing) -> None:
+        """Release the resources of a stream that was dropped without ``close()``."""
+        if not is_finalizing():
+            self._let_go()
 
     def __enter__(self) -> Self:
         """Return the stream itself."""
@@ -54,6 +68,14 @@ class Stream:
     ) -> None:
         """Close the stream."""
         self.close()
+
+
+def let_go(stream: Any) -> None:
+    """Close *stream*, which a configuration has made; one of this package without waiting."""
+    if isinstance(stream, Stream) and type(stream)._let_go is not Stream._let_go:
+        stream._let_go()
+    elif callable(getattr(stream, "close", None)):
+        stream.close()
 
 
 def as_bytes(data: Any) -> bytes | bytearray | memoryview:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import types
+import weakref
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -9,6 +11,7 @@ from typing import Any
 from heka._core import Sink, monotonic
 from heka._delivery.writers import flush_stream, frame_limit, sink_for
 from heka._runtime.accounts import total
+from heka._runtime.allowance import closing
 from heka._runtime.forks import register_fork_reset
 from heka._runtime.reporter import Reporter
 from heka.exceptions import ConfigError
@@ -45,7 +48,8 @@ class FanOutStream(Stream):
             if not callable(getattr(stream, "write", None)):
                 raise ConfigError(f"streams: expected objects with write(data), got {stream!r}")
         self._reporter = Reporter()
-        self._sink = Sink(self._deliver)
+        # Weak, so that a stream that is dropped is freed at once.
+        self._sink = Sink(types.MethodType(type(self)._deliver, weakref.proxy(self)))
         self._sink.max_frame = self.max_frame
         self.reset_after_fork()
         register_fork_reset(self)
@@ -103,14 +107,18 @@ class FanOutStream(Stream):
         left = max(0.0, deadline - monotonic())
         return flush_stream(stream, sink, left, self._reporter, timed=isinstance(stream, Stream))
 
-    def close(self, timeout: float = 1.0) -> None:
-        """Close the streams of this package; the owners of the others close them."""
-        deadline = monotonic() + timeout
-        for stream, sink in zip(self._streams, self._sinks, strict=True):
-            sink.finish(max(0.0, deadline - monotonic()))
-            sink.close()  # counts a frame that the stream has taken only part of as dropped
-            if isinstance(stream, Stream):
-                stream.close(max(0.0, deadline - monotonic()))
+    def close(self, timeout: float | None = None) -> None:
+        """Close the streams of this package; the owners of the others close them.
+
+        None: 1 s; while the process exits, what is left of the 2 s that all closings share.
+        """
+        with closing(timeout) as seconds:
+            deadline = monotonic() + seconds
+            for stream, sink in zip(self._streams, self._sinks, strict=True):
+                sink.finish(max(0.0, deadline - monotonic()))
+                sink.close()  # counts a frame that the stream has taken only part of as dropped
+                if isinstance(stream, Stream):
+                    stream.close(max(0.0, deadline - monotonic()))
 
     def stats(self) -> dict[str, Any]:
         """Return the sum of the streams' accounts; a message is offered once to each."""

@@ -49,9 +49,9 @@ class LocalStream(Stream):
             self._thread.writes = False
         return self._account.count(outcome)
 
-    def close(self, timeout: float = 1.0) -> None:
+    def close(self, timeout: float | None = None) -> None:
         """Flush, and drop later writes. Does not close the target: its owner does."""
-        self.flush(timeout)
+        self.flush(1.0 if timeout is None else timeout)
         self._closed = True
 
     @property

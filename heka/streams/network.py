@@ -11,6 +11,7 @@ from typing import Any
 from heka._core import Sink, monotonic
 from heka._net.addresses import Address
 from heka._runtime.accounts import total
+from heka._runtime.allowance import closing
 from heka.exceptions import ConfigError
 from heka.streams.base import Stream, as_bytes, as_seconds
 from heka.streams.lanes import Lane
@@ -29,6 +30,8 @@ class DestinationStream(Stream):
         timeout: Seconds that one ``write()`` may take, including resolving and connecting; several
             destinations share it. A client that sends through ``sink`` uses its own timeout.
     """
+
+    _lanes: tuple[Lane, ...] = ()
 
     def __init__(self, addresses: Sequence[Address], timeout: float = 1.0) -> None:
         if not addresses:
@@ -107,12 +110,20 @@ class DestinationStream(Stream):
         deadline = monotonic() + timeout
         return all([lane.flush(deadline) for lane in self._lanes])
 
-    def close(self, timeout: float = 1.0) -> None:
-        """Wait at most *timeout* seconds for partly written frames; then disconnect."""
-        deadline = monotonic() + timeout
-        self.flush(timeout)
+    def close(self, timeout: float | None = None) -> None:
+        """Wait at most *timeout* seconds for partly written frames; then disconnect.
+
+        None: 1 s; while the process exits, what is left of the 2 s that all closings share.
+        """
+        with closing(timeout) as seconds:
+            deadline = monotonic() + seconds
+            self.flush(seconds)
+            for lane in self._lanes:
+                lane.close(deadline)
+
+    def _let_go(self) -> None:
         for lane in self._lanes:
-            lane.close(deadline)
+            lane.let_go()
 
     def stats(self) -> dict[str, Any]:
         """Return the account of the frames; each frame counts once for each destination.

@@ -26,7 +26,7 @@ class NullStream(Stream):
         """Count *data*, bytes or text."""
         return self.sink.write(as_bytes(data), 0.0)
 
-    def close(self, timeout: float = 1.0) -> None:
+    def close(self, timeout: float | None = None) -> None:
         """Do nothing: the stream has no resources."""
 
     def stats(self) -> dict[str, Any]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import types
+import weakref
 from collections.abc import Iterable
 from typing import Any
 
@@ -12,6 +14,7 @@ from heka._delivery.queue import OnDrop, Queue, queue_for
 from heka._delivery.writers import frame_limit, name_of
 from heka._net.addresses import Address, QueueOptions, parse
 from heka._runtime.accounts import total
+from heka._runtime.allowance import closing
 from heka._runtime.forks import importing
 from heka._runtime.reporter import Reporter
 from heka.exceptions import ConfigError
@@ -57,6 +60,8 @@ class QueuedStream(Stream):
     Raises:
         ConfigError: An argument is invalid, or the spool cannot be used.
     """
+
+    _queues: tuple[Queue, ...] = ()
 
     def __init__(
         self,
@@ -119,7 +124,8 @@ class QueuedStream(Stream):
         if len(queues) == 1:
             self._sink = queues[0].sink
             return
-        self._sink = Sink(self._deliver)
+        # Weak, so that a stream that is dropped is freed at once.
+        self._sink = Sink(types.MethodType(type(self)._deliver, weakref.proxy(self)))
         self._sink.max_frame = self.max_frame
         self._sink.framed = all(queue.sink.framed for queue in queues)
 
@@ -186,16 +192,22 @@ class QueuedStream(Stream):
 
         return await asyncio.get_running_loop().run_in_executor(None, self.flush, timeout)
 
-    def close(self, timeout: float = 1.0) -> None:
+    def close(self, timeout: float | None = None) -> None:
         """Flush for at most *timeout* seconds, drop the remaining frames, and disconnect.
 
+        None: 1 s; while the process exits, what is left of the 2 s that all closings share.
         Frames in a spool are not dropped: the next process sends them.
         """
-        deadline = monotonic() + timeout
-        for queue in self._queues:
-            queue.close(max(0.0, deadline - monotonic()))
+        with closing(timeout) as seconds:
+            deadline = monotonic() + seconds
+            for queue in self._queues:
+                queue.close(max(0.0, deadline - monotonic()))
         if isinstance(self._inner, Stream):
             self._inner.close()
+
+    def _let_go(self) -> None:
+        for queue in self._queues:
+            queue.let_go()
 
     def stats(self) -> dict[str, Any]:
         """Return the account of the frames; each frame counts once for each destination.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import pytest
 from client.messages import Kept, kept_by
 
@@ -13,6 +15,7 @@ from heka.filters import (
     type_severity_max_provider,
     type_whitelist_provider,
 )
+from heka.logging import HekaHandler
 
 
 class NeverBuilt(dict):
@@ -140,6 +143,56 @@ def test_filter_that_raises_drops_the_message_and_is_reported(capfd):
     assert client.heka("t") is False
     assert client.stats()["dropped"] == {"filter": 1}
     assert "KeyError('lost')" in capfd.readouterr().err
+
+
+class Broken:
+    """A filter that uses type and severity only, and raises."""
+
+    def admits(self, type, severity):
+        raise KeyError("lost")
+
+    def __call__(self, message):
+        raise AssertionError("asked with a message")
+
+
+class BrokenLimit(Broken):
+    """One that is asked last, once for each message."""
+
+    stateful = True
+
+
+@pytest.mark.parametrize("broken", [Broken, BrokenLimit])
+@pytest.mark.parametrize(
+    "call",
+    [
+        pytest.param(lambda client: client.heka("t"), id="heka"),
+        pytest.param(lambda client: client.info("text"), id="info"),
+        pytest.param(lambda client: client.incr("n"), id="incr"),
+        pytest.param(lambda client: client.log(3, "text"), id="log"),
+        pytest.param(lambda client: _log_a_record(client), id="HekaHandler"),
+    ],
+)
+def test_filter_whose_admits_raises_drops_the_message_and_counts_it_once(call, broken, capfd):
+    client = client_with(broken())
+
+    assert not call(client)
+    assert client.stats()["dropped"] == {"filter": 1}
+    assert client.stats()["offered"] == 1
+    assert kept_by(client).written == []
+    said = capfd.readouterr().err
+    assert "KeyError('lost'); the message is dropped" in said
+
+
+def _log_a_record(client):
+    HekaHandler(client).emit(logging.makeLogRecord({"msg": "text"}))
+
+
+def test_filter_that_raises_is_counted_without_a_stream():
+    client = client_with(Broken())
+    client.stream = None
+
+    assert client.heka("t") is False
+    assert client.stats()["dropped"] == {"filter": 1}
 
 
 def test_filter_of_the_program_with_admits_needs_no_message():

@@ -231,7 +231,7 @@ def test_timer_send_is_never_sampled(client):
     assert client.timer_send("n", 1, rate=0.0) is True
 
 
-@pytest.mark.parametrize("severity", [-1, 8, logging.ERROR])
+@pytest.mark.parametrize("severity", [-1, 8, logging.ERROR, True, False])
 @pytest.mark.parametrize(
     "call",
     [

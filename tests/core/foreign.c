@@ -56,6 +56,36 @@ put_noise(hk_buffer *out, uint32_t number, size_t len, uint64_t *state)
     put_block(out, number, noise, len, state);
 }
 
+/* A group, with entries and groups inside; those may have any numbers. */
+static void
+put_group(hk_buffer *out, uint32_t number, uint64_t *state)
+{
+    uint32_t open[4] = {number};
+    size_t depth = 1;
+
+    put_key(out, number, 3, state);
+    while (depth > 0) {
+        const uint32_t inside = (uint32_t)(1 + below(state, 20));
+        switch (below(state, 5)) {
+            case 0:
+                put_number(out, inside, state);
+                break;
+            case 1:
+                put_noise(out, inside, below(state, 200), state);
+                break;
+            case 2:
+                if (depth < sizeof open / sizeof open[0]) {
+                    put_key(out, inside, 3, state);
+                    open[depth++] = inside;
+                }
+                break;
+            default:
+                put_key(out, open[--depth], 4, state);
+                break;
+        }
+    }
+}
+
 /* An entry with a field number that neither Message nor Field has. */
 static void
 put_unknown(hk_buffer *out, uint64_t *state)
@@ -63,7 +93,10 @@ put_unknown(hk_buffer *out, uint64_t *state)
     static const uint8_t zeros[8] = {0};
     const uint32_t numbers[] = {11, 15, 16, 100, 2000, 70000, (1u << 29) - 1};
     const uint32_t number = numbers[below(state, sizeof numbers / sizeof numbers[0])];
-    switch (below(state, 4)) {
+    switch (below(state, 5)) {
+        case 4:
+            put_group(out, number, state);
+            break;
         case 0:
             put_number(out, number, state);
             break;

@@ -38,6 +38,11 @@ FOREIGN = {
     "unknown-type": HEAD + "52080a016b1009220161",
     "no-name": HEAD + "5204" + "10001a00",
     "group": HEAD + "7b7c",
+    "groups-in-groups": HEAD + "7b0a0161" + "83017b7c8401" + "7c" + "2805",
+    "group-in-a-field": HEAD + "520d0a016b" + "7b08057c" + "22017628",
+    "long-group": HEAD + "7b" + "7a8001" + "00" * 128 + "7c",
+    "group-of-another-end": HEAD + "7b8401",
+    "group-without-an-end": HEAD + "7b08017b7c",
     "torn": HEAD + "1aff01",
 }
 

@@ -24,6 +24,10 @@ static const struct {
     {HEAD "4080808080f0ffffffff01 408180808010", HEAD "1a00 2200 2807 3200 3a00 4001 4a00"},
     /* unknown tags are removed, from the message and from its fields */
     {HEAD "7a0161 5209 0a016b 7a0161 220176", FULL "520a 0a016b 1000 1a00 220176"},
+    {HEAD "7b0a0161 7b7c 7c 5209 0a016b 7b7c 220176 280a", ""}, /* its length is wrong */
+    {HEAD "7b0a0161 7b7c 7c 520a 0a016b 7b1005 7c 220176 2805",
+     HEAD "1a00 2200 2805 3200 3a00 4000 "
+          "4a00 520a 0a016b 1000 1a00 220176"},
     /* a field keeps name, type, representation and the values of that type only */
     {HEAD "5206 220176 0a016b", FULL "520a 0a016b 1000 1a00 220176"},
     {HEAD "5209 220176 2a0162 0a016b", FULL "520a 0a016b 1000 1a00 220176"},
@@ -135,7 +139,7 @@ test_arena_holds_every_shape(void)
         "7800",         "7a00",         "7d00000000",   "1000",
         "1a00",         "52020a00",     "5203 0a0161",  "5204 0a00 2200",
         "52040a007a00", "52040a003000", "52040a007800", "52060a001a002200",
-        "7a0161",       "7a03616263",
+        "7a0161",       "7a03616263",   "7b7c",         "7b7b7c7c",
     };
     for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
         for (int nested = 0; nested < 2; nested++) {
@@ -207,12 +211,69 @@ test_arena_holds_many_values(void)
     }
 }
 
+/* A group of any size is replaced by an entry of that size: the length of the entry takes one byte
+ * or three. */
+static void
+test_groups_of_each_size(void)
+{
+    for (size_t inside = 2; inside < 300; inside++) {
+        hk_buffer from = sample_buffer();
+        hk_buffer got = sample_buffer();
+        hk_buffer to = sample_buffer();
+        put_hex(&from, HEAD "7b");
+        size_t left = inside;
+        if (inside % 2 == 1) {
+            put_hex(&from, "288502"); /* a severity, if it were outside of the group */
+            left -= 3;
+        }
+        for (; left > 0; left -= 2) {
+            put_hex(&from, "2805");
+        }
+        put_hex(&from, "7c 1a0161");
+        put_hex(&to, HEAD "1a0161 2200 2807 3200 3a00 4000 4a00");
+        CHECK_INT(hk_decode_normalise(from.data, from.len, &got, NULL), HK_OK);
+        CHECK_BYTES(got.data, got.len, to.data, to.len);
+        CHECK_NONE(agree(from.data, from.len));
+        hk_buffer_clear(&to);
+        hk_buffer_clear(&got);
+        hk_buffer_clear(&from);
+    }
+}
+
+/* The deepest nesting that is accepted, and one more. */
+static void
+test_depth_of_groups(void)
+{
+    for (size_t depth = HK_GROUPS_MAX; depth <= HK_GROUPS_MAX + 1; depth++) {
+        hk_buffer from = sample_buffer();
+        hk_buffer got = sample_buffer();
+        hk_error err = {HK_OK, 0, ""};
+        put_hex(&from, HEAD);
+        for (size_t i = 0; i < depth; i++) {
+            put_hex(&from, "7b");
+        }
+        for (size_t i = 0; i < depth; i++) {
+            put_hex(&from, "7c");
+        }
+        const hk_status expected = depth == HK_GROUPS_MAX ? HK_OK : HK_ERR_CORRUPT;
+        CHECK_INT(hk_decode_normalise(from.data, from.len, &got, &err), expected);
+        if (expected != HK_OK) {
+            CHECK_SIZE(err.offset, 20 + HK_GROUPS_MAX);
+        }
+        CHECK_NONE(agree(from.data, from.len));
+        hk_buffer_clear(&got);
+        hk_buffer_clear(&from);
+    }
+}
+
 int
 main(void)
 {
     test_forms();
     test_appends();
     test_errors();
+    test_groups_of_each_size();
+    test_depth_of_groups();
     test_random_foreign_messages_agree();
     test_arena_holds_every_shape();
     test_arena_holds_many_values();

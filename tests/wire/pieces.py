@@ -60,6 +60,11 @@ def fixed32(tag: int, value: bytes = b"\1\2\3\4") -> bytes:
     return key(tag, FIXED32) + value
 
 
+def group(tag: int, *parts: bytes) -> bytes:
+    """Return a group that consists of *parts*."""
+    return key(tag, GROUP) + b"".join(parts) + key(tag, GROUP_END)
+
+
 def field(*parts: bytes) -> bytes:
     """Return the entry of one Field that consists of *parts*."""
     return chunk(10, b"".join(parts))
@@ -81,8 +86,9 @@ def _read_varint(data: bytes, at: int) -> tuple[int, int]:
 
 
 def entries(data: bytes) -> Iterator[tuple[int, int, int | bytes]]:
-    """Yield (number, wire type, value) up to the first group; ValueError or IndexError if torn."""
+    """Yield (number, wire type, value); ValueError or IndexError if torn. A group has no value."""
     at = 0
+    opened: list[int] = []
     while at < len(data):
         tag, at = _read_varint(data, at)
         wire = tag & 7
@@ -97,15 +103,19 @@ def entries(data: bytes) -> Iterator[tuple[int, int, int | bytes]]:
             at += size
             if at > len(data):
                 raise ValueError("torn")
-        yield tag >> 3, wire, value
-        if wire in (GROUP, GROUP_END):
-            return
+        if not opened:
+            yield tag >> 3, wire, value
+        if wire == GROUP:
+            opened.append(tag >> 3)
+        elif wire == GROUP_END and (not opened or opened.pop() != tag >> 3):
+            raise ValueError("the end of another group")
+    if opened:
+        raise ValueError("torn")
 
 
 def peculiarities(data: bytes) -> set[str]:
     """Return the forms in *data* that we intentionally treat differently from Google.
 
-    ``group``: a group, which Heka never had; we refuse it, Google skips it.
     ``wire type``: a known number with a wire type that is not its own; we refuse it as corrupt,
     Google keeps it among the unknown.
     ``enum``: a value_type that proto2 does not know; we read STRING whatever came before it,
@@ -113,15 +123,11 @@ def peculiarities(data: bytes) -> set[str]:
     """
     found = set()
     for number_, wire, value in entries(data):
-        if wire in (GROUP, GROUP_END):
-            found.add("group")
-        elif number_ in MESSAGE_WIRES and wire not in MESSAGE_WIRES[number_]:
+        if number_ in MESSAGE_WIRES and wire not in MESSAGE_WIRES[number_]:
             found.add("wire type")
         elif number_ == 10 and isinstance(value, bytes):
             for inner, inner_wire, inner_value in entries(value):
-                if inner_wire in (GROUP, GROUP_END):
-                    found.add("group")
-                elif inner in FIELD_WIRES and inner_wire not in FIELD_WIRES[inner]:
+                if inner in FIELD_WIRES and inner_wire not in FIELD_WIRES[inner]:
                     found.add("wire type")
                 elif inner == 2 and inner_value not in range(5):
                     found.add("enum")

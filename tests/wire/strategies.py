@@ -50,12 +50,23 @@ FIELDS = st.dictionaries(TEXT, typed_values(), max_size=6)
 
 PADDING = st.integers(0, 2)
 RAW_TEXT = DATA | TEXT.map(str.encode)
+NUMBERS = st.integers(1, 40)
 #: Numbers that the schema does not have; 2^29 - 1 is the largest.
-UNKNOWN = st.one_of(
+UNKNOWN_FLAT = st.one_of(
     st.builds(pieces.number, st.integers(11, 40), INT64, PADDING),
     st.builds(pieces.chunk, st.integers(11, 2**29 - 1), DATA),
     st.builds(pieces.fixed64, st.integers(11, 40), st.floats()),
     st.builds(pieces.fixed32, st.integers(11, 40)),
+)
+#: With groups, which only messages may have: a header with one is no header.
+UNKNOWN = st.one_of(
+    UNKNOWN_FLAT,
+    # What is in a group may have any number.
+    st.recursive(
+        st.builds(pieces.group, st.integers(11, 40), st.builds(pieces.chunk, NUMBERS, DATA)),
+        lambda inner: st.builds(pieces.group, st.integers(11, 40), inner, inner),
+        max_leaves=4,
+    ),
 )
 
 

@@ -20,6 +20,7 @@ from wire.pieces import (
     field,
     fixed32,
     fixed64,
+    group,
     key,
     message,
     number,
@@ -144,17 +145,26 @@ def test_decode_needs_contiguous_bytes():
         heka.Message.decode(memoryview(bytes(40))[::2])
 
 
-# ---- intentional differences from Google ---------------------------------------------------------
-
-
 @pytest.mark.parametrize("place", ["message", "field"])
-def test_groups_are_refused(place):
-    """Heka's schema never had groups and no receiver reads them; nesting them is an attack."""
-    group = key(20, GROUP) + number(1, 1) + key(20, GROUP_END)
-    data = message(field(NAME, group) if place == "field" else group)
+@pytest.mark.parametrize(
+    ("parts", "text"),
+    [
+        pytest.param(key(20, GROUP), "the bytes end inside a group", id="without-an-end"),
+        pytest.param(group(20, key(21, GROUP)), "expected the end of group 21", id="inner-open"),
+        pytest.param(key(20, GROUP) + key(21, GROUP_END), "expected the end of", id="another-end"),
+        pytest.param(key(20, GROUP_END), "group 20 ends, but has not begun", id="end-only"),
+        pytest.param(key(20, GROUP) + key(1, VARINT), "inside a varint", id="torn-inside"),
+        pytest.param(group(20, key(3, 6)), "wire type 6", id="unknown-wire-type"),
+    ],
+)
+def test_groups_that_do_not_match_are_refused(place, parts, text):
+    data = message(field(NAME, parts) if place == "field" else parts)
 
-    assert "group" in str(refusal(data))
-    assert parse(data) is not None
+    assert text in str(refusal(data))
+    assert parse(data) is None
+
+
+# ---- intentional differences from Google ---------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -242,13 +252,25 @@ def test_ten_thousand_nested_keys(tag):
 
 
 def test_ten_thousand_nested_groups():
-    refusal(message(key(11, GROUP) * 10_000 + key(11, GROUP_END) * 10_000))
+    """A hundred are read, as by Google."""
+    data = message(nested_groups(10_000))
+
+    assert "nested deeper than 100" in str(refusal(data))
+    assert parse(data) is None
+    assert heka.Message.decode(message(nested_groups(100))).fields == {}
+    assert parse(message(nested_groups(100))) is not None
+
+
+def nested_groups(depth):
+    return key(11, GROUP) * depth + key(11, GROUP_END) * depth
 
 
 @pytest.mark.parametrize(
     "unit",
     [
         pytest.param(number(99, 1), id="unknown-tags"),
+        pytest.param(group(99), id="groups"),
+        pytest.param(chunk(10, NAME + group(99) * 8), id="groups-in-fields"),
         pytest.param(chunk(10, NAME), id="fields-without-values"),
         pytest.param(chunk(3, b""), id="repeated-scalars"),
         pytest.param(chunk(10, NAME + number(2, 2) + number(6, 1) * 8), id="unpacked-integers"),

@@ -9,7 +9,7 @@ from wire import model
 from wire.frames import KEY, account, cut, feed, framed, payload, signed
 from wire.oracle import RawHeader
 from wire.pieces import chunk, field, fixed32, fixed64, message, number
-from wire.strategies import UNKNOWN
+from wire.strategies import UNKNOWN_FLAT
 
 import heka
 
@@ -158,7 +158,7 @@ HEADER_PIECES = st.one_of(
     st.builds(chunk, st.just(4), st.binary(max_size=20)),
     st.builds(number, st.just(5), st.integers(0, 2**32 - 1), st.integers(0, 2)),
     st.builds(chunk, st.just(6), st.binary(max_size=20)),
-    UNKNOWN,
+    UNKNOWN_FLAT,
     st.builds(fixed64, st.just(2), st.floats()),
 )
 

@@ -18,6 +18,11 @@
  * protobuf-c uses up to 60 bytes of memory for each. */
 #define HK_FOREIGN_MAX (1024u * 1024u)
 
+/* Most groups, one inside the other, in an unknown entry; protobuf's own limit. A group is an old
+ * form of nesting: entries between a key that begins it and one that ends it. Heka's messages have
+ * none, so each one is an unknown entry, which is skipped. */
+#define HK_GROUPS_MAX 100u
+
 /* A decoded canonical Message. Its slices borrow from the input; missing attributes have their
  * defaults. */
 typedef struct {
@@ -65,6 +70,10 @@ HK_CHECK hk_status hk_decode_check(const uint8_t *data, size_t len, hk_error *er
  * the error: a missing uuid is known only at the end. */
 HK_CHECK hk_status hk_decode_validate(const uint8_t *data, size_t len, size_t *examined,
                                       hk_error *err);
+
+/* Overwrites each group in data[0..len), which hk_decode_check accepts, with another unknown entry
+ * of the same size: protobuf-c reads no groups. Returns whether there was one. */
+bool hk_decode_cover_groups(uint8_t *data, size_t len);
 
 /* Iterates over hk_message.fields: takes the next field off the front of *fields. False at the
  * end. */

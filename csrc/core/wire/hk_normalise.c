@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <stdalign.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "gen/message.pb-c.h"
 
@@ -27,6 +28,7 @@ typedef struct block {
 typedef struct {
     block *blocks; /* owned, newest first */
     size_t left;   /* bytes that may still be taken */
+    bool failed;   /* an allocation has failed */
 } arena;
 
 static void *
@@ -35,6 +37,7 @@ arena_alloc(void *data, size_t size)
     arena *a = data;
     const size_t align = alignof(max_align_t);
     if (size > a->left || size > SIZE_MAX - align - sizeof(block)) {
+        a->failed = true;
         return NULL;
     }
     const size_t rounded = (size + align - 1) / align * align;
@@ -42,6 +45,7 @@ arena_alloc(void *data, size_t size)
         const size_t room = rounded > BLOCK_SIZE ? rounded : BLOCK_SIZE;
         block *b = malloc(sizeof *b + room);
         if (b == NULL) {
+            a->failed = true;
             return NULL;
         }
         b->next = a->blocks;
@@ -70,6 +74,14 @@ arena_free(arena *a)
         a->blocks = b->next;
         free(b);
     }
+}
+
+/* Bytes that decoding a message of len bytes may take. */
+static size_t
+limit_for(size_t len)
+{
+    return len > (SIZE_MAX - ARENA_BASE) / ARENA_FACTOR ? SIZE_MAX
+                                                        : len * ARENA_FACTOR + ARENA_BASE;
 }
 
 static hk_text
@@ -158,23 +170,48 @@ put_field(hk_buffer *out, const Heka__Field *field)
     return status == HK_OK ? hk_field_close(out, &mark) : status;
 }
 
+/* Unpacks a message that may have groups, which protobuf-c refuses; NULL: it has none, or there is
+ * no memory. The result does not borrow from data. */
+static Heka__Message *
+unpack_without_groups(ProtobufCAllocator *allocator, const uint8_t *data, size_t len)
+{
+    arena *a = allocator->allocator_data;
+    const size_t limit = limit_for(len);
+    uint8_t *covered = malloc(len);
+    if (covered == NULL) {
+        return NULL;
+    }
+    memcpy(covered, data, len);
+    Heka__Message *m = NULL;
+    if (hk_decode_cover_groups(covered, len)) {
+        arena_free(a);
+        a->left = limit;
+        m = heka__message__unpack(allocator, len, covered);
+    }
+    free(covered);
+    return m;
+}
+
 hk_status
 hk_decode_normalise(const uint8_t *data, size_t len, hk_buffer *out, hk_error *err)
 {
     hk_status status;
-    arena a = {NULL, 0};
+    arena a = {NULL, 0, false};
     ProtobufCAllocator allocator = {
         .alloc = arena_alloc, .free = arena_ignore, .allocator_data = &a};
 
-    a.left =
-        len > (SIZE_MAX - ARENA_BASE) / ARENA_FACTOR ? SIZE_MAX : len * ARENA_FACTOR + ARENA_BASE;
+    a.left = limit_for(len);
     Heka__Message *m = heka__message__unpack(&allocator, len, data);
     if (m == NULL) {
-        /* protobuf-c does not say whether the bytes are invalid or memory ran out. */
+        /* protobuf-c does not say whether the bytes are invalid, have groups or memory ran out. */
         status = hk_decode_check(data, len, err);
-        if (status == HK_OK) {
-            status = hk_fail(err, HK_ERR_NOMEM, 0, "no memory to decode %zu bytes", len);
+        if (status != HK_OK) {
+            goto done;
         }
+        m = a.failed ? NULL : unpack_without_groups(&allocator, data, len);
+    }
+    if (m == NULL) {
+        status = hk_fail(err, HK_ERR_NOMEM, 0, "no memory to decode %zu bytes", len);
         goto done;
     }
     if (m->uuid.len != HK_UUID_SIZE) {

@@ -214,6 +214,10 @@ static int
 set_level(PyObject *op, PyObject *value, void *closure)
 {
     (void)closure;
+    if (value != NULL && PyBool_Check(value)) {
+        PyErr_Format(PyExc_ValueError, "level must be a severity, 0 to 7, got %R", value);
+        return -1;
+    }
     return value == NULL ? heka_refuse_delete("level")
                          : heka_read_int32(value, "level", &((HekaEmitter *)op)->level);
 }

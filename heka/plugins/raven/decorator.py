@@ -10,6 +10,7 @@ from typing import Any
 
 from heka._runtime.asyncgens import forwarding
 from heka.decorators.base import HekaDecorator, Kind
+from heka.plugins.raven.report import checked_severity
 
 __all__ = ["capture_stack"]
 
@@ -34,6 +35,15 @@ class capture_stack(HekaDecorator):
         msg: The field ``msg`` of the messages.
         client, client_name: See ``HekaDecorator``.
     """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Take the arguments of the class.
+
+        Raises:
+            ValueError: *severity* is not from 0 to 7.
+        """
+        checked_severity(kwargs.get("severity"), 0)  # not only in the call that fails
+        super().__init__(*args, **kwargs)
 
     def heka_call(self, *args: Any, **kwargs: Any) -> Any:
         """Call the function and report what it raises."""

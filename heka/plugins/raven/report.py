@@ -143,7 +143,7 @@ class _Call:
         raven.learn_own_secrets(self._scrubber, client)
         self._msg = _as_text(msg)
         self._logger = None if logger is None else _as_text(logger)
-        self._severity = _as_severity(severity, raven.options.severity)
+        self._severity = checked_severity(severity, raven.options.severity)
         self._given = fields
         #: Calls a function; in an empty context when bound fields leave no room.
         self._run: Callable[..., Any] = _called
@@ -151,7 +151,9 @@ class _Call:
     def send(self, raised: Raised | None, payload: object) -> bool:
         """Build and send the message, unless the client filters it out."""
         options, client = self._options, self._client
-        if client.sink is None or not client.admits(options.type, self._severity):
+        if client.sink is None:
+            return bool(client.heka(options.type, severity=self._severity))  # which counts it
+        if not client.admits(options.type, self._severity):
             return False
         # Message and event have the same id and time.
         own = Message(options.type)
@@ -401,9 +403,26 @@ def _as_text(value: object) -> str:
     return class_of(value) if text is None else text
 
 
-def _as_severity(value: object, default: int) -> int:
-    number = value if type(value) is int else call_safely(_index, value)
-    return int(number) if number is not None and 0 <= int(number) <= 7 else default
+def checked_severity(value: object, default: int) -> int:
+    """Return *value* as a severity; *default* if it is None, or an object that is no number.
+
+    Raises:
+        ValueError: It is a number that is not from 0 to 7, or a bool.
+    """
+    if type(value) is int and 0 <= value <= 7:
+        return value
+    text = call_safely(_index, value)
+    if text is None:
+        return default
+    number = int(text)
+    is_bool = type(value) is bool
+    if is_bool or not 0 <= number <= 7:
+        raise ValueError(
+            "severity must be from 0 (emergency) to 7 (debug), got "
+            f"{bool(number) if is_bool else number}; "
+            "heka.logging.severity_of(level) converts a level of logging"
+        )
+    return number
 
 
 def _index(value: Any) -> str:
@@ -444,7 +463,7 @@ def method(raven: Raven) -> Callable[..., bool]:
         payload: str | None = None,
         **fields: Any,
     ) -> bool:
-        """Report the exception being handled in one message. Never raises.
+        """Report the exception being handled in one message. Raises for a wrong severity only.
 
         Args:
             self: The client.
@@ -452,16 +471,21 @@ def method(raven: Raven) -> Callable[..., bool]:
             exc_info: True for the exception being handled, an exception, or what
                 ``sys.exc_info()`` returned. Without one, nothing is sent.
             logger: Logger of the message.
-            severity: Severity of the message.
+            severity: Severity of the message, 0 to 7.
             *args: Ignored, for compatibility.
             payload: Sent unchanged instead of an event.
             **fields: Further fields of the message.
 
         Returns:
             True when the stream accepted the message.
+
+        Raises:
+            ValueError: *severity* is a number that is not from 0 to 7, or a bool.
         """
         limit = sys.getrecursionlimit()
         try:
+            if type(severity) is not int or not 0 <= severity <= 7:
+                severity = checked_severity(severity, options.severity)
             return raven.report(False, self, msg, exc_info, logger, severity, payload, fields)
         except RecursionError:
             pass  # inside this block, sys.exc_info() would be the RecursionError

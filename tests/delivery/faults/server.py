@@ -125,7 +125,8 @@ class Server:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if self.options.get("buffer"):
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self.options["buffer"])
-        sock.bind(at if family == socket.AF_UNIX else ("127.0.0.1", at))
+        host = self.options.get("host", "127.0.0.1")
+        sock.bind(at if family == socket.AF_UNIX else (host, at))
         if stream:
             sock.listen(self.options.get("backlog", 64))
             sock.setblocking(False)

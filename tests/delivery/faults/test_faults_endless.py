@@ -12,6 +12,7 @@ from delivery.support import within
 
 import heka
 from heka import api
+from heka.streams import QueuedStream
 
 #: A record with a HelloRequest, which a client ignores in a handshake.
 HELLO_REQUEST = b"\x16\x03\x03\x00\x04\x00\x00\x00\x00"
@@ -54,6 +55,29 @@ def test_a_tls_server_that_sends_records_without_end_is_given_up_in_time(endless
         assert heka.log("t", to=to, timeout=1.0) is False
     dropped = heka.stats()["destinations"][to]["dropped"]
     assert dropped in ({"timeout": 1}, {"tls": 1})
+
+
+@pytest.mark.parametrize("to", ["direct", "queued", "connection"])
+def test_a_tls_handshake_has_a_budget_of_bytes(endless, to, capfd):
+    """Long before the timeout: a fast peer could send gigabytes until then."""
+    url = f"tls://127.0.0.1:{endless(0.0)}?verify=0"
+    with within(15.0):
+        if to == "connection":
+            with pytest.raises(OSError, match="over 1048576 bytes before any end"):
+                heka.HekaConnection(url)
+        elif to == "direct":
+            assert heka.log("t", to=url, timeout=60.0) is False
+            assert heka.stats()["destinations"][url]["dropped"] == {"tls": 1}
+        else:
+            stream = QueuedStream(url, connect_timeout=60.0)
+            stream.write(heka.pack("t"))
+            while not stream.stats()["retries"]:
+                time.sleep(0.01)
+            stream.close(0.0)
+    if to != "connection":
+        assert (
+            "sent over 1048576 bytes before any end of the TLS handshake" in capfd.readouterr().err
+        )
 
 
 def test_one_destination_more_than_are_kept_open_costs_few_connections(monkeypatch):

@@ -28,7 +28,7 @@ DEFAULTS: dict[str, Any] = {
 
 
 @pytest.fixture(autouse=True)
-def settings() -> Iterator[None]:
+def restored() -> Iterator[None]:
     """Restore the configuration at the end of the test."""
     yield
     heka.configure(**DEFAULTS)
@@ -130,6 +130,17 @@ def test_a_severity_that_is_none_is_refused_whatever_the_level(captured, level, 
 
     with pytest.raises(ValueError, match=r"0 \(emergency\) to 7 \(debug\).*heka\.logging"):
         heka.log("t", severity=severity)
+
+
+@pytest.mark.parametrize("value", [True, False])
+def test_a_bool_is_no_severity_and_no_level(captured, value):
+    """True would be an alert; more likely, two arguments were mixed up."""
+    with pytest.raises(ValueError, match=rf"severity must be from 0 .*, got {value}"):
+        heka.log("t", severity=value)
+    with pytest.raises(ValueError, match=f"level must be a severity, 0 to 7, got {value}"):
+        heka.configure(level=value)
+
+    assert len(captured) == 0
 
 
 @pytest.mark.parametrize("severity", [-(2**31), -1, 8, 40, 2**31 - 1])

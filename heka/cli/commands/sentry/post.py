@@ -5,6 +5,7 @@ One project, one event at a time; ``post`` returns what happened to it.
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import email.utils
 import gzip
@@ -18,6 +19,7 @@ from urllib.parse import urlsplit
 
 import heka
 from heka._core import monotonic
+from heka.cli.commands.sentry.link import Connection
 from heka.plugins.raven.dsn import DSN
 
 #: Categories of rate limits that apply to exceptions.
@@ -109,13 +111,8 @@ class Endpoint:
 
     def _request(self, event: dict[str, Any]) -> tuple[int, str, http.client.HTTPMessage]:
         path, kind, body = self._encoded(event)
-        connection: http.client.HTTPConnection
-        given: dict[str, Any] = {"timeout": self._timeout}
-        if self._tls is None:
-            connection = http.client.HTTPConnection(self._host, self._port, **given)
-        else:
-            given["context"] = self._tls
-            connection = http.client.HTTPSConnection(self._host, self._port, **given)
+        deadline = monotonic() + self._timeout
+        connection = Connection(self._host, self._port, self._tls, deadline)
         headers = {
             "Content-Type": kind,
             "Content-Encoding": "gzip",
@@ -126,10 +123,11 @@ class Endpoint:
             packed = gzip.compress(body, _LEVEL, mtime=0)
             connection.request("POST", f"{self._base}/{path}/", packed, headers)
             response = connection.getresponse()
-            response.read(65_536)
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                response.read(65_536)  # the answer is in the headers
             return response.status, response.reason, response.headers
         finally:
-            connection.close()
+            connection.end()
 
     def _encoded(self, event: dict[str, Any]) -> tuple[str, str, bytes]:
         """Return the API, the content type and the body for *event*."""

@@ -1,0 +1,69 @@
+"""The filters of a client that do not need the message, compiled into a plan that C evaluates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from heka._core import Message
+from heka.filters import SeverityMax, TypeBlacklist, TypeSeverityMax, TypeWhitelist
+
+__all__ = ["Plan"]
+
+_NO_LIMIT = 2**31 - 1
+
+
+class Plan:
+    """The leading filters that do not need the message, compiled into a plan that C evaluates."""
+
+    def __init__(
+        self, filters: Iterable[Callable[[Message], object]], drop: Callable[[str, str], object]
+    ) -> None:
+        """Compile *filters*; *drop* is called as ``drop(reason, text)`` when one raises."""
+        self._drop = drop
+        self.threshold = _NO_LIMIT
+        self.blocked: set[str] = set()
+        self.allowed: frozenset[str] | None = None
+        self.levels: dict[str, int] = {}
+        self.stateless: list[Callable[[str, int], object]] = []
+        #: Called only for a message that passes all others, as each call changes their state.
+        self.stateful: list[Callable[[str, int], object]] = []
+        #: How many filters are in the plan.
+        self.compiled = 0
+        for one in filters:
+            if not self._add(one):
+                break
+            self.compiled += 1
+
+    def _add(self, one: Any) -> bool:
+        kind = type(one)
+        if kind is SeverityMax:
+            self.threshold = min(self.threshold, one.severity)
+        elif kind is TypeBlacklist:
+            self.blocked |= one.types
+        elif kind is TypeWhitelist:
+            self.allowed = one.types if self.allowed is None else self.allowed & one.types
+        elif kind is TypeSeverityMax:
+            for name, level in one.levels.items():
+                self.levels[name] = min(level, self.levels.get(name, level))
+        elif not isinstance(one, type) and callable(getattr(type(one), "admits", None)):
+            calls = self.stateful if getattr(one, "stateful", False) else self.stateless
+            calls.append(_guarded(one.admits, self._drop))
+        else:
+            return False
+        return True
+
+
+def _guarded(
+    admits: Callable[[str, int], object], drop: Callable[[str, str], object]
+) -> Callable[[str, int], object]:
+    """Return a function that calls *admits*; if that raises, it calls *drop* and returns False."""
+
+    def guarded(type: str, severity: int) -> object:
+        try:
+            return admits(type, severity)
+        except Exception as error:
+            drop("filter", f"filter {admits!r} raised {error!r}")
+            return False
+
+    return guarded
