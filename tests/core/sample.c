@@ -88,6 +88,16 @@ put_smallest(hk_buffer *out)
     put_hex(out, "0a10 000102030405060708090a0b0c0d0e0f 1001");
 }
 
+uint8_t *
+sample_exact(const hk_buffer *buf)
+{
+    uint8_t *data = malloc(buf->len > 0 ? buf->len : 1);
+    if (buf->len > 0) {
+        memcpy(data, buf->data, buf->len);
+    }
+    return data;
+}
+
 uint64_t
 sample_random(uint64_t *state)
 {

@@ -29,6 +29,14 @@ void put_entry(hk_buffer *out, uint8_t tag, const void *data, size_t len);
 void put_smallest(hk_buffer *out);
 #define SMALLEST_SIZE 20u
 
+/* The same in hexadecimal digits: uuid; uuid and timestamp. */
+#define UUID "0a10 000102030405060708090a0b0c0d0e0f "
+#define HEAD UUID "1001 "
+
+/* The bytes in an allocation of exactly their length, so that ASan detects a read past the end; the
+ * caller frees it. */
+uint8_t *sample_exact(const hk_buffer *buf);
+
 /* splitmix64: the next pseudo-random number, from the state in *state. */
 uint64_t sample_random(uint64_t *state);
 

@@ -209,6 +209,7 @@ def test_a_child_process_tells_it_again(nobody):
         assert os.wait()[1] == 0
         """,
         nobody,
+        PYTHONWARNINGS="ignore::DeprecationWarning",  # of fork beside threads
     )
 
     assert done.err == line(nobody) * 2
@@ -233,6 +234,7 @@ def test_the_stream_of_a_child_process_counts_from_zero(nobody):
         host,
         port,
         HEKA_QUIET="1",
+        PYTHONWARNINGS="ignore::DeprecationWarning",  # of fork beside threads
     )
 
     assert done.facts == {"parent": [1, 2], "first": 0, "child": [1, 2]}

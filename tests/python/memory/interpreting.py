@@ -31,6 +31,7 @@ LOOK = """
 import sys
 before = set(sys.modules)
 import heka, json, os
+heka.api.load()
 names = [name for name in sys.modules if name not in before and not name.startswith("heka")]
 os.write(PIPE, json.dumps(names).encode())
 """
@@ -171,6 +172,7 @@ def account(messages: list[heka.Message]) -> dict[str, int]:
 def level() -> dict[str, Any]:
     """Compare the bytes left behind with those of the same standard library modules alone."""
     receiver = Receiver()
+    heka.api.load()
     imports = "".join(f"import {name}\n" for name in modules())
     without_heka = left_behind(PATH + imports)
     with_heka = left_behind(PATH + imports + receiver.work(5))

@@ -324,6 +324,8 @@ def test_messages_follow_one_configuration_or_the_other_while_it_changes(peer):
     urls = [listener.url, f"tcp://localhost:{listener.port}"]
     signers = [heka.SignerConfig("n", 1, "key", name) for name in ("sha1", "md5")]
     loggers = ["first", "the second " * 30]
+    for url in urls:
+        heka.api.claim(url)  # as a handler does: configure() does not close what it replaces
     heka.configure(to=urls[0], signer=None, logger="", bad_values="repr")
     frames: list[list[heka.Frame]] = [[], []]
 
@@ -364,6 +366,7 @@ def test_messages_follow_one_configuration_or_the_other_while_it_changes(peer):
     for url, reading in zip(urls, readings, strict=True):
         assert heka.log("end", to=url, timeout=20)
         reading.result()
+        heka.api.release(url)
 
     messages = [frame.message for frame in all_frames()]
     assert len(messages) == sum(sent)
