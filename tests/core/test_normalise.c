@@ -7,7 +7,6 @@
 #include "check.h"
 #include "sample.h"
 
-#define HEAD "0a10 000102030405060708090a0b0c0d0e0f 1001 "
 #define FULL HEAD "1a00 2200 2807 3200 3a00 4000 4a00 "
 
 static const struct {

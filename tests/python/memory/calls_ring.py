@@ -338,7 +338,7 @@ def lock_twice(path: Path) -> None:
         unlock_file(descriptor)
 
 
-add("lock-file", lambda w: do(lock_twice, LOCKED), BlockingIOError)
+add("lock-file", lambda w: do(lock_twice, str(LOCKED)), BlockingIOError)
 add("lock-file-none", lambda w: do(lock_file, "/nowhere/at/all"), FileNotFoundError)
 add("lock-file-type", lambda w: do(lock_file, w.thing), TypeError)
 add("unlock-file-none", lambda w: do(unlock_file, -1))

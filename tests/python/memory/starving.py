@@ -40,6 +40,7 @@ ACCEPTED: dict[str, type[BaseException] | None] = {
     # They run out of memory before they are interrupted: that is counted, and not raised.
     "sink-write-interrupted": None,
     "sink-stream-interrupted": None,
+    "sink-raw-interrupted": None,
     # What ``start`` raises is not the producer's, unless it is an interruption.
     "ring-start-interrupted": None,
     "ring-flush-interrupted": None,
