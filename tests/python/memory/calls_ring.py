@@ -329,7 +329,7 @@ def losing() -> Sink:
     return made
 
 
-def lock_twice(path: Path) -> None:
+def lock_twice(path: str) -> None:
     """Lock a file, fail to lock it again, and unlock it."""
     descriptor = lock_file(path)
     try:
