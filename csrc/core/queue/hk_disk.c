@@ -135,7 +135,9 @@ hk_disk_give_up_next(hk_disk *d, hk_flight *flight, hk_tally *waiting)
 void
 hk_disk_mark(hk_disk *d, size_t there, hk_disk_work *work)
 {
-    hk_segment *done = hk_journal_acknowledge(&d->journal, d->journal.number - there);
+    /* Segments that somebody has put into the directory may overlap: more frames than numbers. */
+    const uint64_t end = d->journal.number;
+    hk_segment *done = hk_journal_acknowledge(&d->journal, end > there ? end - there : 0);
     while (done != NULL) {
         hk_segment *one = done;
         done = one->next;

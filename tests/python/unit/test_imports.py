@@ -67,9 +67,10 @@ def test_heka_imports_few_modules(bare):
 
 
 def test_heka_logging_imports_logging_and_two_modules_more(bare):
-    modules = imported("import heka.logging")
+    modules = imported("import heka.logging") - bare - imported("import logging")
 
-    assert modules - bare - imported("import logging") == {"heka.logging", "heka._recording"}
+    # logging of later versions imports contextlib too
+    assert modules - {"contextlib"} == {"heka.logging", "heka._recording"}
 
 
 @pytest.mark.parametrize(
