@@ -384,9 +384,11 @@ def test_a_queue_counts_one_refusal_for_each_attempt(nobody):
         assert stream.flush(PATIENCE)
         wait_until(lambda: stream.stats()["sent"] > sent, "the datagram")  # noqa: B023
 
+    # The kernel may know of it a little after the send.
+    wait_until(lambda: stream.flush(PATIENCE) and stream.stats()["refused"], "a refusal")
     stats = stream.stats()
     assert stats["offered"] == stats["sent"] == 5
-    assert 1 <= stats["refused"] <= 5
+    assert stats["refused"] <= 5
     stream.close()
 
 
