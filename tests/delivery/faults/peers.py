@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import functools
 import json
 import os
 import random
@@ -9,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 from pathlib import Path
@@ -21,6 +24,9 @@ import heka
 SERVER = Path(__file__).with_name("server.py")
 #: Ports outside of the ephemeral range: connect() could connect to itself in that range.
 PORTS = range(20000, 32000)
+#: How many of them one run of the tests has for itself: a server that is stopped holds its port no
+#: more, and the programs of another run on this machine must not get it.
+SHARE = 600
 
 #: Identity of a message: its source, and its number in that source.
 Serial = tuple[str, int]
@@ -35,10 +41,29 @@ def serial_of(message: heka.Message) -> Serial:
     return message.logger, int(message.payload.split()[0])
 
 
+@functools.cache
+def _own_ports() -> range:
+    """Return the ports of this run; a locked file, held until the process ends, marks them."""
+    shares = list(range(PORTS.start, PORTS.stop, SHARE))
+    random.shuffle(shares)
+    for start in shares:
+        path = Path(tempfile.gettempdir(), f"heka-tests-ports-{start}")
+        try:
+            file = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
+        except OSError:  # of another user
+            continue
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return range(start, start + SHARE)
+        except OSError:  # another run has them
+            os.close(file)
+    return PORTS
+
+
 def quiet_port() -> int:
     """Return a free port that no other program gets by chance."""
     while True:
-        port = random.choice(PORTS)
+        port = random.choice(_own_ports())
         try:
             for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
                 with socket.socket(socket.AF_INET, kind) as sock:
