@@ -58,9 +58,7 @@ hk_disk_drop_oldest(hk_disk *d, bool in_flight, hk_disk_work *work)
     return gone;
 }
 
-/* Somebody has changed what was a frame in the file, or cut it off: the rest of the segment is
- * lost.
- */
+/* Somebody has changed a frame in the file, or cut it off: the rest of the segment is lost. */
 static HK_COLD hk_tally
 give_up_damaged(hk_journal *j, hk_tally waiting)
 {

@@ -19,17 +19,7 @@
  * has more: it is opened and closed, forgotten in a child, and leaves work over (hk_disk_work) that
  * is done without the lock.
  *
- * Where extensions go, without a change for callers of hk_queue.h:
- * - Putting a run of frames under one lock: hk_queue_put_run() in the engine, which measures them
- *   before it locks, calls put() for each, and wakes the consumer once. A disk put then moves the
- *   cursor's end once a run: hk_journal_append() is split into append and mark.
- * - Acknowledging with a verdict for each frame (sent, dropped, to be sent again):
- *   hk_queue_settle() in the engine beside release(): it walks the table from the oldest frame,
- *   counts each by its verdict and calls release(len) for it. Stores see no difference.
- * - Opening a spool in time that does not grow with what waits: hk_disk_open() only has to say how
- *   many frames and bytes wait. hk_journal_open() takes these from the cursor and the names of
- *   segments, and looks into a segment when fetch() comes to it; what it finds damaged then is told
- *   as fetch() tells it today: in `lost`.
+ * Where extensions go: docs/internals.md.
  * Includes: hk_frame.h, hk_flight.h. */
 #ifndef HK_STORE_H
 #define HK_STORE_H
