@@ -382,7 +382,7 @@ def test_a_queue_counts_one_refusal_for_each_attempt(nobody):
         sent = stream.stats()["sent"]
         stream.write(heka.pack("t"))
         assert stream.flush(PATIENCE)
-        wait_until(lambda: stream.stats()["sent"] > sent, "the datagram")  # noqa: B023
+        wait_until(lambda before=sent: stream.stats()["sent"] > before, "the datagram")
 
     # The kernel may know of it a little after the send.
     wait_until(lambda: stream.flush(PATIENCE) and stream.stats()["refused"], "a refusal")
