@@ -32,7 +32,7 @@ except ImportError as _error:
 
 from heka._context import bind, bound, context, unbind
 from heka._runtime.forks import importing as _importing
-from heka.api import configure, flush, log, stats
+from heka.api import configure, flush, gauge, incr, log, stats
 from heka.exceptions import QueueFullError
 from heka.severity import (
     ALERT,
@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from heka import signing as signing
     from heka._delivery.lifecycle import flush_on_sigterm
     from heka._net.defaults import DEFAULT_PORT
+    from heka._process import exception, timer
     from heka.connections import HekaConnection
     from heka.plugins import Plugin
 
@@ -100,12 +101,16 @@ __all__ = [
     "bound",
     "configure",
     "context",
+    "exception",
     "flush",
     "flush_on_sigterm",
     "frame",
+    "gauge",
+    "incr",
     "log",
     "pack",
     "stats",
+    "timer",
     "unbind",
 ]
 
@@ -115,7 +120,9 @@ _LATER = {
     "DEFAULT_PORT": "heka._net.defaults",
     "HekaConnection": "heka.connections",
     "Plugin": "heka.plugins",
+    "exception": "heka._process",
     "flush_on_sigterm": "heka._delivery.lifecycle",
+    "timer": "heka._process",
 }
 _MODULES = ("connections", "framing", "message", "plugins", "signing")
 

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias, cast
 
 from heka import api
 from heka._core import monotonic
-from heka._net.addresses import parse
+from heka._process import PROCESS, ProcessClient
 from heka._recording import FILTERING, NESTED_MAX, as_text, describe, type_name
 from heka._runtime.allowance import allowance
 from heka._runtime.exits import is_exiting
@@ -22,56 +22,9 @@ from heka._runtime.forks import register_fork_reset
 from heka._runtime.reporter import Reporter
 from heka.client import HekaClient
 from heka.holder import CLIENT_HOLDER
-from heka.severity import INFORMATIONAL
 from heka.streams.logging import StdLibLoggingStream
 
-
-class Direct:
-    """An adapter that gives ``heka.log`` the interface of a client."""
-
-    logger = ""
-    stream = None
-    filters = ()
-
-    def __init__(self, to: str | None) -> None:
-        """Send to *to*, the URL of a destination; None: where ``heka.log`` sends."""
-        if to is not None:
-            parse(to)  # raises now for a wrong URL; heka.log looks up str faster than Address
-        self._to = to
-
-    def admits(self, type: str, severity: int) -> bool:
-        """Return whether ``heka.log`` sends messages of *severity*."""
-        return severity <= api._emitter.level
-
-    def heka(
-        self,
-        type: str,
-        logger: str | None = None,
-        severity: int | None = None,
-        payload: str = "",
-        fields: Mapping[str, Any] | None = None,
-        timestamp: Any = None,
-        *,
-        bad_values: Any = None,
-    ) -> bool:
-        """Send one message; takes the arguments of ``HekaClient.heka``."""
-        return api.log(
-            type,
-            logger,
-            INFORMATIONAL if severity is None else severity,
-            fields,
-            payload,
-            to=self._to,
-            timestamp=timestamp,
-            bad_values=bad_values,
-        )
-
-    def flush(self, timeout: float = 1.0) -> bool:
-        """Wait until queued and unfinished frames are sent; True when all are."""
-        return api.flush(timeout)
-
-
-Client: TypeAlias = HekaClient | Direct
+Client: TypeAlias = HekaClient | ProcessClient
 
 
 class Bridge:
@@ -80,7 +33,7 @@ class Bridge:
     Args:
         target: A client; a URL, as ``heka.log(to=...)`` takes it; the name of a client in
             ``heka.holder``, which may be configured later. None: the holder's default client, or
-            the destination of ``heka.log`` while there is no default client.
+            what ``heka.configure`` has set up while there is no default client.
         type: The type of the messages.
         owner: The name that starts each line on stderr.
 
@@ -102,7 +55,6 @@ class Bridge:
         self.fixed: Client | None = None
         self._name = target if isinstance(target, str) else None
         self._owner = owner
-        self._direct = Direct(None)
         #: ``depth`` of each thread; see ``depth()``.
         self.local = threading.local()
         self._counts: Counter[str] = Counter()
@@ -110,7 +62,7 @@ class Bridge:
         self._reporter = Reporter()
         if isinstance(target, str):
             if "://" in target:
-                self.fixed = Direct(target)
+                self.fixed = ProcessClient(target)
                 api.claim(target)
                 self._claimed = target
         elif target is not None:
@@ -148,7 +100,7 @@ class Bridge:
         if self.fixed is not None:
             return self.fixed
         client = CLIENT_HOLDER.find_client(self._name)
-        return self._direct if client is None and self._name is None else client
+        return PROCESS if client is None and self._name is None else client
 
     def depth(self) -> list[int]:
         """Return this thread's depth in a list of one: how many messages it is sending now."""

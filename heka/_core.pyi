@@ -284,7 +284,7 @@ class Settings:
 
 @final
 class Emitter(Settings):
-    """The function ``log`` with its defaults, for instance the default destination."""
+    """``log``, ``incr`` and ``gauge`` with their defaults, such as the default destination."""
 
     level: int
     to: object
@@ -308,6 +308,43 @@ class Emitter(Settings):
         oversize: Literal["truncate", "drop", "raise"] | None = None,
         timeout: float | None = None,
     ) -> bool: ...
+    def incr(
+        self,
+        name: str,
+        count: object = 1,
+        logger: str | None = None,
+        severity: SupportsIndex | None = None,
+        fields: Mapping[str, Any] | None = None,
+        rate: float = 1.0,
+        *,
+        bad_values: Literal["raise", "repr"] | None = None,
+        to: object = None,
+    ) -> bool: ...
+    def gauge(
+        self,
+        name: str,
+        value: object,
+        logger: str | None = None,
+        severity: SupportsIndex | None = None,
+        fields: Mapping[str, Any] | None = None,
+        rate: float = 1.0,
+        *,
+        bad_values: Literal["raise", "repr"] | None = None,
+        to: object = None,
+    ) -> bool: ...
+    def timer_send(
+        self,
+        name: str,
+        elapsed: object,
+        logger: str | None = None,
+        severity: SupportsIndex | None = None,
+        fields: Mapping[str, Any] | None = None,
+        rate: float = 1.0,
+        *,
+        bad_values: Literal["raise", "repr"] | None = None,
+        to: object = None,
+    ) -> bool: ...
+    def admits(self, type: str, severity: SupportsIndex) -> bool: ...
     def forget(self) -> None: ...
 
 @disjoint_base
@@ -319,6 +356,8 @@ class Client(Settings):
     filters: list[Callable[[Message], object]]
     _disabled_timers: set[str]
     _noop_timer: Any
+    @property
+    def _is_inactive(self) -> bool: ...
     def heka(
         self,
         type: str,

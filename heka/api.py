@@ -1,7 +1,8 @@
-"""``heka.log``, ``configure``, ``stats`` and ``flush``: the process-wide logger.
+"""``heka.log``, ``incr``, ``gauge``, ``configure``, ``stats``, ``flush``: the process-wide logger.
 
-One ``heka._core.Emitter`` serves the whole process. Its ``log`` method is C down to the system
-call; this module keeps the destinations, and gives the emitter the sink of each, once.
+One ``heka._core.Emitter`` serves the whole process. Its ``log``, ``incr`` and ``gauge`` are C down
+to the system call; this module keeps the destinations, and gives the emitter the sink of each,
+once.
 
 The modules that send are imported by the first message, or by ``configure``: see ``load``.
 """
@@ -228,6 +229,8 @@ def _is_done(destination: _AnyDestination) -> bool:
 
 _emitter = Emitter(_find)
 log = _emitter.log
+incr = _emitter.incr
+gauge = _emitter.gauge
 
 
 def configure(

@@ -22,8 +22,9 @@ ROOT = Path(__file__).resolve().parent.parent
 # is in it but the rooms that have an entry of their own. A module may import from its own room and
 # from lower layers, not from another room of its layer.
 LAYERS = [
-    ["_core", "_secrets", "_recording", "_missing"],
+    ["_core", "_secrets", "_recording", "_missing", "_lines"],
     ["_runtime", "_config_errors"],
+    ["_timer"],
     ["exceptions", "severity", "path"],
     ["_net"],
     ["message", "framing", "signing", "_context"],
@@ -31,7 +32,7 @@ LAYERS = [
     ["connections", "filters", "encoders"],
     ["_delivery", "_receiving"],
     ["api", "streams"],
-    ["testing", "senders", "client"],
+    ["testing", "senders", "client", "_process"],
     ["config"],
     ["holder"],
     ["_bridge"],

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import os
 import socket
-import sys
-import traceback
 import types
 import weakref
 from collections import Counter
@@ -20,19 +18,18 @@ from typing import Any
 
 from heka._core import Client, Message, Sink, monotonic
 from heka._delivery.writers import flush_stream, sink_for
+from heka._lines import Lines
 from heka._runtime.accounts import total
 from heka._runtime.allowance import closing
 from heka._runtime.forks import importing, register_fork_reset
 from heka._runtime.reporter import Reporter
+from heka._timer import NO_TIMER, Timer
 from heka.client.plan import Plan
-from heka.client.timer import NO_TIMER, Timer
 from heka.encoders import ProtobufEncoder
 from heka.exceptions import ConfigError, EncodeError
 from heka.path import resolve_name
 
 __all__ = ["SEVERITY", "HekaClient"]
-
-_ExcInfo = bool | BaseException | tuple[Any, Any, Any] | None
 
 
 class SEVERITY:
@@ -48,7 +45,7 @@ class SEVERITY:
     DEBUG = 7
 
 
-class HekaClient(Client):
+class HekaClient(Lines, Client):
     """Log messages to one stream, with defaults and filters.
 
     Safe across threads and ``fork()``. A call raises for bad arguments only. Failures of filters,
@@ -321,70 +318,6 @@ class HekaClient(Client):
             self._unsent[reason] += 1
         self._reporter.report(f"{text}; the message is dropped")
 
-    # ---- log lines --------------------------------------------------------------------------
-
-    def log(self, severity: int, msg: object, *args: Any, exc_info: _ExcInfo = False) -> bool:
-        """Send ``msg % args`` as the payload of an 'oldstyle' message.
-
-        Args:
-            severity: 0 to 7; else ValueError.
-            msg: Text; it is formatted only when there are *args*.
-            args: Values to format it with, or one mapping.
-            exc_info: True for the exception being handled, an exception, or what
-                ``sys.exc_info()`` returned: its traceback is appended.
-        """
-        return self._wants(severity) and self._line(severity, msg, args, exc_info)
-
-    def _wants(self, severity: int) -> bool:
-        """Return whether to call ``_line``: to send, or to count without a stream."""
-        return self.admits("oldstyle", severity) or self.sink is None
-
-    def _line(self, severity: int, msg: object, args: tuple[Any, ...], exc_info: _ExcInfo) -> bool:
-        if self.sink is None:
-            return self.heka("oldstyle", severity=severity)  # which counts it
-        text = msg if isinstance(msg, str) else _writable(str(msg))
-        if args:
-            values: Any = args
-            if len(args) == 1 and hasattr(args[0], "keys") and hasattr(args[0], "__getitem__"):
-                values = args[0]
-            text = _writable(text % values)
-        if exc_info:
-            text = _with_traceback(text, exc_info)
-        return self.heka("oldstyle", severity=severity, payload=text)
-
-    def debug(self, msg: object, *args: Any, exc_info: _ExcInfo = False) -> bool:
-        """Log at DEBUG (7); arguments as of ``log``."""
-        return self._wants(7) and self._line(7, msg, args, exc_info)
-
-    def info(self, msg: object, *args: Any, exc_info: _ExcInfo = False) -> bool:
-        """Log at INFORMATIONAL (6); arguments as of ``log``."""
-        return self._wants(6) and self._line(6, msg, args, exc_info)
-
-    def notice(self, msg: object, *args: Any, exc_info: _ExcInfo = False) -> bool:
-        """Log at NOTICE (5); arguments as of ``log``."""
-        return self._wants(5) and self._line(5, msg, args, exc_info)
-
-    def warning(self, msg: object, *args: Any, exc_info: _ExcInfo = False) -> bool:
-        """Log at WARNING (4); arguments as of ``log``."""
-        return self._wants(4) and self._line(4, msg, args, exc_info)
-
-    warn = warning
-
-    def error(self, msg: object, *args: Any, exc_info: _ExcInfo = False) -> bool:
-        """Log at ERROR (3); arguments as of ``log``."""
-        return self._wants(3) and self._line(3, msg, args, exc_info)
-
-    def exception(self, msg: object, exc_info: _ExcInfo = True, *args: Any) -> bool:
-        """Log at ALERT (1) with the traceback of the exception being handled.
-
-        *exc_info* comes before the values for *msg*, for compatibility with older versions.
-        """
-        return self._wants(1) and self._line(1, msg, args, exc_info)
-
-    def critical(self, msg: object, *args: Any, exc_info: _ExcInfo = False) -> bool:
-        """Log at CRITICAL (2); arguments as of ``log``."""
-        return self._wants(2) and self._line(2, msg, args, exc_info)
-
     # ---- methods of plugins -----------------------------------------------------------------
 
     def add_method(self, method: Callable[..., Any], override: str | bool = False) -> None:
@@ -561,20 +494,3 @@ def _name_of(method: Callable[..., Any]) -> str:
         f"{method.__qualname__}() has no heka_name, the name of the client's method; "
         "set it, or give override='name'"
     )
-
-
-def _with_traceback(text: str, exc_info: _ExcInfo) -> str:
-    if isinstance(exc_info, BaseException):
-        error: BaseException | None = exc_info
-    elif isinstance(exc_info, tuple):
-        error = exc_info[1]
-    else:
-        error = sys.exc_info()[1]
-    lines = "NoneType: None" if error is None else "".join(traceback.format_exception(error))
-    lines = _writable(lines.rstrip("\n"))
-    return f"{text}{'' if text.endswith(chr(10)) else chr(10)}{lines}"
-
-
-def _writable(text: str) -> str:
-    """Return *text* with lone surrogates escaped; for text that is not the caller's own."""
-    return text.encode("utf-8", "backslashreplace").decode()

@@ -2,13 +2,13 @@
  *
  * heka.client.HekaClient derives from it and compiles filters, encoder and stream into a plan, in
  * Python. C evaluates that plan in each call, before it builds a message. */
-#include "core/base/hk_random.h"
 #include "python/base/args.h"
 #include "python/base/errors.h"
 #include "python/base/read.h"
 #include "python/messages/message.h"
 #include "client_object.h"
 #include "emit.h"
+#include "measure.h"
 
 /* ---- one message ---- */
 
@@ -56,20 +56,6 @@ emit(HekaClient *self, heka_emission *e)
     return result;
 }
 
-/* The arguments common to all calls, borrowed; NULL: absent. */
-typedef struct {
-    PyObject *type;
-    PyObject *logger;
-    int32_t severity;
-    PyObject *fields;
-    PyObject *payload;
-    PyObject *timestamp;
-    PyObject *timestamp_ns;
-    PyObject *uuid;
-    PyObject *bad_values;
-    const heka_label *label;
-} call;
-
 /* The severity of a call: its own, by default the client's. 0, or -1 with an exception. */
 static inline int
 read_severity(const HekaClient *self, PyObject *value, int32_t *severity)
@@ -90,7 +76,7 @@ add_unsent(HekaClient *self)
 /* Counts a message that has no stream to go to, unless the filters hold it back; without a plan, as
  * in the collector, they are not asked. False, or NULL with an exception. */
 static HK_COLD PyObject *
-count_unsent(HekaClient *self, const call *c)
+count_unsent(HekaClient *self, const heka_call *c)
 {
     const int admitted =
         self->planned == NULL ? 1 : heka_client_may_admit(self, c->type, c->severity);
@@ -104,7 +90,7 @@ count_unsent(HekaClient *self, const call *c)
 }
 
 static PyObject *
-send_call(HekaClient *self, const call *c)
+send_call(HekaClient *self, const heka_call *c)
 {
     if (HK_UNLIKELY(self->sink == NULL)) {
         return count_unsent(self, c);
@@ -171,140 +157,52 @@ client_heka(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwn
         read_severity(self, in[2], &severity) < 0) {
         return NULL;
     }
-    const call c = {.type = in[0],
-                    .logger = in[1],
-                    .severity = severity,
-                    .payload = in[3],
-                    .fields = in[4],
-                    .timestamp = in[5],
-                    .timestamp_ns = in[6],
-                    .uuid = in[7],
-                    .bad_values = in[8]};
+    const heka_call c = {.type = in[0],
+                         .logger = in[1],
+                         .severity = severity,
+                         .payload = in[3],
+                         .fields = in[4],
+                         .timestamp = in[5],
+                         .timestamp_ns = in[6],
+                         .uuid = in[7],
+                         .bad_values = in[8]};
     return send_call(self, &c);
 }
 
 /* ---- counters, gauges, timers ---- */
 
-/* Reads a sampling rate. 1: this call is sent, 0: it is left out, -1: TypeError. */
-static int
-sample(PyObject *value, bool enforce, double *rate)
+static PyObject *
+send_measure(HekaSettings *settings, const heka_call *c)
 {
-    double unit;
-    *rate = 1.0;
-    if (value == NULL) {
-        return 1;
-    }
-    if (!heka_is_number(value)) {
-        return heka_type_error("rate", "a number", value);
-    }
-    *rate = PyFloat_AsDouble(value);
-    if (*rate == -1.0 && PyErr_Occurred()) {
-        return -1;
-    }
-    if (!enforce || *rate >= 1.0) {
-        return 1;
-    }
-    if (hk_random_unit(&unit) != HK_OK) {
-        return 1; /* without entropy, send all rather than none */
-    }
-    return unit < *rate;
+    return send_call((HekaClient *)settings, c);
 }
-
-/* The arguments of incr, gauge and timer_send, in this order; borrowed. */
-typedef struct {
-    PyObject *name;
-    PyObject *amount;
-    PyObject *logger;
-    PyObject *severity;
-    PyObject *fields;
-    PyObject *rate;
-    PyObject *bad_values;
-} measure;
 
 static PyObject *
-send_measure(HekaClient *self, PyObject *type, const measure *m, bool enforce)
+measure(PyObject *op, heka_measure_kind kind, PyObject *const *args, Py_ssize_t nargs,
+        PyObject *kwnames)
 {
-    heka_label label = {.name = m->name};
-    int32_t severity;
-    if (read_severity(self, m->severity, &severity) < 0) { /* before sampling: always, or never */
-        return NULL;
-    }
-    const int sampled = sample(m->rate, enforce, &label.rate);
-    if (sampled <= 0) {
-        return sampled < 0 ? NULL : Py_NewRef(Py_False);
-    }
-    PyObject *payload =
-        m->amount == NULL ? Py_NewRef(self->base.state->one) : PyObject_Str(m->amount);
-    if (payload == NULL) {
-        return NULL;
-    }
-    const call c = {.type = type,
-                    .logger = m->logger,
-                    .severity = severity,
-                    .fields = m->fields,
-                    .payload = payload,
-                    .bad_values = m->bad_values,
-                    .label = &label};
-    PyObject *answer = send_call(self, &c);
-    Py_DECREF(payload);
-    return answer;
+    HekaClient *self = (HekaClient *)op;
+    const heka_sender sender = {
+        .settings = &self->base, .severity = self->severity, .send = send_measure};
+    return heka_measure(&sender, kind, args, nargs, kwnames);
 }
-
-static int
-parse_measure(HekaClient *self, const heka_signature *sig, PyObject *const *args, Py_ssize_t nargs,
-              PyObject *kwnames, measure *m)
-{
-    PyObject *in[7];
-    if (heka_parse_args(self->base.state, sig, args, (size_t)nargs, kwnames, in) < 0) {
-        return -1;
-    }
-    *m = (measure){in[0], in[1], in[2], in[3], in[4], in[5], in[6]};
-    return 0;
-}
-
-#define MEASURE_NAMES(amount)                                                           \
-    {                                                                                   \
-        HEKA_NAME_name, amount, HEKA_NAME_logger, HEKA_NAME_severity, HEKA_NAME_fields, \
-            HEKA_NAME_rate, HEKA_NAME_bad_values                                        \
-    }
 
 static PyObject *
 client_incr(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
-    static const uint8_t names[] = MEASURE_NAMES(HEKA_NAME_count);
-    static const heka_signature sig = {
-        .fname = "incr", .names = names, .count = 7, .required = 1, .positional = 6};
-    HekaClient *self = (HekaClient *)op;
-    measure m;
-    return parse_measure(self, &sig, args, nargs, kwnames, &m) < 0
-               ? NULL
-               : send_measure(self, self->base.state->counter, &m, true);
+    return measure(op, HEKA_COUNTER, args, nargs, kwnames);
 }
 
 static PyObject *
 client_gauge(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
-    static const uint8_t names[] = MEASURE_NAMES(HEKA_NAME_value);
-    static const heka_signature sig = {
-        .fname = "gauge", .names = names, .count = 7, .required = 2, .positional = 6};
-    HekaClient *self = (HekaClient *)op;
-    measure m;
-    return parse_measure(self, &sig, args, nargs, kwnames, &m) < 0
-               ? NULL
-               : send_measure(self, self->base.state->gauge, &m, true);
+    return measure(op, HEKA_GAUGE, args, nargs, kwnames);
 }
 
 static PyObject *
 client_timer_send(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
-    static const uint8_t names[] = MEASURE_NAMES(HEKA_NAME_elapsed);
-    static const heka_signature sig = {
-        .fname = "timer_send", .names = names, .count = 7, .required = 2, .positional = 6};
-    HekaClient *self = (HekaClient *)op;
-    measure m;
-    return parse_measure(self, &sig, args, nargs, kwnames, &m) < 0
-               ? NULL
-               : send_measure(self, self->base.state->timer, &m, false);
+    return measure(op, HEKA_TIMER, args, nargs, kwnames);
 }
 
 /* 1 when the timer of that name, or every timer, is disabled. */

@@ -239,6 +239,13 @@ set_sink(PyObject *op, PyObject *value, void *closure)
 }
 
 static PyObject *
+get_inactive(PyObject *op, void *closure)
+{
+    (void)closure;
+    return PyBool_FromLong(((HekaClient *)op)->sink == NULL);
+}
+
+static PyObject *
 get_filters(PyObject *op, void *closure)
 {
     (void)closure;
@@ -310,6 +317,7 @@ PyGetSetDef heka_client_getset[] = {
     {"filters", get_filters, set_filters,
      "Callables that take a Message and return whether to send it; a list that may be changed.",
      NULL},
+    {"_is_inactive", get_inactive, NULL, "Whether messages are only counted, as lost.", NULL},
     {"_disabled_timers", get_disabled, set_disabled, "Names of timers that do nothing; '*': all.",
      NULL},
     {"_noop_timer", get_no_timer, set_no_timer,

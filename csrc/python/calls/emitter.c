@@ -1,8 +1,9 @@
-/* emitter.c -- the Emitter: heka.log, which can send to any destination. */
+/* emitter.c -- the Emitter: heka.log and its brothers, which can send to any destination. */
 #include "python/base/args.h"
 #include "python/base/errors.h"
 #include "python/base/read.h"
 #include "emit.h"
+#include "measure.h"
 
 typedef struct {
     HekaSettings base;
@@ -147,6 +148,17 @@ done:
     return result;
 }
 
+/* The severity of calls that omit it: informational. */
+#define SEVERITY_DEFAULT 6
+
+static inline PyObject *
+send_emission(HekaEmitter *self, heka_emission *e, const heka_overrides *own, PyObject *to)
+{
+    const int sent = heka_emission_begin(e, &self->base, own) < 0 ? -1 : emit(self, e, to);
+    heka_emission_end(e);
+    return sent < 0 ? NULL : PyBool_FromLong(sent);
+}
+
 static PyObject *
 emitter_log(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
@@ -159,7 +171,7 @@ emitter_log(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwn
         .fname = "log", .names = names, .count = LOG_COUNT, .required = 1, .positional = 5};
     HekaEmitter *self = (HekaEmitter *)op;
     PyObject *in[LOG_COUNT];
-    int32_t severity = 6;
+    int32_t severity = SEVERITY_DEFAULT;
 
     if (heka_parse_args(self->base.state, &sig, args, (size_t)nargs, kwnames, in) < 0 ||
         (in[LOG_SEVERITY] != NULL && heka_read_severity(in[LOG_SEVERITY], &severity) < 0)) {
@@ -183,10 +195,70 @@ emitter_log(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwn
                                 .convert = in[LOG_DEFAULT],
                                 .oversize = in[LOG_OVERSIZE],
                                 .timeout = in[LOG_TIMEOUT]};
-    const int sent =
-        heka_emission_begin(&e, &self->base, &own) < 0 ? -1 : emit(self, &e, in[LOG_TO]);
-    heka_emission_end(&e);
-    return sent < 0 ? NULL : PyBool_FromLong(sent);
+    return send_emission(self, &e, &own, in[LOG_TO]);
+}
+
+static PyObject *
+send_measure(HekaSettings *settings, const heka_call *c)
+{
+    HekaEmitter *self = (HekaEmitter *)settings;
+    if (c->severity > self->level) {
+        Py_RETURN_FALSE;
+    }
+    heka_emission e = {
+        .severity = c->severity,
+        .label = c->label,
+        .call_args = {.type = c->type,
+                      .fields = c->fields == Py_None ? NULL : c->fields,
+                      .payload = c->payload},
+    };
+    const heka_overrides own = {.logger = c->logger, .bad_values = c->bad_values};
+    return send_emission(self, &e, &own, c->to);
+}
+
+static PyObject *
+measure(PyObject *op, heka_measure_kind kind, PyObject *const *args, Py_ssize_t nargs,
+        PyObject *kwnames)
+{
+    const heka_sender sender = {.settings = (HekaSettings *)op,
+                                .severity = SEVERITY_DEFAULT,
+                                .takes_to = true,
+                                .send = send_measure};
+    return heka_measure(&sender, kind, args, nargs, kwnames);
+}
+
+static PyObject *
+emitter_incr(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    return measure(op, HEKA_COUNTER, args, nargs, kwnames);
+}
+
+static PyObject *
+emitter_gauge(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    return measure(op, HEKA_GAUGE, args, nargs, kwnames);
+}
+
+static PyObject *
+emitter_timer_send(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    return measure(op, HEKA_TIMER, args, nargs, kwnames);
+}
+
+static PyObject *
+emitter_admits(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    static const uint8_t names[] = {HEKA_NAME_type, HEKA_NAME_severity};
+    static const heka_signature sig = {
+        .fname = "admits", .names = names, .count = 2, .required = 2, .positional = 2};
+    const HekaEmitter *self = (HekaEmitter *)op;
+    PyObject *in[2];
+    int32_t severity;
+    if (heka_parse_args(self->base.state, &sig, args, (size_t)nargs, kwnames, in) < 0 ||
+        heka_read_severity(in[1], &severity) < 0) {
+        return NULL;
+    }
+    return PyBool_FromLong(severity <= self->level);
 }
 
 /* Forgets every sink, so that the next call opens it again. */
@@ -380,8 +452,39 @@ PyDoc_STRVAR(
     "    EncodeError: Too large, with oversize='raise'.\n"
     "    ConfigError: `to` is no destination.");
 
+PyDoc_STRVAR(incr_doc,
+             "incr($self, name, count=1, logger=None, severity=None, fields=None, rate=1.0, *,\n"
+             "     bad_values=None, to=None)\n--\n\n"
+             "Send a 'counter': *name* increased by *count*; True when the kernel has it.\n\n"
+             "Args:\n"
+             "    name: The name of the counter; the field ``name``.\n"
+             "    count: The number to add; its text is the payload.\n"
+             "    rate: From 0 to 1, the share of calls that is sent; receivers divide by it.\n"
+             "    logger, severity, fields, bad_values, to: As for ``heka.log``.\n\n"
+             "Raises: As ``heka.log``.");
+PyDoc_STRVAR(gauge_doc,
+             "gauge($self, name, value, logger=None, severity=None, fields=None, rate=1.0, *,\n"
+             "      bad_values=None, to=None)\n--\n\n"
+             "Send a 'gauge': *name* has the value *value* now. The other arguments are those of\n"
+             "``heka.incr``.");
+PyDoc_STRVAR(
+    timer_send_doc,
+    "timer_send($self, name, elapsed, logger=None, severity=None, fields=None, rate=1.0, *,\n"
+    "           bad_values=None, to=None)\n--\n\n"
+    "Send a 'timer': *name* took *elapsed* milliseconds. Always sent; *rate* tells the receiver\n"
+    "which share of the events was timed.");
+PyDoc_STRVAR(admits_doc,
+             "admits($self, type, severity)\n--\n\n"
+             "Return whether a message of that severity is sent: whether it is within the level.");
+
+#define FAST(function) (PyCFunction)(void (*)(void))(function), METH_FASTCALL | METH_KEYWORDS
+
 static PyMethodDef emitter_methods[] = {
-    {"log", (PyCFunction)(void (*)(void))emitter_log, METH_FASTCALL | METH_KEYWORDS, log_doc},
+    {"log", FAST(emitter_log), log_doc},
+    {"incr", FAST(emitter_incr), incr_doc},
+    {"gauge", FAST(emitter_gauge), gauge_doc},
+    {"timer_send", FAST(emitter_timer_send), timer_send_doc},
+    {"admits", FAST(emitter_admits), admits_doc},
     {"forget", emitter_forget, METH_NOARGS,
      "forget($self, /)\n--\n\nForget all sinks: open() is called again for each destination."},
     {NULL, NULL, 0, NULL},

@@ -352,6 +352,27 @@ for name, to in (
     add(f"log-to-{name}", lambda w, to=to: do(w.emitter.log, w.text, to=to(w)))
     add(f"log-to-new-{name}", lambda w, to=to: do(emitter_to(w.sink).log, w.text, to=to(w)))
 add("log-to-bad-hash", lambda w: do(w.emitter.log, w.text, to=(misfits.BadHash(), 1)), Oops)
+for name in ("incr", "gauge", "timer_send"):
+    for kind, arguments, error in (
+        ("fields", lambda w: {"fields": w.fields, "logger": w.wide, "severity": 3}, None),
+        ("to", lambda w: {"to": w.to, "rate": w.real}, None),
+        ("to-type", lambda w: {"to": (misfits.BadHash(), 1)}, Oops),
+        ("severity-raises", lambda w: {"severity": misfits.BadIndex()}, Oops),
+        ("rate-type", lambda w: {"rate": w.text}, TypeError),
+        ("unknown", lambda w: {"tag": w.text}, TypeError),
+    ):
+        add(
+            f"emitter-{name}-{kind}",
+            lambda w, name=name, arguments=arguments: do(
+                getattr(w.emitter, name), w.text, w.number, **arguments(w)
+            ),
+            error,
+        )
+    add(f"emitter-{name}-level", lambda w, name=name: do(getattr(w.quiet, name), w.text, 1))
+add("emitter-incr-none", lambda w: w.emitter.incr, TypeError)
+add("emitter-admits", lambda w: do(w.quiet.admits, w.text, 3))
+add("emitter-admits-none", lambda w: do(w.quiet.admits, w.text), TypeError)
+add("emitter-admits-raises", lambda w: do(w.quiet.admits, w.text, misfits.BadIndex()), Oops)
 add("log-new", lambda w: emitter_to(w.sink).log.__call__, TypeError)
 add("log-default-new", lambda w: do(emitter_to(w.sink).log, w.text))
 add("log-open-raises", lambda w: do(w.lost.log, w.text), Oops)

@@ -25,7 +25,8 @@ from heka import _core
 #: The module of each class and function, beside ``heka`` itself. A program may import from those
 #: whose names have no underscore.
 HOMES = {
-    "heka.api": ["configure", "flush", "log", "stats"],
+    "heka.api": ["configure", "flush", "gauge", "incr", "log", "stats"],
+    "heka._process": ["exception", "timer"],
     "heka.connections": ["HekaConnection"],
     "heka._net.defaults": ["DEFAULT_PORT"],
     "heka._delivery.lifecycle": ["flush_on_sigterm"],
