@@ -55,7 +55,7 @@ sweep(const char *what, work run, void *arg, bool crypto)
             CHECK_SIZE(ERR_peek_error() != 0 && !crypto, 0);
             ERR_clear_error();
         }
-        CHECK(n > 0 && n < NEVER);
+        CHECK((n > 0 || crypto) && n < NEVER); /* since 3.5 a kept context signs without memory */
         printf("  %-24s %4lu allocations failed %s, %lu without effect\n", what, n,
                once == 1 ? "once" : "from there on", survived);
     }

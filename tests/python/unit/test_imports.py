@@ -38,11 +38,15 @@ HEAVY_FOR_HELP = HEAVY - {
 
 
 def imported(code: str) -> set[str]:
-    """Return the modules that *code* imports, in an interpreter that has imported only ``site``."""
+    """Return the modules that *code* imports, in an interpreter that has imported only ``site``.
+
+    A second name of a module that was there, as ``collections.abc`` is one, is no import.
+    """
     program = (
-        f"import sys, site; sys.path.insert(0, {ROOT!r}); before = set(sys.modules)\n{code}\n"
-        "after = set(sys.modules)\n"
-        "import json; print(json.dumps(sorted(after - before)), file=sys.stderr)"
+        f"import sys, site; sys.path.insert(0, {ROOT!r}); before = list(sys.modules.values())\n"
+        f"{code}\n"
+        "new = [n for n, module in sys.modules.items() if all(module is not b for b in before)]\n"
+        "import json; print(json.dumps(sorted(new)), file=sys.stderr)"
     )
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-c", program], capture_output=True, text=True, check=True
