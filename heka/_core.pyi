@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from datetime import datetime
 from os import PathLike
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, ClassVar, Final, Literal, SupportsIndex, TypeVar, final
 from uuid import UUID
 
@@ -286,15 +286,18 @@ class Settings:
 class Emitter(Settings):
     """``log``, ``incr`` and ``gauge`` with their defaults, such as the default destination."""
 
-    level: int
     to: object
+    @property
+    def level(self) -> int: ...
+    @level.setter
+    def level(self, value: SupportsIndex | str, /) -> None: ...
     capture: Callable[[bytes], Any] | None
     def __new__(cls, open: Callable[[object], Sink]) -> Self: ...
     def log(
         self,
         type: str,
         logger: str | None = None,
-        severity: SupportsIndex = 6,
+        severity: SupportsIndex | str = 6,
         fields: Mapping[str, Any] | None = None,
         payload: str = "",
         *,
@@ -313,7 +316,7 @@ class Emitter(Settings):
         name: str,
         count: object = 1,
         logger: str | None = None,
-        severity: SupportsIndex | None = None,
+        severity: SupportsIndex | str | None = None,
         fields: Mapping[str, Any] | None = None,
         rate: float = 1.0,
         *,
@@ -325,7 +328,7 @@ class Emitter(Settings):
         name: str,
         value: object,
         logger: str | None = None,
-        severity: SupportsIndex | None = None,
+        severity: SupportsIndex | str | None = None,
         fields: Mapping[str, Any] | None = None,
         rate: float = 1.0,
         *,
@@ -337,21 +340,24 @@ class Emitter(Settings):
         name: str,
         elapsed: object,
         logger: str | None = None,
-        severity: SupportsIndex | None = None,
+        severity: SupportsIndex | str | None = None,
         fields: Mapping[str, Any] | None = None,
         rate: float = 1.0,
         *,
         bad_values: Literal["raise", "repr"] | None = None,
         to: object = None,
     ) -> bool: ...
-    def admits(self, type: str, severity: SupportsIndex) -> bool: ...
+    def admits(self, type: str, severity: SupportsIndex | str) -> bool: ...
     def forget(self) -> None: ...
 
 @disjoint_base
 class Client(Settings):
     """Base class of heka.client.HekaClient: its calls that must be fast."""
 
-    severity: int
+    @property
+    def severity(self) -> int: ...
+    @severity.setter
+    def severity(self, value: SupportsIndex | str, /) -> None: ...
     sink: Sink | None
     filters: list[Callable[[Message], object]]
     _disabled_timers: set[str]
@@ -362,7 +368,7 @@ class Client(Settings):
         self,
         type: str,
         logger: str | None = None,
-        severity: SupportsIndex | None = None,
+        severity: SupportsIndex | str | None = None,
         payload: str = "",
         fields: Mapping[str, Any] | None = None,
         timestamp: float | datetime | None = None,
@@ -377,7 +383,7 @@ class Client(Settings):
         name: str,
         count: object = 1,
         logger: str | None = None,
-        severity: SupportsIndex | None = None,
+        severity: SupportsIndex | str | None = None,
         fields: Mapping[str, Any] | None = None,
         rate: float = 1.0,
         *,
@@ -388,7 +394,7 @@ class Client(Settings):
         name: str,
         value: object,
         logger: str | None = None,
-        severity: SupportsIndex | None = None,
+        severity: SupportsIndex | str | None = None,
         fields: Mapping[str, Any] | None = None,
         rate: float = 1.0,
         *,
@@ -399,7 +405,7 @@ class Client(Settings):
         name: str,
         elapsed: object,
         logger: str | None = None,
-        severity: SupportsIndex | None = None,
+        severity: SupportsIndex | str | None = None,
         fields: Mapping[str, Any] | None = None,
         rate: float = 1.0,
         *,
@@ -409,11 +415,11 @@ class Client(Settings):
         self,
         name: str,
         logger: str | None = None,
-        severity: SupportsIndex | None = None,
+        severity: SupportsIndex | str | None = None,
         fields: Mapping[str, Any] | None = None,
         rate: float = 1.0,
     ) -> Any: ...
-    def admits(self, type: str, severity: SupportsIndex) -> bool: ...
+    def admits(self, type: str, severity: SupportsIndex | str) -> bool: ...
     def _send(self, msg: Message, /) -> bool: ...
     def _set_plan(
         self,
@@ -456,6 +462,8 @@ class Bound:
     def __new__(cls, fields: dict[str, Any]) -> Self: ...
 
 context_var: ContextVar[Bound]
+severities: MappingProxyType[str, int]
+SEVERITY_CHOICES: str
 
 def monotonic() -> float: ...
 def mark_own_thread(own: object, /) -> bool: ...

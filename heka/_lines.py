@@ -29,7 +29,7 @@ class Lines:
 
     def log(
         self,
-        severity: int,
+        severity: int | str,
         msg: object,
         *args: Any,
         exc_info: ExcInfo = False,
@@ -38,7 +38,7 @@ class Lines:
         """Send ``msg % args`` as the payload of an 'oldstyle' message.
 
         Args:
-            severity: 0 to 7; else ValueError.
+            severity: 0 to 7, or a name such as ``'error'``; else ValueError.
             msg: Text; it is formatted only when there are *args*.
             args: Values to format it with, or one mapping.
             exc_info: True for the exception being handled, an exception, or what
@@ -47,12 +47,17 @@ class Lines:
         """
         return self._wants(severity) and self._line(severity, msg, args, exc_info, fields)
 
-    def _wants(self, severity: int) -> bool:
+    def _wants(self, severity: int | str) -> bool:
         """Return whether to call ``_line``: to send, or to count without a stream."""
         return self.admits("oldstyle", severity) or self._is_inactive
 
     def _line(
-        self, severity: int, msg: object, args: tuple[Any, ...], exc_info: ExcInfo, fields: Fields
+        self,
+        severity: int | str,
+        msg: object,
+        args: tuple[Any, ...],
+        exc_info: ExcInfo,
+        fields: Fields,
     ) -> bool:
         if self._is_inactive:
             return self.heka("oldstyle", severity=severity)  # which counts it

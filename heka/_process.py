@@ -50,7 +50,7 @@ class ProcessClient(Lines):
         """The logger that ``heka.configure`` has set."""
         return api._emitter.logger
 
-    def admits(self, type: str, severity: int) -> bool:
+    def admits(self, type: str, severity: int | str) -> bool:
         """Return whether ``heka.log`` sends messages of *severity*."""
         return api._emitter.admits(type, severity)
 
@@ -58,7 +58,7 @@ class ProcessClient(Lines):
         self,
         type: str,
         logger: str | None = None,
-        severity: int | None = None,
+        severity: int | str | None = None,
         payload: str = "",
         fields: Mapping[str, Any] | None = None,
         timestamp: Any = None,
@@ -99,7 +99,7 @@ class ProcessClient(Lines):
         self,
         name: str,
         logger: str | None = None,
-        severity: int | None = None,
+        severity: int | str | None = None,
         fields: Mapping[str, Any] | None = None,
         rate: float = 1.0,
     ) -> Timer:
@@ -133,7 +133,7 @@ PROCESS = ProcessClient()
 def timer(
     name: str,
     logger: str | None = None,
-    severity: int | None = None,
+    severity: int | str | None = None,
     fields: Mapping[str, Any] | None = None,
     rate: float = 1.0,
     *,

@@ -29,7 +29,7 @@ class Sender(Protocol):
         name: str,
         elapsed: object,
         logger: str | None = None,
-        severity: int | None = None,
+        severity: int | str | None = None,
         fields: Mapping[str, Any] | None = None,
         rate: float = 1.0,
         *,
@@ -41,7 +41,7 @@ class Sender(Protocol):
         self,
         name: str,
         logger: str | None = None,
-        severity: int | None = None,
+        severity: int | str | None = None,
         fields: Mapping[str, Any] | None = None,
         rate: float = 1.0,
     ) -> Any:
@@ -79,7 +79,7 @@ class Timer:
         client: Sender,
         name: str,
         logger: str | None,
-        severity: int | None,
+        severity: int | str | None,
         fields: Mapping[str, Any] | None,
         rate: float | None,
     ) -> None:

@@ -237,7 +237,7 @@ def configure(
     *,
     to: object = _ABSENT,
     signer: SignerConfig | None = _ABSENT,
-    level: int = _ABSENT,
+    level: int | str = _ABSENT,
     logger: str = _ABSENT,
     oversize: Literal["truncate", "drop", "raise"] = _ABSENT,
     bad_values: Literal["raise", "repr"] = _ABSENT,
@@ -254,7 +254,8 @@ def configure(
             set, else udp://localhost:5565. The one before is closed, without waiting, unless it is
             an object with ``write``, or a handler sends there; what is queued is still sent.
         signer: Signs every message; None signs none.
-        level: The largest severity that is sent, 0 to 7; 7 sends everything.
+        level: The largest severity that is sent, 0 to 7 or a name such as ``'info'``; 7 sends
+            everything.
         logger: The logger of calls without ``logger=``.
         oversize: ``'truncate'``, ``'drop'`` or ``'raise'``.
         bad_values: ``'raise'`` or ``'repr'``.

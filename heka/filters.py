@@ -19,6 +19,7 @@ from heka._runtime.chance import random_unit
 from heka._runtime.forks import register_fork_reset
 from heka.exceptions import ConfigError
 from heka.message import Message
+from heka.severity import EXPECTED, severity_from
 
 __all__ = [
     "RateLimit",
@@ -59,10 +60,13 @@ class HeadFilter:
 
 
 class SeverityMax(HeadFilter):
-    """Sends messages with a severity number up to *severity*, 0 (emergency) to 7 (debug).
+    """Sends messages with a severity number up to that of *severity*.
+
+    Args:
+        severity: 0 (emergency) to 7 (debug), or a name such as ``'error'``, in any case.
 
     Raises:
-        ConfigError: *severity* is no number from 0 to 7, nor the text of one.
+        ConfigError: *severity* is neither a number from 0 to 7, also as text, nor a name.
     """
 
     __name__ = func_name = "severity_max"
@@ -128,17 +132,20 @@ class TypeSeverityMax(HeadFilter):
     """Sends messages of the given types up to a severity number each, and all other messages.
 
     Args:
-        types: {type: {'severity': largest number that is sent}}, or {type: number}.
+        types: {type: {'severity': largest that is sent}}, or {type: severity}; each a number or
+            a name.
 
     Raises:
-        ConfigError: *types* has another shape, or a severity is not 0 to 7.
+        ConfigError: *types* has another shape, or a severity is none.
     """
 
     __name__ = func_name = "type_severity_max"
 
     def __init__(self, types: Mapping[str, Mapping[str, int | str] | int | str]) -> None:
         if not isinstance(types, Mapping):
-            raise ConfigError(f"types: expected {{type: {{'severity': 0 to 7}}}}, got {types!r}")
+            raise ConfigError(
+                f"types: expected {{type: {{'severity': 0 to 7 or a name}}}}, got {types!r}"
+            )
         _types(types)
         self._levels = {name: _level_of(name, given) for name, given in types.items()}
 
@@ -205,8 +212,8 @@ class RateLimit(_StatefulFilter):
         per: Seconds, more than 0.
         burst: Most messages at once after a pause, 1 or more; None means *rate*, at least 1.
         types: Only messages of these types are limited; None limits all.
-        exempt_severity: Messages with this severity number or a smaller one always pass; None
-            exempts none.
+        exempt_severity: Messages with this severity, a number or a name, or a smaller number always
+            pass; None exempts none.
         by_type: True limits each type separately; False limits the sum over all types.
         clock: Returns monotonic seconds.
 
@@ -258,8 +265,8 @@ class Sample(_StatefulFilter):
     Args:
         rate: From 0 (none) to 1 (all).
         types: Only messages of these types are sampled; None samples all.
-        exempt_severity: Messages with this severity number or a smaller one always pass; None
-            exempts none.
+        exempt_severity: Messages with this severity, a number or a name, or a smaller number always
+            pass; None exempts none.
         random: Returns a number in [0, 1) per call; None uses a generator of heka, which is
             seeded anew in each process.
 
@@ -340,9 +347,9 @@ def sample_provider(
 
 
 def _severity(given: Any, name: str) -> int:
-    value = _maybe_whole(given)
-    if value is None or not 0 <= value <= 7:
-        raise ConfigError(f"{name}: expected a severity from 0 to 7, got {given!r}")
+    value = severity_from(given)
+    if value is None:
+        raise ConfigError(f"{name}: expected {EXPECTED}, got {given!r}")
     return value
 
 
@@ -350,7 +357,9 @@ def _level_of(name: str, given: Any) -> int:
     if not isinstance(given, Mapping):
         return _severity(given, f"types[{name!r}]")
     if set(given) != {"severity"}:
-        raise ConfigError(f"types[{name!r}]: expected {{'severity': 0 to 7}}, got {given!r}")
+        raise ConfigError(
+            f"types[{name!r}]: expected {{'severity': 0 to 7 or a name}}, got {given!r}"
+        )
     return _severity(given["severity"], f"types[{name!r}]['severity']")
 
 

@@ -17,7 +17,15 @@ from collections.abc import Mapping
 from heka._recording import FILTERING, LOGLEVEL_MAP, NESTED_MAX, RECORD_MARK, as_text, describe
 from heka._runtime.exits import is_exiting
 from heka._runtime.forks import importing
-from heka.severity import CRITICAL, DEBUG, ERROR, INFORMATIONAL, NOTICE, WARNING
+from heka.severity import (
+    CRITICAL,
+    DEBUG,
+    ERROR,
+    INFORMATIONAL,
+    NOTICE,
+    WARNING,
+    severity_from,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,7 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["LOGLEVEL_MAP", "SEVERITY_MAP", "HekaHandler", "hook_logger", "severity_of"]
 
 #: {level of ``logging``: severity}. A program may add its own levels.
-SEVERITY_MAP = {
+SEVERITY_MAP: dict[int, int | str] = {
     logging.NOTSET: DEBUG,
     logging.DEBUG: DEBUG,
     logging.INFO: INFORMATIONAL,
@@ -52,13 +60,13 @@ _DEFAULT = logging.Formatter()
 def severity_of(level: int) -> int:
     """Return the severity of *level*: from SEVERITY_MAP, else that of the next lower level.
 
-    A severity in SEVERITY_MAP that is not from 0 to 7 is ignored.
+    A value in SEVERITY_MAP that is no severity is ignored; it may be a number or a name.
 
     Exceptions: a level between INFO and WARNING is NOTICE, which ``logging`` has no name for.
     Levels below INFO are DEBUG.
     """
-    severity = SEVERITY_MAP.get(level)
-    if severity is not None and severity in _SEVERITIES:
+    severity = severity_from(SEVERITY_MAP.get(level))
+    if severity is not None:
         return severity
     if level >= logging.CRITICAL:
         return CRITICAL

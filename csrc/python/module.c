@@ -30,14 +30,14 @@ module_exec(PyObject *module)
         PyErr_NoMemory();
         return -1;
     }
-    if (heka_errors_init(module, state) < 0 || heka_args_init(state) < 0 ||
-        heka_text_init(state) < 0 || heka_head_init(state) < 0 || heka_coerce_init(state) < 0 ||
-        heka_field_init(module, state) < 0 || heka_message_init(module, state) < 0 ||
-        heka_signer_init(module, state) < 0 || heka_reader_init(module, state) < 0 ||
-        heka_sink_init(module, state) < 0 || heka_settings_type_init(module, state) < 0 ||
-        heka_bound_init(module, state) < 0 || heka_ring_init(module, state) < 0 ||
-        heka_emitter_init(module, state) < 0 || heka_no_timer_init(module, state) < 0 ||
-        heka_client_init(module, state) < 0) {
+    if (heka_errors_init(module, state) < 0 || heka_severity_init(module) < 0 ||
+        heka_args_init(state) < 0 || heka_text_init(state) < 0 || heka_head_init(state) < 0 ||
+        heka_coerce_init(state) < 0 || heka_field_init(module, state) < 0 ||
+        heka_message_init(module, state) < 0 || heka_signer_init(module, state) < 0 ||
+        heka_reader_init(module, state) < 0 || heka_sink_init(module, state) < 0 ||
+        heka_settings_type_init(module, state) < 0 || heka_bound_init(module, state) < 0 ||
+        heka_ring_init(module, state) < 0 || heka_emitter_init(module, state) < 0 ||
+        heka_no_timer_init(module, state) < 0 || heka_client_init(module, state) < 0) {
         return -1;
     }
     if (PyModule_AddIntConstant(module, "MESSAGE_MAX", HK_MESSAGE_MAX) < 0 ||

@@ -52,7 +52,7 @@ class HekaClient(Lines, Client):
     encoder, stream and network are counted in ``stats()`` and reported on stderr, rate-limited.
 
     Attributes:
-        logger, severity: Defaults for calls that omit them.
+        logger, severity: Defaults for calls that omit them; a severity is set by number or name.
         stream: The stream that messages are written to; None: the client is inactive, and each call
             returns False.
         encoder: Encodes a message for the stream's ``write``.
@@ -73,7 +73,7 @@ class HekaClient(Lines, Client):
         self,
         stream: Any,
         logger: str,
-        severity: int = 6,
+        severity: int | str = 6,
         disabled_timers: str | Iterable[str] | None = None,
         filters: Iterable[Callable[[Message], object]] | None = None,
         encoder: Any = "heka.encoders.ProtobufEncoder",
@@ -85,7 +85,7 @@ class HekaClient(Lines, Client):
             stream: An object with ``write(data)``, the dotted name of a class that needs no
                 arguments, a URL as for ``heka.log(to=...)``, or None.
             logger: Default for calls that omit it.
-            severity: Default for calls that omit it.
+            severity: Default for calls that omit it: 0 to 7, or a name such as ``'error'``.
             disabled_timers: Name or names of timers that do nothing; ``'*'`` for all.
             filters: Called in this order; each returns whether to send the message.
             encoder: A class, called with *hmc*, or its dotted name; or an object with
@@ -114,7 +114,7 @@ class HekaClient(Lines, Client):
         encoder: Any = "heka.encoders.ProtobufEncoder",
         hmc: Mapping[str, Any] | None = None,
         logger: str = "",
-        severity: int = 6,
+        severity: int | str = 6,
         disabled_timers: str | Iterable[str] | None = None,
         filters: Iterable[Callable[[Message], object]] | None = None,
     ) -> None:
@@ -261,7 +261,7 @@ class HekaClient(Lines, Client):
         self,
         name: str,
         logger: str | None,
-        severity: int | None,
+        severity: int | str | None,
         fields: Mapping[str, Any] | None,
         rate: float | None,
     ) -> Timer:

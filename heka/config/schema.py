@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from heka.config.places import Places
 from heka.exceptions import ConfigError, ConfigWarning
+from heka.severity import EXPECTED, severity_from
 
 HMAC_KEYS = ("signer", "key_version", "hash_function", "key")
 #: Settings of an INI section that are never converted from text; nor are those of [x_hmac].
@@ -24,13 +25,13 @@ _SIMILARITY_MIN = 0.6
 
 
 def severity(value: object, where: str) -> int:
-    """Return *value* as a severity, 0 to 7.
+    """Return the number of *value*, a severity given as number, digits or name.
 
     Like each check here, raises ConfigError, whose text begins with *where*.
     """
-    number = _integer(value)
-    if number is None or not 0 <= number <= 7:
-        raise expected("a severity from 0 (emergency) to 7 (debug)", value, where)
+    number = severity_from(value)
+    if number is None:
+        raise expected(EXPECTED, value, where)
     return number
 
 

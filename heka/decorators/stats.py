@@ -24,6 +24,10 @@ __all__ = ["incr_count", "timeit"]
 _checker = Client()
 
 
+class _WrongSeverityError(TypeError, ValueError):
+    """A ValueError as everywhere, and a TypeError as every wrong argument of a decorator."""
+
+
 def _timer(
     name: Any = None, logger: Any = None, severity: Any = None, fields: Any = None, rate: Any = 1.0
 ) -> None: ...
@@ -68,7 +72,8 @@ class _Measure(HekaDecorator):
         """Return the arguments in the order of the client's method.
 
         Raises:
-            TypeError: An argument is unknown or has a wrong type or value.
+            TypeError: An argument is unknown or has a wrong type or value; a wrong severity is a
+                ValueError too.
         """
         try:
             bound = self._takes.bind(*self.args, **self.kwargs)
@@ -80,11 +85,14 @@ class _Measure(HekaDecorator):
             if not isinstance(given["fields"], Mapping | None):
                 kind = type(given["fields"]).__name__
                 raise TypeError(f"fields must be a mapping, not {kind}")
-            if given["severity"] is not None:
-                _checker.admits("", given["severity"])
             given["rate"] = 1.0 if given["rate"] is None else float(given["rate"])
         except (TypeError, ValueError) as error:
             raise TypeError(f"{self.decorator_name}: {error}") from None
+        try:
+            if given["severity"] is not None:
+                _checker.admits("", given["severity"])
+        except ValueError as error:
+            raise _WrongSeverityError(f"{self.decorator_name}: {error}") from None
         return tuple(given.values())
 
 

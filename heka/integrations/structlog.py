@@ -16,25 +16,14 @@ from typing import Any, NoReturn
 import structlog
 
 from heka._bridge import Bridge
+from heka._core import severities
 from heka.logging import LOGLEVEL_MAP
-from heka.severity import ALERT, CRITICAL, DEBUG, EMERGENCY, ERROR, INFO, NOTICE, WARNING
+from heka.severity import CRITICAL, DEBUG, ERROR, INFO
 
 __all__ = ["HekaProcessor", "HekaRenderer"]
 
-_SEVERITIES = {
-    "trace": DEBUG,
-    "debug": DEBUG,
-    "info": INFO,
-    "notice": NOTICE,
-    "warn": WARNING,
-    "warning": WARNING,
-    "error": ERROR,
-    "exception": ERROR,
-    "fatal": CRITICAL,
-    "critical": CRITICAL,
-    "alert": ALERT,
-    "emergency": EMERGENCY,
-}
+#: By the names of severities, and by the names of structlog's methods that are none.
+_SEVERITIES = {**severities, "trace": DEBUG, "exception": ERROR, "fatal": CRITICAL}
 #: What structlog's ``ProcessorFormatter`` adds to an event for its own use.
 _INTERNAL = ("_record", "_from_structlog")
 

@@ -98,7 +98,7 @@ def hmac(**changes):
         pytest.param({"logger": 5}, "config['logger']: expected one line of text", id="logger"),
         pytest.param({"severity": 8}, "config['severity']: expected a severity", id="severity"),
         pytest.param({"severity": True}, "config['severity']: expected a", id="severity-bool"),
-        pytest.param({"severity": "warn"}, "config['severity']: expected", id="severity-text"),
+        pytest.param({"severity": "worst"}, "config['severity']: expected", id="severity-text"),
         pytest.param({"severity": 4.0}, "config['severity']: expected", id="severity-float"),
         pytest.param({"level": -1}, "config['level']: expected a severity", id="level"),
         pytest.param({"timeout": -1}, "config['timeout']: expected seconds", id="timeout"),
@@ -272,7 +272,8 @@ def test_dict_inside_itself_is_refused():
     [
         pytest.param(
             ["severity = 9"],
-            "[heka] severity: expected a severity from 0 (emergency) to 7 (debug), got 9",
+            "[heka] severity: expected a severity from 0 (emergency) to 7 (debug), or a name "
+            "(emergency, alert, critical, error, warning, notice, info, debug), got 9",
             id="setting",
         ),
         pytest.param(

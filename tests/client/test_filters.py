@@ -312,7 +312,10 @@ def test_a_lock_held_during_a_fork_does_not_block_the_child():
     ("provider", "config", "said"),
     [
         pytest.param(
-            "severity_max", (8,), "severity: expected a severity from 0 to 7, got 8", id="8"
+            "severity_max",
+            (8,),
+            r"severity: expected a severity from 0 .* to 7 .*, or a name \(.*\), got 8",
+            id="8",
         ),
         pytest.param("severity_max", (-1,), "severity: expected .* got -1", id="negative"),
         pytest.param("severity_max", ("high",), "severity: .* got 'high'", id="word"),
@@ -329,7 +332,7 @@ def test_a_lock_held_during_a_fork_does_not_block_the_child():
         pytest.param(
             "type_severity_max",
             ({"a": {"severity": 9}},),
-            r"types\['a'\]\['severity'\]: expected a severity from 0 to 7, got 9",
+            r"types\['a'\]\['severity'\]: expected a severity from 0 .* to 7 .*, got 9",
             id="level-9",
         ),
         pytest.param("type_severity_max", ({5: 3},), "types: .* got 5", id="key-int"),

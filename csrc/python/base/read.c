@@ -56,7 +56,7 @@ int
 heka_read_int32(PyObject *value, const char *name, int32_t *out)
 {
     int overflow;
-    /* An exact int needs no __index__: severity and pid are one in nearly every call. */
+    /* An exact int needs no __index__: the pid is one in nearly every call. */
     PyObject *number = PyLong_CheckExact(value) ? Py_NewRef(value) : index_of(value, name);
     if (number == NULL) {
         return -1;
@@ -69,15 +69,6 @@ heka_read_int32(PyObject *value, const char *name, int32_t *out)
     }
     *out = (int32_t)wide;
     return 0;
-}
-
-void
-heka_refuse_severity(PyObject *value)
-{
-    PyErr_Format(PyExc_ValueError,
-                 "severity must be from 0 (emergency) to 7 (debug), got %R; "
-                 "heka.logging.severity_of(level) converts a level of logging",
-                 value);
 }
 
 bool

@@ -12,29 +12,6 @@
 int heka_read_int32(PyObject *value, const char *name, int32_t *out);
 int heka_read_int64(PyObject *value, const char *name, int64_t *out);
 
-#define HEKA_SEVERITY_MAX 7 /* debug, in RFC 5424 */
-
-/* Raises the ValueError of a severity that is not from 0 to 7, or a bool. */
-HK_COLD void heka_refuse_severity(PyObject *value);
-
-/* Reads the severity of a call that sends: 0 to 7, no bool. 0, or -1 with an exception. */
-static inline int
-heka_read_severity(PyObject *value, int32_t *out)
-{
-    int32_t severity;
-    if (heka_read_int32(value, "severity", &severity) < 0) {
-        return -1;
-    }
-    /* One comparison for most calls: 0 and 1 are rare, and may be False and True. */
-    if (HK_UNLIKELY((uint32_t)severity - 2u > HEKA_SEVERITY_MAX - 2u) &&
-        (severity < 0 || severity > HEKA_SEVERITY_MAX || PyBool_Check(value))) {
-        heka_refuse_severity(value);
-        return -1;
-    }
-    *out = severity;
-    return 0;
-}
-
 /* Whether PyFloat_AsDouble() accepts it. Runs no user code. */
 bool heka_is_number(PyObject *value);
 

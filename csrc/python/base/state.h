@@ -125,6 +125,7 @@ heka_new_type(PyObject *module, PyType_Spec *spec, PyTypeObject *base)
  */
 int heka_errors_init(PyObject *module, heka_state *state);
 int heka_args_init(heka_state *state);
+int heka_severity_init(PyObject *module);
 int heka_text_init(heka_state *state);
 int heka_head_init(heka_state *state);
 int heka_coerce_init(heka_state *state);

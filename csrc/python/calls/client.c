@@ -4,7 +4,7 @@
  * Python. C evaluates that plan in each call, before it builds a message. */
 #include "python/base/args.h"
 #include "python/base/errors.h"
-#include "python/base/read.h"
+#include "python/base/severity.h"
 #include "python/messages/message.h"
 #include "client_object.h"
 #include "emit.h"
@@ -388,13 +388,15 @@ PyDoc_STRVAR(
     "in stats().\n\n"
     "Args:\n"
     "    type: What kind of message this is; receivers match on it.\n"
-    "    logger, severity: By default the client's; severity is from 0 to 7.\n"
+    "    logger: By default the client's.\n"
+    "    severity: 0 (emergency) to 7 (debug), or a name such as 'error', in any case; by default\n"
+    "        the client's.\n"
     "    payload: Free text.\n"
     "    fields: Mapping of name to value, as for ``heka.Message``; not changed.\n"
     "    timestamp, timestamp_ns, uuid: As for ``heka.Message``.\n"
     "    bad_values: 'raise' or 'repr'; by default the client's.\n\n"
     "Raises:\n"
-    "    ValueError: *severity* is not from 0 to 7, also where no such message is sent.\n"
+    "    ValueError: *severity* is none, also where no such message is sent.\n"
     "    FieldError: A field value without a type on the wire.\n"
     "    EncodeError: Too large, with oversize='raise'.");
 PyDoc_STRVAR(incr_doc,

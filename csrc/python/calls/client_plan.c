@@ -6,6 +6,7 @@
 
 #include "python/base/errors.h"
 #include "python/base/read.h"
+#include "python/base/severity.h"
 
 /* ---- before anything is built ---- */
 

@@ -2,6 +2,7 @@
 #include "python/base/args.h"
 #include "python/base/errors.h"
 #include "python/base/read.h"
+#include "python/base/severity.h"
 #include "emit.h"
 #include "measure.h"
 
@@ -286,12 +287,8 @@ static int
 set_level(PyObject *op, PyObject *value, void *closure)
 {
     (void)closure;
-    if (value != NULL && PyBool_Check(value)) {
-        PyErr_Format(PyExc_ValueError, "level must be a severity, 0 to 7, got %R", value);
-        return -1;
-    }
     return value == NULL ? heka_refuse_delete("level")
-                         : heka_read_int32(value, "level", &((HekaEmitter *)op)->level);
+                         : heka_read_level(value, &((HekaEmitter *)op)->level);
 }
 
 static PyObject *
@@ -430,8 +427,8 @@ PyDoc_STRVAR(
     "Args:\n"
     "    type: What kind of message this is; receivers match on it.\n"
     "    logger: The part of the program that logs; by default as configured.\n"
-    "    severity: 0 (emergency) to 7 (debug). Above the configured level the call returns False\n"
-    "        at once.\n"
+    "    severity: 0 (emergency) to 7 (debug), or a name such as 'error', in any case. Above the\n"
+    "        configured level the call returns False at once.\n"
     "    fields: Mapping of name to value, as for ``heka.Message``.\n"
     "    payload: Free text.\n"
     "    to: ``(host, port)``, ``'host:port'``, a URL (udp, tcp, unix, unixgram, file), or an\n"
@@ -447,7 +444,7 @@ PyDoc_STRVAR(
     "        'raise' raises EncodeError.\n"
     "    timeout: Seconds for name resolution, connecting and writing together.\n\n"
     "Raises:\n"
-    "    ValueError: *severity* is not from 0 to 7, also above the configured level.\n"
+    "    ValueError: *severity* is none, also above the configured level.\n"
     "    FieldError: A field value has an unsupported type.\n"
     "    EncodeError: Too large, with oversize='raise'.\n"
     "    ConfigError: `to` is no destination.");

@@ -5,6 +5,7 @@
 #include "python/base/args.h"
 #include "python/base/errors.h"
 #include "python/base/read.h"
+#include "python/base/severity.h"
 
 /* Reads a sampling rate. 1: this call is sent, 0: it is left out, -1: TypeError. */
 static int

@@ -11,6 +11,7 @@ from heka.exceptions import InvalidArgumentError
 from heka.plugins.raven.dsn import DSN
 from heka.plugins.raven.limits import Limits
 from heka.plugins.raven.profiles import PROFILES
+from heka.severity import EXPECTED, severity_from
 
 _DSN_FIELDS = ("full", "public", "none")
 _REPRS = ("safe", "full")
@@ -87,11 +88,10 @@ def _text(key: str, value: object) -> str:
 
 
 def _severity(key: str, value: object) -> int:
-    if isinstance(value, str) and len(value.strip()) == 1 and value.strip().isdecimal():
-        value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 7:
-        raise _wrong(key, "a severity from 0 (emergency) to 7 (debug)", value)
-    return int(value)
+    number = severity_from(value)
+    if number is None:
+        raise _wrong(key, EXPECTED, value)
+    return int(number)
 
 
 def _id(key: str, value: object) -> str:

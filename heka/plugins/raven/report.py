@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any
 
 from heka._context import bound
-from heka._core import Client, Sink
+from heka._core import SEVERITY_CHOICES, Client, Sink, severities
 from heka._runtime.reporter import Reporter
 from heka.message import MAX_MESSAGE_SIZE, Field, Message
 from heka.plugins import named
@@ -407,10 +407,15 @@ def checked_severity(value: object, default: int) -> int:
     """Return *value* as a severity; *default* if it is None, or an object that is no number.
 
     Raises:
-        ValueError: It is a number that is not from 0 to 7, or a bool.
+        ValueError: It is a number that is not from 0 to 7, a text that is no name, or a bool.
     """
     if type(value) is int and 0 <= value <= 7:
         return value
+    if type(value) is str:
+        named = severities.get(value.lower())
+        if named is None:
+            raise ValueError(f"severity must be {SEVERITY_CHOICES}, got {value[:100]!r}")
+        return named
     text = call_safely(_index, value)
     if text is None:
         return default
@@ -418,7 +423,7 @@ def checked_severity(value: object, default: int) -> int:
     is_bool = type(value) is bool
     if is_bool or not 0 <= number <= 7:
         raise ValueError(
-            "severity must be from 0 (emergency) to 7 (debug), got "
+            f"severity must be {SEVERITY_CHOICES}, got "
             f"{bool(number) if is_bool else number}; "
             "heka.logging.severity_of(level) converts a level of logging"
         )
@@ -458,7 +463,7 @@ def method(raven: Raven) -> Callable[..., bool]:
         msg: str = "",
         exc_info: Any = True,
         logger: str | None = options.logger,
-        severity: int = options.severity,
+        severity: int | str = options.severity,
         *args: Any,
         payload: str | None = None,
         **fields: Any,
@@ -471,7 +476,7 @@ def method(raven: Raven) -> Callable[..., bool]:
             exc_info: True for the exception being handled, an exception, or what
                 ``sys.exc_info()`` returned. Without one, nothing is sent.
             logger: Logger of the message.
-            severity: Severity of the message, 0 to 7.
+            severity: Severity of the message: 0 to 7, or a name such as ``'error'``.
             *args: Ignored, for compatibility.
             payload: Sent unchanged instead of an event.
             **fields: Further fields of the message.
@@ -480,7 +485,8 @@ def method(raven: Raven) -> Callable[..., bool]:
             True when the stream accepted the message.
 
         Raises:
-            ValueError: *severity* is a number that is not from 0 to 7, or a bool.
+            ValueError: *severity* is a number that is not from 0 to 7, a text that is no name, or
+                a bool.
         """
         limit = sys.getrecursionlimit()
         try:

@@ -54,7 +54,6 @@ ARGUMENTS: dict[str, tuple[Arguments, Error]] = {
     "unknown-keyword": (lambda w: {"nonsense": w.thing}, TypeError),
     "long-keyword": (lambda w: {"".join(["pay", "load"]): w.text}, None),
     "twice": (lambda w: {"type": w.text}, TypeError),
-    "severity-type": (lambda w: {"severity": w.text}, TypeError),
     "severity-range": (lambda w: {"severity": w.huge}, ValueError),
     "severity-raises": (lambda w: {"severity": misfits.BadIndex()}, Oops),
     "logger-type": (lambda w: {"logger": w.blob}, TypeError),
@@ -139,6 +138,11 @@ for maker, make in MAKERS.items():
             lambda w, make=make, fields=fields: partial(make(w), w.text, fields=fields(w)),
             None if lax else field_error,
         )
+    add(
+        f"{maker}-severity-text",
+        lambda w, make=make: partial(make(w), w.text, severity=w.text),
+        TypeError if maker in FULL or maker == "new" else ValueError,
+    )
     add(f"{maker}-many", lambda w, make=make: partial(make(w), *([w.text] * 17)), TypeError)
     add(f"{maker}-type", lambda w, make=make: partial(make(w), w.thing), TypeError)
     add(

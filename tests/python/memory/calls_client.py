@@ -30,7 +30,9 @@ for name, arguments, error in (
     ),
     ("repr", lambda w: {"fields": {"a": w.thing}, "bad_values": "repr"}, None),
     ("bad-values", lambda w: {"bad_values": w.text}, ValueError),
-    ("severity-type", lambda w: {"severity": w.text}, TypeError),
+    ("severity-name", lambda w: {"severity": "Error"}, None),
+    ("severity-text", lambda w: {"severity": w.text}, ValueError),
+    ("severity-wide", lambda w: {"severity": w.wide}, ValueError),
     ("severity-raises", lambda w: {"severity": misfits.BadIndex()}, Oops),
     ("logger-type", lambda w: {"logger": w.blob}, TypeError),
     ("payload-type", lambda w: {"payload": w.thing}, TypeError),
@@ -147,7 +149,7 @@ for name in ("blocked", "allowed"):
         Oops,
     )
 add("client-admits-hash-levels", lambda w: do(levelled(w).admits, BadHashText("x"), 6), Oops)
-add("client-admits-severity", lambda w: do(client(w).admits, w.text, w.text), TypeError)
+add("client-admits-severity", lambda w: do(client(w).admits, w.text, w.text), ValueError)
 add("client-admits-type", lambda w: do(client(w).admits, w.thing, 6))
 add("client-admits-none", lambda w: client(w).admits, TypeError)
 add("client-admits-inactive", lambda w: do(Client().admits, w.text, 6))
@@ -205,7 +207,7 @@ for name, good, bad in (
         add(
             f"client-set-{name}-{number}-bad",
             lambda w, name=name, bad=bad: do(setattr, client(w), name, bad),
-            TypeError,
+            ValueError if name == "severity" else TypeError,
         )
     add(f"client-get-{name}-{number}", lambda w, name=name: do(getattr, client(w), name))
     add(

@@ -32,7 +32,7 @@ add("log-crowd", lambda w: do(crowd, w))
 add("stats", lambda w: heka.stats)
 add("flush", lambda w: heka.flush)
 add("configure", lambda w: do(configured, w))
-add("configure-bad", lambda w: do(heka.configure, level=w.text), TypeError)
+add("configure-bad", lambda w: do(heka.configure, level=w.text), ValueError)
 for scheme in ("udp", "tcp"):
     add(f"connection-{scheme}", lambda w, scheme=scheme: do(connected, w, scheme))
 add(

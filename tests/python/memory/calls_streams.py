@@ -357,6 +357,7 @@ for name in ("incr", "gauge", "timer_send"):
         ("fields", lambda w: {"fields": w.fields, "logger": w.wide, "severity": 3}, None),
         ("to", lambda w: {"to": w.to, "rate": w.real}, None),
         ("to-type", lambda w: {"to": (misfits.BadHash(), 1)}, Oops),
+        ("severity-name", lambda w: {"severity": "Error"}, None),
         ("severity-raises", lambda w: {"severity": misfits.BadIndex()}, Oops),
         ("rate-type", lambda w: {"rate": w.text}, TypeError),
         ("unknown", lambda w: {"tag": w.text}, TypeError),
@@ -451,7 +452,8 @@ add("forget", lambda w: w.emitter.forget)
 add("forget-many", lambda w: do(w.emitter.forget, 1), TypeError)
 add("log-many-destinations", lambda w: do(crowded(w).log, w.text, to="one more"))
 for name, good, bad, error in (
-    ("level", 7, "x", TypeError),
+    ("level", 7, "x", ValueError),
+    ("level", "Info", 8, ValueError),
     ("logger", "name", b"x", TypeError),
     ("logger", "näme", "\udc80", heka.EncodeError),
     ("logger", Text("name"), 5, TypeError),
