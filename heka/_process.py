@@ -5,6 +5,7 @@ For what takes a client and was given none: handlers, decorators, timers.
 
 from __future__ import annotations
 
+import os
 import sys
 
 from heka import api
@@ -12,6 +13,7 @@ from heka._context import bound
 from heka._core import Bound, context_var
 from heka._lines import Lines, text_of
 from heka._net.addresses import parse
+from heka._net.defaults import TO_VARIABLE
 from heka._runtime.forks import importing
 from heka.severity import ERROR, INFORMATIONAL
 
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from heka._lines import ExcInfo
     from heka._timer import Timer
 
-__all__ = ["PROCESS", "ProcessClient", "exception", "timer"]
+__all__ = ["PROCESS", "ProcessClient", "configured_client", "exception", "timer"]
 
 #: Fields that ``client.raven`` would take for an argument of its own.
 _RAVEN_ARGUMENTS = frozenset({"self", "msg", "exc_info", "logger", "severity", "payload"})
@@ -128,6 +130,14 @@ class ProcessClient(Lines):
 
 #: The client of everything that names none and finds no default client in ``heka.holder``.
 PROCESS = ProcessClient()
+
+
+def configured_client() -> ProcessClient | None:
+    """Return PROCESS if ``heka.configure`` was called or $HEKA_TO is set, else None.
+
+    For decorators: a library is decorated for programs that may know nothing of heka.
+    """
+    return PROCESS if api.is_configured or os.environ.get(TO_VARIABLE) else None
 
 
 def timer(

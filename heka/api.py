@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     _AnyDestination = Destination | StreamDestination | NoDestination | Queue
     _Key = Address | str | int
 
+#: Whether ``configure`` was called: what names no destination may send then.
+is_configured = False
 #: Destinations that are kept open; opening another closes a random one. If the oldest were closed,
 #: a program that uses one more in turn would find each one closed.
 DESTINATIONS_MAX = 256
@@ -244,7 +246,10 @@ def configure(
     default: Callable[[Any], Any] | None = _ABSENT,
     timeout: float = _ABSENT,
 ) -> None:
-    """Set the defaults of ``heka.log``; omitted arguments keep their setting.
+    """Set up what sends without a client of its own; omitted arguments keep their setting.
+
+    That is ``heka.log``, ``incr``, ``gauge``, ``timer`` and ``exception``; and, as long as
+    ``heka.holder`` has no default client, decorators, ``HekaHandler()``, structlog and loguru.
 
     The first call imports what sends, as otherwise the first message does. So call it, also without
     arguments, before a fork, and where the first message is logged when the interpreter ends.
@@ -267,6 +272,7 @@ def configure(
         TypeError, ValueError: A setting has the wrong type or an invalid value. The settings before
             it, in the order above, are changed; those after it are not.
     """
+    global is_configured
     load()
     if to is not _ABSENT and to is not None and not callable(getattr(to, "write", None)):
         parse(to)
@@ -286,6 +292,7 @@ def configure(
     for name, value in settings.items():
         if value is not _ABSENT:
             setattr(_emitter, name, value)
+    is_configured = True
 
 
 def stats() -> dict[str, Any]:

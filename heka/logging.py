@@ -83,13 +83,13 @@ class HekaHandler(logging.Handler):
     The payload is the text of the handler's formatter, or of ``record.getMessage()`` without one,
     followed by traceback and stack. The values of ``extra=`` become fields; a value of a type that
     Heka does not have is sent as its ``repr``. The timestamp is that of the record. The logger of
-    the message is that of the client, or that of the record if the client has none; the field
-    ``loglevel`` holds the record's level.
+    the message is that of the client or of ``heka.configure``, or that of the record if this is not
+    set; the field ``loglevel`` holds the record's level.
 
     Args:
         client: A ``HekaClient``; a URL, as for ``heka.log(to=...)``; the name of a client in
             ``heka.holder``, which may be configured later; or None for the holder's default client
-            and, as long as there is none, the destination of ``heka.log``.
+            and, as long as there is none, what ``heka.configure`` has set up.
         level: The lowest level that is sent.
         type: The type of the messages.
         fields: Attributes of the record that become fields too, such as ``name``, ``pathname``,

@@ -12,6 +12,7 @@ import inspect
 from types import MethodType
 from typing import Any
 
+from heka._process import ProcessClient, configured_client
 from heka._recording import describe
 from heka._runtime.reporter import Reporter
 from heka.client import HekaClient
@@ -53,7 +54,8 @@ class HekaDecorator:
 
     Args:
         client: The client; None means the one named *client_name*.
-        client_name: The name of a client in ``heka.holder``; ``""`` means the default client.
+        client_name: The name of a client in ``heka.holder``; ``""`` means the default client. While
+            there is none, what ``heka.configure`` or $HEKA_TO has set up is used.
         *args: Stored in ``args`` for the subclass. A single callable, without keyword arguments,
             is the function to decorate.
         **kwargs: Stored in ``kwargs`` for the subclass; ``name`` defaults to ``module.function``.
@@ -86,11 +88,17 @@ class HekaDecorator:
         return type(self).__name__
 
     @property
-    def client(self) -> HekaClient | None:
-        """The client that is configured now, or None."""
+    def client(self) -> HekaClient | ProcessClient | None:
+        """The client that is configured now, or None.
+
+        Without *client* and *client_name*, that is the default client of ``heka.holder``; else, if
+        ``heka.configure`` was called or $HEKA_TO is set, an object with the calls of a client.
+        """
         if self._client is not None:
             return self._client
-        return CLIENT_HOLDER.find_client(self.client_name or None)
+        if self.client_name:
+            return CLIENT_HOLDER.find_client(self.client_name)
+        return CLIENT_HOLDER.default_client or configured_client()
 
     def predicate(self) -> bool:
         """Return whether this call goes through ``heka_call``; called only if there is a client."""

@@ -31,7 +31,9 @@ class Clock:
 
 
 def empty_holder(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Empty the holder of clients for the test."""
+    """Empty the holder of clients for the test, in a process that has configured nothing."""
+    monkeypatch.delenv("HEKA_TO", raising=False)
+    monkeypatch.setattr("heka.api.is_configured", False)
     monkeypatch.setattr(CLIENT_HOLDER, "_clients", {})
     monkeypatch.setattr(CLIENT_HOLDER, "_default_clientname", None)
 

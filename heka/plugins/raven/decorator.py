@@ -8,9 +8,12 @@ from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from types import TracebackType
 from typing import Any
 
+from heka._lines import text_of
+from heka._process import ProcessClient
 from heka._runtime.asyncgens import forwarding
 from heka.decorators.base import HekaDecorator, Kind
 from heka.plugins.raven.report import checked_severity
+from heka.severity import ERROR
 
 __all__ = ["capture_stack"]
 
@@ -27,7 +30,8 @@ class capture_stack(HekaDecorator):
     are raised again and not reported.
 
     Works on functions, methods, coroutines and generators. Without a client, or without the plugin,
-    nothing is reported and the exception is raised all the same.
+    nothing is reported and the exception is raised all the same. Without a client, but after
+    ``heka.configure`` or with $HEKA_TO, the exception is sent as ``heka.exception`` does.
 
     Args:
         severity: Severity of the messages; default is the plugin's.
@@ -60,16 +64,33 @@ class capture_stack(HekaDecorator):
         if _is_normal_exit(error):
             return
         try:
-            report = getattr(self.client, "raven", None)
+            client = self.client
+            report = getattr(client, "raven", None)
+            given = {
+                name: self.kwargs[name]
+                for name in ("severity", "logger", "msg")
+                if name in self.kwargs
+            }
             if report is not None:
-                given = {
-                    name: self.kwargs[name]
-                    for name in ("severity", "logger", "msg")
-                    if name in self.kwargs
-                }
                 report(exc_info=error, **given)
+            elif isinstance(client, ProcessClient):
+                self._send(client, error, **given)
         except Exception as problem:
             self._report(problem)
+
+    def _send(
+        self,
+        client: ProcessClient,
+        error: BaseException,
+        severity: int | str | None = None,
+        logger: str | None = None,
+        msg: str = "",
+    ) -> None:
+        """Send text and traceback, as ``heka.exception`` does."""
+        text = text_of(msg or f"{self._fn_fq_name} raised", (), error)
+        client.heka(
+            "oldstyle", logger, ERROR if severity is None else severity, text, bad_values="repr"
+        )
 
     def _wrapped_steps(self, running: Any) -> Any:
         """Return a wrapper of *running*, a coroutine or generator."""
