@@ -170,10 +170,14 @@ class Bridge:
             self.report(f"flush: {describe(error)}")
             return False
 
-    @staticmethod
-    def count_unsent(client: Client | None, type: str, severity: int) -> None:
-        """Count a message that *client* does not admit because it has no stream."""
-        if isinstance(client, HekaClient) and client.sink is None:
+    def count_unsent(self, client: Client | None, type: str, severity: int) -> None:
+        """Count a message that *client*, or the lack of a client, has kept from being sent.
+
+        A client has counted what its filters hold back.
+        """
+        if client is None:
+            self.count("inactive")
+        elif isinstance(client, HekaClient) and client.sink is None:
             client.heka(type, severity=severity)
 
     @staticmethod
@@ -195,6 +199,6 @@ class Bridge:
         self._reporter.report(f"{self._owner}: {text}")
 
     def stats(self) -> dict[str, int]:
-        """Return the number of failures by reason; {} without failures."""
+        """Return the number of messages that were not sent, or not unchanged, by reason."""
         with self._lock:
             return dict(self._counts)

@@ -281,6 +281,10 @@ class Settings:
     bad_values: str
     default: Callable[[Any], Any] | None
     timeout: float
+    @property
+    def _filtered(self) -> int: ...
+    def _count_filtered(self) -> bool: ...
+    def _reset_filtered(self) -> None: ...
 
 @final
 class Emitter(Settings):

@@ -10,7 +10,7 @@ import sys
 
 from heka import api
 from heka._context import bound
-from heka._core import Bound, context_var
+from heka._core import Bound, Client, context_var
 from heka._lines import Lines, text_of
 from heka._net.addresses import parse
 from heka._net.defaults import TO_VARIABLE
@@ -29,6 +29,9 @@ __all__ = ["PROCESS", "ProcessClient", "configured_client", "exception", "timer"
 
 #: Fields that ``client.raven`` would take for an argument of its own.
 _RAVEN_ARGUMENTS = frozenset({"self", "msg", "exc_info", "logger", "severity", "payload"})
+
+#: A client without a stream: it checks severities, and counts nothing.
+_CHECKER = Client()
 
 
 class ProcessClient(Lines):
@@ -109,7 +112,7 @@ class ProcessClient(Lines):
         if not isinstance(name, str):
             raise TypeError(f"name must be str, not {type(name).__name__}")
         if severity is not None:
-            self.admits("timer", severity)  # raises if it is none
+            _CHECKER.admits("timer", severity)  # raises if it is none
         with importing():
             from heka._timer import Timer
 

@@ -303,7 +303,8 @@ def stats() -> dict[str, Any]:
         ``resent``, ``refused`` (UDP datagrams for which the kernel reported, after they were sent,
         that nothing listens there), ``high_water``, ``retries``, ``reconnects``, and ``dropped`` as
         {reason: count};
-        offered + recovered = sent + the sum of dropped + queued. ``destinations`` holds the same
+        offered + recovered = sent + the sum of dropped + queued. Outside of that sum, ``filtered``
+        counts calls whose severity was above the level. ``destinations`` holds the same
         for each destination that is open, by its URL, or its type where ``to`` was an object with
         ``write``. Without a queue, a message is counted when its call has sent or dropped it.
     """
@@ -316,6 +317,7 @@ def stats() -> dict[str, Any]:
         closed = [destination.stats() for destination in list(_retired)]
         unsent = [sink.counts() for sink in list(_unsent.values())]
         totals = total([*_retired_total, *unsent, *closed, *each.values()])
+    totals["filtered"] = _emitter._filtered
     totals["destinations"] = each
     return totals
 
@@ -339,6 +341,7 @@ def _reset_after_fork() -> None:
     _lock = threading.RLock()
     _loader = 0
     _emitter.forget()
+    _emitter._reset_filtered()
     _open.clear()
     _retired.clear()
     _retired_total.clear()

@@ -144,6 +144,7 @@ class HekaHandler(logging.Handler):
         if self.filters:
             passed: Any = self.filter(record)  # from Python 3.12 on this may be another record
             if not passed:
+                self._bridge.count("filtered")
                 return False
             if isinstance(passed, logging.LogRecord):
                 record = passed
@@ -258,13 +259,16 @@ class HekaHandler(logging.Handler):
         super().close()
 
     def stats(self) -> dict[str, int]:
-        """Return the counts of errors of this handler, {} if there were none.
+        """Return the counts of records that this handler did not send unchanged, by reason.
 
         Returns:
             ``altered``: records that could not be formatted or sent unchanged and were sent in
             part. ``reentrant``: records refused because they were logged while another one was
             sent. ``error``: records lost because of an exception, such as one of the encoder.
-            Losses in the stream are counted by the client's ``stats()``.
+            ``filtered``: records that a filter of this handler held back. ``inactive``: records
+            lost because there was no client of the given name. Reasons without records are left
+            out. What the client holds back or loses is counted by the client's ``stats()``, or by
+            ``heka.stats()`` without a client.
         """
         return self._bridge.stats()
 

@@ -67,8 +67,11 @@ class Account:
 
 
 def total(accounts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the sum of *accounts*: each of NUMBERS, 0 if no account has it, and ``dropped``."""
-    sums: dict[str, Any] = dict.fromkeys(NUMBERS, 0)
+    """Return the sum of *accounts*: each of NUMBERS, 0 if no account has it, and ``dropped``.
+
+    ``filtered`` is 0: only a caller knows what it has held back, and no destination does.
+    """
+    sums: dict[str, Any] = {**dict.fromkeys(NUMBERS, 0), "filtered": 0}
     dropped: Counter[str] = Counter()
     for account in accounts:
         dropped.update(account["dropped"])

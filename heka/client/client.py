@@ -201,6 +201,7 @@ class HekaClient(Lines, Client):
         if self._is_called and self._stream is not None:
             self.sink = sink_for(self._stream, self._reporter)
         self.__dict__.pop("_closed_account", None)
+        self._reset_filtered()
         self._take_unsent()
         self._unsent.clear()
 
@@ -278,7 +279,7 @@ class HekaClient(Lines, Client):
         for admits in tuple(filters):
             try:
                 if not admits(msg):
-                    return False
+                    return self._count_filtered()
             except Exception as error:
                 self._drop("filter", f"filter {admits!r} raised {error!r}")
                 return False
@@ -394,10 +395,10 @@ class HekaClient(Lines, Client):
             ``offered``, ``sent``, ``bytes`` of those, ``queued``, ``recovered``, ``resent``,
             ``refused``, ``high_water``, ``retries``, ``reconnects``, and ``dropped`` as
             {reason: count};
-            offered + recovered = sent + the sum of dropped + queued. Messages that a filter rejects
-            are not counted. A call without a stream counts as dropped: ``closed`` after
-            ``close()``, else ``inactive``. A stream that several clients share counts the messages
-            of all.
+            offered + recovered = sent + the sum of dropped + queued. Outside of that sum,
+            ``filtered`` counts the messages of this client that a filter or a *rate* held back. A
+            call without a stream counts as dropped: ``closed`` after ``close()``, else
+            ``inactive``. A stream that several clients share counts the messages of all.
         """
         if self.sink is not None:
             account = _account_of(self._stream, self.sink, self._is_called)
@@ -411,7 +412,7 @@ class HekaClient(Lines, Client):
                 "offered": account["offered"] + self._unsent.total(),
                 "dropped": dict(dropped),
             }
-        return account
+        return {**account, "filtered": self._filtered}
 
     def __enter__(self) -> HekaClient:
         """Return the client."""

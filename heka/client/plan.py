@@ -57,13 +57,17 @@ class Plan:
 def _guarded(
     admits: Callable[[str, int], object], drop: Callable[[str, str], object]
 ) -> Callable[[str, int], object]:
-    """Return a function that calls *admits*; if that raises, it calls *drop* and returns False."""
+    """Return a function that calls *admits*.
+
+    If *admits* raises, the function calls *drop*, which counts the message as dropped, and returns
+    NotImplemented: the message is then not counted as held back too.
+    """
 
     def guarded(type: str, severity: int) -> object:
         try:
             return admits(type, severity)
         except Exception as error:
             drop("filter", f"filter {admits!r} raised {error!r}")
-            return False
+            return NotImplemented
 
     return guarded

@@ -178,6 +178,7 @@ def test_filter_whose_admits_raises_drops_the_message_and_counts_it_once(call, b
     assert not call(client)
     assert client.stats()["dropped"] == {"filter": 1}
     assert client.stats()["offered"] == 1
+    assert client.stats()["filtered"] == 0
     assert kept_by(client).written == []
     said = capfd.readouterr().err
     assert "KeyError('lost'); the message is dropped" in said

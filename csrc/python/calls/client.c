@@ -422,8 +422,9 @@ PyDoc_STRVAR(timer_doc,
 PyDoc_STRVAR(admits_doc,
              "admits($self, type, severity)\n--\n\n"
              "Return whether the filters that need no message would send it.\n\n"
-             "Call it before building an expensive message. It changes no state: ``stateful``\n"
-             "filters (rate limits, sampling) are called only when a message is sent.");
+             "Call it before building an expensive message: one that it refuses is counted as\n"
+             "``filtered`` in stats(). ``stateful`` filters (rate limits, sampling) are called\n"
+             "only when a message is sent.");
 
 #define FAST(function) (PyCFunction)(void (*)(void))(function), METH_FASTCALL | METH_KEYWORDS
 

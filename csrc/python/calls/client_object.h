@@ -24,11 +24,11 @@ typedef struct {
 
 /* client_plan.c */
 
-/* Evaluates the plan, for a message that is about to be sent: 1 it passes, 0 it is dropped, -1 an
- * exception. Changes the state of stateful filters, such as a rate limit. */
+/* Evaluates the plan, for a message that is about to be sent: 1 it passes, 0 it is held back and
+ * counted, -1 an exception. Changes the state of stateful filters, such as a rate limit. */
 int heka_client_admits(HekaClient *self, PyObject *type, int32_t severity);
 
-/* The same without stateful filters: it changes no state. */
+/* The same without stateful filters: it changes no state but the count. */
 int heka_client_may_admit(HekaClient *self, PyObject *type, int32_t severity);
 
 /* The methods _set_plan and _replan. */

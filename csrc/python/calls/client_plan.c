@@ -39,7 +39,8 @@ make_plan(HekaClient *self)
 }
 
 /* Calls the predicates, without the stateful ones unless a message is being sent, until one returns
- * false. */
+ * false. NotImplemented is the answer of one that has raised: Python has counted the message as
+ * dropped. */
 static HK_COLD int
 call_predicates(HekaClient *self, PyObject *type, int32_t severity, bool is_sending)
 {
@@ -49,8 +50,12 @@ call_predicates(HekaClient *self, PyObject *type, int32_t severity, bool is_send
     for (Py_ssize_t i = 0; i < count && result == 1; i++) {
         PyObject *answer =
             PyObject_CallFunction(PyTuple_GET_ITEM(predicates, i), "Oi", type, (int)severity);
-        result = answer == NULL ? -1 : PyObject_IsTrue(answer);
+        const bool has_raised = answer == Py_NotImplemented;
+        result = answer == NULL ? -1 : has_raised ? 0 : PyObject_IsTrue(answer);
         Py_XDECREF(answer);
+        if (result == 0 && !has_raised) {
+            (void)heka_count_filtered(&self->base);
+        }
     }
     Py_DECREF(predicates);
     return result;
@@ -81,6 +86,7 @@ is_within(PyObject *levels, PyObject *type, int32_t severity)
     return result;
 }
 
+/* Evaluates the plan; a message that a filter refuses is counted. */
 static inline int
 decide(HekaClient *self, PyObject *type, int32_t severity, bool is_sending)
 {
@@ -89,19 +95,19 @@ decide(HekaClient *self, PyObject *type, int32_t severity, bool is_sending)
         return -1;
     }
     if (severity > self->threshold) {
-        return 0;
+        return heka_count_filtered(&self->base);
     }
     if (!PyUnicode_Check(type)) {
         return 1; /* the encoder raises the TypeError */
     }
     if (self->blocked != NULL && (found = holds(self->blocked, type)) != 0) {
-        return found < 0 ? -1 : 0;
+        return found < 0 ? -1 : heka_count_filtered(&self->base);
     }
     if (self->allowed != NULL && (found = holds(self->allowed, type)) <= 0) {
-        return found;
+        return found < 0 ? -1 : heka_count_filtered(&self->base);
     }
     if (self->levels != NULL && (found = is_within(self->levels, type, severity)) <= 0) {
-        return found;
+        return found < 0 ? -1 : heka_count_filtered(&self->base);
     }
     return HK_LIKELY(self->predicates == NULL) ? 1
                                                : call_predicates(self, type, severity, is_sending);

@@ -179,7 +179,7 @@ emitter_log(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwn
         return NULL;
     }
     if (severity > self->level) {
-        Py_RETURN_FALSE;
+        return PyBool_FromLong(heka_count_filtered(&self->base));
     }
     heka_emission e = {
         .severity = severity,
@@ -204,7 +204,7 @@ send_measure(HekaSettings *settings, const heka_call *c)
 {
     HekaEmitter *self = (HekaEmitter *)settings;
     if (c->severity > self->level) {
-        Py_RETURN_FALSE;
+        return PyBool_FromLong(heka_count_filtered(&self->base));
     }
     heka_emission e = {
         .severity = c->severity,
@@ -252,14 +252,14 @@ emitter_admits(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *
     static const uint8_t names[] = {HEKA_NAME_type, HEKA_NAME_severity};
     static const heka_signature sig = {
         .fname = "admits", .names = names, .count = 2, .required = 2, .positional = 2};
-    const HekaEmitter *self = (HekaEmitter *)op;
+    HekaEmitter *self = (HekaEmitter *)op;
     PyObject *in[2];
     int32_t severity;
     if (heka_parse_args(self->base.state, &sig, args, (size_t)nargs, kwnames, in) < 0 ||
         heka_read_severity(in[1], &severity) < 0) {
         return NULL;
     }
-    return PyBool_FromLong(severity <= self->level);
+    return PyBool_FromLong(severity <= self->level || heka_count_filtered(&self->base));
 }
 
 /* Forgets every sink, so that the next call opens it again. */
@@ -472,7 +472,8 @@ PyDoc_STRVAR(
     "which share of the events was timed.");
 PyDoc_STRVAR(admits_doc,
              "admits($self, type, severity)\n--\n\n"
-             "Return whether a message of that severity is sent: whether it is within the level.");
+             "Return whether a message of that severity is sent: whether it is within the level.\n"
+             "One that is not is counted as ``filtered``.");
 
 #define FAST(function) (PyCFunction)(void (*)(void))(function), METH_FASTCALL | METH_KEYWORDS
 

@@ -84,7 +84,7 @@ heka_measure(const heka_sender *sender, heka_measure_kind kind, PyObject *const 
     heka_label label = {.name = in[NAME]};
     const int sampled = sample(in[RATE], kind != HEKA_TIMER, &label.rate);
     if (sampled <= 0) {
-        return sampled < 0 ? NULL : Py_NewRef(Py_False);
+        return sampled < 0 ? NULL : PyBool_FromLong(heka_count_filtered(sender->settings));
     }
     PyObject *payload = in[AMOUNT] == NULL ? Py_NewRef(state->one) : PyObject_Str(in[AMOUNT]);
     if (payload == NULL) {

@@ -165,6 +165,17 @@ set_default(PyObject *op, PyObject *value, void *closure)
     return 0;
 }
 
+static PyObject *
+get_filtered(PyObject *op, void *closure)
+{
+    uint64_t filtered;
+    (void)closure;
+    HEKA_BEGIN_CRITICAL_SECTION(op);
+    filtered = ((HekaSettings *)op)->filtered;
+    HEKA_END_CRITICAL_SECTION();
+    return PyLong_FromUnsignedLongLong(filtered);
+}
+
 static PyGetSetDef settings_getset[] = {
     {"logger", get_logger, set_logger, "The logger of calls that omit it.", NULL},
     {"signer", get_signer, set_signer, "Signs every message; a SignerConfig or None.", NULL},
@@ -173,7 +184,45 @@ static PyGetSetDef settings_getset[] = {
     {"default", get_default, set_default,
      "Called with a value of an unsupported type, returns one of a supported type; or None.", NULL},
     {"timeout", get_timeout, set_timeout, "Seconds that a call may take on the network.", NULL},
+    {"_filtered", get_filtered, NULL,
+     "Messages that a level, a filter or a rate held back; stats() has the number.", NULL},
     {NULL, NULL, NULL, NULL, NULL},
+};
+
+/* ---- messages that are held back ---- */
+
+int
+heka_count_filtered(HekaSettings *self)
+{
+    HEKA_BEGIN_CRITICAL_SECTION(self);
+    self->filtered++;
+    HEKA_END_CRITICAL_SECTION();
+    return 0;
+}
+
+static PyObject *
+settings_count_filtered(PyObject *op, PyObject *ignored)
+{
+    (void)ignored;
+    return PyBool_FromLong(heka_count_filtered((HekaSettings *)op));
+}
+
+static PyObject *
+settings_reset_filtered(PyObject *op, PyObject *ignored)
+{
+    (void)ignored;
+    HEKA_BEGIN_CRITICAL_SECTION(op);
+    ((HekaSettings *)op)->filtered = 0;
+    HEKA_END_CRITICAL_SECTION();
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef settings_methods[] = {
+    {"_count_filtered", settings_count_filtered, METH_NOARGS,
+     "_count_filtered($self)\n--\n\nCount one message that is held back; return False."},
+    {"_reset_filtered", settings_reset_filtered, METH_NOARGS,
+     "_reset_filtered($self)\n--\n\nCount the messages that are held back from zero."},
+    {NULL, NULL, 0, NULL},
 };
 
 /* ---- the type ---- */
@@ -207,6 +256,7 @@ heka_settings_free(HekaSettings *self)
 static PyType_Slot settings_slots[] = {
     {Py_tp_doc, (void *)"The defaults of log calls."},
     {Py_tp_getset, settings_getset},
+    {Py_tp_methods, settings_methods},
     {0, NULL},
 };
 

@@ -15,13 +15,17 @@ typedef struct {
     PyObject *convert; /* owned: called with values of unsupported types; NULL: none */
     double timeout;    /* seconds */
     heka_oversize oversize;
-    bool use_repr; /* bad_values == 'repr' */
+    bool use_repr;     /* bad_values == 'repr' */
+    uint64_t filtered; /* messages that a level, a filter or a rate held back */
 } HekaSettings;
 
 /* Sets the defaults in an object from tp_alloc. */
 void heka_settings_init(HekaSettings *self, heka_state *state);
 int heka_settings_traverse(HekaSettings *self, visitproc visit, void *arg);
 void heka_settings_free(HekaSettings *self);
+
+/* Counts one message that a level, a filter or a rate holds back; returns 0, as "not sent". */
+HK_COLD int heka_count_filtered(HekaSettings *self);
 
 /* Return the index of a setting's value in its list, or -1 with TypeError or ValueError. */
 int heka_read_oversize(PyObject *value);
