@@ -1,5 +1,7 @@
 /* module.c -- the module heka._core: its functions, and the order in which its parts are
  * initialised. */
+#include "core/wire/hk_normalise.h"
+#include "core/wire/hk_sign.h"
 #include "core/wire/hk_uuid.h"
 #include "python/base/read.h"
 #include "python/base/state.h"
@@ -7,6 +9,19 @@
 #include "python/messages/codec.h"
 #include "python/queue/lock.h"
 #include "sources.h"
+
+static PyObject *
+libraries(PyObject *module, PyObject *ignored)
+{
+    (void)module;
+    (void)ignored;
+    return Py_BuildValue("{ssss}", "libcrypto", hk_sign_library(), "protobuf-c",
+                         hk_normalise_library());
+}
+
+PyDoc_STRVAR(libraries_doc,
+             "libraries()\n--\n\n"
+             "Return {name: version} of the C libraries that this module uses in this process.");
 
 static PyMethodDef methods[] = {
     {"pack", (PyCFunction)(void (*)(void))heka_pack, METH_FASTCALL | METH_KEYWORDS, heka_pack_doc},
@@ -19,6 +34,7 @@ static PyMethodDef methods[] = {
      heka_set_sources_doc},
     {"monotonic", heka_monotonic, METH_NOARGS, heka_monotonic_doc},
     {"mark_own_thread", heka_mark_own_thread, METH_O, heka_mark_own_thread_doc},
+    {"libraries", libraries, METH_NOARGS, libraries_doc},
     {NULL, NULL, 0, NULL},
 };
 

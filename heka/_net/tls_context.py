@@ -14,7 +14,7 @@ from heka._net.options import TlsOptions
 from heka._runtime.forks import call_in_child
 from heka.exceptions import ConfigError
 
-__all__ = ["check", "context_for", "with_remedy"]
+__all__ = ["check", "context_for", "make_context", "with_remedy"]
 
 _VERSIONS: Final = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 
@@ -66,7 +66,7 @@ def context_for(options: TlsOptions) -> ssl.SSLContext:
     loaded = _contexts.get(options)
     if loaded is None or loaded.stamp != stamp:
         try:
-            loaded = _Loaded(_make(options), stamp)
+            loaded = _Loaded(make_context(options), stamp)
         except ConfigError:
             if loaded is None:
                 raise
@@ -87,7 +87,8 @@ def _identity(path: str | None) -> tuple[int, int, int] | None:
     return found and (found.st_ino, found.st_mtime_ns, found.st_size)
 
 
-def _make(options: TlsOptions) -> ssl.SSLContext:
+def make_context(options: TlsOptions) -> ssl.SSLContext:
+    """Return a new context for *options*, which the caller may change; raises as `context_for`."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # verifies the certificate and the host name
     minimum = _VERSIONS[options.minimum]
     if context.minimum_version < minimum:  # keep a stricter policy of the system

@@ -46,6 +46,7 @@ EXIT_USAGE: Final = 2
 COMMANDS: Final[dict[str, str]] = {
     "bench": "send messages as fast as possible, and print the rate",
     "demo": "send messages from one process to another, and show them",
+    "doctor": "find out why nothing arrives at a destination",
     "listen": "receive messages and show them, until Ctrl-C",
     "sentry": "show exceptions of the raven plugin, or post them to Sentry",
     "spool": "inspect queues on disk, and send what ended processes have left",
@@ -63,6 +64,10 @@ def command_of(name: str) -> Command:
             from heka.cli.commands import demo
 
             return demo
+        case "doctor":
+            from heka.cli.commands import doctor
+
+            return doctor
         case "listen":
             from heka.cli.commands import listen
 

@@ -256,3 +256,9 @@ hk_decode(const uint8_t *data, size_t len, hk_message *message, hk_buffer *spare
     }
     return status;
 }
+
+const char *
+hk_normalise_library(void)
+{
+    return protobuf_c_version();
+}

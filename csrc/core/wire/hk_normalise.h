@@ -12,6 +12,9 @@
 HK_CHECK hk_status hk_decode_normalise(const uint8_t *data, size_t len, hk_buffer *out,
                                        hk_error *err);
 
+/* The version of the protobuf-c that this process has loaded; a static string. */
+const char *hk_normalise_library(void);
+
 /* Decodes any valid Message. *message borrows from data if that is canonical, else from the
  * canonical form, which is appended to *spare (pass an empty buffer, and keep it as long as
  * *message). HK_ERR_CORRUPT as hk_decode_check, also past HK_FOREIGN_MAX; HK_ERR_NOMEM. */

@@ -207,3 +207,9 @@ hk_verify(const hk_signer *signer, hk_slice message, hk_slice digest, hk_error *
     }
     return HK_OK;
 }
+
+const char *
+hk_sign_library(void)
+{
+    return OpenSSL_version(OPENSSL_VERSION);
+}

@@ -34,6 +34,9 @@ HK_CHECK hk_status hk_signer_init(hk_signer *signer, hk_hash hash, hk_slice key,
 /* Wipes and frees the key. A signer that is cleared already, or all zeros, may be cleared. */
 void hk_signer_clear(hk_signer *signer);
 
+/* The name and version of the libcrypto that this process has loaded; a static string. */
+const char *hk_sign_library(void);
+
 /* Writes signer->digest_len bytes to digest. HK_ERR_CRYPTO, HK_ERR_NOMEM. */
 HK_CHECK hk_status hk_sign(const hk_signer *signer, hk_slice message, uint8_t digest[HK_DIGEST_MAX],
                            hk_error *err);
