@@ -19,7 +19,11 @@ import pytest
 import heka
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCS = ROOT / "docs"
+PAGES = [
+    ROOT / "README.md",
+    *sorted(page for page in DOCS.rglob("*.md") if not page.is_relative_to(DOCS / "_build")),
+]
 
 
 def blocks(page: Path, kind: str) -> list[tuple[int, str]]:

@@ -1,4 +1,4 @@
-"""docs/internals.md and its drawings say what the sources say."""
+"""docs/explanation/internals.md and its drawings say what the sources say."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGE = (ROOT / "docs" / "internals.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "explanation" / "internals.md").read_text(encoding="utf-8")
 SCRIPT = runpy.run_path(str(ROOT / "docs" / "draw_internals.py"))
 
 #: The folders that heka.log calls through to the kernel, when it sends without a queue.

@@ -7,5 +7,5 @@
 
 With a queue, a producer puts a frame into the ring and returns. The drain connects, sends, waits
 and tries again; a frame stays in the ring until the peer's kernel has acknowledged it. See
-docs/delivery.md.
+docs/explanation/delivery.md.
 """

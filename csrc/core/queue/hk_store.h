@@ -19,7 +19,7 @@
  * has more: it is opened and closed, forgotten in a child, and leaves work over (hk_disk_work) that
  * is done without the lock.
  *
- * Where extensions go: docs/internals.md.
+ * Where extensions go: docs/explanation/internals.md.
  * Includes: hk_frame.h, hk_flight.h. */
 #ifndef HK_STORE_H
 #define HK_STORE_H
