@@ -1,6 +1,7 @@
 """Draw docs/_static/delivery.svg: the path of a frame through a queue, and its thread's states.
 
-Run it after a change; tests/test_docs.py compares the committed picture with this script's output.
+Run it after a change; tests/docs/test_pictures.py compares the committed picture with this
+script's output.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Draw docs/_static/terminal_*.svg: terminals with the output of real runs.
 
-Each scene runs its commands on a pseudo-terminal and draws what they print, with its colours. Ports,
-process ids, the host's name and times differ from run to run: they are replaced by fixed ones, so
-that tests/test_docs.py can compare the committed pictures with what this draws.
+Each scene runs its commands on a pseudo-terminal and draws what they print, in its colours. Ports,
+process ids, times and the name of the host differ from run to run: fixed ones take their place, so
+that tests/docs/test_pictures.py can compare the committed pictures with what this draws.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _SGR = re.compile(r"\x1b\[([0-9;]*)m")
 
 Run = tuple[str, str, bool]  # text, colour, bold
 
-ORDER = '''
+ORDER = """
 import logging
 import heka
 from heka.client import HekaClient
@@ -68,7 +68,7 @@ try:
     {"visa": 1}["amex"]
 except KeyError:
     logger.exception("no such card", extra={"order": 4711})
-'''
+"""
 
 
 def draw(title: str, lines: list[list[Run]]) -> str:
@@ -190,7 +190,7 @@ def environment(**variables: str) -> dict[str, str]:
 def settled(text: str) -> str:
     """Return *text* with fixed values in place of those that differ from run to run."""
     text = text.replace(socket.gethostname(), "web-3")
-    text = re.sub(r"(\bpid (?:\x1b\[[0-9;]*m)*)\d+", r"\g<1>4211", text)
+    text = re.sub(r"(pid(?:\x1b\[[0-9;]*m| )+)\d+", r"\g<1>4211", text)
     text = re.sub(r'(?<=File ")\S*/(?=\w+\.py")', "/srv/shop/", text)
     text = re.sub(r"(listening on \w+ 127\.0\.0\.1):\d+", r"\1:5565", text)
     text = re.sub(r"(udp|tcp) 127\.0\.0\.1:(?!5565)\d+", r"\1 127.0.0.1:40112", text)
