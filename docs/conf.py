@@ -27,7 +27,9 @@ nitpicky = True
 # Names in signatures that have no page here. They stay without a link, because the site is built
 # without a network.
 nitpick_ignore_regex = [
-    ("py:.*", r"(collections\.abc|datetime|os|typing_extensions|typing|uuid)\..*|Any|Buffer|self"),
+    ("py:.*", r"(collections\.abc|datetime|os|types|typing_extensions|typing|uuid)\..*|Any|self"),
+    # Names of types that a module imports for type checkers only; a signature has them bare.
+    ("py:class", r"[A-Z]\w*"),
     ("py:class", r"heka\..*\._[A-Z]\w*"),
 ]
 autodoc_mock_imports = ["structlog"]  # the integration is documented without it

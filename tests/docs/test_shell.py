@@ -83,7 +83,8 @@ def shown(text: str) -> str:
 def prints(said: str, got: str) -> bool:
     """Return whether *got* is what a page *said*, with ``...`` for what it leaves out."""
     checker = doctest.OutputChecker()
-    return checker.check_output(f"{shown(said)}\n", f"{shown(got)}\n", doctest.ELLIPSIS)
+    how = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE  # columns are as wide as what is in them
+    return checker.check_output(f"{shown(said)}\n", f"{shown(got)}\n", how)
 
 
 class Session:
