@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cli.support import PATIENCE, SGR, environment
-from docs.pages import blocks
+from docs.pages import PAGES, blocks
 
 #: Servers of web applications.
 SERVERS = ("flask", "gunicorn", "uvicorn")
@@ -45,6 +45,19 @@ _VARYING = [
 #: What a program prints when it accepts connections.
 _LISTENS = re.compile(rb"listening on|Running on|Listening at|running on")
 _PROGRAM = re.compile(r"\b(heka listen|flask|gunicorn|uvicorn)\b")
+
+
+#: A file that a page says to write, in a regular expression with MULTILINE and DOTALL.
+FILE = (
+    r"^```\{code-block\} python\n:caption: (?P<caption>[^\n]*)\n(?::[^\n]*\n)*"
+    r"(?P<code>.*?)^```$"
+)
+
+
+def followed() -> list[Path]:
+    """Return the pages with files: their files, commands and messages belong together."""
+    found = re.compile(FILE, re.MULTILINE | re.DOTALL)
+    return [page for page in PAGES if found.search(page.read_text(encoding="utf-8"))]
 
 
 class Command(NamedTuple):
@@ -175,12 +188,13 @@ class Session:
             text=True,
             timeout=PATIENCE * 2,
         )
-        assert done.returncode == 0, f"line {command.line}: {command.text}\n{done.stderr}"
-        if command.output:
+        if not command.output:  # else what is printed says whether it fails
+            assert done.returncode == 0, f"line {command.line}: {command.text}\n{done.stderr}"
+        else:
             got = done.stdout + done.stderr
             said = self.here(command.output)
             assert prints(said, got), f"line {command.line}: said\n{said}\nbut printed\n{got}"
-        exported = re.findall(r"^export (\w+)=(.*)$", command.text, re.MULTILINE)
+        exported = re.findall(r"^export (\w+)=(.*)$", script, re.MULTILINE)
         self.variables |= {name: shlex.split(value)[0] for name, value in exported}
 
     def start(self, command: Command, script: str) -> None:

@@ -12,15 +12,14 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from docs.pages import DOCS, ROOT, name_of, pages_with
-from docs.shell import RUN, Session, commands, programs
+from docs.pages import ROOT, name_of, pages_with
+from docs.shell import RUN, Session, commands, followed, programs
 
 import heka
 from heka.streams import QueuedStream
 
-#: Its commands, files and messages belong together: test_tutorial.py follows it.
-TUTORIAL = DOCS / "tutorial.md"
-PAGES = [page for page in pages_with("sh", "console") if page != TUTORIAL]
+#: Without those that test_steps.py follows.
+PAGES = [page for page in pages_with("sh", "console") if page not in followed()]
 _FRAMES = 300  # in the spool that a page inspects
 
 
