@@ -10,9 +10,11 @@ from __future__ import annotations
 import configparser
 import doctest
 import importlib
+import logging
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -24,6 +26,7 @@ import heka
 from heka._net.addresses import parse
 from heka.config import client_from_text_config, client_from_toml_config
 from heka.holder import CLIENT_HOLDER
+from heka.logging import HekaHandler
 
 #: A destination in a text. What is written for a part of it is not one.
 URL = re.compile(r"\b(?:udp|tcp|tls|unix|unixgram|file)://[^\s\"'`()<>|]+")
@@ -32,17 +35,23 @@ PLACEHOLDERS = ("://host:port", "://...", "{")
 
 @pytest.fixture(autouse=True)
 def receiver(tmp_path, monkeypatch):
-    """A socket that takes what examples log without saying where."""
+    """A socket that takes what examples log without saying where; what they set up is undone."""
     path = tmp_path / "heka.sock"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
         sock.bind(str(path))
         monkeypatch.setenv("HEKA_TO", f"unixgram://{path}")
         monkeypatch.chdir(tmp_path)
+        before = signal.getsignal(signal.SIGTERM)
         yield sock
-        heka.configure(to=None, logger="", signer=None)
+        signal.signal(signal.SIGTERM, before)
+        heka.configure(to=None, logger="", signer=None, level=heka.DEBUG)
         for name in list(CLIENT_HOLDER._clients):
             CLIENT_HOLDER.delete_client(name)
         CLIENT_HOLDER.set_default_client_name(None)
+        for logger in (logging.root, *logging.root.manager.loggerDict.values()):
+            for handler in list(getattr(logger, "handlers", ())):
+                if isinstance(handler, HekaHandler):
+                    logger.removeHandler(handler)
 
 
 @pytest.fixture
