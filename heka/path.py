@@ -5,10 +5,11 @@ Imports the module, and returns any kind of object.
 
 from __future__ import annotations
 
-import difflib
 import importlib
 from types import ModuleType
 from typing import Any
+
+from heka._core import nearest
 
 __all__ = ["DottedNameResolver", "resolve_name"]
 
@@ -117,8 +118,8 @@ def _attribute(found: Any, name: str, used: str) -> Any:
         if isinstance(found, ModuleType) and hasattr(found, "__getattr__"):
             # The text of the module itself may say more, for instance where the name has moved.
             raise ImportError(str(error), name=used) from None
-        close = difflib.get_close_matches(name, dir(found), 1)
-        hint = f"; did you mean {close[0]!r}?" if close else ""
+        close = nearest(name, dir(found))
+        hint = f"; did you mean {close!r}?" if close else ""
         raise ImportError(f"{used!r} has no {name!r}{hint}", name=used) from None
 
 

@@ -3,6 +3,7 @@
 #include "core/wire/hk_normalise.h"
 #include "core/wire/hk_sign.h"
 #include "core/wire/hk_uuid.h"
+#include "python/base/nearest.h"
 #include "python/base/read.h"
 #include "python/base/state.h"
 #include "python/calls/emit.h"
@@ -33,6 +34,7 @@ static PyMethodDef methods[] = {
     {"set_sources", (PyCFunction)(void (*)(void))heka_set_sources, METH_FASTCALL | METH_KEYWORDS,
      heka_set_sources_doc},
     {"monotonic", heka_monotonic, METH_NOARGS, heka_monotonic_doc},
+    {"nearest", (PyCFunction)(void (*)(void))heka_nearest, METH_FASTCALL, heka_nearest_doc},
     {"mark_own_thread", heka_mark_own_thread, METH_O, heka_mark_own_thread_doc},
     {"libraries", libraries, METH_NOARGS, libraries_doc},
     {NULL, NULL, 0, NULL},

@@ -18,8 +18,9 @@ from heka.exceptions import ConfigError
 Source = IO[str] | IO[bytes] | Iterable[str]
 #: ``[x_filter_*]``, ``[x_plugin_*]`` and ``[x_hmac]`` belong to the section ``[x]``.
 _PARTS = ("filter", "plugin", "hmac")
-#: From this ``difflib`` ratio on, a section's name counts as one of _PARTS with a typing error.
-_SIMILARITY_MIN = 0.75
+#: Most letters in which a section's name with a typing error differs from one of _PARTS; other
+#: clients may have sections like ``[x_file]``.
+_TYPOS_MAX = 1
 #: Most levels of nested ``%(name)s``; configparser's own limit.
 _INTERPOLATION_DEPTH_MAX = 10
 
@@ -167,7 +168,7 @@ def _check_sections(parser: configparser.ConfigParser, section: str, strict: boo
     for name in sections:
         part = name.removeprefix(f"{section}_").partition("_")[0]
         if name.startswith(f"{section}_") and not part.startswith(_PARTS):
-            close = schema.closest(part, _PARTS, _SIMILARITY_MIN)
+            close = schema.closest(part, _PARTS, _TYPOS_MAX)
             if close:
                 schema.report_no_effect(f"[{name}]: unknown section{close}", strict)
 

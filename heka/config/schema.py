@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import sys
 import warnings
@@ -10,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from types import FrameType
 from typing import Any, cast
 
+from heka._core import nearest
 from heka.config.places import Places
 from heka.exceptions import ConfigError, ConfigWarning
 from heka.severity import EXPECTED, severity_from
@@ -20,8 +20,6 @@ TEXT_KEYS = {
     *("logger", "disabled_timers", "encoder", "to", "bad_values", "oversize"),
     *("stream", "stream_class", "sender", "sender_class"),
 }
-#: Least ``difflib`` ratio of a suggestion ("did you mean").
-_SIMILARITY_MIN = 0.6
 
 
 def severity(value: object, where: str) -> int:
@@ -142,10 +140,13 @@ def expected(what: str, got: object, where: str) -> ConfigError:
     return ConfigError(f"{where}: expected {what}, got {_shown(got)}")
 
 
-def closest(word: str, known: Iterable[str], similarity: float = _SIMILARITY_MIN) -> str:
-    """Return ``; did you mean 'x'?`` for the closest of *known*, ``""`` if none is similar."""
-    found = difflib.get_close_matches(word.lower(), list(known), 1, similarity)
-    return f"; did you mean {found[0]!r}?" if found else ""
+def closest(word: str, known: Iterable[str], most: int = 64) -> str:
+    """Return ``; did you mean 'x'?`` for the closest of *known*, ``""`` if none is similar.
+
+    At most *most* letters differ.
+    """
+    found = nearest(word, list(known), most)
+    return f"; did you mean {found!r}?" if found else ""
 
 
 def report_no_effect(problem: str, strict: bool) -> None:

@@ -7,6 +7,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include "nearest.h"
+
 #define HEKA_NAME_TEXT(name) #name,
 static const char *const texts[] = {HEKA_NAMES(HEKA_NAME_TEXT) "default"};
 
@@ -66,6 +68,64 @@ missing(const heka_signature *sig, PyObject *const *in)
     return -1;
 }
 
+#define NAMES_TEXT 320        /* bytes: the names of the longest signature, with commas */
+#define KEYWORD_TEXT_MAX "64" /* characters of a keyword that an error text quotes */
+
+/* The argument whose name resembles the keyword most; NULL: none does. */
+static HK_COLD const char *
+nearest_argument(const heka_signature *sig, PyObject *keyword)
+{
+    heka_letters given;
+    const char *best = NULL;
+    unsigned least = HK_TYPO_NONE;
+    heka_letters_read(keyword, &given);
+    for (int i = 0; i < sig->count; i++) {
+        const char *text = texts[sig->names[i]];
+        const unsigned edits = hk_typo_edits((hk_slice){given.bytes, given.len},
+                                             (hk_slice){(const uint8_t *)text, strlen(text)});
+        if (edits < least) {
+            least = edits;
+            best = text;
+        }
+    }
+    return best;
+}
+
+/* TypeError for a keyword that names no argument: Python's text, then the argument that was meant,
+ * or else the arguments there are. Calls with `fields` are often given a field by its own name. */
+static HK_COLD int
+unexpected(const heka_signature *sig, PyObject *keyword)
+{
+    char rest[NAMES_TEXT] = "";
+    size_t len = 0;
+    bool has_fields = false;
+    for (int i = 0; i < sig->count; i++) {
+        has_fields |= sig->names[i] == HEKA_NAME_fields;
+    }
+    const char *meant = nearest_argument(sig, keyword);
+    if (meant != NULL) {
+        PyOS_snprintf(rest, sizeof rest, "; did you mean '%s'?", meant);
+    } else {
+        PyOS_snprintf(rest, sizeof rest, "; it takes ");
+        for (int i = 0; i < sig->count; i++) {
+            len = strlen(rest);
+            PyOS_snprintf(rest + len, sizeof rest - len, "%s%s", i == 0 ? "" : ", ",
+                          texts[sig->names[i]]);
+        }
+    }
+    if (!has_fields) {
+        PyErr_Format(PyExc_TypeError,
+                     "%s() got an unexpected keyword argument '%." KEYWORD_TEXT_MAX "U'%s",
+                     sig->fname, keyword, rest);
+    } else {
+        PyErr_Format(PyExc_TypeError,
+                     "%s() got an unexpected keyword argument '%." KEYWORD_TEXT_MAX
+                     "U'%s%s field of your own goes into fields={'%." KEYWORD_TEXT_MAX "U': ...}",
+                     sig->fname, keyword, rest, meant != NULL ? " A" : "; a", keyword);
+    }
+    return -1;
+}
+
 /* Index of the argument `name`; -1 when there is none, or with an exception. Keywords in source
  * code are interned, so comparing pointers nearly always finds it. Most calls pass keywords in the
  * order of the signature, so the search starts at the last index and goes both ways. */
@@ -104,11 +164,7 @@ put_keyword(const heka_state *state, const heka_signature *sig, PyObject *name, 
 {
     const int i = find_name(state, sig, name, from);
     if (i < 0) {
-        if (!PyErr_Occurred()) {
-            PyErr_Format(PyExc_TypeError, "%s() got an unexpected keyword argument '%U'",
-                         sig->fname, name);
-        }
-        return -1;
+        return PyErr_Occurred() ? -1 : unexpected(sig, name);
     }
     if (in[i] != NULL) {
         PyErr_Format(PyExc_TypeError, "%s() got multiple values for argument '%U'", sig->fname,

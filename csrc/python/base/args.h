@@ -5,7 +5,8 @@
  *     PyObject *in[2];
  *     if (heka_parse_args(state, &sig, args, nargs, kwnames, in) < 0) return NULL;
  *
- * Errors are TypeErrors with the texts that Python uses for its own functions. */
+ * Errors are TypeErrors with the texts that Python uses for its own functions; that of an unknown
+ * keyword goes on with the argument that was meant. */
 #ifndef HEKA_ARGS_H
 #define HEKA_ARGS_H
 

@@ -149,9 +149,33 @@ def test_too_many_positionals(name):
 @each_named
 @pytest.mark.parametrize("keyword", ["zzz", "", "é€😀", "x" * 1000, "self"])
 def test_an_unknown_keyword(name, keyword):
+    """Python's words, of a long name the beginning, and then what the function takes."""
     kwargs = {**dict.fromkeys(required(name)), keyword: object()}
+    theirs = (
+        python_says(name, **kwargs).replace(keyword, keyword[:64])
+        if keyword
+        else (python_says(name, **kwargs))
+    )
 
-    assert we_say(name, **kwargs) == python_says(name, **kwargs)
+    ours = we_say(name, **kwargs)
+
+    assert ours.startswith(f"{theirs}; it takes {', '.join(parameters(name))}")
+    assert ("goes into fields={" in ours) is ("fields" in parameters(name))
+
+
+@each_named
+def test_a_keyword_with_a_typing_error(name):
+    for parameter in parameters(name):
+        kwargs = {**dict.fromkeys(required(name)), f"{parameter}x": object()}
+
+        ours = we_say(name, **kwargs)
+
+        if len(parameter) > 2:
+            assert f"argument '{parameter}x'; did you mean '{parameter}'?" in ours
+
+
+def test_a_keyword_of_a_megabyte():
+    assert len(we_say("pack", **{"severity" * (1 << 17): 1})) < 400
 
 
 @each_named
@@ -180,7 +204,11 @@ def test_keywords_may_be_of_a_str_subclass(name):
     """They are, where a program builds its arguments from its own kind of text."""
     first = next(p.name for p in parameters(name).values() if p.kind is not p.POSITIONAL_ONLY)
 
-    assert we_say(name, **{first: 1, Text("zzz"): 1}).endswith("argument 'zzz'")
+    assert (
+        we_say(name, **{first: 1, Text("zzz"): 1})
+        .partition("; it takes ")[0]
+        .endswith("argument 'zzz'")
+    )
     if parameters(name)[first].kind is inspect.Parameter.POSITIONAL_OR_KEYWORD:
         assert we_say(name, object(), **{Text(first): 1}).endswith(f"for argument '{first}'")
 
