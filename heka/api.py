@@ -16,6 +16,7 @@ import threading
 from heka._core import ConfigError, Emitter, Sink, monotonic
 from heka._runtime.accounts import total
 from heka._runtime.exits import begin
+from heka._runtime.explaining import explained
 from heka._runtime.forks import importing, is_importing
 
 TYPE_CHECKING = False
@@ -235,6 +236,7 @@ incr = _emitter.incr
 gauge = _emitter.gauge
 
 
+@explained
 def configure(
     *,
     to: object = _ABSENT,
@@ -322,13 +324,19 @@ def stats() -> dict[str, Any]:
     return totals
 
 
+@explained
 def flush(timeout: float = 1.0) -> bool:
     """Wait at most *timeout* seconds until no frame is queued or partly written.
 
     Returns:
         True when all queued frames were delivered; False after the timeout, or if some were
         dropped meanwhile.
+
+    Raises:
+        TypeError: *timeout* is no number.
     """
+    if not hasattr(timeout, "__float__"):
+        raise TypeError(f"timeout must be seconds (int or float), not {type(timeout).__name__}")
     deadline = monotonic() + timeout
     with _lock:
         destinations = list(_open.values())

@@ -11,6 +11,7 @@ from heka._core import monotonic
 from heka._net.addresses import Address, parse
 from heka._net.defaults import CLOSE_TIMEOUT
 from heka._net.transports import is_passing, make_socket, send_all
+from heka._runtime.explaining import explained
 from heka.exceptions import ConfigError, EncodeError
 from heka.framing import frame
 from heka.message import Message
@@ -43,6 +44,7 @@ class HekaConnection:
 
     timeout = 10.0
 
+    @explained
     def __init__(
         self,
         address: object = "localhost:5565",

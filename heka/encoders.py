@@ -94,8 +94,10 @@ def signer_of(hmc: Mapping[str, Any] | None) -> SignerConfig | None:
     """
     if not hmc:
         return None
-    if not isinstance(hmc, Mapping):
-        raise ConfigError(f"hmac: expected a dict with {', '.join(_HMC_KEYS)}, got {hmc!r}")
+    given: object = hmc
+    if not isinstance(given, Mapping):
+        kind = type(given).__name__  # not the value: it may be the key
+        raise ConfigError(f"hmac: expected a dict with {', '.join(_HMC_KEYS)}, got {kind}")
     missing = [name for name in _HMC_KEYS if hmc.get(name) in (None, "")]
     if missing:
         raise ConfigError(f"hmac: {', '.join(missing)} missing; expected {', '.join(_HMC_KEYS)}")

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
 
 from heka._runtime.chance import random_unit
+from heka._runtime.explaining import explained
 from heka._runtime.forks import register_fork_reset
 from heka.exceptions import ConfigError
 from heka.message import Message
@@ -223,6 +224,7 @@ class RateLimit(_StatefulFilter):
 
     __name__ = func_name = "rate_limit"
 
+    @explained
     def __init__(
         self,
         rate: float | str,
@@ -276,6 +278,7 @@ class Sample(_StatefulFilter):
 
     __name__ = func_name = "sample"
 
+    @explained
     def __init__(
         self,
         rate: float | str,
@@ -300,21 +303,25 @@ class Sample(_StatefulFilter):
 # ---- providers -----------------------------------------------------------------------------------
 
 
+@explained
 def severity_max_provider(severity: int | str) -> SeverityMax:
     """Return ``SeverityMax(severity)``."""
     return SeverityMax(severity)
 
 
+@explained
 def type_blacklist_provider(types: str | Iterable[str]) -> TypeBlacklist:
     """Return ``TypeBlacklist(types)``."""
     return TypeBlacklist(types)
 
 
+@explained
 def type_whitelist_provider(types: str | Iterable[str]) -> TypeWhitelist:
     """Return ``TypeWhitelist(types)``."""
     return TypeWhitelist(types)
 
 
+@explained
 def type_severity_max_provider(
     types: Mapping[str, Mapping[str, int | str] | int | str],
 ) -> TypeSeverityMax:
@@ -322,6 +329,7 @@ def type_severity_max_provider(
     return TypeSeverityMax(types)
 
 
+@explained
 def rate_limit_provider(
     rate: float | str,
     per: float | str = 1.0,
@@ -334,6 +342,7 @@ def rate_limit_provider(
     return RateLimit(rate, per, burst, types, exempt_severity, by_type)
 
 
+@explained
 def sample_provider(
     rate: float | str,
     types: str | Iterable[str] | None = None,

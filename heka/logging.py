@@ -16,6 +16,7 @@ from collections.abc import Mapping
 
 from heka._recording import FILTERING, LOGLEVEL_MAP, NESTED_MAX, RECORD_MARK, as_text, describe
 from heka._runtime.exits import is_exiting
+from heka._runtime.explaining import explained
 from heka._runtime.forks import importing
 from heka.severity import (
     CRITICAL,
@@ -108,6 +109,7 @@ class HekaHandler(logging.Handler):
         TypeError: An argument has another type than described, or *client* is given twice.
     """
 
+    @explained
     def __init__(
         self,
         client: object = None,

@@ -11,7 +11,7 @@ from typing import Any
 
 from heka._core import nearest
 
-__all__ = ["DottedNameResolver", "resolve_name"]
+__all__ = ["DottedNameResolver", "resolve_name", "resolve_within"]
 
 _EXPECTED = "expected 'package.module:attribute' or 'package.module.attribute'"
 
@@ -121,6 +121,27 @@ def _attribute(found: Any, name: str, used: str) -> Any:
         close = nearest(name, dir(found))
         hint = f"; did you mean {close!r}?" if close else ""
         raise ImportError(f"{used!r} has no {name!r}{hint}", name=used) from None
+
+
+def resolve_within(name: str, package: str) -> Any:
+    """Return the object with the dotted *name*; *package* has those that are meant by a bare name.
+
+    Raises:
+        ValueError, ImportError: As ``resolve_name``. If *name* is one word, the text says which
+            name of *package* is nearest.
+    """
+    try:
+        return resolve_name(name)
+    except (ValueError, ImportError) as error:
+        if name.isidentifier():
+            meant = nearest(name, list(importlib.import_module(package).__all__))
+            remedy = f"; did you mean '{package}.{meant}'?" if meant else ""
+            raise ImportError(
+                f"{name!r} is no module; expected a dotted name, as in "
+                f"package.module.attribute{remedy}",
+                name=name,
+            ) from error
+        raise
 
 
 def resolve_name(name: str, package: ModuleType | str | None = None) -> Any:

@@ -13,12 +13,17 @@ from typing import Protocol
 
 from heka._core import monotonic
 
-__all__ = ["FIRST", "PENALTY", "Backoff", "Hosts"]
+__all__ = ["FIRST", "PENALTY", "Backoff", "Hosts", "when"]
 
 #: Seconds: the bound of the first wait.
 FIRST = 0.05
 #: Seconds: the first penalty of a host. A connection that ends earlier than this has failed.
 PENALTY = 1.0
+
+
+def when(wait: float) -> str:
+    """Return when the next try is, for a report: *wait* seconds from now."""
+    return f"next try in {wait:.1f} s" if wait >= 0.05 else "the next try is at once"
 
 
 class Backoff:

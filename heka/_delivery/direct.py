@@ -19,7 +19,7 @@ from typing import Any
 
 from heka._core import Ring, Sink, monotonic
 from heka._delivery import lifecycle
-from heka._delivery.backoff import Backoff, Hosts
+from heka._delivery.backoff import Backoff, Hosts, when
 from heka._delivery.reasons import reason_of
 from heka._delivery.refusals import tell
 from heka._delivery.threads import run_detached
@@ -285,7 +285,7 @@ class Destination:
         wait = 0.0 if another else self._backoff.fail()
         self._retry_at = monotonic() + wait
         self._leave(ticket, None)
-        then = "the next goes to another host" if another else f"next try in {wait:.1f} s"
+        then = "the next goes to another host" if another else when(wait)
         self._reporter.report(
             f"cannot send to {self.name} ({reason}): {failure}; messages are dropped and counted, "
             f"{then}"

@@ -19,7 +19,7 @@ import math
 from collections.abc import Callable
 
 from heka._core import Ring, monotonic
-from heka._delivery.backoff import Backoff
+from heka._delivery.backoff import Backoff, when
 from heka._delivery.outlets import Outlet
 from heka._delivery.reasons import reason_of
 from heka._net.options import QueueOptions
@@ -165,7 +165,7 @@ class Drain:
         self.retries += 1
         wait = self._wait(0.0 if at_once else self._backoff.fail())
         if not self.stopping:
-            then = "another host is tried" if at_once else f"next try in {wait:.1f} s"
+            then = "another host is tried" if at_once else when(wait)
             self._reporter.report(
                 f"cannot send to {self._name} ({reason_of(failure)}): {failure}; "
                 f"messages wait in the queue, {then}"

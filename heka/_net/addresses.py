@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, unquote
 
+from heka._core import nearest
 from heka._net.defaults import DATAGRAM_MAX, DATAGRAM_SIZE, DEFAULT_PORT
 from heka._net.options import (
     QUEUE_NAMES,
@@ -41,6 +42,8 @@ OPTIONS = {
     "unixgram": ("datagram", "framing", *QUEUE_NAMES, "datagram_size"),
     "file": QUEUE_NAMES,
 }
+#: Characters of an error text, which quotes what was given.
+_TEXT_MAX = 1000
 #: Schemes whose destination is a host. Of these, the ones that notice that a host is down: only
 #: they can fail over.
 _HOSTS = ("udp", "tcp", "tls")
@@ -139,8 +142,15 @@ def parse(to: object) -> Address:
     try:
         return _parsed(to)
     except ConfigError as error:
-        # No notation takes a password, but a URL with one may be given by mistake.
-        raise ConfigError(masked(str(error))) from error.__cause__
+        # No notation takes a password, but a URL with one may be given by mistake. A text is cut
+        # only after that: half a secret is not recognised.
+        raise ConfigError(_cut(masked(str(error)))) from error.__cause__
+
+
+def _cut(text: str) -> str:
+    """Return *text*; of a long one, its beginning and its end, where the remedy is."""
+    half = _TEXT_MAX // 2
+    return text if len(text) <= _TEXT_MAX else f"{text[:half]} ... {text[-half:]}"
 
 
 def _parsed(to: object) -> Address:
@@ -149,23 +159,70 @@ def _parsed(to: object) -> Address:
             raise ConfigError(f"{EXPECTED}; got {to!r}")
         return Address("udp", host=_host(to[0], to), port=_port(to[1], to))
     if not isinstance(to, str):
+        _refuse_port(to)
         raise ConfigError(f"{EXPECTED}, or an object with write(bytes); got {to!r}")
     scheme, separator, rest = to.partition("://")
     if not separator:
+        _refuse_port(to)
+        _refuse_bare(to)
         host, port = _host_port(to, to)
         return Address("udp", host=host, port=port)
     scheme = scheme.lower()  # RFC 3986, 3.1
     if scheme not in OPTIONS:
-        raise ConfigError(f"{to!r}: unknown scheme {scheme!r}; {EXPECTED}")
+        meant = nearest(scheme, list(OPTIONS))
+        remedy = f"did you mean {meant}://?" if meant else EXPECTED
+        raise ConfigError(f"{to!r}: unknown scheme {scheme!r}; {remedy}")
     rest, _, query = rest.partition("?")
     options = _options(scheme, query, to)
     if scheme in _HOSTS:
+        _refuse_credentials(rest, f"{scheme}://")
         (host, port), *others = _hosts(scheme, rest.rstrip("/"), to)
         return Address(scheme, host=host, port=port, alternates=tuple(others), **options)
     path = unquote(rest, errors="surrogateescape")
     if not path or "\0" in path:
         raise ConfigError(f"{to!r}: expected a path, as in {scheme}:///var/run/heka.sock")
+    if not path.startswith("/") and (scheme == "file" or not path.startswith("@")):
+        raise ConfigError(
+            f"{to!r}: a path begins with /, and {scheme}:// has no host; did you mean "
+            f"{scheme}:///{path.removeprefix('localhost/')}?"
+        )
     return Address(scheme, path=path, **options)
+
+
+def _refuse_port(to: object) -> None:
+    """Refuse a number, which is a port without its host; ``5570`` would be the host 0.0.21.194."""
+    number = as_number(to) if isinstance(to, str) else to
+    if not isinstance(to, bool) and isinstance(number, int) and 0 <= number <= 65535:
+        raise ConfigError(f"a port needs a host, as in 'localhost:{number}'; got {to!r}")
+
+
+def _refuse_bare(to: str) -> None:
+    """Refuse a path without a scheme, and a URL without its //."""
+    if to.startswith(("/", "./", "../", "~")):
+        path = to if to.startswith("/") else "/path"
+        raise ConfigError(
+            f"{to!r}: a path needs a scheme; did you mean file://{path} for a file, or "
+            f"unix://{path} for a socket?"
+        )
+    scheme, colon, rest = to.partition(":")
+    scheme = scheme.lower()
+    if colon and scheme in OPTIONS and not rest.isdecimal():  # tcp:5565 is a host of that name
+        rest = rest.lstrip("/")
+        slashes = "//" if scheme in _HOSTS else "///"
+        raise ConfigError(
+            f"{to!r}: expected {scheme}://, two slashes; did you mean {scheme}:{slashes}{rest}?"
+        )
+    _refuse_credentials(to, "")
+
+
+def _refuse_credentials(rest: str, scheme: str) -> None:
+    """Refuse a user and a password before an @; the text shows neither."""
+    _, at, host = rest.rpartition("@")
+    if at:
+        raise ConfigError(
+            f"'{scheme}...@{host}': a destination has no user and no password; remove what is "
+            "before the @. Messages are signed by a SignerConfig, and tls:// takes cert= and key="
+        )
 
 
 def _hosts(scheme: str, text: str, to: object) -> list[tuple[str, int]]:
@@ -217,6 +274,8 @@ def _port(port: object, to: object) -> int:
     if isinstance(port, str) and as_number(port) >= 0:
         port = as_number(port)
     if isinstance(port, bool) or not isinstance(port, int) or not 1 <= port <= 65535:
+        if isinstance(to, str) and not isinstance(port, int):  # a password with / or ? in it
+            _refuse_credentials(to, "")
         raise ConfigError(f"{to!r}: the port must be from 1 to 65535, got {port!r}")
     return port
 
@@ -227,10 +286,13 @@ def _options(scheme: str, query: str, to: object) -> dict[str, Any]:
     for name in given:
         if name not in OPTIONS[scheme]:
             schemes = [f"{other}://" for other in OPTIONS if name in OPTIONS[other]]
-            hint = f"; {name} is for {', '.join(schemes)}" if schemes else ""
+            meant = nearest(name, OPTIONS[scheme])
+            hint = f"; it is for {', '.join(schemes)}" if schemes else ""
+            if meant and not schemes:
+                hint = f"; did you mean {meant!r}?"
             raise ConfigError(
-                f"{to!r}: unknown option {name!r}; {scheme} takes: "
-                f"{', '.join(OPTIONS[scheme])}{hint}"
+                f"{to!r}: unknown option {name!r}{hint}; {scheme} takes: "
+                f"{', '.join(OPTIONS[scheme])}"
             )
     options: dict[str, Any]
     try:

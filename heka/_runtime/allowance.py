@@ -54,6 +54,8 @@ def closing(timeout: float | None, default: float = 1.0) -> Iterator[float]:
 
     None: *default* seconds; while the process exits, not more than is left of EXIT_TIMEOUT.
     """
+    if timeout is not None and not hasattr(timeout, "__float__"):
+        raise TypeError(f"timeout must be seconds (int or float), not {type(timeout).__name__}")
     if timeout is None and is_exiting():
         with allowance.wait(default) as deadline:
             yield max(0.0, deadline - monotonic())

@@ -21,13 +21,14 @@ from heka._delivery.writers import flush_stream, sink_for
 from heka._lines import Lines
 from heka._runtime.accounts import total
 from heka._runtime.allowance import closing
-from heka._runtime.forks import importing, register_fork_reset
+from heka._runtime.explaining import explained
+from heka._runtime.forks import register_fork_reset
 from heka._runtime.reporter import Reporter
 from heka._timer import NO_TIMER, Timer
+from heka.client.parts import checked_filters, checked_stream, make_encoder, make_stream
 from heka.client.plan import Plan
 from heka.encoders import ProtobufEncoder
 from heka.exceptions import ConfigError, EncodeError
-from heka.path import resolve_name
 
 __all__ = ["SEVERITY", "HekaClient"]
 
@@ -69,6 +70,7 @@ class HekaClient(Lines, Client):
     #: The configuration that heka.config made this client from, as JSON.
     _config = "{}"
 
+    @explained
     def __init__(
         self,
         stream: Any,
@@ -94,7 +96,8 @@ class HekaClient(Lines, Client):
                 ``key``, to sign every message; or None.
 
         Raises:
-            ConfigError: *hmc* or a URL is invalid, or *stream* has no ``write``.
+            ConfigError: *hmc* or a URL is invalid, *stream* has no ``write``, or a filter cannot be
+                called.
             ImportError, ValueError: A dotted name cannot be resolved.
         """
         self._dynamic_methods: dict[str, Callable[..., Any]] = {}
@@ -108,6 +111,7 @@ class HekaClient(Lines, Client):
         self.setup(stream, encoder, hmc, logger, severity, disabled_timers, filters)
         register_fork_reset(self)
 
+    @explained
     def setup(
         self,
         stream: Any,
@@ -123,13 +127,17 @@ class HekaClient(Lines, Client):
         If one of them is invalid, nothing changes. A stream that was made from a URL, a dotted name
         or a configuration is closed, without waiting; one that was given as an object is not.
         """
-        made_encoder = _make_encoder(encoder, hmc)
-        made_stream = _make_stream(stream)
+        if not isinstance(logger, str):
+            raise TypeError(f"logger must be str, not {type(logger).__name__}")
+        made_encoder = make_encoder(encoder, hmc)
+        made_stream = make_stream(stream)
         replaced = self._owned()
         if isinstance(disabled_timers, str):
             disabled_timers = [disabled_timers]
+        if not isinstance(disabled_timers, Iterable | None):
+            raise ConfigError(f"disabled_timers: expected names, got {disabled_timers!r}")
         disabled = set(disabled_timers or ())
-        chosen = list(filters or ())
+        chosen = checked_filters(() if filters is None else filters)
         before = self.logger
         self.logger = logger
         try:
@@ -167,7 +175,7 @@ class HekaClient(Lines, Client):
     @stream.setter
     def stream(self, stream: Any) -> None:
         self._count_unsent()
-        self._stream = _checked_stream(stream)
+        self._stream = checked_stream(stream)
         offered = getattr(stream, "sink", None)
         self._is_called = type(offered) is not Sink
         if stream is None:
@@ -216,6 +224,12 @@ class HekaClient(Lines, Client):
 
     def __setattr__(self, name: str, value: object) -> None:
         """Set an attribute; the encoder and ``send_message`` change the plan."""
+        if name == "filters":
+            value = checked_filters(value)
+        elif name == "encoder" and (
+            isinstance(value, str) or not callable(getattr(value, "encode", None))
+        ):
+            raise ConfigError(f"encoder: expected an object with encode(message), got {value!r}")
         super().__setattr__(name, value)
         if name in _PLANNED:
             self._replan()
@@ -446,44 +460,10 @@ def _deliver(client: HekaClient, msg: Message) -> bool:
     return client._pass(msg, client._message_filters) and client._write(msg)
 
 
-def _make_encoder(encoder: Any, hmc: Mapping[str, Any] | None) -> Any:
-    if isinstance(encoder, str):
-        encoder = resolve_name(encoder)
-    if callable(encoder):
-        return encoder(hmc)
-    if callable(getattr(encoder, "encode", None)):
-        if hmc is not None:
-            raise ConfigError(f"hmc is for an encoder's class; {encoder!r} is made already")
-        return encoder
-    raise ConfigError(
-        f"encoder must be a class, its dotted name, or have encode(message), got {encoder!r}"
-    )
-
-
 def _account_of(stream: Any, sink: Sink, is_called: bool) -> dict[str, Any]:
     """Return the account of the stream, or that of the sink if the stream has no ``stats``."""
     account = None if is_called else getattr(stream, "stats", None)
     return account() if callable(account) else total([sink.counts()])
-
-
-def _make_stream(stream: Any) -> Any:
-    if not isinstance(stream, str):
-        return _checked_stream(stream)
-    if "://" in stream:
-        with importing():
-            from heka.streams import UrlStream
-
-        return UrlStream(stream)
-    return _checked_stream(resolve_name(stream)())
-
-
-def _checked_stream(stream: Any) -> Any:
-    if stream is None or callable(getattr(stream, "write", None)):
-        return stream
-    remedy = ""
-    if callable(getattr(stream, "send_message", None)):
-        remedy = "; a sender becomes one when its send_message(msg) is called write(data)"
-    raise ConfigError(f"stream: expected an object with write(data), got {stream!r}{remedy}")
 
 
 def _name_of(method: Callable[..., Any]) -> str:

@@ -24,9 +24,11 @@ from heka.config.queueing import take_queue
 from heka.config.tree import Path
 from heka.exceptions import ConfigError, InvalidArgumentError
 from heka.filters import SeverityMax
-from heka.path import resolve_name
+from heka.path import resolve_within
 from heka.streams import QueuedStream, UrlStream
 
+#: The package that has what a bare name means, by the first key of a path.
+_PACKAGES = {"encoder": "heka.encoders", "filters": "heka.filters", "stream": "heka.streams"}
 _ENCODER = "heka.encoders.ProtobufEncoder"
 #: Most characters of an error text, which quotes values of any length.
 _ERROR_TEXT_MAX = 1000
@@ -293,7 +295,7 @@ class _Builder:
         found: Any = name
         if isinstance(name, str):
             try:
-                found = resolve_name(name)
+                found = resolve_within(name, _PACKAGES.get(path[0], "heka.plugins"))
             except Exception as error:  # modules may raise anything while they are imported
                 raise ConfigError(
                     f"{where}: cannot import {name!r}: {_error_text(error)}"

@@ -15,6 +15,7 @@ from heka._delivery.writers import frame_limit, name_of
 from heka._net.addresses import Address, QueueOptions, parse
 from heka._runtime.accounts import total
 from heka._runtime.allowance import closing
+from heka._runtime.explaining import explained
 from heka._runtime.forks import importing
 from heka._runtime.reporter import Reporter
 from heka.exceptions import ConfigError
@@ -63,6 +64,7 @@ class QueuedStream(Stream):
 
     _queues: tuple[Queue, ...] = ()
 
+    @explained
     def __init__(
         self,
         inner: Any,

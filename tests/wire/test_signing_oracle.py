@@ -18,8 +18,8 @@ PAYLOAD = heka.Message("t", payload="signed").encode()
 
 @pytest.mark.parametrize("hash_name", HASHES)
 def test_every_key_length(hash_name):
-    """0 to 200 bytes: HMAC hashes keys that are longer than its block of 64 bytes."""
-    for size in range(201):
+    """1 to 200 bytes: HMAC hashes keys that are longer than its block of 64 bytes."""
+    for size in range(1, 201):
         key = bytes((7 * i + size) % 256 for i in range(size))
         signer = heka.SignerConfig("ops", 1, key, hash_name)
 
@@ -27,9 +27,9 @@ def test_every_key_length(hash_name):
 
 
 @pytest.mark.parametrize("hash_name", HASHES)
-@given(st.binary(max_size=150), st.binary(max_size=5000))
+@given(st.binary(min_size=1, max_size=150), st.binary(max_size=5000))
 @settings(max_examples=60)
-@example(b"", b"")
+@example(b"\0", b"")
 def test_sign(hash_name, key, data):
     signer = heka.SignerConfig("ops", 1, key, hash_name)
 
@@ -50,12 +50,12 @@ def test_one_signer_signs_many_messages(hash_name):
 @given(
     st.text(st.characters(exclude_categories=["Cs"]), max_size=40),
     st.integers(0, 2**32 - 1),
-    st.binary(max_size=80),
+    st.binary(min_size=1, max_size=80),
     st.sampled_from(HASHES),
     st.binary(max_size=400),
 )
 @settings(max_examples=150)
-@example("ops", 2**32 - 1, b"", "md5", b"")
+@example("ops", 2**32 - 1, b"\0", "md5", b"")
 def test_frame_is_separators_google_s_header_and_payload(name, version, key, hash_name, payload):
     signer = heka.SignerConfig(name, version, key, hash_name)
     header = RawHeader(

@@ -55,7 +55,7 @@ static int
 refuse(PyObject *value, const char *name)
 {
     PyErr_Format(
-        PyExc_ValueError, "%s must be " CHOICES ", got %R%s", name, value,
+        PyExc_ValueError, "%s must be " CHOICES ", got %.100R%s", name, value,
         PyLong_Check(value) ? "; heka.logging.severity_of(level) converts a level of logging" : "");
     return -1;
 }

@@ -9,6 +9,7 @@
 #include "client_object.h"
 #include "emit.h"
 #include "measure.h"
+#include "metric.h"
 
 /* ---- one message ---- */
 
@@ -237,6 +238,11 @@ client_timer(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kw
     }
     if (!PyUnicode_Check(in[0])) {
         (void)heka_type_error("name", "str", in[0]);
+        return NULL;
+    }
+    double rate;
+    if (heka_check_metric_name(in[0]) < 0 ||
+        (in[4] != Py_None && heka_read_rate(in[4], true, &rate) < 0)) {
         return NULL;
     }
     const int disabled = is_disabled(self, in[0]);

@@ -373,6 +373,28 @@ emitter_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     return (PyObject *)self;
 }
 
+/* Shows a destination that is a str or a tuple, which has passed the parser of destinations and so
+ * holds no password; of an object its type, as its repr may show anything. */
+static PyObject *
+emitter_repr(PyObject *op)
+{
+    HekaEmitter *self = (HekaEmitter *)op;
+    PyObject *to = Py_NewRef(self->to);
+    PyObject *text;
+    if (to == Py_None) {
+        text = PyUnicode_FromFormat("<%s: to the default destination, level %d>",
+                                    Py_TYPE(op)->tp_name, (int)self->level);
+    } else if (PyUnicode_CheckExact(to) || PyTuple_CheckExact(to)) {
+        text = PyUnicode_FromFormat("<%s: to %.200R, level %d>", Py_TYPE(op)->tp_name, to,
+                                    (int)self->level);
+    } else {
+        text = PyUnicode_FromFormat("<%s: to an object of type %.200s, level %d>",
+                                    Py_TYPE(op)->tp_name, Py_TYPE(to)->tp_name, (int)self->level);
+    }
+    Py_DECREF(to);
+    return text;
+}
+
 static int
 emitter_traverse(PyObject *op, visitproc visit, void *arg)
 {
@@ -495,6 +517,7 @@ static PyType_Slot emitter_slots[] = {
     {Py_tp_dealloc, emitter_dealloc},
     {Py_tp_traverse, emitter_traverse},
     {Py_tp_clear, emitter_clear},
+    {Py_tp_repr, emitter_repr},
     {Py_tp_getset, emitter_getset},
     {Py_tp_methods, emitter_methods},
     {0, NULL},

@@ -3,24 +3,15 @@
 
 #include "core/base/hk_random.h"
 #include "python/base/args.h"
-#include "python/base/errors.h"
-#include "python/base/read.h"
 #include "python/base/severity.h"
+#include "metric.h"
 
-/* Reads a sampling rate. 1: this call is sent, 0: it is left out, -1: TypeError. */
+/* Reads a sampling rate. 1: this call is sent, 0: it is left out, -1: an exception. */
 static int
 sample(PyObject *value, bool enforce, double *rate)
 {
     double unit;
-    *rate = 1.0;
-    if (value == NULL) {
-        return 1;
-    }
-    if (!heka_is_number(value)) {
-        return heka_type_error("rate", "a number", value);
-    }
-    *rate = PyFloat_AsDouble(value);
-    if (*rate == -1.0 && PyErr_Occurred()) {
+    if (heka_read_rate(value, enforce, rate) < 0) {
         return -1;
     }
     if (!enforce || *rate >= 1.0) {
@@ -73,7 +64,9 @@ heka_measure(const heka_sender *sender, heka_measure_kind kind, PyObject *const 
     int32_t severity = sender->severity;
     in[TO] = NULL;
     if (heka_parse_args(state, &signatures[kind][sender->takes_to], args, (size_t)nargs, kwnames,
-                        in) < 0) {
+                        in) < 0 ||
+        heka_check_metric_name(in[NAME]) < 0 ||
+        heka_check_amount(state->names[signatures[kind][0].names[AMOUNT]], in[AMOUNT]) < 0) {
         return NULL;
     }
     /* The severity before sampling: a wrong one raises always, or never. */

@@ -22,10 +22,10 @@ read_choice(PyObject *value, const char *name, const char *const *names, int cou
         }
     }
     if (count == 2) {
-        PyErr_Format(PyExc_ValueError, "%s must be '%s' or '%s', got %R", name, names[0], names[1],
-                     value);
+        PyErr_Format(PyExc_ValueError, "%s must be '%s' or '%s', got %.100R", name, names[0],
+                     names[1], value);
     } else {
-        PyErr_Format(PyExc_ValueError, "%s must be '%s', '%s' or '%s', got %R", name, names[0],
+        PyErr_Format(PyExc_ValueError, "%s must be '%s', '%s' or '%s', got %.100R", name, names[0],
                      names[1], names[2], value);
     }
     return -1;

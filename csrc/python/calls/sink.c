@@ -452,6 +452,20 @@ static PyMethodDef sink_methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
+/* What it sends on, and its account. */
+static PyObject *
+sink_repr(PyObject *op)
+{
+    const HekaSink *self = (HekaSink *)op;
+    const char *state = self->closed         ? "closed"
+                        : self->ring != NULL ? "queued"
+                        : self->discards     ? "discarding"
+                        : self->fd >= 0      ? "connected"
+                                             : "not connected";
+    return PyUnicode_FromFormat("<heka._core.Sink: %s, %llu sent, %llu dropped>", state,
+                                (unsigned long long)self->sent, (unsigned long long)self->lost);
+}
+
 static PyType_Slot sink_slots[] = {
     {Py_tp_doc, (void *)"Sink(deliver)\n--\n\n"
                         "A destination on the hot path: sends on a connected descriptor, or calls "
@@ -460,6 +474,7 @@ static PyType_Slot sink_slots[] = {
     {Py_tp_dealloc, sink_dealloc},
     {Py_tp_traverse, sink_traverse},
     {Py_tp_clear, sink_clear},
+    {Py_tp_repr, sink_repr},
     {Py_tp_getset, heka_sink_getset},
     {Py_tp_methods, sink_methods},
     {0, NULL},

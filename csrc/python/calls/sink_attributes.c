@@ -67,7 +67,7 @@ set_max_frame(PyObject *op, PyObject *value, void *closure)
         return -1;
     }
     if (size < 0) {
-        PyErr_Format(PyExc_ValueError, "max_frame must not be negative, got %R", value);
+        PyErr_Format(PyExc_ValueError, "max_frame must not be negative, got %.100R", value);
         return -1;
     }
     ((HekaSink *)op)->max_frame = (size_t)size;

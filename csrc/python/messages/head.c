@@ -77,7 +77,7 @@ static int
 refuse_datetime(PyObject *value)
 {
     PyErr_Format(PyExc_ValueError,
-                 "timestamp must fit in 64 bits of nanoseconds (1677 to 2262), got %R", value);
+                 "timestamp must fit in 64 bits of nanoseconds (1677 to 2262), got %.100R", value);
     return -1;
 }
 
@@ -307,7 +307,7 @@ heka_read_uuid(heka_state *state, PyObject *value, uint8_t out[HK_UUID_SIZE])
         }
         if (hk_uuid_parse(text, (size_t)len, out) != HK_OK) {
             PyErr_Format(PyExc_ValueError,
-                         "uuid must be 32 hexadecimal digits, with hyphens or without, got %R",
+                         "uuid must be 32 hexadecimal digits, with hyphens or without, got %.100R",
                          value);
             return -1;
         }

@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "core/wire/hk_frame.h"
 #include "core/wire/hk_normalise.h"
 #include "core/wire/hk_uuid.h"
 #include "python/base/args.h"
@@ -253,8 +254,18 @@ message_decode(PyObject *type, PyObject *data)
         return NULL;
     }
     /* The view keeps the bytes alive and unchanged while hk_decode borrows from them. */
-    PyObject *message = heka_message_decode(heka_state_of_type((PyTypeObject *)type),
-                                            (hk_slice){view.buf, (size_t)view.len});
+    heka_state *state = heka_state_of_type((PyTypeObject *)type);
+    const hk_slice bytes = {view.buf, (size_t)view.len};
+    PyObject *message = NULL;
+    if (bytes.len > 0 && bytes.data[0] == HK_RS) { /* with which no message begins */
+        hk_error err;
+        (void)hk_fail(&err, HK_ERR_CORRUPT, 0,
+                      "expected a message, got a frame, which holds one; "
+                      "heka.StreamReader().feed(data) returns its frames, each with .message");
+        heka_raise(state, &err);
+    } else {
+        message = heka_message_decode(state, bytes);
+    }
     PyBuffer_Release(&view);
     return message;
 }

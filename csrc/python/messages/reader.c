@@ -192,7 +192,7 @@ add_key(heka_state *state, hk_keyring *ring, PyObject *name, PyObject *key)
         !PyUnicode_Check(PyTuple_GET_ITEM(name, 0)) || !PyLong_Check(PyTuple_GET_ITEM(name, 1))) {
         PyErr_Format(PyExc_TypeError,
                      "signers must map (name, version) to a key, e.g. {('ops', 1): 'secret'}; got "
-                     "the name %R",
+                     "the name %.100R",
                      name);
         return -1;
     }
@@ -201,7 +201,7 @@ add_key(heka_state *state, hk_keyring *ring, PyObject *name, PyObject *key)
         PyErr_Clear();
     }
     if (version < 0 || version > UINT32_MAX) {
-        PyErr_Format(PyExc_ValueError, "signers: version must be from 0 to 4294967295, got %R",
+        PyErr_Format(PyExc_ValueError, "signers: version must be from 0 to 4294967295, got %.100R",
                      PyTuple_GET_ITEM(name, 1));
         return -1;
     }
@@ -388,6 +388,20 @@ reader_feed(PyObject *op, PyObject *chunk)
     return list;
 }
 
+/* The account, and whether signatures are verified; no keys. */
+static PyObject *
+reader_repr(PyObject *op)
+{
+    const HekaReader *self = (HekaReader *)op;
+    const hk_reader *reader = &self->reader;
+    return PyUnicode_FromFormat(
+        "<heka.StreamReader: %llu bytes delivered, %llu refused, %llu discarded, %zu pending; "
+        "signatures are %s>",
+        (unsigned long long)reader->delivered_bytes, (unsigned long long)reader->refused_bytes,
+        (unsigned long long)reader->discarded_bytes, hk_reader_pending(reader),
+        self->keys == NULL ? "not verified" : "verified");
+}
+
 static PyObject *
 reader_close(PyObject *op, PyObject *ignored)
 {
@@ -512,9 +526,13 @@ PyDoc_STRVAR(
     "Source: Heka docs, \"Stream Framing\"; the behaviour of hekad and Hindsight.");
 
 static PyType_Slot reader_slots[] = {
-    {Py_tp_doc, (void *)reader_doc}, {Py_tp_new, reader_new},
-    {Py_tp_dealloc, reader_dealloc}, {Py_tp_getset, reader_getset},
-    {Py_tp_methods, reader_methods}, {0, NULL},
+    {Py_tp_doc, (void *)reader_doc},
+    {Py_tp_new, reader_new},
+    {Py_tp_dealloc, reader_dealloc},
+    {Py_tp_repr, reader_repr},
+    {Py_tp_getset, reader_getset},
+    {Py_tp_methods, reader_methods},
+    {0, NULL},
 };
 
 static PyType_Spec reader_spec = {

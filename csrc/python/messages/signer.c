@@ -54,7 +54,7 @@ read_hash(PyObject *value, hk_hash *out)
             return 0;
         }
     }
-    PyErr_Format(PyExc_ValueError, "hash must be 'sha1' or 'md5', got %R", value);
+    PyErr_Format(PyExc_ValueError, "hash must be 'sha1' or 'md5', got %.100R", value);
     return -1;
 }
 
@@ -66,7 +66,7 @@ read_version(PyObject *value, uint32_t *out)
         return -1;
     }
     if (wide < 0 || wide > UINT32_MAX) {
-        PyErr_Format(PyExc_ValueError, "version must be from 0 to 4294967295, got %R", value);
+        PyErr_Format(PyExc_ValueError, "version must be from 0 to 4294967295, got %.100R", value);
         return -1;
     }
     *out = (uint32_t)wide;
@@ -115,6 +115,12 @@ signer_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     /* Borrowed from self->name, which caches it. */
     const char *name = self->key == NULL ? NULL : PyUnicode_AsUTF8AndSize(self->name, &name_len);
     if (name == NULL) {
+        goto fail;
+    }
+    if (PyBytes_GET_SIZE(self->key) == 0) { /* anybody could sign with it */
+        PyErr_SetString(PyExc_ValueError,
+                        "key must not be empty: give the secret that the "
+                        "receiver's configuration has for this signer");
         goto fail;
     }
     const hk_slice name_slice = {(const uint8_t *)name, (size_t)name_len};
@@ -325,8 +331,8 @@ PyDoc_STRVAR(
     "    key: The key: bytes, or a str, which is encoded as UTF-8.\n"
     "    hash: 'sha1' or 'md5', in any case.\n\n"
     "Raises:\n"
-    "    ValueError: An unknown hash, a name that is too long, or a hash that libcrypto\n"
-    "        refuses (MD5 in FIPS mode).\n\n"
+    "    ValueError: An unknown hash, an empty key, a name that is too long, or a hash that\n"
+    "        libcrypto refuses (MD5 in FIPS mode).\n\n"
     "Source: Heka docs, \"Stream Framing\": a raw HMAC over the message bytes.");
 
 static PyType_Slot signer_slots[] = {

@@ -21,7 +21,7 @@ read_size(PyObject *value, const char *name, size_t *out)
         return -1;
     }
     if (size < 0) {
-        PyErr_Format(PyExc_ValueError, "%s must not be negative, got %R", name, value);
+        PyErr_Format(PyExc_ValueError, "%s must not be negative, got %.100R", name, value);
         return -1;
     }
     *out = (size_t)size;

@@ -30,7 +30,7 @@ set_overflow(PyObject *op, PyObject *value, void *closure)
         }
     }
     PyErr_Format(PyExc_ValueError,
-                 "overflow must be 'drop_new', 'drop_old', 'block' or 'raise', got %R", value);
+                 "overflow must be 'drop_new', 'drop_old', 'block' or 'raise', got %.100R", value);
     return -1;
 }
 

@@ -35,7 +35,7 @@ read_value_type(PyObject *value, int *out)
     if (number < 0) {
         PyErr_Format(PyExc_ValueError,
                      "value_type must be 0 (STRING), 1 (BYTES), 2 (INTEGER), 3 (DOUBLE) or "
-                     "4 (BOOL), got %R",
+                     "4 (BOOL), got %.100R",
                      value);
         return -1;
     }

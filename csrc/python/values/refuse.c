@@ -21,7 +21,7 @@ refuse(heka_state *state, hk_slice path, PyObject *key, const char *format, ...)
         name = PyUnicode_FromFormat("%U%S", prefix, key);
     }
     if (name != NULL) {
-        PyErr_Format(state->FieldError, "field %R: %U", name, text);
+        PyErr_Format(state->FieldError, "field %.100R: %U", name, text);
     }
     Py_XDECREF(name);
     Py_XDECREF(prefix);
@@ -82,9 +82,10 @@ heka_refuse_duplicate(heka_state *state, hk_slice name)
 {
     PyObject *text = heka_text_new(state, name);
     if (text != NULL) {
-        PyErr_Format(state->FieldError,
-                     "field %R: two fields have this name once mappings are flattened; rename one",
-                     text);
+        PyErr_Format(
+            state->FieldError,
+            "field %.100R: two fields have this name once mappings are flattened; rename one",
+            text);
         Py_DECREF(text);
     }
     return -1;

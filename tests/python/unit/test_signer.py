@@ -64,7 +64,6 @@ def test_an_unknown_hash(hash_name):
         pytest.param(memoryview(b"key"), b"key", id="memoryview"),
         pytest.param(memoryview(b"k-e-y-")[::2], b"key", id="memoryview-with-gaps"),
         pytest.param(array.array("B", [1, 2]), b"\1\2", id="array"),
-        pytest.param("", b"", id="empty"),
         pytest.param(b"k" * 100_000, b"k" * 100_000, id="long"),
     ],
 )
@@ -153,9 +152,16 @@ def test_a_name_that_cannot_fit_the_header(length):
 
 
 def test_an_empty_name():
-    signer = SignerConfig("", 0, "", "md5")
+    signer = SignerConfig("", 0, SECRET, "md5")
 
     assert heka.frame(b"", signer)[1] > 0
+
+
+@pytest.mark.parametrize("key", ["", b"", bytearray()])
+def test_an_empty_key(key):
+    """Everybody could sign with it."""
+    with pytest.raises(ValueError, match="key must not be empty: give the secret"):
+        SignerConfig("ops", 1, key, "sha1")
 
 
 def test_a_name_of_a_subclass_is_kept_as_plain_str():
@@ -200,7 +206,7 @@ def test_repr_masks_the_key(key):
 
 
 def test_the_mask_does_not_tell_the_length():
-    assert repr(SignerConfig("o", 1, "", "md5")) == repr(SignerConfig("o", 1, "x" * 99, "md5"))
+    assert repr(SignerConfig("o", 1, "x", "md5")) == repr(SignerConfig("o", 1, "x" * 99, "md5"))
 
 
 def test_errors_do_not_show_the_key():
@@ -266,7 +272,7 @@ def test_signers_have_no_order():
 )
 @pytest.mark.parametrize(
     "signer",
-    [SignerConfig("ops", 2**32 - 1, b"\0\xff", "md5"), SignerConfig("é", 0, "", "sha1")],
+    [SignerConfig("ops", 2**32 - 1, b"\0\xff", "md5"), SignerConfig("é", 0, "\0", "sha1")],
 )
 def test_copies_sign_alike(duplicate, signer):
     """The pickle includes the key, because a worker process must sign too."""
