@@ -23,6 +23,7 @@ try:
         frame,
         pack,
     )
+    from heka._core import nearest as _nearest
 except ImportError as _error:
     from heka._missing import explanation as _explanation
 
@@ -53,11 +54,24 @@ from heka.severity import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from heka import client as client
+    from heka import config as config
     from heka import connections as connections
+    from heka import decorators as decorators
+    from heka import encoders as encoders
+    from heka import filters as filters
     from heka import framing as framing
+    from heka import holder as holder
+    from heka import integrations as integrations
+    from heka import jsonlines as jsonlines
+    from heka import logging as logging
     from heka import message as message
+    from heka import path as path
     from heka import plugins as plugins
+    from heka import senders as senders
     from heka import signing as signing
+    from heka import streams as streams
+    from heka import testing as testing
     from heka._delivery.lifecycle import flush_on_sigterm
     from heka._net.defaults import DEFAULT_PORT
     from heka._process import exception, timer
@@ -115,7 +129,7 @@ __all__ = [
 ]
 
 #: The names that are imported at their first use, because what they need takes long to import, and
-#: the modules that have them. Modules of heka that ``import heka`` has always made attributes too.
+#: the modules that have them. The public modules too: ``import heka; heka.testing.capture()``.
 _LATER = {
     "DEFAULT_PORT": "heka._net.defaults",
     "HekaConnection": "heka.connections",
@@ -124,7 +138,26 @@ _LATER = {
     "flush_on_sigterm": "heka._delivery.lifecycle",
     "timer": "heka._process",
 }
-_MODULES = ("connections", "framing", "message", "plugins", "signing")
+_MODULES = (
+    *("client", "config", "connections", "decorators", "encoders", "filters", "framing", "holder"),
+    *("integrations", "jsonlines", "logging", "message", "path", "plugins", "senders", "signing"),
+    *("streams", "testing"),
+)
+#: What is often looked for in ``heka``, and where it is.
+_ELSEWHERE = {
+    **dict.fromkeys(("HekaClient", "SEVERITY"), "client"),
+    **dict.fromkeys(("debug", "info", "notice", "warning", "warn"), "client.HekaClient"),
+    **dict.fromkeys(("error", "critical"), "client.HekaClient"),
+    **dict.fromkeys(("client_from_dict_config", "client_from_stream_config"), "config"),
+    **dict.fromkeys(("client_from_text_config", "client_from_toml_config"), "config"),
+    **dict.fromkeys(("timeit", "incr_count"), "decorators"),
+    **dict.fromkeys(("ProtobufEncoder", "JSONEncoder"), "encoders"),
+    **dict.fromkeys(("CLIENT_HOLDER", "get_client"), "holder"),
+    **dict.fromkeys(("HekaHandler", "hook_logger"), "logging"),
+    **dict.fromkeys(("UdpStream", "TcpStream", "FileStream", "UrlStream"), "streams"),
+    **dict.fromkeys(("QueuedStream", "StdOutStream", "DebugCaptureStream"), "streams"),
+    **dict.fromkeys(("capture", "sources"), "testing"),
+}
 
 if not TYPE_CHECKING:
 
@@ -132,13 +165,22 @@ if not TYPE_CHECKING:
         """Import the name *name* of _LATER, or the module *name* of _MODULES."""
         module = _LATER.get(name) or (f"heka.{name}" if name in _MODULES else None)
         if module is None:
-            raise AttributeError(f"module 'heka' has no attribute {name!r}")
+            raise AttributeError(
+                f"module 'heka' has no attribute {name[:64]!r}{_remedy(name)}", name=name
+            )
         with _importing():
             found = __import__(module, fromlist=["__name__"])
         return globals().setdefault(name, getattr(found, name) if name in _LATER else found)
 
+    def _remedy(name):
+        """Return where *name* is, or which name of this package it resembles."""
+        if name in _ELSEWHERE:
+            return f"; it is heka.{_ELSEWHERE[name]}.{name}"
+        found = None if name.startswith("_") else _nearest(name, __dir__())
+        return f"; did you mean {found!r}?" if found else ""
+
     def __dir__():
-        return sorted({*globals(), *_LATER, *_MODULES})
+        return sorted({*__all__, *_MODULES, "api", "exceptions", "severity"})
 
 
 del TYPE_CHECKING

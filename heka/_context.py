@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 
 from heka._core import Bound, context_var
+from heka._runtime.explaining import explained
 from heka._runtime.forks import importing
 
 TYPE_CHECKING = False
@@ -30,6 +31,7 @@ def bound() -> dict[str, Any]:
     return {} if current is None else current.fields
 
 
+@explained
 def bind(**fields: Any) -> None:
     """Add *fields* to every message that is sent in the current context from now on.
 
@@ -40,6 +42,7 @@ def bind(**fields: Any) -> None:
     _current.set(Bound({**bound(), **fields}))
 
 
+@explained
 def unbind(*names: str) -> None:
     """Remove the context fields *names* from the current context; without names, all of them."""
     kept = {name: value for name, value in bound().items() if names and name not in names}
@@ -60,6 +63,7 @@ class context:
 
     __module__ = "heka"  # programs import it from here
 
+    @explained
     def __init__(self, **fields: Any) -> None:
         """Keep *fields*; they are bound when the context is entered."""
         self._fields = fields

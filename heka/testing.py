@@ -86,6 +86,9 @@ def capture(*clients: _Client) -> Iterator[Captured]:
             replaced by it, because other encoders need not write Heka messages. Everything is
             restored at the end.
     """
+    for client in clients:
+        if not hasattr(client, "stream"):
+            raise TypeError(f"capture: expected clients, got {repr(client)[:100]}")
     captured = Captured()
     before = _emitter.capture
     _emitter.capture = captured.add

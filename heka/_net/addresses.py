@@ -44,6 +44,8 @@ OPTIONS = {
 }
 #: Characters of an error text, which quotes what was given.
 _TEXT_MAX = 1000
+#: Characters of a host name, 253 in the DNS, or of an address with its zone.
+_HOST_MAX = 255
 #: Schemes whose destination is a host. Of these, the ones that notice that a host is down: only
 #: they can fail over.
 _HOSTS = ("udp", "tcp", "tls")
@@ -148,7 +150,12 @@ def parse(to: object) -> Address:
 
 
 def _cut(text: str) -> str:
-    """Return *text*; of a long one, its beginning and its end, where the remedy is."""
+    """Return *text*; of long words, such as a wrong URL, and of all of it, the two ends."""
+    if len(text) > _TEXT_MAX:
+        words = (
+            f"{word[:100]}...{word[-20:]}" if len(word) > 200 else word for word in text.split()
+        )
+        text = " ".join(words)
     half = _TEXT_MAX // 2
     return text if len(text) <= _TEXT_MAX else f"{text[:half]} ... {text[-half:]}"
 
@@ -264,7 +271,7 @@ def _in_brackets(host: str) -> str:
 
 
 def _host(host: str, to: object) -> str:
-    if not host or any(c.isspace() or c in "/@?#\0" for c in host):
+    if not host or len(host) > _HOST_MAX or any(c.isspace() or c in "/@?#\0" for c in host):
         raise ConfigError(f"{to!r}: {host!r} is not a host name or address; {EXPECTED}")
     return host
 
@@ -287,7 +294,7 @@ def _options(scheme: str, query: str, to: object) -> dict[str, Any]:
         if name not in OPTIONS[scheme]:
             schemes = [f"{other}://" for other in OPTIONS if name in OPTIONS[other]]
             meant = nearest(name, OPTIONS[scheme])
-            hint = f"; it is for {', '.join(schemes)}" if schemes else ""
+            hint = f"; {name} is for {', '.join(schemes)}" if schemes else ""
             if meant and not schemes:
                 hint = f"; did you mean {meant!r}?"
             raise ConfigError(

@@ -39,13 +39,15 @@ def explained(function: Callable[_P, _R]) -> Callable[_P, _R]:
 
 
 def _explanation(function: Callable[..., object], text: str, kwargs: Mapping[str, object]) -> str:
-    from inspect import Parameter, signature
+    from inspect import signature
 
     takes = list(signature(function).parameters.values())
     if takes and takes[0].name == "self":
         del takes[0]
     names = [one.name for one in takes if one.kind is not one.POSITIONAL_ONLY]
     text = text.partition(". Did you mean")[0]  # of newer versions of Python
+    if any(one.kind is one.VAR_KEYWORD for one in takes):
+        return f"{text}; name each value, as in {function.__name__}(name=value)"
     for name in kwargs:
         if name not in names:
             meant = nearest(name, names)
@@ -54,6 +56,6 @@ def _explanation(function: Callable[..., object], text: str, kwargs: Mapping[str
             if meant:
                 return f"{shown}; did you mean {meant!r}?"
             return f"{shown}; it takes {', '.join(names) or 'no arguments'}"
-    if takes and all(one.kind is Parameter.KEYWORD_ONLY for one in takes):
+    if takes and all(one.kind is one.KEYWORD_ONLY for one in takes):
         return f"{text}; name each argument: {'=, '.join(names)}="
     return f"{text}; it takes {', '.join(names) or 'no arguments'}"

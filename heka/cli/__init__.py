@@ -21,7 +21,7 @@ import heka
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Container, Sequence
+    from collections.abc import Container, Iterable, Sequence
     from typing import Any, Final, Protocol, TypedDict
 
     class Command(Protocol):
@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 
 
 EXIT_USAGE: Final = 2
+#: Characters of an argument that an error text quotes.
+_SHOWN_MAX: Final = 80
 
 #: One line for each command, without a capital and a full stop.
 COMMANDS: Final[dict[str, str]] = {
@@ -99,11 +101,36 @@ def main(argv: Sequence[str] | None = None) -> int:
     # Options before the command take no values, so this is what argparse takes for the command.
     used = next((argument for argument in argv if not argument.startswith("-")), "")
     parser = build_parser([used])
-    args = parser.parse_args(argv)
+    if used and used not in COMMANDS:
+        parser.error(f"there is no command {_cut(used)!r}{_hint(used, COMMANDS)}")
+    args, extra = parser.parse_known_args(argv)
+    if extra:
+        known = _options_of(parser, args.command)
+        given = extra[0].partition("=")[0]
+        parser.error(f"unrecognized arguments: {_cut(' '.join(extra))}{_hint(given, known)}")
     if args.command is None:
         parser.print_help(sys.stderr)
         return EXIT_USAGE
     return _run(args.command, args, f"{parser.prog} {args.command}")
+
+
+def _hint(given: str, known: Iterable[str]) -> str:
+    """Return which of *known* is nearest to *given*, or all of them."""
+    names = list(known)
+    meant = heka._core.nearest(given, names)
+    return f"; did you mean {meant!r}?" if meant else f"; known are {', '.join(names)}"
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _SHOWN_MAX else f"{text[:_SHOWN_MAX]}..."
+
+
+def _options_of(parser: argparse.ArgumentParser, command: str | None) -> list[str]:
+    """Return the options of *command*, or those before a command."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction) and command in action.choices:
+            parser = action.choices[command]
+    return list(parser._option_string_actions)
 
 
 def mb(argv: Sequence[str] | None = None) -> int:

@@ -293,6 +293,11 @@ class _Builder:
         """Return the object with the dotted *name*, or *name* itself if it is a callable."""
         where = self._places(*path)
         found: Any = name
+        if isinstance(name, str) and "://" in name and path[0] == "stream":
+            raise ConfigError(
+                f"{where}: expected the class of a stream, got the URL {name!r}: set it with "
+                f"{self._places('to')}"
+            )
         if isinstance(name, str):
             try:
                 found = resolve_within(name, _PACKAGES.get(path[0], "heka.plugins"))

@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator, Coroutine, Generator, Iterator, Mapp
 from time import perf_counter_ns
 from typing import Any
 
-from heka._core import Client
+from heka._core import Client, nearest
 from heka._runtime.asyncgens import forwarding
 from heka._runtime.chance import random_unit
 from heka.client import HekaClient
@@ -76,6 +76,9 @@ class _Measure(HekaDecorator):
                 ValueError too.
         """
         try:
+            for name in self.kwargs:
+                if name not in self._takes.parameters:
+                    raise TypeError(_unknown(name, [*self._takes.parameters]))
             bound = self._takes.bind(*self.args, **self.kwargs)
             bound.apply_defaults()
             given = bound.arguments
@@ -85,7 +88,9 @@ class _Measure(HekaDecorator):
             if not isinstance(given["fields"], Mapping | None):
                 kind = type(given["fields"]).__name__
                 raise TypeError(f"fields must be a mapping, not {kind}")
-            given["rate"] = 1.0 if given["rate"] is None else float(given["rate"])
+            given["rate"] = 1.0 if given["rate"] is None else _number(given["rate"], "rate")
+            if "count" in given:
+                _number(given["count"], "count")
         except (TypeError, ValueError) as error:
             raise TypeError(f"{self.decorator_name}: {error}") from None
         try:
@@ -94,6 +99,21 @@ class _Measure(HekaDecorator):
         except ValueError as error:
             raise _WrongSeverityError(f"{self.decorator_name}: {error}") from None
         return tuple(given.values())
+
+
+def _unknown(name: str, known: list[str]) -> str:
+    meant = nearest(name, known)
+    remedy = f"did you mean {meant!r}?" if meant else f"it takes {', '.join(known)}"
+    return f"got an unexpected keyword argument {name[:64]!r}; {remedy}"
+
+
+def _number(value: Any, name: str) -> float:
+    """Return *value*, a number or the text of one, as a float."""
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        shown = repr(value)[:100]
+        raise TypeError(f"{name} must be a number, or the text of one, got {shown}") from None
 
 
 class timeit(_Measure):

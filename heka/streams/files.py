@@ -35,6 +35,8 @@ class FileStream(DestinationStream):
         name: Any = os.fspath(filepath) if isinstance(filepath, (str, os.PathLike)) else None
         if not isinstance(name, str) or not name or "\0" in name:
             raise ConfigError(f"filepath: expected the path of a file, got {filepath!r}")
+        if name.startswith("file://"):
+            raise ConfigError(f"filepath: expected a path, got a URL: UrlStream({name!r}) takes it")
         path = os.path.abspath(name)
         super().__init__([Address("file", path=path)], timeout)
         _try(path)

@@ -182,8 +182,16 @@ heka_frame(PyObject *module, PyObject *const *args, Py_ssize_t nargs, PyObject *
     uint8_t *start;
 
     if (heka_parse_args(state, &sig, args, (size_t)nargs, kwnames, in) < 0 ||
-        heka_signer_borrow(state, in[1], "signer_config", &signer) < 0 ||
-        PyObject_GetBuffer(in[0], &view, PyBUF_SIMPLE) < 0) {
+        heka_signer_borrow(state, in[1], "signer_config", &signer) < 0) {
+        return NULL;
+    }
+    if (Py_TYPE(in[0]) == state->message_type) {
+        PyErr_SetString(PyExc_TypeError,
+                        "a bytes-like object is required, not 'heka.Message'; "
+                        "message.encode() returns the bytes of one");
+        return NULL;
+    }
+    if (PyObject_GetBuffer(in[0], &view, PyBUF_SIMPLE) < 0) {
         return NULL;
     }
     const size_t len = (size_t)view.len;

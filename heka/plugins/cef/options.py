@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from heka._core import nearest
 from heka.exceptions import InvalidArgumentError
 
 #: Valid values of ``cef_meta.syslog_facility``.
@@ -50,8 +51,10 @@ class Options:
         known = [one.name for one in fields(cls) if one.name in more or one.name in _ALWAYS]
         unknown = [key for key in config if key not in known]
         if unknown:
+            meant = nearest(unknown[0], known)
+            hint = f"; did you mean {meant!r}?" if meant else ""
             raise InvalidArgumentError(
-                f"Unexpected arguments: {unknown!r}; expected {', '.join(known)}"
+                f"Unexpected arguments: {repr(unknown)[:200]}{hint}; expected {', '.join(known)}"
             )
         given = {key: value for key, value in config.items() if value is not None}
         return cls(**{key: _CHECKS[key](key, value) for key, value in given.items()})

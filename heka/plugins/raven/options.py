@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, cast
 
+from heka._core import nearest
 from heka.exceptions import InvalidArgumentError
 from heka.plugins.raven.dsn import DSN
 from heka.plugins.raven.limits import Limits
@@ -60,8 +61,10 @@ class Options:
         known = [one.name for one in fields(cls)]
         unknown = [key for key in config if key not in known]
         if unknown:
+            meant = nearest(unknown[0], known)
+            hint = f"; did you mean {meant!r}?" if meant else ""
             raise InvalidArgumentError(
-                f"Unexpected arguments: {unknown!r}; expected {', '.join(known)}"
+                f"Unexpected arguments: {repr(unknown)[:200]}{hint}; expected {', '.join(known)}"
             )
         given = {key: value for key, value in config.items() if value is not None}
         if config.get("dsn_field", "") is None:
