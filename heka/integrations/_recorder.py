@@ -80,10 +80,10 @@ class Recorder:
         bridge = self.bridge
         try:
             client = bridge.find()
-            if client is None or not client.admits(type, severity):
+            if client is None:
                 bridge.count_unsent(client, type, severity)
-                return
-            client.heka(type, None, severity, "", fields, bad_values="repr")
+            else:
+                client.heka(type, None, severity, "", fields, bad_values="repr")
         except Exception as error:
             self.failed(error)
 
