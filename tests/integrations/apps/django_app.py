@@ -1,4 +1,4 @@
-"""A Django application in one file: settings with the lines of the documentation, views, commands."""
+"""A Django application in one file, with the settings that the documentation gives."""
 
 import asyncio
 import logging
