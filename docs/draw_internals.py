@@ -31,6 +31,7 @@ UPWARD = [
     ("python/calls/emit", "Emitter.capture", r"\.capture = "),
     ("python/calls/send", "Sink.deliver", r"\bSink\("),
     ("python/calls/writer", "stream.write, stream.flush, failed, wait", r"\.attach_stream\("),
+    ("python/calls/client_capture", "find", r"\bcapture_clients\("),
     ("python/calls/client", "Client.deliver, _make_timer", r"def (_make_timer|_plan)\("),
     ("python/calls/client_plan", "Client._plan, filters", r"def _plan\("),
     ("python/queue/offer", "Ring.start, Ring.pause", r"ring\.(start|pause) = "),

@@ -368,6 +368,8 @@ class Client(Settings):
     _noop_timer: Any
     @property
     def _is_inactive(self) -> bool: ...
+    @property
+    def _is_captured(self) -> bool: ...
     def heka(
         self,
         type: str,
@@ -469,6 +471,7 @@ context_var: ContextVar[Bound]
 severities: MappingProxyType[str, int]
 SEVERITY_CHOICES: str
 
+def capture_clients(find: Callable[[Any], Callable[[bytes], object] | None] | None, /) -> None: ...
 def libraries() -> dict[str, str]: ...
 def monotonic() -> float: ...
 def nearest(

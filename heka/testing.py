@@ -6,10 +6,8 @@
         heka.log("login", fields={"user": "ann"})
     assert captured[0].fields["user"] == ["ann"]
 
-    with heka.testing.capture(client) as captured:
-        client.incr("logins")
-
-Under pytest, the fixture ``heka_capture`` captures the messages of one test.
+``capture(client)`` captures the messages of this client and of ``heka.log``, and no others. Under
+pytest, the fixture ``heka_capture`` captures all messages of one test.
 """
 
 from __future__ import annotations
@@ -20,7 +18,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any, Protocol, overload
 from uuid import UUID
 
-from heka._core import set_sources
+from heka._core import capture_clients, set_sources
 from heka.api import _emitter
 from heka.encoders import ProtobufEncoder
 from heka.framing import StreamReader
@@ -72,19 +70,24 @@ class _Client(Protocol):
     encoder: Any
 
 
+#: The captures of this process, the innermost last: each with the clients that it was given.
+_captures: list[tuple[Captured, tuple[_Client, ...]]] = []
+
+
 @contextmanager
 def capture(*clients: _Client) -> Iterator[Captured]:
-    """Capture every message of ``heka.log`` in this process, and of *clients*; send none.
+    """Capture every message of ``heka.log`` and of clients in this process; send none.
 
-    Nothing is resolved, connected or sent, whatever ``to`` is, and ``heka.stats()`` counts nothing.
-    Levels, filters, signers and the oversize policy apply as usual. Captures nest: the innermost
-    one gets the messages.
+    Nothing is resolved, connected or sent, whatever ``to`` is; neither ``heka.stats()`` nor a
+    client counts anything. Levels, filters, signers, ``max_frame`` of a stream and the oversize
+    policy apply as usual. Clients without a stream are captured too. A client's encoder is not used
+    unless it is ``ProtobufEncoder``: others need not write Heka messages. Captures nest: the
+    innermost one gets the messages.
 
     Args:
-        *clients: Within the block, each client has another stream, with the ``max_frame`` of its
-            own; an inactive client is active. An encoder other than ``ProtobufEncoder`` is
-            replaced by it, because other encoders need not write Heka messages. Everything is
-            restored at the end.
+        *clients: Capture the messages of these only, and of ``heka.log``. Within the block, each
+            has another stream, and is active; its own is restored at the end. Without arguments,
+            the messages of every ``HekaClient`` are captured.
     """
     for client in clients:
         if not hasattr(client, "stream"):
@@ -94,12 +97,32 @@ def capture(*clients: _Client) -> Iterator[Captured]:
     _emitter.capture = captured.add
     with ExitStack() as undo:
         undo.callback(setattr, _emitter, "capture", before)
+        undo.callback(_end, captured)
+        _captures.append((captured, clients))
+        capture_clients(_capture_of)
         for client in clients:
             undo.callback(_restore, client, client.stream, client.sink, client.encoder)
             client.stream = _CaptureStream(captured, getattr(client.stream, "max_frame", 0))
             if not isinstance(client.encoder, ProtobufEncoder):
                 client.encoder = ProtobufEncoder()
         yield captured
+
+
+def _capture_of(client: object) -> Callable[[bytes], object] | None:
+    """Return what takes the frames of *client*; None: its stream, which may be a capture's."""
+    for captured, clients in reversed(_captures):
+        if not clients:
+            return captured.add
+        if any(one is client for one in clients):
+            return None
+    return None
+
+
+def _end(captured: Captured) -> None:
+    """End a capture, which need not be the innermost."""
+    _captures[:] = [one for one in _captures if one[0] is not captured]
+    if not _captures:
+        capture_clients(None)
 
 
 class _CaptureStream:

@@ -6,6 +6,7 @@
 #include "python/base/nearest.h"
 #include "python/base/read.h"
 #include "python/base/state.h"
+#include "python/calls/client_object.h"
 #include "python/calls/emit.h"
 #include "python/messages/codec.h"
 #include "python/queue/lock.h"
@@ -33,6 +34,7 @@ static PyMethodDef methods[] = {
     {"unlock_file", heka_unlock_file, METH_O, heka_unlock_file_doc},
     {"set_sources", (PyCFunction)(void (*)(void))heka_set_sources, METH_FASTCALL | METH_KEYWORDS,
      heka_set_sources_doc},
+    {"capture_clients", heka_capture_clients, METH_O, heka_capture_clients_doc},
     {"monotonic", heka_monotonic, METH_NOARGS, heka_monotonic_doc},
     {"nearest", (PyCFunction)(void (*)(void))heka_nearest, METH_FASTCALL, heka_nearest_doc},
     {"mark_own_thread", heka_mark_own_thread, METH_O, heka_mark_own_thread_doc},

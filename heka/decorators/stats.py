@@ -12,16 +12,14 @@ from collections.abc import AsyncGenerator, Coroutine, Generator, Iterator, Mapp
 from time import perf_counter_ns
 from typing import Any
 
-from heka._core import Client, nearest
+from heka._core import nearest
+from heka._process import PROCESS
 from heka._runtime.asyncgens import forwarding
 from heka._runtime.chance import random_unit
 from heka.client import HekaClient
 from heka.decorators.base import HekaDecorator, Kind
 
 __all__ = ["incr_count", "timeit"]
-
-#: Says what is wrong with a severity.
-_checker = Client()
 
 
 class _WrongSeverityError(TypeError, ValueError):
@@ -95,7 +93,7 @@ class _Measure(HekaDecorator):
             raise TypeError(f"{self.decorator_name}: {error}") from None
         try:
             if given["severity"] is not None:
-                _checker.admits("", given["severity"])
+                PROCESS.admits("", given["severity"])  # raises if it is none
         except ValueError as error:
             raise _WrongSeverityError(f"{self.decorator_name}: {error}") from None
         return tuple(given.values())

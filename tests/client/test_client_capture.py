@@ -1,4 +1,4 @@
-"""``heka.testing.capture(client)`` captures messages of any stream and encoder."""
+"""``heka.testing.capture`` captures messages of clients with any stream and encoder."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import contextlib
 import pytest
 
 import heka
+from heka._core import capture_clients
 from heka.client import HekaClient
+from heka.holder import get_client
 from heka.streams import DebugCaptureStream
 from heka.testing import capture
 
@@ -115,3 +117,174 @@ def test_captures_nest():
         client.incr("b")
 
     assert [message.fields["name"] for message in (*inner, *outer)] == [["a"], ["b"]]
+
+
+# ---- without arguments: every client ----------------------------------------------------------
+
+
+def names(captured):
+    return [message.fields["name"][0] for message in captured]
+
+
+def test_every_client_is_captured_without_being_named():
+    """Those of before, those made meanwhile, those without a stream; in order with heka.log."""
+    before = HekaClient(Written(), "before")
+
+    with capture() as captured:
+        meanwhile = HekaClient(Written(), "meanwhile")
+        assert before.incr("a")
+        assert heka.log("b", "nobody")
+        assert meanwhile.info("c %d", 5)
+        assert get_client("heka.tests.unknown").heka("d")
+
+    assert [message.logger for message in captured] == [
+        *("before", "nobody", "meanwhile", "heka.tests.unknown")
+    ]
+    assert captured[2].payload == "c 5"
+    assert before.stream.data == meanwhile.stream.data == []
+    assert before.stats()["offered"] == meanwhile.stats()["offered"] == 0
+    assert get_client("heka.tests.unknown").stats()["offered"] == 0
+
+
+def test_a_client_sends_again_after_the_block():
+    client = HekaClient(Written(), "app")
+
+    with contextlib.suppress(KeyError), capture():
+        client.incr("a")
+        raise KeyError
+
+    assert client.incr("b")
+    assert len(client.stream.data) == 1
+    assert not HekaClient(None, "app").incr("c")
+
+
+@pytest.mark.parametrize("encoder", ["NullEncoder", "JSONEncoder", "StdlibPayloadEncoder"])
+def test_encoder_of_no_client_is_used(encoder):
+    client = HekaClient(DebugCaptureStream(), "app", encoder=f"heka.encoders.{encoder}")
+
+    with capture() as captured:
+        assert client.incr("a")
+        assert client.send_message(heka.Message("note", fields={"name": "b"}))
+
+    assert names(captured) == ["a", "b"]
+    assert len(client.stream.msgs) == 0
+
+
+def test_filters_signature_and_largest_frame_are_those_of_each_client():
+    client = HekaClient(Written(), "app", filters=[lambda msg: msg.type != "counter"], hmc=HMC)
+
+    with capture() as captured:
+        assert client.incr("a") is False
+        assert client.heka("note", payload="x" * 5000)
+        client.oversize = "drop"
+        assert client.heka("note", payload="x" * 5000) is False
+
+    reader = heka.StreamReader(signers={("ops", 1): "k"}, require_signature=True)
+    (frame,) = reader.feed(captured.frames[0])
+    assert frame.message.fields["heka.truncated"] == [5000]
+    assert len(captured.frames[0]) <= 900
+    assert len(captured) == 1
+    assert client.stats()["offered"] == 0
+
+
+def test_a_filter_that_raises_is_not_counted_while_capturing(capsys):
+    client = HekaClient(Written(), "app", filters=[lambda msg: 1 / 0])
+
+    with capture() as captured:
+        assert client.heka("a") is False
+
+    assert len(captured) == 0
+    assert client.stats()["dropped"] == {}
+    assert "ZeroDivisionError" in capsys.readouterr().err
+
+
+def test_an_overridden_send_message_is_called():
+    class Own(HekaClient):
+        def send_message(self, msg: heka.Message) -> bool:
+            msg.payload = "own"
+            return super().send_message(msg)
+
+    client = Own(Written(), "app")
+
+    with capture() as captured:
+        assert client.heka("a")
+
+    assert captured[0].payload == "own"
+
+
+def test_admits_is_asked_of_a_client_without_a_stream():
+    client = HekaClient(None, "app")
+
+    with capture():
+        assert client.admits("a", "error")
+        assert client._is_captured
+    assert not client.admits("a", "error")
+    assert not client._is_captured
+
+
+def test_the_innermost_capture_that_takes_a_client_gets_its_messages():
+    one, other = HekaClient(Written(), "one"), HekaClient(Written(), "other")
+
+    with capture() as everything:
+        with capture(one) as named:
+            one.incr("a")
+            other.incr("b")
+            with capture() as inner:
+                one.incr("c")
+            one.incr("d")
+        one.incr("e")
+    one.incr("f")
+
+    assert (names(everything), names(named), names(inner)) == (["b", "e"], ["a", "d"], ["c"])
+    assert len(one.stream.data) == 1
+
+
+def test_a_named_capture_leaves_other_clients_alone():
+    one, other = HekaClient(Written(), "one"), HekaClient(Written(), "other")
+
+    with capture(one) as captured:
+        other.incr("a")
+        assert not HekaClient(None, "app").incr("b")
+
+    assert len(captured) == 0
+    assert len(other.stream.data) == 1
+
+
+def test_a_capture_may_end_before_the_one_in_it():
+    client = HekaClient(Written(), "app")
+    outer, inner = capture(), capture()
+    outer_messages, inner_messages = outer.__enter__(), inner.__enter__()
+
+    outer.__exit__(None, None, None)
+    client.incr("a")
+    inner.__exit__(None, None, None)
+    client.incr("b")
+
+    assert (len(outer_messages), len(inner_messages)) == (0, 1)
+    assert len(client.stream.data) == 1
+
+
+@pytest.mark.parametrize(
+    ("find", "error"),
+    [
+        pytest.param(lambda client: 5, TypeError, id="no-callable"),
+        pytest.param(lambda client: 1 / 0, ZeroDivisionError, id="raises"),
+        pytest.param(lambda client: lambda frame: 1 / 0, ZeroDivisionError, id="frame"),
+    ],
+)
+@pytest.mark.parametrize("stream", [None, Written()])
+def test_error_of_what_captures_is_passed_on(find, error, stream):
+    """It is code of the test."""
+    client = HekaClient(stream, "app")
+
+    capture_clients(find)
+    try:
+        with pytest.raises(error):
+            client.heka("a")
+    finally:
+        capture_clients(None)
+
+
+def test_what_captures_is_callable():
+    with pytest.raises(TypeError, match="find must be callable or None"):
+        capture_clients(5)

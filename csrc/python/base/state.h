@@ -63,6 +63,8 @@ typedef enum { HEKA_NAMES(HEKA_NAME_ENUM) HEKA_NAME_default_, HEKA_NAME_COUNT } 
     /* bound.c */                                                                                 \
     X(PyObject, context_var)     /* a ContextVar: the Bound that is in force */                   \
     /* client.c */                                                                                \
+    X(PyObject, client_capture)  /* tests only: called with a Client, returns what takes its */   \
+                                 /* frames, or None; NULL: nothing is captured */                 \
     X(PyObject, counter)         /* 'counter', as the next two: types of messages */              \
     X(PyObject, gauge)                                                                            \
     X(PyObject, timer)                                                                            \

@@ -37,23 +37,29 @@ emit(HekaClient *self, heka_emission *e)
 {
     uint8_t block[HEKA_BLOCK];
     hk_buffer out;
-    if (self->deliver == NULL && heka_emission_shorten(e) < 0) {
+    PyObject *capture; /* owned, or NULL */
+    if (heka_client_find_capture(self, &capture) < 0) {
         return -1;
     }
-    int refused;
-    if (self->deliver != NULL && self->sink != NULL &&
-        heka_emission_refuse((HekaSink *)self->sink, &refused)) {
-        return refused; /* before Python filters and encodes */
+    int result;
+    if (self->deliver == NULL && heka_emission_shorten(e) < 0) {
+        Py_XDECREF(capture);
+        return -1;
     }
-    int result = heka_emission_encode(e, block, sizeof block, &out);
+    if (self->deliver != NULL && self->sink != NULL && capture == NULL &&
+        heka_emission_refuse((HekaSink *)self->sink, &result)) {
+        return result; /* before Python filters and encodes */
+    }
+    result = heka_emission_encode(e, block, sizeof block, &out);
     if (result == 0 && self->deliver != NULL && !e->too_large) {
         result = deliver_message(self, &out);
-    } else if (result == 0 && self->sink != NULL) {
-        PyObject *sink = Py_NewRef(self->sink); /* sending may run code that replaces the stream */
-        result = heka_emission_send(e, (HekaSink *)sink, NULL, &out);
-        Py_DECREF(sink);
+    } else if (result == 0 && (self->sink != NULL || capture != NULL)) {
+        PyObject *sink = Py_XNewRef(self->sink); /* sending may run code that replaces the stream */
+        result = heka_emission_send(e, (HekaSink *)sink, capture, &out);
+        Py_XDECREF(sink);
     }
     hk_buffer_clear(&out);
+    Py_XDECREF(capture);
     return result;
 }
 
@@ -94,7 +100,10 @@ static PyObject *
 send_call(HekaClient *self, const heka_call *c)
 {
     if (HK_UNLIKELY(self->sink == NULL)) {
-        return count_unsent(self, c);
+        const int inactive = heka_client_is_inactive(self);
+        if (inactive != 0) {
+            return inactive < 0 ? NULL : count_unsent(self, c);
+        }
     }
     int sent = heka_client_admits(self, c->type, c->severity);
     if (sent == 1) {
@@ -134,8 +143,13 @@ client_send(PyObject *op, PyObject *message)
     out.len = HK_FRAME_ROOM;
     if (heka_emission_begin(&e, &self->base, &own) == 0 && heka_message_write(message, &out) == 0) {
         PyObject *sink = Py_XNewRef(self->sink);
-        sent =
-            sink == NULL ? add_unsent(self) : heka_emission_send(&e, (HekaSink *)sink, NULL, &out);
+        PyObject *capture;
+        if (heka_client_find_capture(self, &capture) == 0) {
+            sent = sink == NULL && capture == NULL
+                       ? add_unsent(self)
+                       : heka_emission_send(&e, (HekaSink *)sink, capture, &out);
+            Py_XDECREF(capture);
+        }
         Py_XDECREF(sink);
     }
     heka_emission_end(&e);
@@ -271,7 +285,10 @@ client_admits(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *k
         heka_read_severity(in[1], &severity) < 0) {
         return NULL;
     }
-    const int result = self->sink == NULL ? 0 : heka_client_may_admit(self, in[0], severity);
+    const int inactive = heka_client_is_inactive(self);
+    const int result = inactive < 0    ? -1
+                       : inactive == 1 ? 0
+                                       : heka_client_may_admit(self, in[0], severity);
     return result < 0 ? NULL : PyBool_FromLong(result);
 }
 

@@ -31,6 +31,34 @@ int heka_client_admits(HekaClient *self, PyObject *type, int32_t severity);
 /* The same without stateful filters: it changes no state but the count. */
 int heka_client_may_admit(HekaClient *self, PyObject *type, int32_t severity);
 
+/* client_capture.c */
+
+/* Calls the function that heka.testing has set. 0, or -1 with its exception. */
+HK_COLD int heka_client_ask_capture(HekaClient *self, PyObject **capture);
+
+/* *capture: what takes the frames of this client instead of its sink, owned; NULL: nothing does. 0,
+ * or -1 with an exception. */
+static inline int
+heka_client_find_capture(HekaClient *self, PyObject **capture)
+{
+    *capture = NULL;
+    return HK_LIKELY(self->base.state->client_capture == NULL)
+               ? 0
+               : heka_client_ask_capture(self, capture);
+}
+
+/* 1: the messages of this client are only counted, as there is neither a sink nor a capture. 0:
+ * they are sent. -1: an exception. */
+int heka_client_is_inactive(HekaClient *self);
+
+/* The attributes _is_inactive and _is_captured. */
+PyObject *heka_client_get_inactive(PyObject *op, void *closure);
+PyObject *heka_client_get_captured(PyObject *op, void *closure);
+
+/* The function capture_clients of the module. */
+PyObject *heka_capture_clients(PyObject *module, PyObject *find);
+extern const char heka_capture_clients_doc[];
+
 /* The methods _set_plan and _replan. */
 PyObject *heka_client_set_plan(PyObject *op, PyObject *args);
 PyObject *heka_client_replan(PyObject *op, PyObject *ignored);

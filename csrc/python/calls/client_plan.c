@@ -246,13 +246,6 @@ set_sink(PyObject *op, PyObject *value, void *closure)
 }
 
 static PyObject *
-get_inactive(PyObject *op, void *closure)
-{
-    (void)closure;
-    return PyBool_FromLong(((HekaClient *)op)->sink == NULL);
-}
-
-static PyObject *
 get_filters(PyObject *op, void *closure)
 {
     (void)closure;
@@ -324,7 +317,10 @@ PyGetSetDef heka_client_getset[] = {
     {"filters", get_filters, set_filters,
      "Callables that take a Message and return whether to send it; a list that may be changed.",
      NULL},
-    {"_is_inactive", get_inactive, NULL, "Whether messages are only counted, as lost.", NULL},
+    {"_is_inactive", heka_client_get_inactive, NULL,
+     "Whether messages are only counted, as lost: there is neither a sink nor a capture.", NULL},
+    {"_is_captured", heka_client_get_captured, NULL,
+     "Whether heka.testing takes the frames instead of the sink.", NULL},
     {"_disabled_timers", get_disabled, set_disabled, "Names of timers that do nothing; '*': all.",
      NULL},
     {"_noop_timer", get_no_timer, set_no_timer,

@@ -353,7 +353,9 @@ heka_emission_send(heka_emission *e, HekaSink *sink, PyObject *capture, hk_buffe
     const size_t limit = message_limit(sink, e->signer);
 
     int refused;
-    if (sink != NULL && heka_emission_refuse(sink, &refused)) {
+    if (HK_UNLIKELY(capture != NULL)) {
+        sink = NULL;
+    } else if (heka_emission_refuse(sink, &refused)) {
         return refused;
     }
     if (HK_UNLIKELY(e->too_large)) {

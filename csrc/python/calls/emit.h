@@ -64,7 +64,8 @@ int heka_emission_shorten(heka_emission *e);
 int heka_emission_encode(heka_emission *e, uint8_t *block, size_t size, hk_buffer *out);
 
 /* Applies the oversize policy, frames, signs and sends: 1 sent, 0 dropped and counted, -1 an
- * exception. capture(bytes), if it is not NULL, is called instead of the sink. */
+ * exception. capture(bytes), if it is not NULL, is called instead of the sink, which then says only
+ * how large a frame may be, and counts nothing. One of both may be NULL. */
 int heka_emission_send(heka_emission *e, HekaSink *sink, PyObject *capture, hk_buffer *out);
 
 /* How many of heka's own threads run, or were left behind by a fork; a thread-local variable costs

@@ -151,7 +151,7 @@ class _Call:
     def send(self, raised: Raised | None, payload: object) -> bool:
         """Build and send the message, unless the client filters it out."""
         options, client = self._options, self._client
-        if client.sink is None:
+        if client._is_inactive:
             return bool(client.heka(options.type, severity=self._severity))  # which counts it
         if not client.admits(options.type, self._severity):
             return False

@@ -11,7 +11,7 @@ from python.memory.table import Calls
 from python.memory.world import World, sink, streamed
 
 import heka
-from heka._core import Bound, Client, NoTimer, Settings, context_var
+from heka._core import Bound, Client, NoTimer, Settings, capture_clients, context_var
 
 CALLS = Calls()
 add = CALLS.add
@@ -215,6 +215,22 @@ for name, good, bad in (
         lambda w, name=name: do(delattr, client(w), name),
         AttributeError,
     )
+for name, find, error in (
+    ("frame", lambda client: len, None),
+    ("nothing", lambda client: None, None),
+    ("raises", misfits.fail_on, Oops),
+    ("type", str, TypeError),
+):
+    add(f"client-captured-{name}", lambda w, find=find: do(captured, client(w), find), error)
+    add(
+        f"client-captured-inactive-{name}",
+        lambda w, find=find: do(captured, Client(), find),
+        AttributeError if name == "frame" else error,  # it has no plan to send by
+    )
+add("client-captured-deliver", lambda w: do(captured, client(w, deliver=bool), lambda c: len))
+add("capture-clients-type", lambda w: do(capture_clients, w.text), TypeError)
+add("client-get-inactive", lambda w: do(getattr, Client(), "_is_inactive"))
+add("client-get-captured", lambda w: do(getattr, client(w), "_is_captured"))
 add("client-set-sink", lambda w: do(setattr, client(w), "sink", w.sink))
 
 # ---- the fields of a context ---------------------------------------------------------------------
@@ -282,6 +298,15 @@ def filtering(w: World, filters: list[Any]) -> Client:
     made.filters = filters
     made._set_plan((len,), 7, None, None, None, None, None)
     return made
+
+
+def captured(made: Client, find: Any) -> bool:
+    """Send a message while *find* says who takes the frames of clients."""
+    capture_clients(find)
+    try:
+        return made.heka("t", payload="text")
+    finally:
+        capture_clients(None)
 
 
 def levelled(w: World) -> Client:
