@@ -80,14 +80,24 @@ def right() -> None:
 
     with heka.testing.capture() as captured, heka.testing.sources(clock=5, uuid=bytes(16)):
         assert_type(heka.log("t", "l", heka.INFO, {"a": 1}, "p"), bool)
+        assert_type(heka.incr("n", 2, fields={"a": 1}, rate=0.5), bool)
+        assert_type(heka.gauge("n", 1.5, severity="warning", to="udp://localhost:5565"), bool)
+        assert_type(heka.exception("text %s", 5, exc_info=ValueError(), fields={"a": 1}), bool)
+        with heka.timer("n", rate=1) as timer:
+            assert_type(timer.result, "int | None")
+        heka.log("t", severity="ERROR")
         heka.log("t", to=("localhost", 5565), timeout=1, oversize="drop", bad_values="repr")
         heka.log("t", to=io.BytesIO(), default=str, signer=signer, timestamp=1.5)
         assert_type(captured[0], heka.Message)
     plugin: heka.Plugin = provider
     plugins: list[heka.Plugin] = [plugin, raven.config_plugin, raven.capture, cef.config_plugin]
     assert [each({}) for each in plugins]
-    with heka.testing.capture(HekaClient(None, "app"), HekaClient(None, "")) as captured:
+    client = HekaClient(None, "app", severity="info")
+    client.severity = "notice"
+    client.info("text %s", 5, fields={"a": 1})
+    with heka.testing.capture(client, HekaClient(None, "")) as captured:
         assert len(captured) == 0
+    heka.configure(level="debug")
     heka.configure(level=heka.DEBUG, to=None, timeout=1.0, oversize="truncate")
     assert_type(heka.flush(timeout=0.1), bool)
     assert_type(heka.stats(), dict[str, Any])
@@ -129,6 +139,10 @@ def wrong() -> None:
     heka.StreamReader().feed("text")  # error: arg-type
     heka.log()  # error: call-arg
     heka.log("t", oversize="cut")  # error: arg-type
+    heka.log("t", severity=3.0)  # error: arg-type
+    heka.Message("t", severity="error")  # error: arg-type
+    heka.gauge("n")  # error: call-arg
+    heka.exception("text", severity=3)  # error: call-arg
     heka.log("t", bad_values="ignore")  # error: arg-type
     heka.log("t", "l", 6, {}, "p", "localhost:5565")  # error: call-arg
     heka.configure("localhost:5565")  # error: call-arg
