@@ -17,6 +17,7 @@ from heka._core import monotonic
 from heka._process import PROCESS, ProcessClient
 from heka._recording import FILTERING, NESTED_MAX, as_text, describe, type_name
 from heka._runtime.allowance import allowance
+from heka._runtime.debug import debug, debugging
 from heka._runtime.exits import is_exiting
 from heka._runtime.forks import register_fork_reset
 from heka._runtime.reporter import Reporter
@@ -177,6 +178,8 @@ class Bridge:
         """
         if client is None:
             self.count("inactive")
+            if debugging():
+                debug(self._owner, f"there is no client {self._name!r}; a message is lost")
         elif isinstance(client, HekaClient) and client.sink is None:
             client.heka(type, severity=severity)
 

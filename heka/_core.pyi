@@ -164,6 +164,7 @@ class Sink:
     """One destination as C sees it: a connected descriptor, or a call to Python."""
 
     max_frame: int
+    on_drop: Callable[[str], Any] | None
     framed: bool
     udp: bool
     refresh: float

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from heka._delivery.queue import Queue, queue_for
     from heka._net.addresses import Address, parse
     from heka._net.defaults import DEFAULT_TO, TO_VARIABLE
+    from heka._runtime.debug import debug, debugging
     from heka._runtime.reporter import Reporter
 
     _AnyDestination = Destination | StreamDestination | NoDestination | Queue
@@ -70,7 +71,7 @@ def load() -> None:
     # Names of this module, not of another one: when the interpreter ends, it clears the modules of
     # heka._delivery, and finalizers that run later still log to what is open.
     global Destination, NoDestination, StreamDestination, Queue, queue_for, Address, parse
-    global DEFAULT_TO, TO_VARIABLE, Reporter
+    global DEFAULT_TO, TO_VARIABLE, Reporter, debug, debugging
     global _loaded, _loader
     with importing():
         if not _loaded:
@@ -80,6 +81,7 @@ def load() -> None:
                 from heka._delivery.queue import Queue, queue_for
                 from heka._net.addresses import Address, parse
                 from heka._net.defaults import DEFAULT_TO, TO_VARIABLE
+                from heka._runtime.debug import debug, debugging
                 from heka._runtime.reporter import Reporter
 
                 _loaded = True
@@ -161,6 +163,8 @@ def _find(to: object) -> Sink:
     destination = _open.get(key)
     if destination is None or not _serves(destination, to):
         made = _make(key, to)  # without the lock: it may run code of the stream's class
+        if debugging():
+            debug(made.name, f"used for the first time; it is {_origin(to)}")
         with _lock:
             destination = _open.setdefault(key, made)
             if destination is not made and isinstance(made, Queue):
@@ -172,6 +176,13 @@ def _find(to: object) -> Sink:
                 others = [one for one in list(_open) if one != key]
                 _retire(others[int.from_bytes(os.urandom(4), "big") % len(others)])
     return destination.sink
+
+
+def _origin(to: object) -> str:
+    """Return where the destination *to* comes from, for a line on stderr."""
+    if to is None:
+        return f"that of {TO_VARIABLE}" if os.environ.get(TO_VARIABLE) else "the default"
+    return "that of heka.configure" if to is _emitter.to else "that of a call or a handler"
 
 
 def _serves(destination: _AnyDestination, to: object) -> bool:
@@ -295,6 +306,8 @@ def configure(
         if value is not _ABSENT:
             setattr(_emitter, name, value)
     is_configured = True
+    if level is not _ABSENT and debugging():
+        debug("heka.configure", f"messages of a severity over {_emitter.level} are not sent")
 
 
 def stats() -> dict[str, Any]:

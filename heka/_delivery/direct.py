@@ -30,6 +30,7 @@ from heka._net.options import QueueOptions
 from heka._net.resolver import Lookup, begin, is_name
 from heka._net.transports import NothingSentError, SocketTransport, Transport, make
 from heka._runtime.allowance import allowance
+from heka._runtime.debug import tell_drops
 from heka._runtime.exits import ExitHook, is_exiting
 from heka._runtime.forks import call_in_child
 from heka._runtime.reporter import Reporter
@@ -80,6 +81,7 @@ class Destination:
         """Prepare to send to *address*; it is connected by the first frame."""
         self.name = str(address)
         self.sink = Sink(self._deliver)
+        tell_drops(self.sink, self.name)
         self.sink.max_frame = address.max_frame
         self.sink.framed = address.framed
         self.sink.udp = address.scheme == "udp"
@@ -465,6 +467,7 @@ class NoDestination:
         """Drop everything; *problem* is the text on stderr."""
         self.name = name
         self.sink = Sink(self._deliver)
+        tell_drops(self.sink, name)
         self._problem = problem
         self._reporter = Reporter()
 

@@ -25,6 +25,7 @@ from heka._net.addresses import Address
 from heka._net.options import QueueOptions
 from heka._runtime.accounts import NUMBERS
 from heka._runtime.allowance import Allowance
+from heka._runtime.debug import debug, debugging, teller_of_drops
 from heka._runtime.exits import is_exiting
 from heka._runtime.forks import importing, register_fork_reset
 from heka._runtime.reporter import Reporter
@@ -88,6 +89,10 @@ class Queue:
             )
         self.name = name
         self._options = options
+        if debugging():
+            place = "in memory" if options.spool is None else f"on disk in {options.spool!r}"
+            debug(name, f"made a queue of {options.capacity:,} bytes {place}")
+            on_drop = _told(name, on_drop)
         self._on_drop = on_drop
         self._stats_interval = stats_interval
         self._tick = min(TICK, options.sync or TICK, stats_interval or TICK)
@@ -372,6 +377,17 @@ class Queue:
             "retries": self._drain.retries,
             "reconnects": self._drain.reconnects,
         }
+
+
+def _told(name: str, on_drop: OnDrop | None) -> OnDrop:
+    """Return a function that tells what was dropped, then calls *on_drop*."""
+    tell = teller_of_drops(name)
+
+    def told(reason: str, count: int) -> object:
+        tell(reason, count)
+        return None if on_drop is None else on_drop(reason, count)
+
+    return told
 
 
 def queue_for(address: Address, options: QueueOptions | None = None, **more: Any) -> Queue:

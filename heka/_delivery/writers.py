@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 from heka._core import Sink, monotonic
 from heka._delivery.reasons import reason_of
+from heka._runtime.debug import tell_drops
 from heka._runtime.reporter import Reporter
 from heka._runtime.waiting import is_ready, pause
 
@@ -90,6 +91,7 @@ def sink_for(
     sink = Sink(_no_delivery)
     sink.max_frame = frame_limit(stream)
     name = name_of(stream)
+    tell_drops(sink, name)
 
     def report(error: Exception) -> str:
         reporter.report(f"{name} raised {error!r}; what it does not take is dropped and counted")

@@ -12,11 +12,14 @@ import os
 import socket
 import weakref
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 from heka._core import Sink, monotonic
 from heka._net.addresses import Address
 from heka._net.resolver import Endpoint, resolve
 from heka._runtime.allowance import allowance
+from heka._runtime.debug import debug, debugging
 from heka._runtime.exits import ExitHook
 from heka._runtime.greenlets import in_real_thread
 from heka._runtime.waiting import is_ready, pause
@@ -31,6 +34,10 @@ _WAIT_MAX = 3600.0
 #: most, if so much of the exit's time is left, and at least.
 _FINISH_MOST = 1.0
 _FINISH_LEAST = 0.1
+
+
+def _ignore(text: str) -> None:
+    """Do nothing."""
 
 
 class NothingSentError(TimeoutError):
@@ -227,10 +234,13 @@ class SocketTransport:
 
     def _open_host(self, host: str, port: int, deadline: float) -> _Failure | None:
         """Connect to one host; return the failure of the attempt that got farthest, or None."""
+        tell = self._teller(host, port)
         try:
             endpoints = self._endpoints(host, port, deadline)
         except OSError as error:
+            tell(f"cannot connect: {error}")
             return 0, error
+        tell(f"addresses: {', '.join(_end_text(end) for _, end in endpoints)}")
         failures = [(0, OSError(errno.EADDRNOTAVAIL, "no address of the wanted family"))]
         for index, (family, sockaddr) in enumerate(endpoints):
             end = share_of(deadline, len(endpoints) - index)
@@ -244,12 +254,21 @@ class SocketTransport:
                     sock.close()
                     raise
             except OSError as error:
+                tell(f"cannot connect to {_end_text(sockaddr)}: {error}")
                 failures.append((self._progress(error, connected=connected), error))
             else:
+                tell(f"connected to {_end_text(sockaddr)}")
                 self._socket = sock
                 self._identity = identity_of(sock.fileno())
                 return None
         return _farthest(failures)
+
+    def _teller(self, host: str, port: int) -> Callable[[str], object]:
+        """Return a function that tells of one attempt to connect, if such things are told."""
+        if not debugging():
+            return _ignore
+        scheme, path = self._address.scheme, self._address.path
+        return partial(debug, f"{scheme}://{path or f'{host}:{port}'}")
 
     def _set_up(self, sock: socket.socket, host: str, deadline: float) -> None:
         """Set up a new connection by *deadline*; OSError when it cannot be used."""
@@ -350,6 +369,11 @@ def _new_socket(family: int, kind: int) -> socket.socket:
     """Return a new socket; in a real OS thread of a patched program, an unpatched one."""
     make = _socket.socket if in_real_thread() else socket.socket
     return make(family, kind)  # type: ignore[return-value]  # both have the methods used here
+
+
+def _end_text(sockaddr: Any) -> str:
+    """Return the address of an endpoint as text; a path is that of a unix socket."""
+    return str(sockaddr) if isinstance(sockaddr, str) else f"{sockaddr[0]} port {sockaddr[1]}"
 
 
 def _farthest(failures: list[_Failure]) -> _Failure:

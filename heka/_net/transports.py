@@ -27,6 +27,7 @@ from heka._net.sockets import (
     send_all,
     wait_writable,
 )
+from heka._runtime.debug import debug, debugging
 from heka._runtime.forks import importing
 from heka._runtime.waiting import pause
 
@@ -156,6 +157,8 @@ class FileTransport:
         self._is_regular = stat.S_ISREG(status.st_mode)
         self._identity = (status.st_dev, status.st_ino)
         self._fd = fd
+        if debugging():
+            debug(f"file://{self._path}", "opened for appending")
 
     def send(self, frame: bytes, deadline: float, start: int = 0) -> None:
         """Append ``frame[start:]``, one frame or several.

@@ -24,17 +24,22 @@ QUIET_VARIABLE = "HEKA_QUIET"
 
 
 class Reporter:
-    """Reports at most one line per INTERVAL, with the number of lines left out before it."""
+    """Reports at most one line in an interval, with the number of lines left out before it."""
 
-    def __init__(self) -> None:
-        """Start with nothing reported: the first report is written."""
+    def __init__(self, interval: float = INTERVAL) -> None:
+        """Start with nothing reported: the first report is written.
+
+        Args:
+            interval: Seconds between two lines.
+        """
+        self._interval = interval
         self._next = 0.0
         self._suppressed = 0
 
     def report(self, text: str) -> None:
-        """Write ``heka: text`` to stderr; within INTERVAL only count it. Never raises or blocks.
+        """Write ``heka: text`` to stderr; within the interval only count it.
 
-        Writes nothing while ``$HEKA_QUIET`` is set.
+        Never raises or blocks. Writes nothing while ``$HEKA_QUIET`` is set.
         """
         if os.environ.get(QUIET_VARIABLE, "0") not in ("", "0"):
             return
@@ -43,7 +48,7 @@ class Reporter:
             self._suppressed += 1
             return
         more = f" ({self._suppressed} more like this)" if self._suppressed else ""
-        self._next = now + INTERVAL
+        self._next = now + self._interval
         self._suppressed = 0
         # stderr may be None, closed, full or replaced: no reason to fail in the caller.
         with contextlib.suppress(Exception):

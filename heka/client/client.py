@@ -17,10 +17,11 @@ from types import TracebackType
 from typing import Any
 
 from heka._core import Client, Message, Sink, monotonic
-from heka._delivery.writers import flush_stream, sink_for
+from heka._delivery.writers import flush_stream, name_of, sink_for
 from heka._lines import Lines
 from heka._runtime.accounts import total
 from heka._runtime.allowance import closing
+from heka._runtime.debug import debug, debugging
 from heka._runtime.explaining import explained
 from heka._runtime.forks import register_fork_reset
 from heka._runtime.reporter import Reporter
@@ -67,6 +68,8 @@ class HekaClient(Lines, Client):
     """
 
     env_version = "0.8"
+    #: Tells that a filter has refused a message; None: that is not told.
+    _refused: Callable[[object, str, int], object] | None = None
     #: The configuration that heka.config made this client from, as JSON.
     _config = "{}"
 
@@ -176,6 +179,9 @@ class HekaClient(Lines, Client):
     def stream(self, stream: Any) -> None:
         self._count_unsent()
         self._stream = checked_stream(stream)
+        if debugging():
+            place = "has no stream" if stream is None else f"writes to {name_of(stream)}"
+            debug(f"client {self.logger!r}", place)
         offered = getattr(stream, "sink", None)
         self._is_called = type(offered) is not Sink
         if stream is None:
@@ -245,7 +251,9 @@ class HekaClient(Lines, Client):
         filters = tuple(self.filters)
         overridden = self._overrides_send_message()
         drop = types.MethodType(HekaClient._drop, weakref.proxy(self))
-        plan = Plan([] if overridden else filters, drop)
+        if debugging():
+            self._refused = types.MethodType(_tell_refused, weakref.proxy(self))
+        plan = Plan([] if overridden else filters, drop, self._refused)
         self._message_filters = filters[plan.compiled :]
         protobuf = type(self.encoder) is ProtobufEncoder
         self.signer = self.encoder.signer if protobuf else None
@@ -293,6 +301,8 @@ class HekaClient(Lines, Client):
         for admits in tuple(filters):
             try:
                 if not admits(msg):
+                    if self._refused is not None:
+                        self._refused(admits, msg.type, msg.severity)
                     return self._count_filtered()
             except Exception as error:
                 self._drop("filter", f"filter {admits!r} raised {error!r}")
@@ -460,6 +470,13 @@ _PLANNED = frozenset({"encoder", "send_message"})
 def _deliver(client: HekaClient, msg: Message) -> bool:
     """Called by C with a message that passed the plan: apply the other filters, and write it."""
     return client._pass(msg, client._message_filters) and client._write(msg)
+
+
+def _tell_refused(client: HekaClient, one: Any, type: str, severity: int) -> None:
+    """Tell that the filter *one* has refused a message."""
+    name = getattr(one, "__name__", None) or one.__class__.__name__
+    text = f"filter {name} refused a message of type {type!r}, severity {severity}"
+    debug(f"client {client.logger!r}", text, kind=f"filter {name}")
 
 
 def _account_of(stream: Any, sink: Sink, is_called: bool) -> dict[str, Any]:

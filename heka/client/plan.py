@@ -17,10 +17,21 @@ class Plan:
     """The leading filters that do not need the message, compiled into a plan that C evaluates."""
 
     def __init__(
-        self, filters: Iterable[Callable[[Message], object]], drop: Callable[[str, str], object]
+        self,
+        filters: Iterable[Callable[[Message], object]],
+        drop: Callable[[str, str], object],
+        refused: Callable[[object, str, int], object] | None = None,
     ) -> None:
-        """Compile *filters*; *drop* is called as ``drop(reason, text)`` when one raises."""
+        """Compile *filters*.
+
+        Args:
+            filters: In the order in which they are asked.
+            drop: Called as ``drop(reason, text)`` when one raises.
+            refused: Called as ``refused(filter, type, severity)`` when one refuses a message; None:
+                C evaluates the filters of heka without Python.
+        """
         self._drop = drop
+        self._refused = refused
         self.threshold = _NO_LIMIT
         self.blocked: set[str] = set()
         self.allowed: frozenset[str] | None = None
@@ -36,7 +47,7 @@ class Plan:
             self.compiled += 1
 
     def _add(self, one: Any) -> bool:
-        kind = type(one)
+        kind = type(one) if self._refused is None else None
         if kind is SeverityMax:
             self.threshold = min(self.threshold, one.severity)
         elif kind is TypeBlacklist:
@@ -48,7 +59,10 @@ class Plan:
                 self.levels[name] = min(level, self.levels.get(name, level))
         elif not isinstance(one, type) and callable(getattr(type(one), "admits", None)):
             calls = self.stateful if getattr(one, "stateful", False) else self.stateless
-            calls.append(_guarded(one.admits, self._drop))
+            admits = _guarded(one.admits, self._drop)
+            if self._refused is not None:
+                admits = _told(one, admits, self._refused)
+            calls.append(admits)
         else:
             return False
         return True
@@ -71,3 +85,19 @@ def _guarded(
             return NotImplemented
 
     return guarded
+
+
+def _told(
+    one: object,
+    admits: Callable[[str, int], object],
+    refused: Callable[[object, str, int], object],
+) -> Callable[[str, int], object]:
+    """Return a function that calls *admits*, and *refused* if the answer is no."""
+
+    def told(type: str, severity: int) -> object:
+        answer = admits(type, severity)
+        if answer is not NotImplemented and not answer:
+            refused(one, type, severity)
+        return answer
+
+    return told

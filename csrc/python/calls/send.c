@@ -57,6 +57,9 @@ count_answer(HekaSink *sink, PyObject *answer, size_t len)
         counted = heka_sink_count_drop(sink, answer);
     }
     HEKA_END_CRITICAL_SECTION();
+    if (!sent) {
+        heka_sink_tell_drop(sink, answer);
+    }
     return counted < 0 ? heka_sink_count_exception(sink) : sent;
 }
 

@@ -46,6 +46,7 @@ sink_traverse(PyObject *op, visitproc visit, void *arg)
     Py_VISIT(Py_TYPE(op));
     Py_VISIT(((HekaSink *)op)->deliver);
     Py_VISIT(((HekaSink *)op)->dropped);
+    Py_VISIT(((HekaSink *)op)->on_drop);
     Py_VISIT(((HekaSink *)op)->ring);
     return heka_writer_traverse(&((HekaSink *)op)->writer, visit, arg);
 }
@@ -58,6 +59,7 @@ sink_clear(PyObject *op)
     Py_SETREF(((HekaSink *)op)->deliver, Py_NewRef(Py_None));
     heka_writer_clear(&((HekaSink *)op)->writer);
     Py_CLEAR(((HekaSink *)op)->ring);
+    Py_CLEAR(((HekaSink *)op)->on_drop);
     return 0;
 }
 
@@ -80,6 +82,7 @@ sink_dealloc(PyObject *op)
     PyObject_GC_UnTrack(op);
     Py_CLEAR(self->deliver);
     Py_CLEAR(self->dropped);
+    Py_CLEAR(self->on_drop);
     Py_CLEAR(self->ring);
     heka_writer_clear(&self->writer);
     heka_writer_free(&self->writer);

@@ -28,6 +28,29 @@ heka_sink_count_drop(HekaSink *sink, PyObject *reason)
     return result;
 }
 
+/* on_drop may be replaced meanwhile, and may use this sink. */
+static HK_COLD void
+call_on_drop(HekaSink *sink, PyObject *reason)
+{
+    const heka_saved_error saved = heka_save_error();
+    PyObject *on_drop = Py_NewRef(sink->on_drop);
+    PyObject *answer = PyObject_CallOneArg(on_drop, reason);
+    if (answer == NULL) {
+        PyErr_WriteUnraisable(on_drop);
+    }
+    Py_XDECREF(answer);
+    Py_DECREF(on_drop);
+    heka_restore_error(saved);
+}
+
+void
+heka_sink_tell_drop(HekaSink *sink, PyObject *reason)
+{
+    if (HK_UNLIKELY(sink->on_drop != NULL)) {
+        call_on_drop(sink, reason);
+    }
+}
+
 int
 heka_sink_drop_object(HekaSink *sink, PyObject *reason)
 {
@@ -35,6 +58,7 @@ heka_sink_drop_object(HekaSink *sink, PyObject *reason)
     HEKA_BEGIN_CRITICAL_SECTION(sink);
     result = heka_sink_count_drop(sink, reason);
     HEKA_END_CRITICAL_SECTION();
+    heka_sink_tell_drop(sink, reason);
     return result;
 }
 

@@ -10,9 +10,12 @@ int heka_sink_drop(HekaSink *sink, const char *reason);
 /* The same for a reason that is a str. */
 int heka_sink_drop_object(HekaSink *sink, PyObject *reason);
 
-/* The same; the caller is in a critical section of the sink. 0, or -1 with an exception, and then
- * the frame is not counted. */
+/* The same; the caller is in a critical section of the sink, and calls heka_sink_tell_drop() after
+ * it. 0, or -1 with an exception, and then the frame is not counted. */
 int heka_sink_count_drop(HekaSink *sink, PyObject *reason);
+
+/* Calls on_drop, if there is one. Keeps the current exception, and raises none. */
+void heka_sink_tell_drop(HekaSink *sink, PyObject *reason);
 
 /* Counts one frame of len bytes as sent. */
 void heka_sink_count(HekaSink *sink, size_t len);

@@ -143,6 +143,26 @@ set_refresh(PyObject *op, PyObject *value, void *closure)
     return 0;
 }
 
+static PyObject *
+get_on_drop(PyObject *op, void *closure)
+{
+    (void)closure;
+    PyObject *on_drop = ((HekaSink *)op)->on_drop;
+    return Py_NewRef(on_drop == NULL ? Py_None : on_drop);
+}
+
+static int
+set_on_drop(PyObject *op, PyObject *value, void *closure)
+{
+    PyObject *callable = NULL;
+    (void)closure;
+    if (heka_read_callable(value, "on_drop", &callable) < 0) {
+        return -1;
+    }
+    Py_XSETREF(((HekaSink *)op)->on_drop, Py_XNewRef(callable));
+    return 0;
+}
+
 PyGetSetDef heka_sink_getset[] = {
     {"attached", get_attached, NULL, "The hot path has a descriptor of this process.", NULL},
     {"busy", get_busy, NULL, "A call owns the connection; only that call may write.", NULL},
@@ -158,6 +178,8 @@ PyGetSetDef heka_sink_getset[] = {
     {"max_frame", get_max_frame, set_max_frame,
      "Bytes of the largest frame (message, if not framed); 0: no limit of its own.", NULL},
     {"framed", get_framed, set_framed, "False: bare messages, one a datagram.", NULL},
+    {"on_drop", get_on_drop, set_on_drop,
+     "Called with the reason of each frame that this sink counts as dropped; or None.", NULL},
     {"udp", get_udp, set_udp,
      "Datagrams may be refused later than they are sent: refusals are counted.", NULL},
     {"refused", get_refused, NULL, "Datagrams that the kernel reported as refused.", NULL},

@@ -16,6 +16,7 @@ typedef struct HekaSink {
     PyObject_HEAD
     PyObject *deliver;   /* owned: called with frames that cannot be sent here, see send.c */
     PyObject *dropped;   /* owned dict: reason -> count */
+    PyObject *on_drop;   /* owned: called with the reason of each drop; NULL: none */
     HekaRing *ring;      /* owned: the queue that takes and counts every frame; NULL: none */
     heka_writer writer;  /* if it has a stream, every frame is passed to that stream's write() */
     bool discards;       /* every frame is counted as sent, but not sent */
