@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from cli.support import Watched, environment
 
+from heka.cli import main
+
 
 @pytest.fixture(autouse=True)
 def heed_interrupts() -> Iterator[None]:
@@ -74,5 +76,17 @@ def doctor(start: Callable[..., Watched]) -> Callable[..., Said]:
         code = run.ended()
         assert "Traceback" not in run.err
         return Said(code, run.out, run.err)
+
+    return runner
+
+
+@pytest.fixture
+def here(capsys: pytest.CaptureFixture[str]) -> Callable[..., Said]:
+    """Run ``doctor ARGS`` in this process, whose modules a test may change."""
+
+    def runner(*args: str) -> Said:
+        code = main(["doctor", *args])
+        written = capsys.readouterr()
+        return Said(code, written.out, written.err)
 
     return runner

@@ -6,7 +6,7 @@ import ssl
 import subprocess
 
 import pytest
-from delivery.support import PATIENCE, Listener
+from delivery.support import PATIENCE, Listener, wait_until
 from delivery.tls_support import Certificates, TlsServer
 
 
@@ -162,10 +162,15 @@ def test_a_port_without_tls(doctor, start):
     assert "the TLS handshake timed out; does the peer speak TLS?" in said("tls")[1]
 
 
-def test_a_port_with_tls_for_tcp(doctor, server):
-    said = doctor("--send", f"tcp://127.0.0.1:{server().port}")
+def test_a_port_with_tls_for_tcp(here, monkeypatch, server):
+    peer = server()
 
-    assert said.code in (0, 1)
+    def wait(seconds):
+        wait_until(lambda: len(peer.refused) == 2, "the refusal of check and first message")
+
+    monkeypatch.setattr("heka.cli.commands.doctor.probe._pause", wait)
+    said = here("--send", f"tcp://127.0.0.1:{peer.port}")
+
     assert said("probe")[0] in ("warning", "problem")
     assert "see the log of the receiver" in said("probe")[1]
 

@@ -7,12 +7,16 @@ import ipaddress
 import os
 import socket
 from dataclasses import dataclass
+from typing import Final
 
 from heka._core import monotonic
 from heka._net.addresses import Address
 from heka._net.resolver import Endpoint
 from heka._net.sockets import wait_writable
 from heka.cli.commands.doctor.lines import duration
+
+#: What to do about a peer that accepts and then ends the connection.
+REFUSES: Final = "see the log of the receiver: it, or a proxy before it, refuses this client"
 
 
 @dataclass
@@ -86,6 +90,8 @@ def explained(address: Address, failure: OSError, name: str, seconds: float) -> 
     if code == errno.ECONNREFUSED:
         how = "reported as refused" if address.scheme == "udp" else "refused"
         return f"{name}: {how}, nothing listens there", _start(address, name)
+    if code in (errno.ECONNRESET, errno.ENOTCONN):  # before this process has looked
+        return f"{name} accepted, then reset at once", REFUSES
     if code == errno.ENOENT:
         return f"{name}: there is no such path", _start(address, name)
     if code in (errno.EACCES, errno.EPERM):

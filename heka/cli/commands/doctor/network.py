@@ -13,7 +13,13 @@ from heka._core import monotonic
 from heka._net.addresses import Address
 from heka._net.resolver import Endpoint, ResolutionError, is_name, resolve
 from heka._runtime.waiting import is_ready
-from heka.cli.commands.doctor.connecting import Attempt, connect, explained, is_loopback
+from heka.cli.commands.doctor.connecting import (
+    REFUSES,
+    Attempt,
+    connect,
+    explained,
+    is_loopback,
+)
 from heka.cli.commands.doctor.lines import Budget, Line, duration, ok, problem, warning
 from heka.cli.show.escape import shortened, visible
 
@@ -137,13 +143,13 @@ def _behaviour(took: str, sock: socket.socket, budget: Budget) -> Line:
         return problem(
             "connect",
             f"{took}, then reset at once ({failure.strerror})",
-            "see the log of the receiver: it, or a proxy before it, refuses this client",
+            REFUSES,
         )
     if not data:
         return problem(
             "connect",
             f"{took}, then closed at once by the peer",
-            "see the log of the receiver: it, or a proxy before it, refuses this client",
+            REFUSES,
         )
     shown = shortened(visible(data.decode("ascii", "replace"), quoted=True), _SHOWN)
     return warning(

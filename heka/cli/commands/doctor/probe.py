@@ -18,6 +18,7 @@ from heka.exceptions import HekaError
 
 TYPE: Final = "heka.probe"
 _LOGGER: Final = "heka.doctor"
+_pause: Final = time.sleep
 #: Seconds between the two messages, in which a peer that does not like the first one closes.
 _BETWEEN: Final = 0.3
 
@@ -57,7 +58,7 @@ def _sent(address: Address, budget: Budget) -> Line:
     try:
         for number in (1, 2):
             if number == 2:
-                time.sleep(min(_BETWEEN, _left(budget)))
+                _pause(min(_BETWEEN, _left(budget)))
             client.timeout = max(0.001, _left(budget))
             client.heka(TYPE, payload=f"heka doctor {where}", fields={"number": number, "of": 2})
         flushed = client.flush(_left(budget))
