@@ -200,6 +200,36 @@ def test_call_above_the_level_is_counted(level):
     assert after["offered"] == before["offered"]
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        pytest.param(lambda: heka.incr("n"), id="incr"),
+        pytest.param(lambda: heka.gauge("n", 1), id="gauge"),
+        pytest.param(lambda: heka.timer("n").__enter__().__exit__(None, None, None), id="timer"),
+        pytest.param(lambda: heka.timer("n", severity=7), id="a-timer-that-is-not-used"),
+        pytest.param(lambda: heka.exception("text"), id="exception"),
+    ],
+)
+def test_other_functions_count_once_what_the_level_holds_back(level, call, request):
+    before = heka.stats()
+    level(heka.CRITICAL)
+
+    call()
+
+    expected = "not-used" not in request.node.name
+    assert heka.stats()["filtered"] == before["filtered"] + expected
+    assert heka.stats()["offered"] == before["offered"]
+
+
+def test_functions_count_what_a_rate_leaves_out():
+    before = heka.stats()
+
+    assert heka.incr("n", rate=0.0) is False
+    assert heka.gauge("n", 1, rate=0.0) is False
+
+    assert heka.stats()["filtered"] == before["filtered"] + 2
+
+
 def test_record_above_the_level_of_heka_log_is_counted(level):
     before = heka.stats()["filtered"]
     level(heka.WARNING)
