@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+import pty
 import re
 import socket
 import struct
+import sys
+import termios
 import threading
 
 import pytest
@@ -58,6 +63,13 @@ def peer():
     yield maker
     for one in made:
         one.close()
+
+
+def read_some(terminal):
+    try:
+        return os.read(terminal, 65536)
+    except OSError:  # Linux: the other end is closed
+        return b""
 
 
 def close(sock):
@@ -420,6 +432,30 @@ def test_colours_where_they_are_asked_for(start):
 
     assert "\x1b[32mok     \x1b[0m" in run.out
     assert "\x1b[31mproblem\x1b[0m" in run.out
+
+
+@pytest.mark.parametrize("columns", [30, 60, 100])
+def test_a_terminal_gets_lines_that_fit_and_keep_words(tmp_path, columns):
+    url = f"tcp://127.0.0.1:{free_port()}"
+    pid, terminal = pty.fork()
+    if not pid:
+        os.environ.update(environment(TERM="dumb"))
+        os.chdir(tmp_path)  # not the source tree, whose heka would come before the one under test
+        fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack("HHHH", 30, columns, 0, 0))
+        os.execv(sys.executable, [sys.executable, "-m", "heka", "doctor", url])
+    shown = b""
+    while chunk := read_some(terminal):
+        shown += chunk
+    os.close(terminal)
+
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 1
+    lines = shown.decode().replace("\r\n", "\n").splitlines()
+    told = next(line for line in lines if line.startswith("problem  connect"))
+    if columns > 44:
+        assert max(map(len, lines)) <= columns
+        assert re.search(r"there; start\s+the\s+receiver", "\n".join(lines))
+    else:
+        assert told.endswith(" there")  # too narrow: the terminal wraps it
 
 
 def test_a_terminal_of_ascii_gets_ascii(start, tmp_path):

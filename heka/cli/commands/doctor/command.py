@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import textwrap
 from collections import Counter
 from collections.abc import Iterator
 from typing import Final
@@ -16,7 +17,7 @@ from heka.cli.commands.doctor.lines import STEPS, Budget, Line, problem
 from heka.cli.commands.doctor.network import datagram_lines, stream_lines
 from heka.cli.commands.doctor.probe import probe_lines
 from heka.cli.show.escape import counted, visible
-from heka.cli.show.terminal import Style, fold, prepare_stdout, style_for
+from heka.cli.show.terminal import Style, prepare_stdout, style_for
 from heka.exceptions import ConfigError
 
 _EPILOG: Final = """\
@@ -135,11 +136,11 @@ def _formatted(line: Line, style: Style) -> str:
     text = f"{line.text}; {line.remedy}" if line.remedy else line.text
     shown = style.encodable(visible(masked(text)))
     level = style.paint(_LEVELS[line.level], f"{line.level:<7}")
-    whole = f"{level}  {line.subject:<{_SUBJECT}}{shown}"
     columns = style.columns()
-    if columns is None or columns <= 2 * len(_LEAD):
-        return whole
-    return fold(whole, columns, _LEAD)
+    if columns is not None and columns > 2 * len(_LEAD):
+        parts = textwrap.wrap(shown, columns - len(_LEAD), break_on_hyphens=False)
+        shown = f"\n{_LEAD}".join(parts)
+    return f"{level}  {line.subject:<{_SUBJECT}}{shown}"
 
 
 def _summary(counts: Counter[str], style: Style) -> str:
