@@ -36,6 +36,7 @@ UPWARD = [
     ("python/calls/client_plan", "Client._plan, filters", r"def _plan\("),
     ("python/queue/offer", "Ring.start, Ring.pause", r"ring\.(start|pause) = "),
     ("python/messages/head", "clock, uuid", r"\bset_sources\("),
+    ("python/values/convert", "convert, show", r"\bset_converter\("),
 ]
 #: C files that call what is no function of heka: exceptions' types, datetime, enum, sys, time, and
 #: values of the program (numpy's item(), the converter of ``default=``).

@@ -147,7 +147,7 @@ class Bridge:
                 f"{text}\n{trace}" if trace else text,
                 fields,
                 timestamp,
-                bad_values="repr",
+                bad_values="convert",
             )
         except Exception as error:
             self.count("error")

@@ -283,6 +283,8 @@ class Settings:
     default: Callable[[Any], Any] | None
     timeout: float
     @property
+    def altered(self) -> int: ...
+    @property
     def _filtered(self) -> int: ...
     def _count_filtered(self) -> bool: ...
     def _reset_filtered(self) -> None: ...
@@ -311,7 +313,7 @@ class Emitter(Settings):
         timestamp: float | datetime | None = None,
         timestamp_ns: SupportsIndex | None = None,
         uuid: bytes | UUID | str | None = None,
-        bad_values: Literal["raise", "repr"] | None = None,
+        bad_values: Literal["convert", "repr", "raise"] | None = None,
         default: Callable[[Any], Any] | None = None,
         oversize: Literal["truncate", "drop", "raise"] | None = None,
         timeout: float | None = None,
@@ -382,7 +384,7 @@ class Client(Settings):
         *,
         timestamp_ns: SupportsIndex | None = None,
         uuid: bytes | UUID | str | None = None,
-        bad_values: Literal["raise", "repr"] | None = None,
+        bad_values: Literal["convert", "repr", "raise"] | None = None,
     ) -> bool: ...
     metlog = heka
     def incr(
@@ -394,7 +396,7 @@ class Client(Settings):
         fields: Mapping[str, Any] | None = None,
         rate: float = 1.0,
         *,
-        bad_values: Literal["raise", "repr"] | None = None,
+        bad_values: Literal["convert", "repr", "raise"] | None = None,
     ) -> bool: ...
     def gauge(
         self,
@@ -405,7 +407,7 @@ class Client(Settings):
         fields: Mapping[str, Any] | None = None,
         rate: float = 1.0,
         *,
-        bad_values: Literal["raise", "repr"] | None = None,
+        bad_values: Literal["convert", "repr", "raise"] | None = None,
     ) -> bool: ...
     def timer_send(
         self,
@@ -416,7 +418,7 @@ class Client(Settings):
         fields: Mapping[str, Any] | None = None,
         rate: float = 1.0,
         *,
-        bad_values: Literal["raise", "repr"] | None = None,
+        bad_values: Literal["convert", "repr", "raise"] | None = None,
     ) -> bool: ...
     def timer(
         self,
@@ -479,6 +481,9 @@ def nearest(
     name: object, known: list[str] | tuple[str, ...], most: SupportsIndex = 64, /
 ) -> str | None: ...
 def mark_own_thread(own: object, /) -> bool: ...
+def set_converter(
+    load: Callable[[], tuple[Callable[[Any], Any], Callable[[Any], str]] | None] | None, /
+) -> None: ...
 def set_sources(
     clock: Callable[[], int] | None = None, uuid: Callable[[], bytes | UUID] | None = None
 ) -> None: ...

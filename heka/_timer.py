@@ -33,7 +33,7 @@ class Sender(Protocol):
         fields: Mapping[str, Any] | None = None,
         rate: float = 1.0,
         *,
-        bad_values: Literal["raise", "repr"] | None = None,
+        bad_values: Literal["convert", "repr", "raise"] | None = None,
     ) -> bool:
         """Send one measurement."""
 
@@ -122,7 +122,7 @@ class Timer:
                 self._severity,
                 self._fields,
                 self._rate,
-                bad_values="repr",
+                bad_values="convert",
             )
         except Exception as error:  # must not replace the block's own result or exception
             _reporter.report(f"timer {self.name!r}: {error}")

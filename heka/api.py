@@ -13,7 +13,7 @@ import os
 import sys
 import threading
 
-from heka._core import ConfigError, Emitter, Sink, monotonic
+from heka._core import ConfigError, Emitter, Sink, monotonic, set_converter
 from heka._runtime.accounts import total
 from heka._runtime.exits import begin
 from heka._runtime.explaining import explained
@@ -115,6 +115,17 @@ def _refusing(reason: str) -> Sink:
         sink = _unsent[reason] = Sink(lambda frame, written, timeout, ticket: reason)
     return sink
 
+
+def _load_converter() -> tuple[Callable[[Any], Any], Callable[[Any], str]] | None:
+    """Import what ``bad_values="convert"`` needs; None: not now, which C calls again."""
+    if sys.is_finalizing() and is_importing():  # a thread that the interpreter has stopped
+        return None
+    with importing():
+        from heka._values import convert, show
+    return convert, show
+
+
+set_converter(_load_converter)
 
 # ---- destinations --------------------------------------------------------------------------------
 
@@ -242,6 +253,8 @@ def _is_done(destination: _AnyDestination) -> bool:
 
 
 _emitter = Emitter(_find)
+#: Of the parent process.
+_altered_before = 0
 log = _emitter.log
 incr = _emitter.incr
 gauge = _emitter.gauge
@@ -255,7 +268,7 @@ def configure(
     level: int | str = _ABSENT,
     logger: str = _ABSENT,
     oversize: Literal["truncate", "drop", "raise"] = _ABSENT,
-    bad_values: Literal["raise", "repr"] = _ABSENT,
+    bad_values: Literal["convert", "repr", "raise"] = _ABSENT,
     default: Callable[[Any], Any] | None = _ABSENT,
     timeout: float = _ABSENT,
 ) -> None:
@@ -276,7 +289,7 @@ def configure(
             everything.
         logger: The logger of calls without ``logger=``.
         oversize: ``'truncate'``, ``'drop'`` or ``'raise'``.
-        bad_values: ``'raise'`` or ``'repr'``.
+        bad_values: ``'convert'``, ``'repr'`` or ``'raise'``: see ``heka.log``.
         default: Called with a field value of an unsupported type; returns one of a supported type.
         timeout: Seconds that a call may take on the network.
 
@@ -319,7 +332,8 @@ def stats() -> dict[str, Any]:
         that nothing listens there), ``high_water``, ``retries``, ``reconnects``, and ``dropped`` as
         {reason: count};
         offered + recovered = sent + the sum of dropped + queued. Outside of that sum, ``filtered``
-        counts calls whose severity was above the level. ``destinations`` holds the same
+        counts calls whose severity was above the level, ``altered`` field values that were
+        converted, replaced or left out, as ``bad_values`` says. ``destinations`` holds the same
         for each destination that is open, by its URL, or its type where ``to`` was an object with
         ``write``. Without a queue, a message is counted when its call has sent or dropped it.
     """
@@ -333,6 +347,7 @@ def stats() -> dict[str, Any]:
         unsent = [sink.counts() for sink in list(_unsent.values())]
         totals = total([*_retired_total, *unsent, *closed, *each.values()])
     totals["filtered"] = _emitter._filtered
+    totals["altered"] = _emitter.altered - _altered_before
     totals["destinations"] = each
     return totals
 
@@ -358,9 +373,10 @@ def flush(timeout: float = 1.0) -> bool:
 
 def _reset_after_fork() -> None:
     """Reset accounts and connections in a child process."""
-    global _lock, _loader
+    global _lock, _loader, _altered_before
     _lock = threading.RLock()
     _loader = 0
+    _altered_before = _emitter.altered
     _emitter.forget()
     _emitter._reset_filtered()
     _open.clear()

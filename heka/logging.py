@@ -192,7 +192,9 @@ class HekaHandler(logging.Handler):
                 self._add_fields(record, fields)
             if client.filters:
                 depth[0] = FILTERING
-            client.heka(self._type, logger, severity, payload, fields, created, bad_values="repr")
+            client.heka(
+                self._type, logger, severity, payload, fields, created, bad_values="convert"
+            )
         except Exception:
             depth[0] = before
             self._send_fallback(record, payload)

@@ -10,6 +10,7 @@
 #include "python/calls/emit.h"
 #include "python/messages/codec.h"
 #include "python/queue/lock.h"
+#include "python/values/convert.h"
 #include "sources.h"
 
 static PyObject *
@@ -35,6 +36,7 @@ static PyMethodDef methods[] = {
     {"set_sources", (PyCFunction)(void (*)(void))heka_set_sources, METH_FASTCALL | METH_KEYWORDS,
      heka_set_sources_doc},
     {"capture_clients", heka_capture_clients, METH_O, heka_capture_clients_doc},
+    {"set_converter", heka_set_converter, METH_O, heka_set_converter_doc},
     {"monotonic", heka_monotonic, METH_NOARGS, heka_monotonic_doc},
     {"nearest", (PyCFunction)(void (*)(void))heka_nearest, METH_FASTCALL, heka_nearest_doc},
     {"mark_own_thread", heka_mark_own_thread, METH_O, heka_mark_own_thread_doc},

@@ -60,7 +60,8 @@ class HekaClient(Lines, Client):
         encoder: Encodes a message for the stream's ``write``.
         filters: Callables that take a ``heka.Message`` and return whether to send it; a list, which
             may be changed at any time.
-        bad_values: For a field value of an unsupported type: ``'raise'`` or ``'repr'``.
+        bad_values: For a field value of an unsupported type: ``'convert'``, ``'repr'`` or
+            ``'raise'``, as for ``heka.log``.
         default: Called with such a value, returns one of a supported type; or None.
         oversize: ``'truncate'``, ``'drop'`` or ``'raise'``.
         timeout: Seconds that a call may take on the network.
@@ -70,6 +71,8 @@ class HekaClient(Lines, Client):
     env_version = "0.8"
     #: Tells that a filter has refused a message; None: that is not told.
     _refused: Callable[[object, str, int], object] | None = None
+    #: ``altered`` of the parent process.
+    _altered_before = 0
     #: The configuration that heka.config made this client from, as JSON.
     _config = "{}"
 
@@ -216,6 +219,7 @@ class HekaClient(Lines, Client):
             self.sink = sink_for(self._stream, self._reporter)
         self.__dict__.pop("_closed_account", None)
         self._reset_filtered()
+        self._altered_before = self.altered
         self._take_unsent()
         self._unsent.clear()
 
@@ -419,7 +423,8 @@ class HekaClient(Lines, Client):
 
         Returns:
             ``offered``, ``sent``, ``bytes`` of those, ``queued``, ``recovered``, ``resent``,
-            ``refused``, ``high_water``, ``retries``, ``reconnects``, and ``dropped`` as
+            ``refused``, ``high_water``, ``retries``, ``reconnects``, ``altered`` (field values that
+            this client converted, replaced or left out, as ``bad_values`` says), and ``dropped`` as
             {reason: count};
             offered + recovered = sent + the sum of dropped + queued. Outside of that sum,
             ``filtered`` counts the messages of this client that a filter or a *rate* held back. A
@@ -438,7 +443,8 @@ class HekaClient(Lines, Client):
                 "offered": account["offered"] + self._unsent.total(),
                 "dropped": dict(dropped),
             }
-        return {**account, "filtered": self._filtered}
+        altered = self.altered - self._altered_before
+        return {**account, "filtered": self._filtered, "altered": altered}
 
     def __enter__(self) -> HekaClient:
         """Return the client."""

@@ -81,7 +81,7 @@ SETTINGS: dict[str, Callable[[object, str], Any]] = {
     "disabled_timers": names,
     "level": severity,
     "timeout": seconds,
-    "bad_values": one_of("raise", "repr"),
+    "bad_values": one_of("convert", "repr", "raise"),
     "oversize": one_of("truncate", "drop", "raise"),
 }
 KNOWN = (*SETTINGS, "encoder", "filters", "hmac", "plugins", "stream", "to")

@@ -167,7 +167,9 @@ class timeit(_Measure):
             client = self._client or self.client
             if client is not None:
                 name, logger, severity, fields, rate = self._call
-                client.timer_send(name, elapsed, logger, severity, fields, rate, bad_values="repr")
+                client.timer_send(
+                    name, elapsed, logger, severity, fields, rate, bad_values="convert"
+                )
         except Exception as error:
             self._report(error)
 
@@ -246,6 +248,6 @@ class incr_count(_Measure):
             client = self._client or self.client
             if client is not None:
                 name, count, logger, severity, fields, rate = self._call
-                client.incr(name, count, logger, severity, fields, rate, bad_values="repr")
+                client.incr(name, count, logger, severity, fields, rate, bad_values="convert")
         except Exception as error:
             self._report(error)

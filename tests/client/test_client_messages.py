@@ -88,6 +88,7 @@ def test_fields_keep_their_types_and_nest(client):
 @pytest.mark.parametrize("call", ["heka", "incr", "gauge", "timer_send"])
 def test_field_without_a_type_raises_at_the_caller_and_sends_nothing(client, call):
     arguments = ("t",) if call in ("heka", "incr") else ("t", 1)
+    client.bad_values = "raise"
 
     with pytest.raises(heka.FieldError, match="foo"):
         getattr(client, call)(*arguments, fields={"foo": None})
@@ -414,5 +415,6 @@ def test_lone_surrogate_in_an_exceptions_text_is_escaped(client, call):
 
 
 def test_lone_surrogate_in_the_callers_own_text_is_refused(client):
+    client.bad_values = "raise"
     with pytest.raises(heka.EncodeError, match="payload holds the lone surrogate"):
         client.error(LONE)

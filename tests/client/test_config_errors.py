@@ -108,7 +108,7 @@ def hmac(**changes):
         pytest.param({"timeout": []}, "config['timeout']: expected", id="timeout-list"),
         pytest.param(
             {"bad_values": "ignore"},
-            "config['bad_values']: expected 'raise' or 'repr', got 'ignore'",
+            "config['bad_values']: expected 'convert' or 'repr' or 'raise', got 'ignore'",
             id="bad-values",
         ),
         pytest.param(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime
 import threading
 
 import pytest
@@ -97,9 +98,9 @@ def test_a_value_is_taken_when_it_is_bound():
     assert logged() == {"a": [1, 2]}
 
 
-def test_value_without_a_type_is_sent_as_its_repr():
-    with heka.context(a=None, b=[1, "x"]):
-        assert logged() == {"a": ["None"], "b": ["[1, 'x']"]}
+def test_value_without_a_type_is_converted_left_out_or_sent_as_its_repr():
+    with heka.context(a=None, b=[1, "x"], c=datetime.date(2026, 1, 2)):
+        assert logged() == {"b": ["[1, 'x']"], "c": ["2026-01-02"]}
 
 
 def test_a_unit_is_kept():

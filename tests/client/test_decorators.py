@@ -88,12 +88,14 @@ def test_arguments_of_incr_count(client):
 
 @BOTH
 def test_fields_are_left_as_they_are(client, decorator, kind):
-    fields = {"a": 1, "odd": None}
+    fields = {"a": 1, "odd": None, "other": 1j}
+    client.bad_values = "raise"
     decorator("n", fields=fields)(abs)(-1)
 
     (message,) = kept_by(client).messages
-    assert fields == {"a": 1, "odd": None}
-    assert message.fields["odd"] == ["None"]
+    assert fields == {"a": 1, "odd": None, "other": 1j}
+    assert "odd" not in message.fields
+    assert message.fields["other"] == ["1j"]
 
 
 @pytest.mark.parametrize(

@@ -94,11 +94,11 @@ def test_module_is_the_logger_if_the_client_has_none(logger):
     assert only_message(client).logger == __name__
 
 
-def test_value_without_a_type_is_sent_as_its_repr(logger, client):
+def test_value_without_a_type_is_left_out_or_sent_as_its_repr(logger, client):
     logger.add(HekaSink(client))
-    logger.bind(a=None, b=1).info("x")
+    logger.bind(a=None, b=1, c=1j).info("x")
 
-    assert only_message(client).fields == {"loglevel": [20], "a": ["None"], "b": [1]}
+    assert only_message(client).fields == {"loglevel": [20], "b": [1], "c": ["1j"]}
 
 
 def test_message_is_sent_with_enqueue(logger):

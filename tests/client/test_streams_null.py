@@ -16,7 +16,8 @@ def test_every_message_is_counted_as_sent():
 
     assert client.heka("t") is True
     size = client.stream.stats()["bytes"]
-    assert client.stats() == total([{"offered": 1, "sent": 1, "bytes": size, "dropped": {}}])
+    account = total([{"offered": 1, "sent": 1, "bytes": size, "dropped": {}}])
+    assert client.stats() == {**account, "altered": 0}
     assert client.stats()["bytes"] > 50
 
 
@@ -28,5 +29,9 @@ def test_text_is_counted_too():
 
 
 def test_bad_arguments_raise_as_with_any_stream():
+    client = HekaClient(NullStream(), "tests")
+    with pytest.raises(TypeError, match="fields must be a mapping"):
+        client.heka("t", fields=5)
+    client.bad_values = "raise"
     with pytest.raises(heka.FieldError):
-        HekaClient(NullStream(), "tests").heka("t", fields={"a": None})
+        client.heka("t", fields={"a": None})

@@ -83,7 +83,7 @@ def test_wrong_arguments_are_not_counted(peer):
     before = heka.stats()
 
     with pytest.raises(heka.FieldError, match="'a'"):
-        heka.log("t", fields={"a": None}, to=there.url)
+        heka.log("t", fields={"a": None}, to=there.url, bad_values="raise")
     with pytest.raises(TypeError):
         heka.log(5, to=there.url)
 

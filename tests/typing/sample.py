@@ -87,6 +87,7 @@ def right() -> None:
             assert_type(timer.result, "int | None")
         heka.log("t", severity="ERROR")
         heka.log("t", to=("localhost", 5565), timeout=1, oversize="drop", bad_values="repr")
+        heka.log("t", bad_values="convert")
         heka.log("t", to=io.BytesIO(), default=str, signer=signer, timestamp=1.5)
         assert_type(captured[0], heka.Message)
     plugin: heka.Plugin = provider

@@ -55,6 +55,10 @@ typedef enum { HEKA_NAMES(HEKA_NAME_ENUM) HEKA_NAME_default_, HEKA_NAME_COUNT } 
     /* coerce.c */                                                                                \
     X(PyObject, enum_type)       /* enum.Enum */                                                  \
     X(PyObject, mapping_type)    /* collections.abc.Mapping */                                    \
+    /* convert.c */                                                                               \
+    X(PyObject, converter_load)  /* load() -> (convert, show), the two below; or NULL */          \
+    X(PyObject, convert_value)   /* NULL until a value needs them */                              \
+    X(PyObject, show_value)                                                                       \
     /* sink.c */                                                                                  \
     X(PyObject, write_name)      /* 'write', 'flush': methods of streams */                       \
     X(PyObject, flush_name)                                                                       \

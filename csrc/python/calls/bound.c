@@ -24,8 +24,8 @@ typedef struct {
 static int
 encode_fields(HekaBound *self, heka_state *state)
 {
-    /* bad_values='repr': a value in a context must not make every later log call raise. */
-    static const heka_policy lax = {.use_repr = true, .convert = NULL};
+    /* A value in a context must not make every later log call raise. */
+    static const heka_policy lax = {.bad_values = HEKA_BAD_CONVERT, .hook = NULL};
     uint8_t block[HEKA_BLOCK];
     hk_buffer out;
     hk_buffer_init(&out, block, sizeof block, HK_LENGTH_MAX);

@@ -373,7 +373,7 @@ client_clear(PyObject *op)
     Py_CLEAR(self->levels);
     Py_CLEAR(self->predicates);
     Py_CLEAR(self->deliver);
-    Py_CLEAR(self->base.convert);
+    Py_CLEAR(self->base.hook);
     if (self->filters != NULL) {
         (void)PyList_SetSlice(self->filters, 0, PyList_GET_SIZE(self->filters), NULL);
     }
@@ -417,7 +417,7 @@ PyDoc_STRVAR(
     "    payload: Free text.\n"
     "    fields: Mapping of name to value, as for ``heka.Message``; not changed.\n"
     "    timestamp, timestamp_ns, uuid: As for ``heka.Message``.\n"
-    "    bad_values: 'raise' or 'repr'; by default the client's.\n\n"
+    "    bad_values: 'convert', 'repr' or 'raise'; by default the client's.\n\n"
     "Raises:\n"
     "    ValueError: *severity* is none, also where no such message is sent.\n"
     "    FieldError: A field value without a type on the wire.\n"

@@ -30,10 +30,9 @@ read_overrides(heka_emission *e, const heka_overrides *own)
         if (choice < 0) {
             return -1;
         }
-        e->policy.use_repr = choice == 1;
+        e->policy.bad_values = (heka_bad_values)choice;
     }
-    if (given(own->convert) &&
-        heka_read_callable(own->convert, "default", &e->policy.convert) < 0) {
+    if (given(own->hook) && heka_read_callable(own->hook, "default", &e->policy.hook) < 0) {
         return -1;
     }
     if (given(own->oversize)) {
@@ -52,18 +51,19 @@ heka_emission_begin(heka_emission *e, HekaSettings *settings, const heka_overrid
     e->state = settings->state;
     e->oversize = settings->oversize;
     e->timeout = settings->timeout;
-    e->policy.use_repr = settings->use_repr;
-    e->policy.convert = settings->convert;
+    e->policy.bad_values = settings->bad_values;
+    e->policy.hook = settings->hook;
+    e->policy.altered = &settings->altered;
     /* Strong references: encoding runs code of the user, which may change the settings. */
     e->owned[0] = Py_NewRef(given(own->signer) ? own->signer : settings->signer);
     e->owned[1] = Py_NewRef(given(own->logger) ? own->logger : settings->logger);
-    e->owned[2] = Py_XNewRef(settings->convert);
+    e->owned[2] = Py_XNewRef(settings->hook);
     e->policy.too_large = &e->too_large;
     e->call_args.logger = e->owned[1];
     if (heka_signer_borrow(e->state, e->owned[0], "signer", &e->signer) < 0) {
         return -1;
     }
-    if (HK_LIKELY(own->bad_values == NULL && own->convert == NULL && own->oversize == NULL &&
+    if (HK_LIKELY(own->bad_values == NULL && own->hook == NULL && own->oversize == NULL &&
                   own->timeout == NULL)) {
         return 0;
     }
@@ -79,30 +79,6 @@ heka_emission_end(heka_emission *e)
 }
 
 /* ---- encoding ---- */
-
-/* With bad_values='repr', text with lone surrogates is escaped instead of refused. Replaces *text
- * by a new reference, which it stores in *owned. */
-static int
-make_encodable(PyObject **text, PyObject **owned)
-{
-    hk_text view;
-    size_t size;
-    size_t at;
-    if (*text == NULL || !PyUnicode_Check(*text)) {
-        return 0; /* the encoder raises the error */
-    }
-    if (heka_text_borrow(*text, &view) < 0) {
-        return -1;
-    }
-    if (hk_utf8_measure(&view, HK_SURROGATES_REFUSED, &size, &at) != HK_OK) {
-        *owned = heka_text_replace(*text);
-        if (*owned == NULL) {
-            return -1;
-        }
-        *text = *owned;
-    }
-    return 0;
-}
 
 static const hk_text name_text = {.data = "name", .len = 4, .kind = HK_TEXT_UTF8};
 static const hk_text rate_text = {.data = "rate", .len = 4, .kind = HK_TEXT_UTF8};
@@ -157,8 +133,8 @@ append_label(const heka_emission *e, size_t start, hk_buffer *out)
     PyObject *owned = NULL;
     int result = -1;
 
-    if ((e->policy.use_repr && make_encodable(&text, &owned) < 0) ||
-        heka_text_check(e->state, "name", text) < 0 || heka_text_borrow(text, &name) < 0) {
+    if (heka_text_encodable(e->state, "name", &e->policy, &text, &owned) < 0 ||
+        heka_text_borrow(text, &name) < 0) {
         goto done;
     }
     remove_fields(out, start, &name_text);
@@ -187,10 +163,9 @@ heka_emission_shorten(heka_emission *e)
         e->oversize != HEKA_OVERSIZE_TRUNCATE) {
         return 0;
     }
-    if (e->policy.use_repr && make_encodable(&payload, &e->owned[3]) < 0) {
-        return -1;
-    }
-    if (heka_text_borrow(payload, &view) < 0) {
+    if ((heka_is_lenient(&e->policy) &&
+         heka_text_encodable(e->state, "payload", &e->policy, &payload, &e->owned[3]) < 0) ||
+        heka_text_borrow(payload, &view) < 0) {
         return -1;
     }
     if (hk_utf8_measure(&view, HK_SURROGATES_REFUSED, &size, &at) != HK_OK) {
@@ -218,18 +193,12 @@ is_dropped(const heka_emission *e)
 int
 heka_emission_encode(heka_emission *e, uint8_t *block, size_t size, hk_buffer *out)
 {
-    PyObject *made[3] = {NULL, NULL, NULL};
-    heka_call_args *call_args = &e->call_args;
-    heka_encoded encoded;
+    const heka_call_args *call_args = &e->call_args;
+    heka_encoded encoded = {.escaped = {NULL, NULL, NULL}};
     int result = -1;
 
     hk_buffer_init(out, block, size, HK_LENGTH_MAX);
     out->len = HK_FRAME_ROOM;
-    if (e->policy.use_repr && (make_encodable(&call_args->type, &made[0]) < 0 ||
-                               make_encodable(&call_args->logger, &made[1]) < 0 ||
-                               make_encodable(&call_args->payload, &made[2]) < 0)) {
-        goto done;
-    }
     if (heka_encode_call(e->state, call_args, e->severity, &e->policy, out, &encoded) < 0) {
         e->too_large = is_dropped(e);
         if (e->too_large) {
@@ -246,7 +215,7 @@ heka_emission_encode(heka_emission *e, uint8_t *block, size_t size, hk_buffer *o
     result = heka_bound_append(e->state, encoded.head_len, out);
 done:
     for (size_t i = 0; i < 3; i++) {
-        Py_XDECREF(made[i]);
+        Py_XDECREF(encoded.escaped[i]);
     }
     return result;
 }

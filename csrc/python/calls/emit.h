@@ -27,7 +27,7 @@ typedef struct {
     PyObject *logger;
     PyObject *signer;
     PyObject *bad_values;
-    PyObject *convert;
+    PyObject *hook;
     PyObject *oversize;
     PyObject *timeout;
 } heka_overrides;
@@ -43,7 +43,7 @@ typedef struct {
     heka_policy policy;
     heka_oversize oversize;
     double timeout;      /* seconds */
-    PyObject *owned[4];  /* signer, logger, policy.convert: owned, as other code may change the
+    PyObject *owned[4];  /* signer, logger, policy.hook: owned, as other code may change the
                             settings while the call runs; and the shortened payload */
     size_t payload_size; /* bytes of the payload before shorten(); 0: it was not shortened */
     bool too_large;      /* larger than any message may be, so nothing was encoded */

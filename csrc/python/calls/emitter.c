@@ -193,7 +193,7 @@ emitter_log(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwn
     const heka_overrides own = {.logger = in[LOG_LOGGER],
                                 .signer = in[LOG_SIGNER],
                                 .bad_values = in[LOG_BAD_VALUES],
-                                .convert = in[LOG_DEFAULT],
+                                .hook = in[LOG_DEFAULT],
                                 .oversize = in[LOG_OVERSIZE],
                                 .timeout = in[LOG_TIMEOUT]};
     return send_emission(self, &e, &own, in[LOG_TO]);
@@ -417,7 +417,7 @@ emitter_clear(PyObject *op)
         PyDict_Clear(self->sinks);
     }
     Py_CLEAR(self->default_sink);
-    Py_CLEAR(self->base.convert);
+    Py_CLEAR(self->base.hook);
     Py_CLEAR(self->capture);
     return 0;
 }
@@ -457,9 +457,15 @@ PyDoc_STRVAR(
     "        object with ``write(bytes)``. By default ``$HEKA_TO``, else udp://localhost:5565.\n"
     "    signer: A SignerConfig.\n"
     "    timestamp, timestamp_ns, uuid: As for ``heka.Message``.\n"
-    "    bad_values: For a field value of an unsupported type: 'raise' raises FieldError, 'repr'\n"
-    "        sends its repr.\n"
-    "    default: Called with such a value; returns one of a supported type.\n"
+    "    bad_values: For a field value of an unsupported type. 'convert', the default, sends "
+    "dates\n"
+    "        and times as ISO 8601 text, UUIDs, paths and IP addresses as text, dataclasses and\n"
+    "        pydantic models as mappings; leaves out None and what is empty; sends the repr of "
+    "all\n"
+    "        else, at most 1,024 characters of it. 'repr' sends the repr of each such value; "
+    "'raise'\n"
+    "        raises FieldError. ``heka.stats()['altered']`` counts these values.\n"
+    "    default: Called with such a value first; returns one of a supported type.\n"
     "    oversize: For a message over 65,536 bytes or the destination's limit: 'truncate' cuts "
     "the\n"
     "        largest of payload and fields, and adds fields heka.truncated; 'drop' counts it,\n"
@@ -467,7 +473,7 @@ PyDoc_STRVAR(
     "    timeout: Seconds for name resolution, connecting and writing together.\n\n"
     "Raises:\n"
     "    ValueError: *severity* is none, also above the configured level.\n"
-    "    FieldError: A field value has an unsupported type.\n"
+    "    FieldError: A field value has an unsupported type, with bad_values='raise'.\n"
     "    EncodeError: Too large, with oversize='raise'.\n"
     "    ConfigError: `to` is no destination.");
 

@@ -7,40 +7,35 @@
 #include "python/messages/signer.h"
 
 static const char *const oversize_names[] = {"truncate", "drop", "raise"};
-static const char *const bad_values_names[] = {"raise", "repr"};
+static const char *const bad_values_names[] = {"raise", "repr", "convert"};
 
-/* Index of the value in names[0..count); -1 with TypeError or ValueError. */
+/* Index of the value in names[0..3); -1 with TypeError or ValueError. */
 static int
-read_choice(PyObject *value, const char *name, const char *const *names, int count)
+read_choice(PyObject *value, const char *name, const char *const *names)
 {
     if (!PyUnicode_Check(value)) {
         return heka_type_error(name, "str", value);
     }
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; i < 3; i++) {
         if (PyUnicode_CompareWithASCIIString(value, names[i]) == 0) {
             return i;
         }
     }
-    if (count == 2) {
-        PyErr_Format(PyExc_ValueError, "%s must be '%s' or '%s', got %.100R", name, names[0],
-                     names[1], value);
-    } else {
-        PyErr_Format(PyExc_ValueError, "%s must be '%s', '%s' or '%s', got %.100R", name, names[0],
-                     names[1], names[2], value);
-    }
+    PyErr_Format(PyExc_ValueError, "%s must be '%s', '%s' or '%s', got %.100R", name, names[0],
+                 names[1], names[2], value);
     return -1;
 }
 
 int
 heka_read_oversize(PyObject *value)
 {
-    return read_choice(value, "oversize", oversize_names, 3);
+    return read_choice(value, "oversize", oversize_names);
 }
 
 int
 heka_read_bad_values(PyObject *value)
 {
-    return read_choice(value, "bad_values", bad_values_names, 2);
+    return read_choice(value, "bad_values", bad_values_names);
 }
 
 static PyObject *
@@ -114,7 +109,7 @@ static PyObject *
 get_bad_values(PyObject *op, void *closure)
 {
     (void)closure;
-    return PyUnicode_FromString(bad_values_names[((HekaSettings *)op)->use_repr ? 1 : 0]);
+    return PyUnicode_FromString(bad_values_names[((HekaSettings *)op)->bad_values]);
 }
 
 static int
@@ -126,8 +121,15 @@ set_bad_values(PyObject *op, PyObject *value, void *closure)
     if (choice < 0) {
         return -1;
     }
-    ((HekaSettings *)op)->use_repr = choice == 1;
+    ((HekaSettings *)op)->bad_values = (heka_bad_values)choice;
     return 0;
+}
+
+static PyObject *
+get_altered(PyObject *op, void *closure)
+{
+    (void)closure;
+    return PyLong_FromUnsignedLongLong(((HekaSettings *)op)->altered);
 }
 
 static PyObject *
@@ -149,8 +151,8 @@ static PyObject *
 get_default(PyObject *op, void *closure)
 {
     (void)closure;
-    PyObject *convert = ((HekaSettings *)op)->convert;
-    return Py_NewRef(convert == NULL ? Py_None : convert);
+    PyObject *hook = ((HekaSettings *)op)->hook;
+    return Py_NewRef(hook == NULL ? Py_None : hook);
 }
 
 static int
@@ -161,7 +163,7 @@ set_default(PyObject *op, PyObject *value, void *closure)
     if (heka_read_callable(value, "default", &callable) < 0) {
         return -1;
     }
-    Py_XSETREF(((HekaSettings *)op)->convert, Py_XNewRef(callable));
+    Py_XSETREF(((HekaSettings *)op)->hook, Py_XNewRef(callable));
     return 0;
 }
 
@@ -180,7 +182,8 @@ static PyGetSetDef settings_getset[] = {
     {"logger", get_logger, set_logger, "The logger of calls that omit it.", NULL},
     {"signer", get_signer, set_signer, "Signs every message; a SignerConfig or None.", NULL},
     {"oversize", get_oversize, set_oversize, "'truncate', 'drop' or 'raise'.", NULL},
-    {"bad_values", get_bad_values, set_bad_values, "'raise' or 'repr'.", NULL},
+    {"bad_values", get_bad_values, set_bad_values, "'convert', 'repr' or 'raise'.", NULL},
+    {"altered", get_altered, NULL, "Values that were not sent as given, as bad_values says.", NULL},
     {"default", get_default, set_default,
      "Called with a value of an unsupported type, returns one of a supported type; or None.", NULL},
     {"timeout", get_timeout, set_timeout, "Seconds that a call may take on the network.", NULL},
@@ -235,13 +238,14 @@ heka_settings_init(HekaSettings *self, heka_state *state)
     self->signer = Py_NewRef(Py_None);
     self->timeout = 1.0;
     self->oversize = HEKA_OVERSIZE_TRUNCATE;
+    self->bad_values = HEKA_BAD_CONVERT;
 }
 
 int
 heka_settings_traverse(HekaSettings *self, visitproc visit, void *arg)
 {
     Py_VISIT(Py_TYPE(self));
-    Py_VISIT(self->convert); /* the others are str and SignerConfig */
+    Py_VISIT(self->hook); /* the others are str and SignerConfig */
     return 0;
 }
 
@@ -250,7 +254,7 @@ heka_settings_free(HekaSettings *self)
 {
     Py_CLEAR(self->logger);
     Py_CLEAR(self->signer);
-    Py_CLEAR(self->convert);
+    Py_CLEAR(self->hook);
 }
 
 static PyType_Slot settings_slots[] = {

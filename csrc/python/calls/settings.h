@@ -4,6 +4,7 @@
 
 #include "python/base/state.h"
 #include "python/messages/oversize.h"
+#include "python/values/run.h"
 
 /* The beginning of both objects: they derive from the type Settings, which has the attributes. */
 typedef struct {
@@ -12,11 +13,12 @@ typedef struct {
                           has no module of its own to ask */
     PyObject *logger;  /* owned, exactly a str: the logger of calls that omit it */
     PyObject *signer;  /* owned: SignerConfig or None */
-    PyObject *convert; /* owned: called with values of unsupported types; NULL: none */
+    PyObject *hook;    /* owned, `default`: called with values of unsupported types; NULL: none */
     double timeout;    /* seconds */
     heka_oversize oversize;
-    bool use_repr;     /* bad_values == 'repr' */
+    heka_bad_values bad_values;
     uint64_t filtered; /* messages that a level, a filter or a rate held back */
+    uint64_t altered;  /* values that were not sent as given, as bad_values says */
 } HekaSettings;
 
 /* Sets the defaults in an object from tp_alloc. */
@@ -29,6 +31,6 @@ HK_COLD int heka_count_filtered(HekaSettings *self);
 
 /* Return the index of a setting's value in its list, or -1 with TypeError or ValueError. */
 int heka_read_oversize(PyObject *value);
-int heka_read_bad_values(PyObject *value); /* 0 'raise', 1 'repr' */
+int heka_read_bad_values(PyObject *value);
 
 #endif

@@ -13,18 +13,37 @@
 #include "head.h"
 #include "signer.h"
 
-/* *out borrows the characters of `value`, which the caller must keep alive. 0, or -1 with TypeError
- * or EncodeError. */
+int
+heka_text_encodable(heka_state *state, const char *name, const heka_policy *policy, PyObject **text,
+                    PyObject **owned)
+{
+    if (HK_LIKELY(heka_text_check(state, name, *text) == 0)) {
+        return 0;
+    }
+    if (owned == NULL || !heka_is_lenient(policy) || !PyErr_ExceptionMatches(state->EncodeError)) {
+        return -1;
+    }
+    PyErr_Clear();
+    Py_XSETREF(*owned, heka_text_replace(*text));
+    *text = *owned;
+    if (policy->altered != NULL) {
+        ++*policy->altered;
+    }
+    return *owned == NULL ? -1 : 0;
+}
+
+/* *out borrows the characters of `value`, which the caller must keep alive, or of *owned. 0, or -1
+ * with TypeError or EncodeError. */
 static inline int
-borrow_text(heka_state *state, PyObject *value, const char *name, bool use_repr, hk_text *out)
+borrow_text(heka_state *state, PyObject *value, const char *name, const heka_policy *policy,
+            PyObject **owned, hk_text *out)
 {
     if (HK_LIKELY(PyUnicode_CheckExact(value) && heka_text_borrow(value, out) == 0 &&
                   out->kind == HK_TEXT_UTF8)) {
         return 0;
     }
     PyErr_Clear(); /* a MemoryError of heka_text_borrow, which the call below repeats */
-    /* With the repr policy the caller (emit.c) has already replaced lone surrogates. */
-    if (!(use_repr && PyUnicode_Check(value)) && heka_text_check(state, name, value) < 0) {
+    if (heka_text_encodable(state, name, policy, &value, owned) < 0) {
         return -1;
     }
     return heka_text_borrow(value, out);
@@ -32,7 +51,7 @@ borrow_text(heka_state *state, PyObject *value, const char *name, bool use_repr,
 
 /* Reads env_version, pid and hostname when at least one of them is an argument. */
 static HK_COLD int
-read_origin(heka_state *state, const heka_call_args *w, bool lax, hk_head *head)
+read_origin(heka_state *state, const heka_call_args *w, const heka_policy *policy, hk_head *head)
 {
     head->pid = state->pid;
     if (w->pid != NULL && heka_read_int32(w->pid, "pid", &head->pid) < 0) {
@@ -42,9 +61,9 @@ read_origin(heka_state *state, const heka_call_args *w, bool lax, hk_head *head)
      * heka_refresh_process replaces state->hostname. */
     PyObject *hostname = w->hostname == NULL ? state->hostname : w->hostname;
     PyObject *version = w->env_version == NULL ? state->env_version : w->env_version;
-    return borrow_text(state, version, "env_version", lax, &head->env_version) < 0
+    return borrow_text(state, version, "env_version", policy, NULL, &head->env_version) < 0
                ? -1
-               : borrow_text(state, hostname, "hostname", lax, &head->hostname);
+               : borrow_text(state, hostname, "hostname", policy, NULL, &head->hostname);
 }
 
 int
@@ -64,15 +83,17 @@ heka_encode_call(heka_state *state, const heka_call_args *w, int32_t severity,
     PyObject *type = w->type == NULL ? state->empty : w->type;
     PyObject *logger = w->logger == NULL ? state->empty : w->logger;
     PyObject *payload = w->payload == NULL ? state->empty : w->payload;
-    const bool lax = policy->use_repr;
-    if (borrow_text(state, type, "type", lax, &head.type) < 0 ||
-        borrow_text(state, logger, "logger", lax, &head.logger) < 0 ||
-        borrow_text(state, payload, "payload", lax, &head.payload) < 0) {
+    if (borrow_text(state, type, "type", policy, encoded == NULL ? NULL : &encoded->escaped[0],
+                    &head.type) < 0 ||
+        borrow_text(state, logger, "logger", policy, encoded == NULL ? NULL : &encoded->escaped[1],
+                    &head.logger) < 0 ||
+        borrow_text(state, payload, "payload", policy,
+                    encoded == NULL ? NULL : &encoded->escaped[2], &head.payload) < 0) {
         return -1;
     }
     if (HK_LIKELY(w->pid == NULL && w->hostname == NULL && w->env_version == NULL)) {
         head.origin = (hk_slice){state->origin, state->origin_len};
-    } else if (read_origin(state, w, lax, &head) < 0) {
+    } else if (read_origin(state, w, policy, &head) < 0) {
         return -1;
     }
     const hk_status status = hk_encode_head(out, &head);
@@ -118,7 +139,7 @@ heka_pack(PyObject *module, PyObject *const *args, Py_ssize_t nargs, PyObject *k
                                     HEKA_NAME_uuid,   HEKA_NAME_timestamp_ns, HEKA_NAME_signer};
     static const heka_signature sig = {
         .fname = "pack", .names = names, .count = 12, .required = 0, .positional = 10};
-    static const heka_policy strict = {.use_repr = false, .convert = NULL};
+    static const heka_policy strict = {.bad_values = HEKA_BAD_RAISE, .hook = NULL};
     heka_state *state = heka_state_of_module(module);
     uint8_t block[HEKA_BLOCK];
     PyObject *in[12];

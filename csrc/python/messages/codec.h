@@ -26,14 +26,22 @@ typedef struct {
 
 /* What the encoder of a call knows beside the bytes. */
 typedef struct {
-    size_t head_len; /* length of the buffer before the fields */
-    int64_t clock;   /* the wall clock, in ns; 0: it was not read */
+    PyObject *escaped[3]; /* owned: type, logger and payload, where a lenient policy had lone
+                             surrogates escaped; the caller sets them to NULL, and clears them */
+    size_t head_len;      /* length of the buffer before the fields */
+    int64_t clock;        /* the wall clock, in ns; 0: it was not read */
 } heka_encoded;
 
-/* Appends the encoded message; *encoded may be NULL.
+/* Appends the encoded message; *encoded may be NULL, but not with a lenient policy.
  * May run user code. 0, or -1 with an exception; *out may then have partial output. */
 int heka_encode_call(heka_state *state, const heka_call_args *call_args, int32_t severity,
                      const heka_policy *policy, hk_buffer *out, heka_encoded *encoded);
+
+/* Checks that *text is a str without lone surrogates. With a lenient policy these are escaped:
+ * *text is then the text that *owned keeps (owned NULL: they are not). 0, or -1 with TypeError or
+ * EncodeError, which contain `name`. */
+int heka_text_encodable(heka_state *state, const char *name, const heka_policy *policy,
+                        PyObject **text, PyObject **owned);
 
 /* Raises EncodeError for a message of `size` bytes. Returns -1. */
 int heka_refuse_size(heka_state *state, size_t size);

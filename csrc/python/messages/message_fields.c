@@ -12,7 +12,7 @@
 #include "codec.h"
 #include "message_object.h"
 
-static const heka_policy strict = {.use_repr = false, .convert = NULL};
+static const heka_policy strict = {.bad_values = HEKA_BAD_RAISE, .hook = NULL};
 
 int
 heka_message_set_wire(HekaMessage *self, const uint8_t *data, size_t len)

@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "convert.h"
 #include "plain.h"
 
 static bool
@@ -168,18 +169,38 @@ classify(heka_run *r, PyObject **value)
     return is_real(Py_TYPE(v)) ? KIND_DOUBLE : KIND_UNKNOWN;
 }
 
+/* Whether Python is asked to convert a value of kind k. The iterables among the types that Python
+ * code can define may be models, or networks of addresses. */
+static bool
+is_convertible(heka_kind k, PyObject *value)
+{
+    return k == KIND_UNKNOWN ||
+           (k == KIND_ITERABLE && PyType_HasFeature(Py_TYPE(value), Py_TPFLAGS_HEAPTYPE));
+}
+
 heka_kind
 heka_resolve(heka_run *r, PyObject **value)
 {
     heka_kind k = classify(r, value);
-    if (k == KIND_UNKNOWN && r->policy->convert != NULL) {
-        /* The hook is user code. It is called once: its result is not converted again. */
-        PyObject *converted = PyObject_CallOneArg(r->policy->convert, *value);
+    if (k == KIND_UNKNOWN && r->policy->hook != NULL) {
+        /* The hook is user code. It is called once: its result is not passed to it again. */
+        PyObject *converted = PyObject_CallOneArg(r->policy->hook, *value);
         if (converted == NULL) {
             return KIND_ERROR;
         }
         Py_SETREF(*value, converted);
         k = classify(r, value);
     }
-    return k;
+    if (r->policy->bad_values != HEKA_BAD_CONVERT || !is_convertible(k, *value)) {
+        return k;
+    }
+    if (*value == Py_None) {
+        return KIND_ABSENT;
+    }
+    const int converted = heka_convert_value(r->state, value);
+    if (converted <= 0) {
+        return converted < 0 ? KIND_ERROR : k;
+    }
+    r->altered++;
+    return classify(r, value);
 }

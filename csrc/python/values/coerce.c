@@ -1,8 +1,8 @@
 /* coerce.c -- encodes a mapping of fields: the general path, for values of any type.
  *
  * User code may run between any two values: __index__, __float__, __bool__, __iter__, __repr__,
- * keys(), the convert hook. It may change or release every object that the caller passed. So each
- * function owns the objects that it uses after such a call: mappings are copied (put_entries),
+ * keys(), the hook, the converter. It may change or release every object that the caller passed. So
+ * each function owns the objects that it uses after such a call: mappings are copied (put_entries),
  * lists become tuples (put_list), single values get their own reference (put_entry, add_value).
  * Texts are borrowed only between two such calls. */
 #include "coerce.h"
@@ -14,7 +14,9 @@
 #include "python/base/errors.h"
 #include "python/base/text.h"
 #include "classify.h"
+#include "convert.h"
 #include "field.h"
+#include "origin.h"
 #include "plain.h"
 #include "refuse.h"
 
@@ -31,21 +33,6 @@ heka_coerce_init(heka_state *state)
     return state->mapping_type == NULL ? -1 : 0;
 }
 
-/* How to encode the lone surrogates of a text. They are an error, except when the fields were
- * decoded from the wire: then the text may have escaped bytes, and check_escaped compares the whole
- * field with the wire afterwards. */
-static hk_surrogates
-mode_for(heka_run *r, const hk_text *text)
-{
-    size_t size;
-    size_t at;
-    if (r->origin == NULL || hk_utf8_measure(text, HK_SURROGATES_REFUSED, &size, &at) == HK_OK) {
-        return HK_SURROGATES_REFUSED;
-    }
-    r->escaped = true;
-    return HK_SURROGATES_ESCAPED;
-}
-
 /* Borrows the characters of value; hk_put_string copies them before any other code can run. */
 static int
 put_str(heka_run *r, PyObject *key, PyObject *value, Py_ssize_t index)
@@ -55,7 +42,7 @@ put_str(heka_run *r, PyObject *key, PyObject *value, Py_ssize_t index)
     if (heka_text_borrow(value, &text) < 0) {
         return -1;
     }
-    const hk_status status = hk_put_string(r->out, &text, mode_for(r, &text), &at);
+    const hk_status status = hk_put_string(r->out, &text, heka_origin_mode(r, &text), &at);
     if (status == HK_ERR_TEXT) {
         return heka_refuse_surrogate(r->state, heka_run_path(r), key, value, at, index);
     }
@@ -98,6 +85,12 @@ is_infinite(PyObject *value, double real)
     const int equal = PyObject_RichCompareBool(value, infinity, Py_EQ); /* user code: __eq__ */
     Py_DECREF(infinity);
     return equal;
+}
+
+static inline bool
+converts(const heka_run *r)
+{
+    return r->policy->bad_values == HEKA_BAD_CONVERT;
 }
 
 /* Writes one value of kind k. index is its index in the list of values, -1 for a single value. User
@@ -178,9 +171,10 @@ open_field(heka_run *r, writing *w, heka_kind type)
         (w->representation != NULL && heka_text_borrow(w->representation, &representation) < 0)) {
         return -1;
     }
-    const hk_surrogates name_mode = mode_for(r, &name);
-    const hk_surrogates mode =
-        mode_for(r, &representation) == HK_SURROGATES_ESCAPED ? HK_SURROGATES_ESCAPED : name_mode;
+    const hk_surrogates name_mode = heka_origin_mode(r, &name);
+    const hk_surrogates mode = heka_origin_mode(r, &representation) == HK_SURROGATES_ESCAPED
+                                   ? HK_SURROGATES_ESCAPED
+                                   : name_mode;
     const hk_status status = hk_field_open(r->out, heka_run_path(r), &name, (hk_value_type)type,
                                            &representation, mode, &w->mark);
     if (status == HK_ERR_TEXT) {
@@ -203,7 +197,7 @@ add_value(heka_run *r, writing *w, PyObject *value, Py_ssize_t index)
     }
     if (k > KIND_BOOL) {
         result =
-            heka_refuse_item(r->state, heka_run_path(r), w->key, owned, index, k == KIND_UNKNOWN);
+            heka_refuse_item(r->state, heka_run_path(r), w->key, owned, index, k >= KIND_UNKNOWN);
         goto done;
     }
     if (w->wanted >= 0 && (int)k != w->wanted) {
@@ -252,43 +246,13 @@ add_all(heka_run *r, writing *w, PyObject *iterable)
         if (result < 0) {
             break;
         }
+        if (index >= HEKA_ITEMS_MAX && converts(r) && !PyTuple_Check(iterable)) {
+            r->altered++; /* it may never end, and a message cannot hold more */
+            break;
+        }
     }
     Py_DECREF(iterator);
     return PyErr_Occurred() ? -1 : 0;
-}
-
-/* 1 when the wire has a field without values under this name: then an empty Field is left out
- * instead of refused. 0, or -1 with an exception. */
-static int
-is_wire_valueless(heka_run *r, PyObject *key)
-{
-    hk_text name;
-    size_t size;
-    size_t at;
-    uint8_t block[256];
-    hk_buffer text;
-
-    if (r->origin == NULL) {
-        return 0;
-    }
-    if (heka_text_borrow(key, &name) < 0) {
-        return -1;
-    }
-    if (hk_utf8_measure(&name, HK_SURROGATES_ESCAPED, &size, &at) != HK_OK) {
-        return 0; /* no wire name decodes to this str */
-    }
-    hk_buffer_init(&text, block, sizeof block, HK_LENGTH_MAX);
-    hk_status status = hk_names_make(&r->origin->valueless, HK_NAMES_VALUELESS, r->origin->wire);
-    if (status == HK_OK) {
-        status = hk_buffer_room(&text, size);
-    }
-    if (status != HK_OK) {
-        return heka_run_fail(r, status);
-    }
-    text.len = (size_t)(hk_utf8_write(&name, text.data) - text.data);
-    const int found = hk_names_hold(&r->origin->valueless, (hk_slice){text.data, text.len});
-    hk_buffer_clear(&text);
-    return found;
 }
 
 /* Encodes a field with the values of an iterable. Borrows values, which the caller owns. */
@@ -313,11 +277,16 @@ put_list(heka_run *r, writing *w, PyObject *values)
         goto done;
     }
     if (PyObject_TypeCheck(values, r->state->field_type)) {
-        const int valueless = is_wire_valueless(r, w->key);
+        const int valueless = heka_origin_is_valueless(r, w->key);
         if (valueless != 0) {
             result = valueless < 0 ? -1 : 0;
             goto done;
         }
+    }
+    if (converts(r)) {
+        r->altered++; /* left out */
+        result = 0;
+        goto done;
     }
     result = heka_refuse_empty(r->state, heka_run_path(r), w->key, values);
 done:
@@ -369,6 +338,10 @@ put_entry(heka_run *r, PyObject *key, PyObject *value)
     switch (k) {
         case KIND_ERROR:
             break;
+        case KIND_ABSENT:
+            r->altered++; /* left out */
+            result = 0;
+            break;
         case KIND_UNKNOWN:
             result = heka_refuse_unknown(r->state, heka_run_path(r), key, owned);
             break;
@@ -400,10 +373,12 @@ static int
 put_repr(heka_run *r, PyObject *key, PyObject *value)
 {
     writing w = {.key = key, .wanted = -1};
-    PyObject *text = heka_safe_repr(value, HEKA_REPR_MAX);
+    PyObject *text =
+        converts(r) ? heka_show_value(r->state, value) : heka_safe_repr(value, HEKA_REPR_MAX);
     if (text == NULL) {
         return -1;
     }
+    r->altered++;
     int result = open_field(r, &w, KIND_STRING);
     if (result == 0) {
         result = put_scalar(r, key, KIND_STRING, text, -1);
@@ -415,50 +390,38 @@ put_repr(heka_run *r, PyObject *key, PyObject *value)
     return result;
 }
 
-/* Bytes that are not UTF-8 may be sent only in a field that equals a decoded one byte for byte. */
-static int
-check_escaped(heka_run *r, PyObject *key, size_t start)
-{
-    const hk_status status = hk_names_make(&r->origin->wholes, HK_NAMES_WHOLE, r->origin->wire);
-    if (status != HK_OK) {
-        return heka_run_fail(r, status);
-    }
-    if (hk_names_hold(&r->origin->wholes, (hk_slice){r->out->data + start, r->out->len - start})) {
-        return 0;
-    }
-    return heka_refuse_name(r->state, heka_run_path(r), key);
-}
-
-/* put_entry, then what must follow it: the check of escaped bytes, the repr policy. */
+/* put_entry, then what must follow it: the check of escaped bytes, the repr of a refused value. */
 static int
 put_entry_or_repr(heka_run *r, PyObject *key, PyObject *value)
 {
     const size_t start = r->out->len;
     const size_t path_len = r->path.len;
     const unsigned depth = r->depth;
+    const uint64_t altered = r->altered;
 
     r->escaped = false;
     int result = put_entry(r, key, value);
     if (result == 0 && r->escaped) {
-        result = check_escaped(r, key, start);
+        result = heka_origin_check(r, key, start);
     }
     r->escaped = false;
     /* Over a limit only the outermost entry is replaced by its repr: a dict that contains itself
      * twice would otherwise write 2^32 reprs, one for each path to the depth limit. */
-    if (result < 0 && r->policy->use_repr && (depth == 0 || !r->over_limit) &&
-        PyErr_ExceptionMatches(PyExc_Exception) && !PyErr_ExceptionMatches(PyExc_MemoryError)) {
+    if (result < 0 && heka_is_lenient(r->policy) && (depth == 0 || !r->over_limit) &&
+        !(converts(r) && r->too_large) && heka_is_value_error()) {
         PyErr_Clear();
         r->over_limit = false;
         r->out->len = start; /* removes the part of the entry that was written */
         r->path.len = path_len;
         r->depth = depth;
+        r->altered = altered; /* the values inside of it are not sent */
         result = put_repr(r, key, value);
     }
     return result;
 }
 
-/* The field name for a key, a new reference to a str. With the repr policy, a key that is not a str
- * becomes its repr. User code may run: __repr__. */
+/* The field name for a key, a new reference to a str. With a lenient policy, a key that is not a
+ * str becomes its repr. User code may run: __repr__. */
 static PyObject *
 name_of(heka_run *r, PyObject *key)
 {
@@ -469,15 +432,17 @@ name_of(heka_run *r, PyObject *key)
         r->may_repeat = true;
     }
     if (!PyUnicode_Check(key)) {
-        if (r->policy->use_repr) {
+        if (heka_is_lenient(r->policy)) {
+            r->altered++;
             return heka_safe_repr(key, HEKA_REPR_MAX);
         }
         (void)heka_refuse_key(r->state, heka_run_path(r), key);
         return NULL;
     }
-    if (r->policy->use_repr && heka_text_borrow(key, &text) == 0 &&
+    if (heka_is_lenient(r->policy) && heka_text_borrow(key, &text) == 0 &&
         hk_utf8_measure(&text, HK_SURROGATES_REFUSED, &size, &at) != HK_OK) {
         r->may_repeat = true;
+        r->altered++;
         return heka_text_replace(key);
     }
     return Py_NewRef(key);
@@ -497,6 +462,13 @@ put_entries(heka_run *r, PyObject *mapping)
 
     if (PyDict_CheckExact(mapping)) {
         copy = PyDict_Copy(mapping);
+    } else if (converts(r)) {
+        copy = heka_copy_mapping(mapping);
+        if (copy == NULL && r->depth == 0 && heka_is_value_error()) {
+            PyErr_Clear(); /* the message is sent without the fields that cannot be read */
+            r->altered++;
+            return 0;
+        }
     } else {
         r->may_repeat = true;
         copy = PyDict_New(); /* PyDict_Update calls the mapping's keys() and __getitem__ */
@@ -508,6 +480,13 @@ put_entries(heka_run *r, PyObject *mapping)
         return -1;
     }
     while (PyDict_Next(copy, &pos, &key, &value)) {
+        if (r->depth > 0 && converts(r) && ++r->entries > HEKA_ITEMS_MAX) {
+            /* A dict that holds another one twice, that one a third twice and so on, is 2^32
+             * entries long at the depth limit. */
+            r->over_limit = true;
+            result = heka_refuse_depth(r->state, heka_run_path(r), key);
+            goto done;
+        }
         PyObject *name = name_of(r, key);
         if (name == NULL) {
             goto done;
@@ -559,7 +538,10 @@ heka_coerce_fields(heka_state *state, PyObject *mapping, const heka_policy *poli
         result = heka_plain_dict(&r, mapping);
     } else if (!PyDict_Check(mapping)) {
         const int is_mapping = PyObject_IsInstance(mapping, state->mapping_type);
-        if (is_mapping <= 0) {
+        if (is_mapping < 0 && policy->bad_values == HEKA_BAD_CONVERT && heka_is_value_error()) {
+            PyErr_Clear(); /* its __class__ raises: whatever it is, it is no mapping */
+            result = heka_type_error("fields", "a mapping or None", mapping);
+        } else if (is_mapping <= 0) {
             result = is_mapping < 0 ? -1 : heka_type_error("fields", "a mapping or None", mapping);
         }
     }
@@ -569,11 +551,15 @@ heka_coerce_fields(heka_state *state, PyObject *mapping, const heka_policy *poli
         r.depth = 0;
         result = put_entries(&r, mapping);
     }
-    /* With the repr policy both fields are sent, and receivers use the first: a log record must not
+    /* With a lenient policy both fields are sent, and receivers use the first: a message must not
      * be lost because of a name. */
-    if (result == HEKA_DONE && !policy->use_repr && ((r.nested && r.dotted) || r.may_repeat)) {
+    if (result == HEKA_DONE && !heka_is_lenient(policy) &&
+        ((r.nested && r.dotted) || r.may_repeat)) {
         result = check_unique(&r, start);
     }
     hk_buffer_clear(&r.path);
+    if (policy->altered != NULL) {
+        *policy->altered += r.altered;
+    }
     return result;
 }

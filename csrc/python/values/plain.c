@@ -70,7 +70,7 @@ plain_field(heka_run *r, const hk_text *name, PyObject *const *items, Py_ssize_t
     if (status == HK_ERR_TEXT || status == HK_ERR_ARGUMENT) {
         return HEKA_NOT_PLAIN; /* refused: the thorough way says why */
     }
-    if (status == HK_ERR_TOO_BIG && r->policy->use_repr) {
+    if (status == HK_ERR_TOO_BIG && heka_is_lenient(r->policy)) {
         return HEKA_NOT_PLAIN; /* where its repr stands in */
     }
     return heka_run_fail(r, status);

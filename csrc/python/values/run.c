@@ -7,6 +7,7 @@ int
 heka_run_fail(heka_run *r, hk_status status)
 {
     r->over_limit |= status == HK_ERR_TOO_BIG;
+    r->too_large |= status == HK_ERR_TOO_BIG;
     if (status == HK_ERR_TOO_BIG && r->policy->too_large != NULL) {
         *r->policy->too_large = true;
     }

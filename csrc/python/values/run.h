@@ -8,12 +8,33 @@
 #include "core/wire/hk_names.h"
 #include "python/base/state.h"
 
+/* The setting bad_values: what to do with a value that cannot be sent. */
+typedef enum {
+    HEKA_BAD_RAISE,   /* FieldError */
+    HEKA_BAD_REPR,    /* its repr is sent */
+    HEKA_BAD_CONVERT, /* convert.c converts it; None and what is empty is left out; else its repr */
+} heka_bad_values;
+
 /* How to handle a value without a wire type. */
 typedef struct {
-    bool use_repr;     /* true: repr(value) is sent; false: FieldError */
-    PyObject *convert; /* borrowed callable: returns a replacement for such a value; or NULL */
+    heka_bad_values bad_values;
+    PyObject *hook;    /* borrowed callable: returns a replacement for such a value; or NULL */
     bool *too_large;   /* borrowed: set when the output exceeds HK_LENGTH_MAX; or NULL */
+    uint64_t *altered; /* borrowed: is increased by the number of values that were not sent as
+                          given, as bad_values says; or NULL */
 } heka_policy;
+
+/* Whether no value raises. */
+static inline bool
+heka_is_lenient(const heka_policy *policy)
+{
+    return policy->bad_values != HEKA_BAD_RAISE;
+}
+
+/* With HEKA_BAD_CONVERT: how many items are read from one iterable or mapping of the program, and
+ * how many entries nested mappings may have together. Each takes a byte or more, so a message holds
+ * at most as many. */
+#define HEKA_ITEMS_MAX 65536
 
 /* Fields that were decoded from the wire: their bytes may be sent again even if they are not UTF-8.
  */
@@ -36,6 +57,9 @@ typedef struct {
     bool may_repeat;           /* a key is not an exact str, or a mapping not an exact dict */
     bool escaped;              /* the current field has bytes that only the wire may contain */
     bool over_limit;           /* too deep or too big: the outermost entry becomes its repr */
+    bool too_large;            /* too big for any message: the setting oversize decides */
+    unsigned entries;          /* of nested mappings; counted with HEKA_BAD_CONVERT only */
+    uint64_t altered;          /* values that were not sent as given */
 } heka_run;
 
 /* What a Python value becomes. The first five are the wire types and have their numbers. */
@@ -47,7 +71,8 @@ typedef enum {
     KIND_BOOL = HK_BOOL,
     KIND_MAPPING,  /* flattened into several fields */
     KIND_ITERABLE, /* several values of one field */
-    KIND_UNKNOWN,  /* no wire type: policy->convert, its repr, or FieldError */
+    KIND_UNKNOWN,  /* no wire type: its repr, or FieldError */
+    KIND_ABSENT,   /* None, with HEKA_BAD_CONVERT: the field is left out */
     KIND_ERROR,    /* an exception is set */
 } heka_kind;
 

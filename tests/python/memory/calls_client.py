@@ -286,6 +286,7 @@ class BadPlan(Client):
 def client(w: World, *, framed: bool = True, **plan: Any) -> Client:
     """Return a client with a destination and a plan."""
     made = Client()
+    made.bad_values = "raise"
     made.sink = sink(framed=framed)
     parts = ("blocked", "allowed", "levels", "asked", "deliver")
     made._set_plan((), plan.get("threshold", 7), *(plan.get(name) for name in parts))

@@ -415,6 +415,14 @@ for name, value, error in (
         lambda w, name=name, value=value: do(w.emitter.log, w.text, **{name: value(w)}),
         error,
     )
+add(
+    "log-convert",
+    lambda w: do(
+        *(w.emitter.log, w.text),
+        fields={"a": w, "b": [None, w], "c": None},
+        bad_values="convert",
+    ),
+)
 add("log-repr", lambda w: do(w.emitter.log, w.text, fields={"a": w}, bad_values="repr"))
 for oversize, error in (("truncate", None), ("drop", None), ("raise", heka.EncodeError)):
     add(

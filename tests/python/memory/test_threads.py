@@ -32,7 +32,7 @@ def eager() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def as_before() -> Iterator[None]:
     yield
-    heka.configure(to=None, signer=None, logger="", level=7, default=None, bad_values="raise")
+    heka.configure(to=None, signer=None, logger="", level=7, default=None, bad_values="convert")
 
 
 def beside(

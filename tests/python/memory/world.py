@@ -223,7 +223,9 @@ def streamed(write: Any, *, flush: Any = "".strip, failed: Any = str) -> Sink:
 
 def emitter_to(target: Any) -> Emitter:
     """Return an emitter with one destination, for which it asks in C: getattr with a default."""
-    return Emitter(partial(getattr, SimpleNamespace(sink=target), "sink"))
+    made = Emitter(partial(getattr, SimpleNamespace(sink=target), "sink"))
+    made.bad_values = "raise"
+    return made
 
 
 def turned(message: heka.Message) -> heka.Message:

@@ -49,12 +49,20 @@ def by_log(fields: Any) -> dict[str, heka.Field]:
     return captured[0].fields
 
 
+def by_strict_log(fields: Any) -> dict[str, heka.Field]:
+    with capture() as captured:
+        assert heka.log("t", fields=fields, bad_values="raise")
+    return captured[0].fields
+
+
 #: Each takes a mapping and returns the fields that would be on the wire.
 WAYS: dict[str, Callable[[Any], dict[str, heka.Field]]] = {
     "Message": by_message,
     "pack": by_pack,
     "log": by_log,
 }
+#: Those that raise for a value without a type.
+STRICT_WAYS = {**WAYS, "log": by_strict_log}
 
 
 def ways_of(attribute: str) -> dict[str, Callable[..., Any]]:

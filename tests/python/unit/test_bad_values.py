@@ -1,4 +1,4 @@
-"""``bad_values='repr'`` and ``default=``: no record is lost for a value that has no type."""
+"""``bad_values='repr'`` and ``default=``: no message is lost for a value that has no type."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def captured() -> Iterator[Captured]:
 @pytest.fixture(autouse=True)
 def settings() -> Iterator[None]:
     yield
-    heka.configure(bad_values="raise", default=None)
+    heka.configure(bad_values="convert", default=None)
 
 
 def sent(captured: Captured, fields: Any, **options: Any) -> dict[str, heka.Field]:
@@ -211,10 +211,10 @@ def test_text_that_utf8_cannot_hold_is_escaped(captured):
     assert (message.type, message.logger, message.payload) == ("a\\ud800", "b\\udcff", "€\\udfff")
 
 
-def test_without_it_such_text_raises(captured):
+def test_such_text_raises_with_raise(captured):
     for arguments in (("\ud800",), ("t", "\ud800"), ("t", "l", 6, None, "\ud800")):
         with pytest.raises(heka.EncodeError, match="lone surrogate"):
-            heka.log(*arguments)
+            heka.log(*arguments, bad_values="raise")
     assert len(captured) == 0
 
 
@@ -267,13 +267,13 @@ def test_default_is_called_once_per_value(captured):
     asked = []
 
     with pytest.raises(heka.FieldError, match="field 'k': None has no type"):
-        heka.log("t", fields={"k": object()}, default=asked.append)
+        heka.log("t", fields={"k": object()}, default=asked.append, bad_values="raise")
     assert len(asked) == 1
 
 
 def test_exception_of_default_is_passed_on(captured):
     with pytest.raises(BoomError):
-        heka.log("t", fields={"k": None}, default=boom)
+        heka.log("t", fields={"k": None}, default=boom, bad_values="raise")
 
 
 def test_with_repr_a_default_that_fails_is_replaced_by_the_repr(captured):
@@ -327,9 +327,9 @@ def test_none_means_the_configured_value(captured):
 
 @pytest.mark.parametrize("word", ["", "Repr", "ignore", "repr ", "\ud800"])
 def test_unknown_bad_values_is_a_value_error(word):
-    with pytest.raises(ValueError, match="bad_values must be 'raise' or 'repr', got "):
+    with pytest.raises(ValueError, match="bad_values must be 'raise', 'repr' or 'convert', got "):
         heka.log("t", bad_values=word)
-    with pytest.raises(ValueError, match="bad_values must be 'raise' or 'repr', got "):
+    with pytest.raises(ValueError, match="bad_values must be 'raise', 'repr' or 'convert', got "):
         heka.configure(bad_values=word)
 
 

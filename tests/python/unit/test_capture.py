@@ -142,7 +142,7 @@ def test_exception_of_the_capture_callback_is_passed_on():
 
 def test_refused_messages_are_not_captured():
     with capture() as captured, pytest.raises(heka.FieldError):
-        heka.log("a", fields={"k": None})
+        heka.log("a", fields={"k": None}, bad_values="raise")
 
     assert list(captured) == []
 

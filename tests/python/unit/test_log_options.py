@@ -22,7 +22,7 @@ DEFAULTS: dict[str, Any] = {
     "level": 7,
     "logger": "",
     "oversize": "truncate",
-    "bad_values": "raise",
+    "bad_values": "convert",
     "default": None,
     "timeout": 1.0,
 }

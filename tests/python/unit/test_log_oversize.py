@@ -345,9 +345,10 @@ def test_a_huge_payload_is_validated_to_its_end(captured):
     payload = "x" * HUGE + "\ud800"
 
     with pytest.raises(heka.EncodeError, match=r"payload holds the lone surrogate U\+D800"):
-        heka.log("t", payload=payload)
-    assert heka.log("t", payload=payload, bad_values="repr") is True
-    assert captured[0].fields == {"heka.truncated": [HUGE + len("\\ud800")]}
+        heka.log("t", payload=payload, bad_values="raise")
+    for lenient in ("repr", "convert"):
+        assert heka.log("t", payload=payload, bad_values=lenient) is True
+        assert captured[-1].fields == {"heka.truncated": [HUGE + len("\\ud800")]}
 
 
 @pytest.mark.parametrize("oversize", ["truncate", "drop"])
@@ -381,7 +382,7 @@ def test_raise_raises_beyond_16_mebibytes_too(captured):
 
 def test_a_huge_field_does_not_hide_a_wrong_one(captured):
     with pytest.raises(heka.FieldError, match="field 'bad'"):
-        heka.log("t", fields={"bad": None, "k": "x" * HUGE})
+        heka.log("t", fields={"bad": None, "k": "x" * HUGE}, bad_values="raise")
 
 
 def test_with_repr_a_huge_value_affects_only_itself(captured):
