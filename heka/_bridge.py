@@ -14,6 +14,7 @@ from typing import Any, TypeAlias, cast
 
 from heka import api
 from heka._core import monotonic
+from heka._net.addresses import STANDARD
 from heka._process import PROCESS, ProcessClient
 from heka._recording import FILTERING, NESTED_MAX, as_text, describe, type_name
 from heka._runtime.allowance import allowance
@@ -32,9 +33,9 @@ class Bridge:
     """Finds the client, and sends to it what another library logs.
 
     Args:
-        target: A client; a URL, as ``heka.log(to=...)`` takes it; the name of a client in
-            ``heka.holder``, which may be configured later. None: the holder's default client, or
-            what ``heka.configure`` has set up while there is no default client.
+        target: A client; a URL, ``'stdout'`` or ``'stderr'``, as ``heka.log(to=...)`` takes it; the
+            name of a client in ``heka.holder``, which may be configured later. None: the holder's
+            default client, or what ``heka.configure`` has set up while there is no default client.
         type: The type of the messages.
         owner: The name that starts each line on stderr.
 
@@ -62,7 +63,7 @@ class Bridge:
         self.reset_after_fork()
         self._reporter = Reporter()
         if isinstance(target, str):
-            if "://" in target:
+            if "://" in target or target in STANDARD:
                 self.fixed = ProcessClient(target)
                 api.claim(target)
                 self._claimed = target

@@ -54,7 +54,7 @@ class HekaConnection:
         """Connect, unless *lazy*: then the first send does.
 
         Args:
-            address: Any notation of ``heka.log(to=...)`` except a file.
+            address: Any notation of ``heka.log(to=...)`` except a file, stdout and stderr.
             signer_config: Signs every frame.
             lazy: Connect with the first send.
 
@@ -71,8 +71,9 @@ class HekaConnection:
         self.address = address
         self.signer_config = signer_config
         self._address: Address = parse(address)
-        if self._address.scheme == "file":
-            raise ConfigError(f"{address!r}: a connection needs a socket; heka.log takes files")
+        if self._address.scheme == "file" or self._address.is_standard:
+            what = "files" if self._address.scheme == "file" else self._address.scheme
+            raise ConfigError(f"{address!r}: a connection needs a socket; heka.log takes {what}")
         if signer_config is not None and not self._address.framed:
             raise ConfigError(f"{address!r}: framing=none cannot carry a signature")
         self._transport = make_socket(self._address)

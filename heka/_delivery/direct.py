@@ -32,7 +32,7 @@ from heka._net.transports import NothingSentError, SocketTransport, Transport, m
 from heka._runtime.allowance import allowance
 from heka._runtime.debug import tell_drops
 from heka._runtime.exits import ExitHook, is_exiting
-from heka._runtime.forks import call_in_child
+from heka._runtime.forks import call_in_child, importing
 from heka._runtime.reporter import Reporter
 from heka._runtime.waiting import pause
 
@@ -68,6 +68,15 @@ class _Notifier:
         return True
 
 
+def _transport_for(address: Address) -> Transport:
+    if not address.is_standard:
+        return make(address)
+    with importing():
+        from heka._delivery.standard import StandardTransport  # few programs write messages there
+
+    return StandardTransport(address.scheme)
+
+
 class Destination:
     """One address, its connection, its back-off and its account.
 
@@ -94,7 +103,7 @@ class Destination:
     def _start(self) -> None:
         """Reset all state; nothing is connected."""
         # New objects: after a fork, a call of another thread may have left the old ones half used.
-        self._transport: Transport = make(self._address)
+        self._transport: Transport = _transport_for(self._address)
         self._notifier = _Notifier()
         self._owner = 0  # the thread whose call owns the connection
         # No jitter: calls in between are dropped, so a fixed wait causes no burst of connects.

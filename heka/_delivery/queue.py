@@ -393,6 +393,8 @@ def _told(name: str, on_drop: OnDrop | None) -> OnDrop:
 def queue_for(address: Address, options: QueueOptions | None = None, **more: Any) -> Queue:
     """Return a queue for *address*; *more* are further arguments of Queue."""
     options = options or address.queue or QueueOptions()
+    if address.is_standard:
+        raise ConfigError(f"{address}: is written in the call, without a queue")
     return Queue(
         str(address),
         _outlet_for(address, options),

@@ -46,13 +46,15 @@ OPTIONS = {
 _TEXT_MAX = 1000
 #: Characters of a host name, 253 in the DNS, or of an address with its zone.
 _HOST_MAX = 255
+#: The streams of this process: words, not URLs. ``udp://stdout`` is a host of that name.
+STANDARD = ("stdout", "stderr")
 #: Schemes whose destination is a host. Of these, the ones that notice that a host is down: only
 #: they can fail over.
 _HOSTS = ("udp", "tcp", "tls")
 _FAILOVER = ("tcp", "tls")
 EXPECTED = (
     "expected (host, port), 'host:port', '[::1]:5565', udp://host:port, tcp://host:port, "
-    "tls://host:port, unix:///path, unixgram:///path or file:///path"
+    "tls://host:port, unix:///path, unixgram:///path, file:///path, 'stdout' or 'stderr'"
 )
 
 
@@ -61,7 +63,8 @@ class Address:
     """One destination.
 
     Attributes:
-        scheme: ``udp``, ``tcp``, ``tls``, ``unix``, ``unixgram`` or ``file``.
+        scheme: ``udp``, ``tcp``, ``tls``, ``unix``, ``unixgram`` or ``file``; ``stdout`` or
+            ``stderr`` for the stream of this process.
         host, port: For ``udp``, ``tcp`` and ``tls``.
         path: For the others; a leading ``@`` names an abstract unix socket.
         family: 4 for IPv4 only, 6 for IPv6 only, 0 for both.
@@ -99,6 +102,11 @@ class Address:
         return ((self.host, self.port), *self.alternates)
 
     @property
+    def is_standard(self) -> bool:
+        """True for standard output and standard error of this process."""
+        return self.scheme in STANDARD
+
+    @property
     def is_datagram(self) -> bool:
         """True when each frame is sent as a datagram of its own."""
         return self.scheme in ("udp", "unixgram")
@@ -110,6 +118,8 @@ class Address:
 
     def __str__(self) -> str:
         """Return the URL, without options that have their default value."""
+        if self.is_standard:
+            return self.scheme
         options: dict[str, str] = {}
         if self.family:
             options["family"] = str(self.family)
@@ -168,6 +178,8 @@ def _parsed(to: object) -> Address:
     if not isinstance(to, str):
         _refuse_port(to)
         raise ConfigError(f"{EXPECTED}, or an object with write(bytes); got {to!r}")
+    if to in STANDARD:
+        return Address(to)
     scheme, separator, rest = to.partition("://")
     if not separator:
         _refuse_port(to)

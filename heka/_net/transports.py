@@ -42,6 +42,7 @@ __all__ = [
     "remaining",
     "send_all",
     "wait_writable",
+    "without_sigpipe",
 ]
 
 
@@ -179,7 +180,7 @@ class FileTransport:
         view = memoryview(frame)
         ends: list[int] = []  # offsets in the file behind each write that took a part
         try:
-            with _without_sigpipe() if self._is_fifo else contextlib.nullcontext():
+            with without_sigpipe() if self._is_fifo else contextlib.nullcontext():
                 while at < len(frame):
                     try:
                         at += os.write(self._fd, view[at:])
@@ -228,7 +229,7 @@ class FileTransport:
 
 
 @contextlib.contextmanager
-def _without_sigpipe() -> Iterator[None]:
+def without_sigpipe() -> Iterator[None]:
     """Within the block, writing to a FIFO without a reader raises EPIPE but no SIGPIPE.
 
     SIGPIPE ends a program that has not ignored it. Only sockets have a flag against it.

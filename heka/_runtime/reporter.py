@@ -63,7 +63,7 @@ def _write(stream: TextIO, line: str) -> None:
     held it would wait for ever, so the line goes to the descriptor of the file. A closed file
     raises: its number may belong to another file by now. Any other object is called.
     """
-    file = _file_of(stream)
+    file = file_of(stream)
     try:
         descriptor = stream.fileno() if file is None else file.fileno()
     except Exception:
@@ -80,7 +80,7 @@ def _write(stream: TextIO, line: str) -> None:
         os.write(descriptor, line.encode(stream.encoding, "backslashreplace"))
 
 
-def _file_of(stream: TextIO) -> io.FileIO | None:
+def file_of(stream: TextIO) -> io.FileIO | None:
     """Return the file below *stream*; None unless *stream* is an ordinary text file object."""
     if type(stream) is not io.TextIOWrapper:
         return None

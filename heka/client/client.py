@@ -91,7 +91,7 @@ class HekaClient(Lines, Client):
 
         Args:
             stream: An object with ``write(data)``, the dotted name of a class that needs no
-                arguments, a URL as for ``heka.log(to=...)``, or None.
+                arguments, a URL, ``'stdout'`` or ``'stderr'`` as for ``heka.log(to=...)``, or None.
             logger: Default for calls that omit it.
             severity: Default for calls that omit it: 0 to 7, or a name such as ``'error'``.
             disabled_timers: Name or names of timers that do nothing; ``'*'`` for all.

@@ -6,6 +6,7 @@ import types
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from heka._net.addresses import STANDARD
 from heka._runtime.forks import importing
 from heka.exceptions import ConfigError
 from heka.filters import HeadFilter
@@ -33,7 +34,7 @@ def make_stream(stream: Any) -> Any:
     """Return the stream that *stream* is, or is the URL or dotted name of; None without one."""
     if not isinstance(stream, str):
         return checked_stream(stream)
-    if "://" in stream:
+    if "://" in stream or stream in STANDARD:
         with importing():
             from heka.streams import UrlStream
 

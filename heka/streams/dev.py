@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from heka._runtime.forks import importing
 from heka.encoders import JSONEncoder
 from heka.exceptions import ConfigError
 from heka.path import resolve_name
@@ -22,12 +23,15 @@ from heka.streams.local import LocalStream
 __all__ = ["DebugCaptureStream", "FileStream", "FormatterStream", "StdOutStream"]
 
 
+_RECORD_SEPARATOR = b"\x1e"
+
+
 class StdOutStream(LocalStream):
     """Write to the current ``sys.stdout``.
 
-    Bytes are written to its buffer, after flushing text that was printed before. Text is printed;
-    any other object (the messages of ``NullEncoder``) is printed as one line. A full pipe blocks,
-    as with ``print``.
+    Bytes are written to its buffer, after flushing text that was printed before; on a terminal, a
+    frame is shown as ``heka listen`` shows it. Text is printed; any other object (the messages of
+    ``NullEncoder``) is printed as one line. A full pipe blocks, as with ``print``.
     """
 
     def take(self, data: Any) -> int | str:
@@ -35,6 +39,12 @@ class StdOutStream(LocalStream):
         out = sys.stdout
         if out is None or getattr(out, "closed", False) is True:
             return "closed"
+        if isinstance(data, bytes) and data[:1] == _RECORD_SEPARATOR and _is_terminal(out):
+            with importing():
+                from heka._delivery.standard import as_text  # few programs do this
+
+            _write_to(out, as_text(data, out))
+            return len(data)
         return _write_to(out, data)
 
     def flush(self, timeout: float = 0.0) -> bool:
@@ -94,6 +104,13 @@ class DebugCaptureStream(LocalStream):
         """Keep *data*."""
         self.msgs.append(data)
         return size_of(data)
+
+
+def _is_terminal(out: Any) -> bool:
+    try:
+        return out.isatty() is True
+    except Exception:  # of an object in the place of sys.stdout
+        return False
 
 
 def _named(thing: Any, what: str) -> Any:

@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import heka
-from heka.cli.show import escape, render
+from heka._display import escape, render
+from heka._display.style import Style, fold
 from heka.cli.show.jsonlines import json_line
-from heka.cli.show.terminal import Style, fold
 
 HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}  # Unicode categories without a visible glyph
 

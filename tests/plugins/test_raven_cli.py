@@ -9,9 +9,9 @@ import pytest
 from plugins.raven_support import messages, raven_client
 from plugins.sentry_support import GOLDEN, as_json_lines, fail, golden, run
 
+from heka._display.style import PLAIN
 from heka.cli.commands.sentry.events import read_events
 from heka.cli.commands.sentry.traceback import render_event
-from heka.cli.show.terminal import PLAIN
 
 PROFILES = ("raven3", "raven2", "sentry7")
 

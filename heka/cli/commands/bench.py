@@ -10,12 +10,13 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from heka._display.escape import counted
+from heka._display.style import style_for
 from heka.cli.commands.load import TYPE, Account, Load, load_from, load_to
 from heka.cli.errors import CommandError
 from heka.cli.show.account import reasons
-from heka.cli.show.escape import counted
 from heka.cli.show.meter import Meter, Reading, meter_for, per_second, size
-from heka.cli.show.terminal import prepare_stdout, stop_signals, style_for
+from heka.cli.show.terminal import prepare_stdout, stop_signals
 
 _EPILOG: Final = """\
 what is sent:

@@ -16,14 +16,15 @@ from typing import Final
 
 import heka
 from heka._core import monotonic
+from heka._display.escape import visible
+from heka._display.style import style_for
 from heka._receiving import endpoint
 from heka._receiving.receiver import Event, Received, Receiver
 from heka.cli.commands.demo_messages import KEY, SAMPLES, SIGNER, SIGNER_VERSION, Sample
 from heka.cli.errors import listening
 from heka.cli.show.account import reason_text, summary
-from heka.cli.show.escape import visible
 from heka.cli.show.printer import Printer
-from heka.cli.show.terminal import prepare_stdout, style_for
+from heka.cli.show.terminal import prepare_stdout
 
 _TIMEOUT: Final = 15.0  # seconds for the demo; most of it is for starting Python
 _DRAIN_TIME: Final = 0.5  # seconds to receive what is in the kernel after the sender has ended

@@ -8,13 +8,14 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import heka
+from heka._display.style import style_for
 from heka._receiving import endpoint
 from heka._receiving.receiver import MESSAGE_LIMIT, Receiver
 from heka.cli.errors import CommandError, listening
 from heka.cli.keys import Keys, collect_keys, parse_key
 from heka.cli.show.account import summary
 from heka.cli.show.printer import Printer
-from heka.cli.show.terminal import discard_stdout, prepare_stdout, stop_signals, style_for
+from heka.cli.show.terminal import discard_stdout, prepare_stdout, stop_signals
 from heka.message import MESSAGE_MAX
 
 if TYPE_CHECKING:

@@ -15,10 +15,11 @@ from typing import Final
 from heka._core import monotonic
 from heka._delivery.snapshot import Part, copied, parts_of
 from heka._delivery.spool import Spool, size_of
+from heka._display.escape import counted, visible
+from heka._display.style import Style, style_for
+from heka._display.values import local_time
 from heka.cli.errors import CommandError
-from heka.cli.show.escape import counted, visible
-from heka.cli.show.terminal import Style, prepare_stdout, style_for
-from heka.cli.show.values import local_time
+from heka.cli.show.terminal import prepare_stdout
 from heka.exceptions import ConfigError
 from heka.streams.queued import QueuedStream
 

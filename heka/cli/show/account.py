@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection
 
+from heka._display.escape import counted, visible
 from heka._receiving.tally import Tally
-from heka.cli.show.escape import counted, visible
 
 
 def summary(tally: Tally) -> str:

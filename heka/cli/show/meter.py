@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol, TextIO
 
-from heka.cli.show.escape import counted, display_width
-from heka.cli.show.terminal import Style, style_for
+from heka._display.escape import counted, display_width
+from heka._display.style import Style, style_for
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType

@@ -7,12 +7,12 @@ from collections.abc import Collection, Iterable
 from typing import Final, TextIO
 
 from heka._core import monotonic
+from heka._display.escape import counted, visible
+from heka._display.render import render
+from heka._display.style import Style
 from heka._receiving.receiver import Ended, Event, Received, Rejected
 from heka.cli.show.account import reasons, signer_text
-from heka.cli.show.escape import counted, visible
 from heka.cli.show.jsonlines import json_line
-from heka.cli.show.render import render
-from heka.cli.show.terminal import Style
 
 _NOTICE_PAUSE: Final = 1.0  # seconds between two notices, so that a flood stays readable
 _ENDS: Final = {

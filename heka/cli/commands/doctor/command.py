@@ -16,8 +16,9 @@ from heka.cli.commands.doctor.environment import variables, versions
 from heka.cli.commands.doctor.lines import STEPS, Budget, Line, problem
 from heka.cli.commands.doctor.network import datagram_lines, stream_lines
 from heka.cli.commands.doctor.probe import probe_lines
-from heka.cli.show.escape import counted, visible
-from heka.cli.show.terminal import Style, prepare_stdout, style_for
+from heka._display.escape import counted, visible
+from heka._display.style import Style, style_for
+from heka.cli.show.terminal import prepare_stdout
 from heka.exceptions import ConfigError
 
 _EPILOG: Final = """\

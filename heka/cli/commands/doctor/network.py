@@ -21,7 +21,7 @@ from heka.cli.commands.doctor.connecting import (
     is_loopback,
 )
 from heka.cli.commands.doctor.lines import Budget, Line, duration, ok, problem, warning
-from heka.cli.show.escape import shortened, visible
+from heka._display.escape import shortened, visible
 
 #: Seconds in which a peer that closes at once does so.
 _AT_ONCE: Final = 0.3

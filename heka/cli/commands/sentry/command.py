@@ -9,12 +9,13 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import BinaryIO, Final
 
+from heka._display.escape import counted, visible
+from heka._display.style import style_for
 from heka._secrets import masked
 from heka.cli.commands.sentry.events import read_events
 from heka.cli.commands.sentry.traceback import render_event
 from heka.cli.errors import CommandError
-from heka.cli.show.escape import counted, visible
-from heka.cli.show.terminal import prepare_stdout, style_for
+from heka.cli.show.terminal import prepare_stdout
 from heka.exceptions import ConfigError
 from heka.plugins.raven.dsn import DSN
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from heka.cli.show.escape import shortened, visible
-from heka.cli.show.terminal import Style
+from heka._display.escape import shortened, visible
+from heka._display.style import Style
 
 _STACKTRACE: Final = "sentry.interfaces.Stacktrace"
 _EXCEPTION: Final = "sentry.interfaces.Exception"

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Final
 
-import heka
+from heka.message import Field
 
 SEVERITIES: Final = (
     "EMERGENCY",
@@ -26,11 +26,11 @@ SEVERITIES: Final = (
 Value = bool | int | float | str | bytes
 
 _TYPES: Final = {
-    heka.Field.STRING: "string",
-    heka.Field.BYTES: "bytes",
-    heka.Field.INTEGER: "integer",
-    heka.Field.DOUBLE: "double",
-    heka.Field.BOOL: "bool",
+    Field.STRING: "string",
+    Field.BYTES: "bytes",
+    Field.INTEGER: "integer",
+    Field.DOUBLE: "double",
+    Field.BOOL: "bool",
 }
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
@@ -41,14 +41,14 @@ def severity_name(severity: int) -> str:
     return SEVERITIES[severity] if known else f"SEVERITY {severity}"
 
 
-def type_name(field: heka.Field) -> str:
+def type_name(field: Field) -> str:
     """Return ``integer``; ``type 9`` for a number that the protocol does not define."""
     if field.value_type is None:
         return "unknown"
     return _TYPES.get(field.value_type, f"type {field.value_type}")
 
 
-def values_of(field: heka.Field) -> Sequence[Value]:
+def values_of(field: Field) -> Sequence[Value]:
     """Return the values of *field*; empty for a field that was received without any."""
     return list(field)
 

@@ -20,10 +20,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-import heka
-from heka.cli.show import values
-from heka.cli.show.escape import ELLIPSIS, counted, display_width, shortened, visible
-from heka.cli.show.terminal import PLAIN, Style, fold
+from heka._display import values
+from heka._display.escape import ELLIPSIS, counted, display_width, shortened, visible
+from heka._display.style import PLAIN, Style, fold
+from heka.message import Field, Message
 
 # Limits of what is shown, so that no message fills the screen; --json shows everything.
 PAYLOAD_CHARACTERS: Final = 4_000
@@ -51,29 +51,30 @@ _INDENT: Final = "  "
 
 
 def render(
-    message: heka.Message,
+    message: Message,
     *,
     signer: str | None = None,
     signer_version: int | None = None,
-    checked: bool = False,
+    checked: bool | None = False,
     origin: str = "",
     style: Style = PLAIN,
 ) -> str:
     """Return *message* as a block of lines, each with its newline, without empty lines around it.
 
     Args:
-        message: A decoded message: its fields are ``heka.Field`` objects.
+        message: A decoded message: its fields are ``Field`` objects.
         signer: Name of the verified signer; None: unsigned or not verified.
         signer_version: The version of the signer's key.
         checked: Whether signatures were verified; if not, the block says "not verified" and never
-            "unsigned".
+            "unsigned". None: it says neither, for a message of this process.
         origin: Where the message came from, as the receiver names it.
         style: Colours and glyphs; plain by default.
     """
     bar = f"{_INDENT}{style.paint('dim', style.bar)} "
     lines = [(_headline(message, style), _INDENT * 2)]
     second = _origin_line(message, signer, signer_version, checked, origin, style)
-    lines.append((_INDENT + second, _INDENT * 2))
+    if second:
+        lines.append((_INDENT + second, _INDENT * 2))
     lines += ((bar + line, bar) for line in _payload(message.payload, style))
     lines += ((_INDENT + line, _INDENT * 3) for line in _fields(message.fields, style))
     columns = style.columns()
@@ -83,7 +84,7 @@ def render(
     )
 
 
-def _headline(message: heka.Message, style: Style) -> str:
+def _headline(message: Message, style: Style) -> str:
     severity = message.severity
     colour = _SEVERITY_STYLES[severity] if 0 <= severity < len(_SEVERITY_STYLES) else "warn"
     kind = _short_text(message.type, style)
@@ -97,18 +98,19 @@ def _headline(message: heka.Message, style: Style) -> str:
 
 
 def _origin_line(
-    message: heka.Message,
+    message: Message,
     signer: str | None,
     signer_version: int | None,
-    checked: bool,
+    checked: bool | None,
     origin: str,
     style: Style,
 ) -> str:
+    parts = []
     if signer is not None:
-        verdict = style.paint("good", f"signed by {_short_text(signer, PLAIN)} v{signer_version}")
-    else:
-        verdict = style.paint("dim", "unsigned" if checked else "not verified")
-    parts = [verdict]
+        name = _short_text(signer, PLAIN)
+        parts.append(style.paint("good", f"signed by {name} v{signer_version}"))
+    elif checked is not None:
+        parts.append(style.paint("dim", "unsigned" if checked else "not verified"))
     if origin:
         parts.append(style.paint("dim", visible(origin)))
     for label, value in (
@@ -137,7 +139,7 @@ def _payload(payload: str, style: Style) -> Iterator[str]:
         yield style.paint("dim", f"{ELLIPSIS} +{left:,} of {counted(len(payload), 'character')}")
 
 
-def _fields(fields: Mapping[str, heka.Field], style: Style) -> Iterator[str]:
+def _fields(fields: Mapping[str, Field], style: Style) -> Iterator[str]:
     rows = []
     for name, field in list(fields.items())[:FIELDS]:
         label, width = _name(name, style), display_width(_name(name, PLAIN))
@@ -166,12 +168,12 @@ def _name(name: str, style: Style) -> str:
     return f'"{_text(shortened(name, NAME_CHARACTERS), style, quoted=True)}"'
 
 
-def _type(field: heka.Field) -> str:
+def _type(field: Field) -> str:
     name = values.type_name(field)
     return name if len(field) == 1 else f"{name}[{len(field):,}]"
 
 
-def _value_list(field: heka.Field, style: Style) -> tuple[str, int]:
+def _value_list(field: Field, style: Style) -> tuple[str, int]:
     """Return the styled values and unit, and their width in columns."""
     found = values.values_of(field)
     plain: list[str] = []
