@@ -8,6 +8,8 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
+from heka._display.escape import counted, visible
+from heka._display.style import Style, style_for
 from heka._net.addresses import Address
 from heka._secrets import masked
 from heka.cli.commands.doctor.destination import chosen, described, misconfigured, parse_url
@@ -16,8 +18,6 @@ from heka.cli.commands.doctor.environment import variables, versions
 from heka.cli.commands.doctor.lines import STEPS, Budget, Line, problem
 from heka.cli.commands.doctor.network import datagram_lines, stream_lines
 from heka.cli.commands.doctor.probe import probe_lines
-from heka._display.escape import counted, visible
-from heka._display.style import Style, style_for
 from heka.cli.show.terminal import prepare_stdout
 from heka.exceptions import ConfigError
 

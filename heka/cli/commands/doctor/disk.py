@@ -12,10 +12,10 @@ from typing import Final
 
 from heka._delivery.snapshot import Part, parts_of
 from heka._delivery.spool import directories, size_of
+from heka._display.escape import counted
 from heka._net.addresses import Address
 from heka._net.options import QueueOptions
 from heka.cli.commands.doctor.lines import Budget, Line, ok, problem, warning, within
-from heka._display.escape import counted
 
 #: Bytes of free space below which there is a warning.
 _LITTLE: Final = 64 * 1024 * 1024

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from heka._core import monotonic
+from heka._display.escape import shortened, visible
 from heka._net.addresses import Address
 from heka._net.resolver import Endpoint, ResolutionError, is_name, resolve
 from heka._runtime.waiting import is_ready
@@ -21,7 +22,6 @@ from heka.cli.commands.doctor.connecting import (
     is_loopback,
 )
 from heka.cli.commands.doctor.lines import Budget, Line, duration, ok, problem, warning
-from heka._display.escape import shortened, visible
 
 #: Seconds in which a peer that closes at once does so.
 _AT_ONCE: Final = 0.3

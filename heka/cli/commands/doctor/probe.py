@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from heka._core import monotonic
+from heka._display.escape import counted
 from heka._net.addresses import Address
 from heka._runtime.reporter import QUIET_VARIABLE
 from heka.cli.commands.doctor.lines import Budget, Line, ok, problem, warning
-from heka._display.escape import counted
 from heka.client import HekaClient
 from heka.exceptions import HekaError
 
