@@ -29,10 +29,10 @@ nitpicky = True
 nitpick_ignore_regex = [
     ("py:.*", r"(collections\.abc|datetime|os|types|typing_extensions|typing|uuid)\..*|Any|self"),
     # Names of types that a module imports for type checkers only; a signature has them bare.
-    ("py:class", r"[A-Z]\w*"),
-    ("py:class", r"heka\..*\._[A-Z]\w*"),
+    ("py:(class|exc)", r"[A-Z]\w*"),
+    ("py:class", r"heka\.(.*\.)?_\w+(\.\w+)?"),
 ]
-autodoc_mock_imports = ["structlog"]  # the integration is documented without it
+autodoc_mock_imports = ["asgiref", "celery", "django", "httpx", "structlog"]  # not needed to build
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
 autodoc_typehints = "signature"

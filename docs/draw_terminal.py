@@ -45,29 +45,44 @@ COLOURS = {
 }
 _SGR = re.compile(r"\x1b\[([0-9;]*)m")
 
+_COLOUR = r"(?:\x1b\[[0-9;]*m)*"
+#: The field duration: its name, its value, its unit, and the room behind it.
+_DURATION = re.compile(rf"(duration *{_COLOUR} = {_COLOUR})([0-9.e-]+)( {_COLOUR}s{_COLOUR})( +)")
+_SECONDS = "0.0012"
+
 Run = tuple[str, str, bool]  # text, colour, bold
 
-ORDER = """
+SHOP = """
 import logging
+from flask import Flask
 import heka
-from heka.client import HekaClient
+from heka.integrations.wsgi import HekaMiddleware
 from heka.logging import HekaHandler
 
-heka.log(
-    "shop.order",
-    logger="shop",
-    severity=heka.NOTICE,
-    payload="order accepted",
-    fields={"order": 4711, "total": heka.Field(31.5, "EUR"), "items": ["hat", "gloves"]},
-)
-client = HekaClient(TO, "shop")
-client.incr("shop.orders")
-logger = logging.getLogger("shop.payment")
-logger.addHandler(HekaHandler(client))
-try:
-    {"visa": 1}["amex"]
-except KeyError:
-    logger.exception("no such card", extra={"order": 4711})
+heka.configure(logger="shop")
+app = Flask("shop")
+app.wsgi_app = HekaMiddleware(app.wsgi_app)
+logger = logging.getLogger("payment")
+logger.addHandler(HekaHandler())
+
+
+@app.post("/order/<item>")
+def order(item):
+    heka.log(
+        "shop.order",
+        severity=heka.NOTICE,
+        payload="order accepted",
+        fields={"item": item, "total": heka.Field(31.5, "EUR"), "sizes": ["S", "M"]},
+    )
+    try:
+        {"visa": 1}["amex"]
+    except KeyError:
+        logger.exception("no such card")
+    return {"ordered": item}
+
+
+with app.test_client() as browser:
+    browser.post("/order/hat").json
 """
 
 
@@ -191,6 +206,13 @@ def settled(text: str) -> str:
     """Return *text* with fixed values in place of those that differ from run to run."""
     text = text.replace(socket.gethostname(), "web-3")
     text = re.sub(r"(pid(?:\x1b\[[0-9;]*m| )+)\d+", r"\g<1>4211", text)
+    text = re.sub(r'"[0-9a-f]{32}"', '"590d560dbf43431c9277597e716843ea"', text)
+    text = _DURATION.sub(
+        lambda found: (
+            f"{found[1]}{_SECONDS}{found[3]}{' ' * (len(found[2] + found[4]) - len(_SECONDS))}"
+        ),
+        text,
+    )
     text = re.sub(r'(?<=File ")\S*/(?=\w+\.py")', "/srv/shop/", text)
     text = re.sub(r"(listening on \w+ 127\.0\.0\.1):\d+", r"\1:5565", text)
     text = re.sub(r"(udp|tcp) 127\.0\.0\.1:(?!5565)\d+", r"\1 127.0.0.1:40112", text)
@@ -218,7 +240,7 @@ def listen(program: str, last: str) -> str:
 
 def home() -> str:
     """Messages of a shop as they arrive."""
-    text = listen(ORDER, "loglevel")
+    text = listen(SHOP, "bytes")
     return typed("heka listen") + settled(text[: text.rindex("\n\n")])
 
 
