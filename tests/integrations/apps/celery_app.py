@@ -16,6 +16,7 @@ app = Celery(
         "data_folder_in": os.environ["BROKER"],
         "data_folder_out": os.environ["BROKER"],
         "processed_folder": os.environ["BROKER"],
+        "control_folder": os.environ["BROKER"] + "/control",
     },
     worker_hijack_root_logger=False,
     broker_connection_retry_on_startup=False,
