@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from typing import Any, Final, Literal
 
     from heka._core import SignerConfig
+    from heka._delivery import lifecycle
     from heka._delivery.direct import Destination, NoDestination, StreamDestination
     from heka._delivery.queue import Queue, queue_for
     from heka._net.addresses import Address, parse
@@ -71,12 +72,13 @@ def load() -> None:
     # Names of this module, not of another one: when the interpreter ends, it clears the modules of
     # heka._delivery, and finalizers that run later still log to what is open.
     global Destination, NoDestination, StreamDestination, Queue, queue_for, Address, parse
-    global DEFAULT_TO, TO_VARIABLE, Reporter, debug, debugging
+    global DEFAULT_TO, TO_VARIABLE, Reporter, debug, debugging, lifecycle
     global _loaded, _loader
     with importing():
         if not _loaded:
             before, _loader = _loader, threading.get_ident()
             try:
+                from heka._delivery import lifecycle
                 from heka._delivery.direct import Destination, NoDestination, StreamDestination
                 from heka._delivery.queue import Queue, queue_for
                 from heka._net.addresses import Address, parse
@@ -271,6 +273,7 @@ def configure(
     bad_values: Literal["convert", "repr", "raise"] = _ABSENT,
     default: Callable[[Any], Any] | None = _ABSENT,
     timeout: float = _ABSENT,
+    flush_on_sigterm: float = _ABSENT,
 ) -> None:
     """Set up what sends without a client of its own; omitted arguments keep their setting.
 
@@ -292,6 +295,8 @@ def configure(
         bad_values: ``'convert'``, ``'repr'`` or ``'raise'``: see ``heka.log``.
         default: Called with a field value of an unsupported type; returns one of a supported type.
         timeout: Seconds that a call may take on the network.
+        flush_on_sigterm: Installs a handler of SIGTERM that waits at most that many seconds until
+            the queues are empty, as ``heka.flush_on_sigterm``. Omitted, none is installed.
 
     Raises:
         ConfigError: *to* is no destination.
@@ -318,6 +323,8 @@ def configure(
     for name, value in settings.items():
         if value is not _ABSENT:
             setattr(_emitter, name, value)
+    if flush_on_sigterm is not _ABSENT:
+        lifecycle.flush_on_sigterm(flush_on_sigterm)
     is_configured = True
     if level is not _ABSENT and debugging():
         debug("heka.configure", f"messages of a severity over {_emitter.level} are not sent")

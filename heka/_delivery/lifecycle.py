@@ -66,11 +66,30 @@ _exit = ExitHook(_end, -100)
 work_has_begun = _exit.watch
 
 
+class _Handler:
+    """The handler of SIGTERM: flushes every queue, then does what was done before."""
+
+    def __init__(self, timeout: float, before: Any) -> None:
+        self.timeout = timeout
+        self._before = before
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        """Flush, and call the previous handler, or end by the signal."""
+        with contextlib.suppress(Exception):
+            flush_all(self.timeout)
+        if callable(self._before):
+            self._before(number, frame)
+        elif self._before != signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+
+
 def flush_on_sigterm(timeout: float = 2.0) -> None:
     """Install a SIGTERM handler that flushes every queue, then calls the previous handler.
 
     SIGTERM ends a process without its atexit handlers, so frames queued in memory are lost unless a
-    handler flushes them. Call this in the main thread, after the program has set its own handler.
+    handler flushes them. Call this in the main thread, after the program has set its own handler:
+    one that is set later replaces this one. A second call replaces the timeout.
 
     Args:
         timeout: Seconds that the handler waits for all queues together.
@@ -80,15 +99,8 @@ def flush_on_sigterm(timeout: float = 2.0) -> None:
     """
     if not timeout >= 0:
         raise ValueError(f"timeout must be seconds, 0 or more, got {timeout!r}")
-    before = signal.getsignal(signal.SIGTERM)
-
-    def handler(number: int, frame: FrameType | None) -> None:
-        with contextlib.suppress(Exception):
-            flush_all(timeout)
-        if callable(before):
-            before(number, frame)
-        elif before != signal.SIG_IGN:
-            signal.signal(number, signal.SIG_DFL)
-            os.kill(os.getpid(), number)
-
+    handler = signal.getsignal(signal.SIGTERM)
+    if not isinstance(handler, _Handler):
+        handler = _Handler(timeout, handler)
     signal.signal(signal.SIGTERM, handler)
+    handler.timeout = timeout

@@ -133,8 +133,9 @@ class _Response:
         self.file = self.file_wrapper(*args, **options)
         return self.file
 
-    def watch_close(self, result: Any) -> Any:
+    def watch_close(self, result: Iterable[bytes]) -> Iterable[bytes]:
         """Return *result*, which the server has to recognise; record the request when it closes."""
+        target: Any = result
         request = self._request
         with contextlib.suppress(TypeError, ValueError, AttributeError):
             for name, value in self._headers:
@@ -151,7 +152,7 @@ class _Response:
                     request.finish()
 
         try:
-            result.close = closed
+            target.close = closed
         except (AttributeError, TypeError):
             request.finish()
         return result
@@ -243,7 +244,7 @@ def _inner(app: object) -> object:
 
 def _tell_route() -> None:
     """Bind the route before the view is called."""
-    flask_request = sys.modules["flask"].request
+    flask_request = sys.modules["flask"].request._get_current_object()  # once, not at each use
     request = flask_request.environ.get(KEY)
     rule = flask_request.url_rule
     if request is not None and rule is not None:

@@ -30,7 +30,10 @@ class Receiver:
         self._messages: list[heka.Message] = []
         self._changed = threading.Condition()
         self._listening = socket.create_server(("127.0.0.1", 0), backlog=128)
-        self.to = f"tcp://127.0.0.1:{self._listening.getsockname()[1]}"
+        url = f"tcp://127.0.0.1:{self._listening.getsockname()[1]}?queue=1"
+        self.to = url
+        #: For tests of the end of a process: nothing is sent unless something flushes the queue.
+        self.to_at_end = f"{url}&linger=3600"
         threading.Thread(target=self._accept, daemon=True).start()
 
     def _accept(self) -> None:

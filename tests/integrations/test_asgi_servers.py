@@ -176,7 +176,7 @@ def test_a_trace_is_kept(server, receiver, new_id):
 
 def test_what_is_queued_is_sent_when_sigterm_ends_uvicorn(receiver, tmp_path, new_id):
     """By the lifespan; uvicorn ends by the signal that it was sent, without exit handlers."""
-    with serving(tmp_path / "log", receiver.to, *COMMAND) as server:
+    with serving(tmp_path / "log", receiver.to_at_end, *COMMAND) as server:
         ids = [new_id() for _ in range(50)]
         server.get_many("/threads/{}", ids, at_once=10)
 

@@ -166,14 +166,16 @@ def test_200_tasks_have_one_message_each(worker, receiver, new_id):
 def test_what_is_queued_is_sent_when_sigterm_ends_the_worker(receiver, tmp_path, new_id):
     """In each of its processes, which run no exit handlers."""
     one = new_id()
-    with working(tmp_path, receiver.to) as worker:
-        worker.call(one, "[shop.add.delay(number, 1) for number in range(20)]")
-        receiver.of(one, "celery.task")
-
+    with working(tmp_path, receiver.to_at_end) as worker:
+        worker.call(one, f"[shop.mark.delay({str(tmp_path)!r}, number) for number in range(20)]")
+        deadline = time.monotonic() + PATIENCE
+        while len(list(tmp_path.glob("marked-*"))) < 20:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
         assert worker.end() == 0
 
-    def counts(messages):
+    def count(messages):
         found = [m.type for m in messages if values(m).get("request_id") == one]
-        return found.count("inside") == found.count("celery.task") > 0
+        return found.count("inside") == found.count("celery.task") == 20
 
-    receiver.wait_for(counts, "as many ends as tasks")
+    receiver.wait_for(count, "20 tasks")

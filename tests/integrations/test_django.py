@@ -129,7 +129,7 @@ def test_a_management_command_logs(receiver):
     done = subprocess.run(
         [sys.executable, "django_app.py", "greet"],
         cwd=APPS,
-        env=environment(receiver.to),
+        env=environment(receiver.to_at_end),
         capture_output=True,
         text=True,
         timeout=60,

@@ -174,7 +174,7 @@ def test_an_unknown_path_has_no_route(server, receiver, new_id):
 def test_what_is_queued_is_sent_when_sigterm_ends_gunicorn(receiver, tmp_path, new_id, options):
     """The destination has the server's messages before its last worker has ended."""
     command = ("gunicorn", "-b", "127.0.0.1:{port}", *options, "flask_app:app")
-    with serving(tmp_path / "log", receiver.to, *command) as server:
+    with serving(tmp_path / "log", receiver.to_at_end, *command) as server:
         ids = [new_id() for _ in range(50)]
         server.get_many("/items/{}", ids, at_once=10)
 

@@ -14,7 +14,7 @@ from django.urls import include, path, re_path
 
 import heka
 
-heka.configure(to=os.environ["HEKA_TO"] + "?queue=1", logger="shop")
+heka.configure(to=os.environ["HEKA_TO"], logger="shop")
 settings.configure(
     ALLOWED_HOSTS=["*"],
     ROOT_URLCONF=__name__,

@@ -9,7 +9,7 @@ from starlette.responses import StreamingResponse
 import heka
 from heka.integrations.asgi import HekaMiddleware
 
-heka.configure(to=os.environ["HEKA_TO"] + "?queue=1", logger="shop")
+heka.configure(to=os.environ["HEKA_TO"], logger="shop")
 app = FastAPI()
 app.add_middleware(HekaMiddleware, ignore=["/health"])
 

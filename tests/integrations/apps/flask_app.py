@@ -10,7 +10,7 @@ import flask
 import heka
 from heka.integrations.wsgi import HekaMiddleware
 
-heka.configure(to=os.environ["HEKA_TO"] + "?queue=1", logger="shop")
+heka.configure(to=os.environ["HEKA_TO"], logger="shop")
 app = flask.Flask(__name__)
 app.wsgi_app = HekaMiddleware(app.wsgi_app, ignore=["/health"])
 
