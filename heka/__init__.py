@@ -75,6 +75,7 @@ if TYPE_CHECKING:
     from heka._delivery.lifecycle import flush_on_sigterm
     from heka._net.defaults import DEFAULT_PORT
     from heka._process import exception, timer
+    from heka._typing import FieldValue, ProcessStats, Stats
     from heka.connections import HekaConnection
     from heka.plugins import Plugin
 
@@ -101,14 +102,17 @@ __all__ = [
     "EncodeError",
     "Field",
     "FieldError",
+    "FieldValue",
     "Frame",
     "HekaConnection",
     "HekaError",
     "Message",
     "Plugin",
+    "ProcessStats",
     "QueueFullError",
     "SignatureError",
     "SignerConfig",
+    "Stats",
     "StreamReader",
     "__version__",
     "bind",
@@ -135,6 +139,9 @@ _LATER = {
     "HekaConnection": "heka.connections",
     "Plugin": "heka.plugins",
     "exception": "heka._process",
+    "FieldValue": "heka._typing",
+    "ProcessStats": "heka._typing",
+    "Stats": "heka._typing",
     "flush_on_sigterm": "heka._delivery.lifecycle",
     "timer": "heka._process",
 }

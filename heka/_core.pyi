@@ -10,6 +10,8 @@ from uuid import UUID
 
 from typing_extensions import Buffer, Self, disjoint_base
 
+from heka._typing import FieldValue, TimerContext
+
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 MESSAGE_MAX: Final = 65536
@@ -305,7 +307,7 @@ class Emitter(Settings):
         type: str,
         logger: str | None = None,
         severity: SupportsIndex | str = 6,
-        fields: Mapping[str, Any] | None = None,
+        fields: Mapping[str, FieldValue] | None = None,
         payload: str = "",
         *,
         to: object = None,
@@ -324,7 +326,7 @@ class Emitter(Settings):
         count: object = 1,
         logger: str | None = None,
         severity: SupportsIndex | str | None = None,
-        fields: Mapping[str, Any] | None = None,
+        fields: Mapping[str, FieldValue] | None = None,
         rate: float = 1.0,
         *,
         bad_values: Literal["raise", "repr"] | None = None,
@@ -336,7 +338,7 @@ class Emitter(Settings):
         value: object,
         logger: str | None = None,
         severity: SupportsIndex | str | None = None,
-        fields: Mapping[str, Any] | None = None,
+        fields: Mapping[str, FieldValue] | None = None,
         rate: float = 1.0,
         *,
         bad_values: Literal["raise", "repr"] | None = None,
@@ -348,7 +350,7 @@ class Emitter(Settings):
         elapsed: object,
         logger: str | None = None,
         severity: SupportsIndex | str | None = None,
-        fields: Mapping[str, Any] | None = None,
+        fields: Mapping[str, FieldValue] | None = None,
         rate: float = 1.0,
         *,
         bad_values: Literal["raise", "repr"] | None = None,
@@ -379,7 +381,7 @@ class Client(Settings):
         logger: str | None = None,
         severity: SupportsIndex | str | None = None,
         payload: str = "",
-        fields: Mapping[str, Any] | None = None,
+        fields: Mapping[str, FieldValue] | None = None,
         timestamp: float | datetime | None = None,
         *,
         timestamp_ns: SupportsIndex | None = None,
@@ -393,7 +395,7 @@ class Client(Settings):
         count: object = 1,
         logger: str | None = None,
         severity: SupportsIndex | str | None = None,
-        fields: Mapping[str, Any] | None = None,
+        fields: Mapping[str, FieldValue] | None = None,
         rate: float = 1.0,
         *,
         bad_values: Literal["convert", "repr", "raise"] | None = None,
@@ -404,7 +406,7 @@ class Client(Settings):
         value: object,
         logger: str | None = None,
         severity: SupportsIndex | str | None = None,
-        fields: Mapping[str, Any] | None = None,
+        fields: Mapping[str, FieldValue] | None = None,
         rate: float = 1.0,
         *,
         bad_values: Literal["convert", "repr", "raise"] | None = None,
@@ -415,7 +417,7 @@ class Client(Settings):
         elapsed: object,
         logger: str | None = None,
         severity: SupportsIndex | str | None = None,
-        fields: Mapping[str, Any] | None = None,
+        fields: Mapping[str, FieldValue] | None = None,
         rate: float = 1.0,
         *,
         bad_values: Literal["convert", "repr", "raise"] | None = None,
@@ -425,9 +427,9 @@ class Client(Settings):
         name: str,
         logger: str | None = None,
         severity: SupportsIndex | str | None = None,
-        fields: Mapping[str, Any] | None = None,
+        fields: Mapping[str, FieldValue] | None = None,
         rate: float = 1.0,
-    ) -> Any: ...
+    ) -> TimerContext: ...
     def admits(self, type: str, severity: SupportsIndex | str) -> bool: ...
     def _send(self, msg: Message, /) -> bool: ...
     def _set_plan(

@@ -12,9 +12,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any, TypeAlias
 
+    from heka._typing import FieldValue
+
     #: True for the exception being handled, an exception, or what ``sys.exc_info()`` returned.
     ExcInfo: TypeAlias = bool | BaseException | tuple[Any, Any, Any] | None
-    Fields: TypeAlias = Mapping[str, Any] | None
+    Fields: TypeAlias = Mapping[str, FieldValue] | None
 
 __all__ = ["Lines", "text_of"]
 
@@ -110,6 +112,10 @@ class Lines:
     ) -> bool:
         """Log at CRITICAL (2); arguments as of ``log``."""
         return self._wants(2) and self._line(2, msg, args, exc_info, fields)
+
+
+for _name in ("log", "debug", "info", "notice", "warning", "error", "exception", "critical"):
+    getattr(Lines, _name).__qualname__ = f"HekaClient.{_name}"  # in the TypeErrors of wrong calls
 
 
 def text_of(msg: object, args: tuple[Any, ...], exc_info: ExcInfo) -> str:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from heka._lines import ExcInfo
     from heka._timer import Timer
+    from heka._typing import FieldValue, ProcessStats
 
 __all__ = ["PROCESS", "ProcessClient", "configured_client", "exception", "timer"]
 
@@ -65,7 +66,7 @@ class ProcessClient(Lines):
         logger: str | None = None,
         severity: int | str | None = None,
         payload: str = "",
-        fields: Mapping[str, Any] | None = None,
+        fields: Mapping[str, FieldValue] | None = None,
         timestamp: Any = None,
         *,
         timestamp_ns: Any = None,
@@ -105,12 +106,19 @@ class ProcessClient(Lines):
         name: str,
         logger: str | None = None,
         severity: int | str | None = None,
-        fields: Mapping[str, Any] | None = None,
+        fields: Mapping[str, FieldValue] | None = None,
         rate: float = 1.0,
     ) -> Timer:
         """Return a timer; takes the arguments of ``HekaClient.timer``."""
         if not isinstance(name, str):
             raise TypeError(f"name must be str, not {type(name).__name__}")
+        if not name:
+            raise ValueError(
+                "name must not be empty, as receivers know a counter, gauge or timer by its name"
+            )
+        if rate is not None and not 0 <= rate <= 1:
+            shown = repr(rate)[:100]
+            raise ValueError(f"rate must be a probability from 0 (none) to 1 (all), got {shown}")
         if severity is not None:
             _CHECKER.admits("timer", severity)  # raises if it is none
         with importing():
@@ -118,7 +126,7 @@ class ProcessClient(Lines):
 
         return Timer(self, name, logger, severity, fields, rate)
 
-    def stats(self) -> dict[str, Any]:
+    def stats(self) -> ProcessStats:
         """Return ``heka.stats()``."""
         return api.stats()
 
@@ -147,7 +155,7 @@ def timer(
     name: str,
     logger: str | None = None,
     severity: int | str | None = None,
-    fields: Mapping[str, Any] | None = None,
+    fields: Mapping[str, FieldValue] | None = None,
     rate: float = 1.0,
     *,
     to: object = None,
@@ -182,7 +190,7 @@ def exception(
     *args: Any,
     exc_info: ExcInfo = True,
     logger: str | None = None,
-    fields: Mapping[str, Any] | None = None,
+    fields: Mapping[str, FieldValue] | None = None,
 ) -> bool:
     """Send ``msg % args`` and the traceback of the exception being handled, as an ERROR.
 

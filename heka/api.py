@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from heka._net.defaults import DEFAULT_TO, TO_VARIABLE
     from heka._runtime.debug import debug, debugging
     from heka._runtime.reporter import Reporter
+    from heka._typing import ProcessStats
 
     _AnyDestination = Destination | StreamDestination | NoDestination | Queue
     _Key = Address | str | int
@@ -330,7 +331,7 @@ def configure(
         debug("heka.configure", f"messages of a severity over {_emitter.level} are not sent")
 
 
-def stats() -> dict[str, Any]:
+def stats() -> ProcessStats:
     """Return how many messages of ``heka.log`` were sent and dropped, in this process.
 
     Returns:
@@ -352,11 +353,11 @@ def stats() -> dict[str, Any]:
             each[name] = total([each[name], account]) if name in each else account
         closed = [destination.stats() for destination in list(_retired)]
         unsent = [sink.counts() for sink in list(_unsent.values())]
-        totals = total([*_retired_total, *unsent, *closed, *each.values()])
+        totals: Any = total([*_retired_total, *unsent, *closed, *each.values()])
     totals["filtered"] = _emitter._filtered
     totals["altered"] = _emitter.altered - _altered_before
     totals["destinations"] = each
-    return totals
+    return totals  # type: ignore[no-any-return]  # typing.cast() would import typing
 
 
 @explained

@@ -6,10 +6,16 @@ mypy --strict finds errors in exactly the lines that end in ``# error: CODE``; `
 from __future__ import annotations
 
 import io
+import ipaddress
 import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from datetime import datetime, timezone
+from dataclasses import dataclass
+from datetime import date, datetime, time, timezone
+from decimal import Decimal
+from enum import Enum
+from fractions import Fraction
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -18,6 +24,7 @@ from typing_extensions import assert_type
 import heka
 import heka.testing
 from heka.client import HekaClient
+from heka.decorators import incr_count, timeit
 from heka.plugins import cef, named, raven
 
 
@@ -101,7 +108,11 @@ def right() -> None:
     heka.configure(level="debug")
     heka.configure(level=heka.DEBUG, to=None, timeout=1.0, oversize="truncate")
     assert_type(heka.flush(timeout=0.1), bool)
-    assert_type(heka.stats(), dict[str, Any])
+    assert_type(heka.stats(), heka.ProcessStats)
+    assert_type(heka.stats()["destinations"], dict[str, heka.Stats])
+    assert_type(heka.stats()["sent"], int)
+    assert_type(heka.stats()["dropped"], dict[str, int])
+    assert_type(HekaClient(None, "").stats(), heka.Stats)
 
     connection = heka.HekaConnection("localhost:5565", signer, lazy=True)
     assert_type(connection.port, int)
@@ -109,6 +120,144 @@ def right() -> None:
         heka.Message.decode(b"")
     except heka.DecodeError as error:
         assert_type(error.offset, int)
+
+
+def right_fields() -> None:
+    """Values that are sent, or converted first."""
+    client = HekaClient(None, "app")
+    count = {"a": 1, "b": 2}
+    declared: dict[str, heka.FieldValue] = {"user": "ann", "count": 3, "nested": count}
+    unknown: dict[str, Any] = {"a": object()}
+    with heka.testing.capture():
+        heka.log("t", fields={"user": "ann", "n": 1, "ok": True, "f": 1.5, "b": b"x"})
+        heka.log("t", fields={"lists": [1, 2], "tuple": ("a", "b"), "set": {1.5}, "empty": {}})
+        heka.log("t", fields={"outer": {"inner": {"value": [1]}}}, severity="error")
+        heka.log("t", fields=count)
+        heka.log("t", fields=declared)
+        heka.log("t", fields=unknown, bad_values="repr")
+        client.heka("t", fields=OrderedDict(a=1))
+        client.incr("n", fields=MappingProxyType({"a": heka.Field(12, "KiB")}))
+        client.info("text", fields={"id": 7})
+
+
+def convertible() -> heka.FieldValue:
+    """Values of the standard library that are converted."""
+    made: dict[str, heka.FieldValue] = {
+        "nothing": None,
+        "at": datetime.now(timezone.utc),
+        "day": date(2026, 1, 1),
+        "hour": time(12),
+        "id": uuid.uuid4(),
+        "path": Path("/x"),
+        "address": ipaddress.ip_address("::1"),
+        "amount": Decimal("1.5"),
+        "half": Fraction(1, 2),
+        "colour": Colour.RED,
+        "point": Point(1, 2),
+    }
+    return [made, *made.values()]
+
+
+class Colour(Enum):
+    """An enumeration."""
+
+    RED = "red"
+
+
+@dataclass
+class Point:
+    """A dataclass."""
+
+    x: int
+    y: int
+
+
+@timeit
+def bare(x: int, *, text: str = "") -> list[int]:
+    """Decorated without arguments."""
+    return [x, len(text)]
+
+
+@timeit("work", rate=0.5, client_name="app")
+async def coroutine(x: int) -> str:
+    """A coroutine stays one."""
+    return str(x)
+
+
+@incr_count(count=2, fields={"a": 1})
+def counted(*parts: str) -> str:
+    """Decorated with arguments."""
+    return "".join(parts)
+
+
+@heka.timer("timed")
+def timed(x: int) -> int:
+    """Decorated by a timer of heka."""
+    return x
+
+
+@HekaClient(None, "app").timer("timed")
+def timed_by_client(x: int) -> int:
+    """Decorated by a timer of a client."""
+    return x
+
+
+class Service:
+    """Methods keep their types too."""
+
+    @timeit
+    def method(self, x: int) -> bytes:
+        """Return *x* bytes."""
+        return bytes(x)
+
+    @incr_count
+    @staticmethod
+    def static(x: int) -> int:
+        """Return *x*."""
+        return x
+
+    @classmethod
+    @timeit
+    def made(cls, x: int) -> Service:
+        """Return one."""
+        return cls()
+
+
+async def right_coroutine() -> None:
+    """A decorated coroutine is awaited as before."""
+    assert_type(await coroutine(1), str)
+
+
+def right_decorators() -> None:
+    """The types of decorated functions are those of the functions."""
+    assert_type(bare(1, text="x"), list[int])
+    assert_type(counted("a", "b"), str)
+    assert_type(timed(1), int)
+    assert_type(timed_by_client(1), int)
+    assert_type(Service().method(2), bytes)
+    assert_type(Service.made(2), Service)
+    assert_type(Service.static(2), int)
+    with HekaClient(None, "app").timer("block") as timer:
+        pass
+    assert_type(timer.result, "int | None")
+
+
+def wrong_fields() -> None:
+    """Values that no message can hold, and functions called wrongly."""
+    heka.log("t", fields={"function": len})  # error: dict-item
+    heka.log("t", fields={"class": dict})  # error: dict-item
+    heka.log("t", fields={"unknown": object()})  # error: dict-item
+    heka.log("t", fields={1: "x"})  # error: dict-item
+    heka.log("t", fields="a=1")  # error: arg-type
+    heka.log("t", fields={"a": {"b": [len]}})  # error: list-item
+    HekaClient(None, "").heka("t", fields={"function": print})  # error: dict-item
+    bare("x")  # error: arg-type
+    bare()  # error: call-arg
+    counted(1)  # error: arg-type
+    timed("x")  # error: arg-type
+    Service().method()  # error: call-arg
+    timeit(nmae="x")  # error: call-overload
+    heka.stats()["snet"]  # error: typeddict-item
 
 
 def wrong() -> None:

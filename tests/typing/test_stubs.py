@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import runpy
+import shutil
 import subprocess
 import sys
+import warnings
 from pathlib import Path
+from typing import get_type_hints
 
 import pytest
 
 import heka
+from heka.client import HekaClient
+from heka.streams import NullStream
 
 pytest.importorskip("mypy", reason="installed with the extra 'test'")
 if os.environ.get("HEKA_SANITIZER"):
@@ -68,7 +74,56 @@ def test_mypy_finds_the_wrong_lines_and_no_others(tmp_path):
 
 
 def test_what_the_type_checker_takes_runs():
-    runpy.run_path(str(SAMPLE))["right"]()
+    sample = runpy.run_path(str(SAMPLE))
+
+    sample["right"]()
+    sample["right_fields"]()
+    sample["right_decorators"]()
+    assert sample["convertible"]()
+
+
+def test_the_types_of_accounts_have_their_keys():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        account = HekaClient(NullStream(), "app").stats()
+
+    assert set(account) == set(get_type_hints(heka.Stats))
+    assert set(heka.stats()) == set(get_type_hints(heka.ProcessStats))
+
+
+def test_types_are_imported_when_they_are_used():
+    """Not with heka, where no call needs them."""
+    code = "import sys, heka; heka.log; assert 'heka._typing' not in sys.modules; heka.FieldValue"
+
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=PATIENCE)
+
+
+def test_pyright_finds_the_wrong_lines_and_no_others(tmp_path):
+    """Its codes differ from those of mypy."""
+    if shutil.which("basedpyright", path=str(Path(sys.executable).parent)) is None:
+        pytest.skip("basedpyright is not installed")
+    text = SAMPLE.read_text(encoding="utf-8").splitlines()
+    settings = {"extraPaths": [str(PACKAGES)], "typeCheckingMode": "standard"}
+    (tmp_path / "pyrightconfig.json").write_text(json.dumps(settings), encoding="utf-8")
+    shutil.copy(SAMPLE, tmp_path)
+    wrong = {number for number, line in enumerate(text, 1) if re.search("# error: [a-z-]+$", line)}
+
+    pyright = Path(sys.executable).parent / "basedpyright"
+    checked = subprocess.run(
+        [pyright, "--level", "error", "--outputjson", "--pythonpath", sys.executable],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=3 * PATIENCE,
+        check=False,
+    )
+
+    found = {
+        each["range"]["start"]["line"] + 1
+        for each in json.loads(checked.stdout)["generalDiagnostics"]
+        if each["severity"] == "error"
+    }
+    assert found == wrong, checked.stdout
 
 
 def test_the_package_says_that_it_has_types():

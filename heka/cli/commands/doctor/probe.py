@@ -6,12 +6,13 @@ import os
 import socket
 import time
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 from heka._core import monotonic
 from heka._display.escape import counted
 from heka._net.addresses import Address
 from heka._runtime.reporter import QUIET_VARIABLE
+from heka._typing import Stats
 from heka.cli.commands.doctor.lines import Budget, Line, ok, problem, warning
 from heka.client import HekaClient
 from heka.exceptions import HekaError
@@ -72,7 +73,7 @@ def _left(budget: Budget) -> float:
     return max(0.0, budget.deadline() - monotonic())
 
 
-def _result(account: dict[str, Any], where: str, *, flushed: bool) -> Line:
+def _result(account: Stats, where: str, *, flushed: bool) -> Line:
     dropped = {reason: count for reason, count in account["dropped"].items() if count}
     numbers = (
         f"{account['sent']} sent, {account.get('queued', 0)} queued, "
