@@ -101,6 +101,9 @@ class ProcessStats(Stats):
     destinations: dict[str, Stats]
 
 
+Stats.__module__ = ProcessStats.__module__ = "heka"  # programs import them from there
+
+
 class TimerContext(Protocol):
     """What ``client.timer()`` returns: a context manager and a decorator."""
 

@@ -40,6 +40,10 @@ HOMES = {
     "heka.signing": ["SignerConfig"],
 }
 
+#: Types for annotations: an alias, which has no docstring, and dicts, whose signature is dict's.
+ALIASES = {"FieldValue"}
+DICTS = {"ProcessStats", "Stats"}
+
 #: Each exception and its bases.
 TREE: dict[str, tuple[Any, ...]] = {
     "HekaError": (Exception,),
@@ -171,7 +175,9 @@ def test_each_module_has_a_docstring(name):
     assert load(name).__doc__
 
 
-@pytest.mark.parametrize("name", [n for n in heka.__all__ if callable(getattr(heka, n))])
+@pytest.mark.parametrize(
+    "name", [n for n in heka.__all__ if callable(getattr(heka, n)) and n not in ALIASES]
+)
 def test_each_public_object_has_a_docstring(name):
     """Classes with all of their methods and attributes."""
     public = getattr(heka, name)
@@ -191,7 +197,7 @@ def test_each_type_of_the_extension_has_docstrings(name):
 
 
 @pytest.mark.parametrize(
-    "name", [n for n in heka.__all__ if callable(getattr(heka, n)) and n not in TREE]
+    "name", [n for n in heka.__all__ if callable(getattr(heka, n)) and n not in {*TREE, *DICTS}]
 )
 def test_each_public_callable_has_a_signature(name):
     """help() and editors show it."""
