@@ -70,8 +70,33 @@ class _Client(Protocol):
     encoder: Any
 
 
-#: The captures of this process, the innermost last: each with the clients that it was given.
-_captures: list[tuple[Captured, tuple[_Client, ...]]] = []
+class _Running:
+    """A capture that has begun; ``before`` is what took the frames of ``heka.log`` until then."""
+
+    def __init__(self, captured: Captured, clients: tuple[_Client, ...]) -> None:
+        self.captured = captured
+        self.clients = clients
+        self.before = _emitter.capture
+
+    def begin(self) -> None:
+        _emitter.capture = self.captured.add
+        _running.append(self)
+        capture_clients(_capture_of)
+
+    def end(self) -> None:
+        """End; this need not be the innermost capture."""
+        at = _running.index(self)
+        del _running[at]
+        if at < len(_running):
+            _running[at].before = self.before
+        else:
+            _emitter.capture = self.before
+        if not _running:
+            capture_clients(None)
+
+
+#: The captures of this process, the innermost last.
+_running: list[_Running] = []
 
 
 @contextmanager
@@ -93,13 +118,10 @@ def capture(*clients: _Client) -> Iterator[Captured]:
         if not hasattr(client, "stream"):
             raise TypeError(f"capture: expected clients, got {repr(client)[:100]}")
     captured = Captured()
-    before = _emitter.capture
-    _emitter.capture = captured.add
+    running = _Running(captured, clients)
+    running.begin()
     with ExitStack() as undo:
-        undo.callback(setattr, _emitter, "capture", before)
-        undo.callback(_end, captured)
-        _captures.append((captured, clients))
-        capture_clients(_capture_of)
+        undo.callback(running.end)
         for client in clients:
             undo.callback(_restore, client, client.stream, client.sink, client.encoder)
             client.stream = _CaptureStream(captured, getattr(client.stream, "max_frame", 0))
@@ -110,19 +132,12 @@ def capture(*clients: _Client) -> Iterator[Captured]:
 
 def _capture_of(client: object) -> Callable[[bytes], object] | None:
     """Return what takes the frames of *client*; None: its stream, which may be a capture's."""
-    for captured, clients in reversed(_captures):
-        if not clients:
-            return captured.add
-        if any(one is client for one in clients):
+    for running in reversed(_running):
+        if not running.clients:
+            return running.captured.add
+        if any(one is client for one in running.clients):
             return None
     return None
-
-
-def _end(captured: Captured) -> None:
-    """End a capture, which need not be the innermost."""
-    _captures[:] = [one for one in _captures if one[0] is not captured]
-    if not _captures:
-        capture_clients(None)
 
 
 class _CaptureStream:

@@ -8,8 +8,9 @@ import pytest
 
 import heka
 from heka._core import capture_clients
+from heka.api import _emitter
 from heka.client import HekaClient
-from heka.holder import get_client
+from heka.holder import HekaClientHolder
 from heka.streams import DebugCaptureStream
 from heka.testing import capture
 
@@ -128,22 +129,22 @@ def names(captured):
 
 def test_every_client_is_captured_without_being_named():
     """Those of before, those made meanwhile, those without a stream; in order with heka.log."""
-    before = HekaClient(Written(), "before")
+    before, holder = HekaClient(Written(), "before"), HekaClientHolder()
 
     with capture() as captured:
         meanwhile = HekaClient(Written(), "meanwhile")
         assert before.incr("a")
         assert heka.log("b", "nobody")
         assert meanwhile.info("c %d", 5)
-        assert get_client("heka.tests.unknown").heka("d")
+        assert holder.get_client("not.configured").heka("d")
 
     assert [message.logger for message in captured] == [
-        *("before", "nobody", "meanwhile", "heka.tests.unknown")
+        *("before", "nobody", "meanwhile", "not.configured")
     ]
     assert captured[2].payload == "c 5"
     assert before.stream.data == meanwhile.stream.data == []
     assert before.stats()["offered"] == meanwhile.stats()["offered"] == 0
-    assert get_client("heka.tests.unknown").stats()["offered"] == 0
+    assert holder.get_client("not.configured").stats()["offered"] == 0
 
 
 def test_a_client_sends_again_after_the_block():
@@ -257,11 +258,13 @@ def test_a_capture_may_end_before_the_one_in_it():
 
     outer.__exit__(None, None, None)
     client.incr("a")
+    heka.log("b")
     inner.__exit__(None, None, None)
-    client.incr("b")
+    client.incr("c")
 
-    assert (len(outer_messages), len(inner_messages)) == (0, 1)
+    assert (len(outer_messages), len(inner_messages)) == (0, 2)
     assert len(client.stream.data) == 1
+    assert _emitter.capture is None
 
 
 @pytest.mark.parametrize(
