@@ -176,6 +176,7 @@ def test_a_timeout_that_is_none_is_wrong_usage(start, seconds):
         ("udp://127.0.0.1:1?datagram=1400", "at most 1,400 bytes"),
         ("tcp://127.0.0.1:1,127.0.0.1:2", "2 hosts, of which the first that accepts is used"),
         ("tcp://localhost:1?family=4", "IPv4 only"),
+        ("stdout", "standard output: readable on a terminal"),
     ],
 )
 def test_the_meaning_of_a_url(doctor, url, text):

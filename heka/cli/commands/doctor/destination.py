@@ -28,6 +28,8 @@ _MEANINGS: Final = {
     "unix": "Unix socket: a stream of frames to a process of this machine",
     "unixgram": "Unix datagram socket: one datagram for each message, to a process of this machine",
     "file": "file: frames are appended",
+    "stdout": "standard output: readable on a terminal, a line of JSON a message elsewhere",
+    "stderr": "standard error: readable on a terminal, a line of JSON a message elsewhere",
 }
 
 
