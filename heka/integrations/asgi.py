@@ -213,7 +213,11 @@ class _RoutedScope(dict[str, Any]):
 
     def show(self) -> None:
         """Write to the outer scope what was written to this one."""
-        self._outer.update(self)
+        try:
+            self._outer.update(self)
+            del self._outer[KEY]
+        except Exception as error:
+            self._request.recorder.failed(error)
 
     def __setitem__(self, key: str, value: Any) -> None:
         dict.__setitem__(self, key, value)

@@ -108,7 +108,7 @@ class HekaMiddleware:
         """Return the record of a request; None if another middleware records it."""
         meta = django_request.META
         outer = meta.get(KEY) or getattr(django_request, "scope", meta).get(KEY)
-        if outer is not None:
+        if outer is not None and not outer.is_done:
             setattr(django_request, ATTRIBUTE, outer)
             return None
         request = self._recorder.begin(

@@ -66,7 +66,8 @@ class HekaMiddleware:
     ) -> Iterable[bytes]:
         """Call the application and record the request."""
         get = environ.get
-        if KEY in environ:  # this request is recorded already
+        outer = get(KEY)
+        if outer is not None and not outer.is_done:  # this request is recorded already
             return self.app(environ, start_response)
         request = self._recorder.begin(
             get("REQUEST_METHOD"), get("PATH_INFO"), get(self._id_key), get("HTTP_TRACEPARENT")

@@ -205,6 +205,18 @@ def test_two_middlewares_send_one_message(captured):
     assert len(captured) == 1
 
 
+def test_a_scope_that_is_used_again_has_a_message_each_time(captured):
+    middleware = HekaMiddleware(sending(START, END))
+    given = scope()
+    before = dict(given)
+
+    for _ in range(2):
+        call(middleware, given)
+
+    assert given == before
+    assert [message.type for message in captured] == ["http.request"] * 2
+
+
 def test_a_flask_application_within_keeps_the_request_id(captured):
     """Two frameworks in one process: each has its message, both the same id."""
     from heka.integrations.wsgi import HekaMiddleware as Inner

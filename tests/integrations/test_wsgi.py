@@ -292,6 +292,17 @@ def test_two_middlewares_send_one_message(captured):
     assert [message.type for message in captured] == ["http.request"]
 
 
+def test_an_environment_that_is_used_again_has_a_message_each_time(captured):
+    """By a middleware that tries again."""
+    app = HekaMiddleware(APPLICATIONS["list"])
+    environ = {"REQUEST_METHOD": "GET"}
+
+    for _ in range(2):
+        app(environ, lambda *args: None)
+
+    assert [message.type for message in captured] == ["http.request"] * 2
+
+
 @pytest.mark.parametrize(
     "given",
     ["x" * (1 << 20), "x" * 129, "a\x01b", "a\r\nb", "", "  "],
