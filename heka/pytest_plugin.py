@@ -11,10 +11,6 @@ import heka.testing
 
 @pytest.fixture
 def heka_capture() -> Iterator[heka.testing.Captured]:
-    """Capture every message of the test, by functions and by clients; send none.
-
-    Returns:
-        ``heka.testing.Captured``, a sequence of messages.
-    """
+    """Capture every message that the test logs, as ``heka.testing.Captured``; send none."""
     with heka.testing.capture() as captured:
         yield captured
