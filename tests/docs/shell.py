@@ -44,7 +44,7 @@ _VARYING = [
 ]
 #: What a program prints when it accepts connections.
 _LISTENS = re.compile(rb"listening on|Running on|Listening at|running on")
-_PROGRAM = re.compile(r"\b(heka listen|flask|gunicorn|uvicorn)\b")
+_PROGRAM = re.compile(r"(?:[A-Za-z_]\w*=\S+ )*(heka listen|flask|gunicorn|uvicorn)\b")
 
 
 #: A file that a page says to write, in a regular expression with MULTILINE and DOTALL.
@@ -122,6 +122,7 @@ class Session:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.port, self.web_port = free_port(), free_port()
+        self.patience = PATIENCE * 2  # seconds for a command
         programs = folder / "bin"
         programs.mkdir()
         (folder / "work").mkdir()
@@ -152,7 +153,7 @@ class Session:
     def run(self, command: Command) -> None:
         """Run *command* and compare its output; start it only, if it listens."""
         script = self.here(command.text)
-        program = _PROGRAM.search(script)
+        program = _PROGRAM.match(script)
         if program is not None and command.text != "heka listen --help":
             self.close(program[1], compare=True)  # the one before, which has the same port
             if not re.search(r" --(udp|tcp|tls|unix)\b", script):
@@ -186,7 +187,7 @@ class Session:
             cwd=self.folder / "work",
             capture_output=True,
             text=True,
-            timeout=PATIENCE * 2,
+            timeout=self.patience,
         )
         if not command.output:  # else what is printed says whether it fails
             assert done.returncode == 0, f"line {command.line}: {command.text}\n{done.stderr}"
