@@ -127,6 +127,11 @@ class Timer:
         except Exception as error:  # must not replace the block's own result or exception
             _reporter.report(f"timer {self.name!r}: {error}")
 
+    def __repr__(self) -> str:
+        """Return the name and the last result."""
+        result = "no result" if self.result is None else f"{self.result} ms"
+        return f"<Timer {self.name!r}: {result}>"
+
     def _pop(self) -> int:
         """Remove and return the newest start time of this thread and task; -1: send nothing."""
         flow = _flow()

@@ -160,6 +160,11 @@ class BaseEncoder:
         """
         return frame(self.msg_to_payload(_message(msg)), self.signer)
 
+    def __repr__(self) -> str:
+        """Return the class and the signer; no key."""
+        signer = "" if self.signer is None else repr(self.signer)
+        return f"{type(self).__name__}({signer})"
+
 
 class ProtobufEncoder(BaseEncoder):
     """Encodes a message as a framed protobuf message, the wire format of Heka."""
@@ -205,6 +210,10 @@ class _Unsigned:
                 ConfigWarning,
                 stacklevel=2,
             )
+
+    def __repr__(self) -> str:
+        """Return the constructor call."""
+        return f"{type(self).__name__}()"
 
 
 class NullEncoder(_Unsigned):

@@ -77,6 +77,11 @@ class HekaClientHolder:
             if self._default_clientname == name:
                 self._default_clientname = None
 
+    def __repr__(self) -> str:
+        """Return the names of the clients, and which is the default one."""
+        names = ", ".join(map(repr, list(self._clients))) or "no clients"
+        return f"<HekaClientHolder: {names}; default {self._default_clientname!r}>"
+
     def reset_after_fork(self) -> None:
         """Make a new lock: another thread may have held the old one during the fork."""
         self.lock = threading.RLock()

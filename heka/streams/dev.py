@@ -100,6 +100,10 @@ class DebugCaptureStream(LocalStream):
                 raise ConfigError(f"{name}: DebugCaptureStream has an attribute of this name")
             setattr(self, name, value)
 
+    def __repr__(self) -> str:
+        """Return how many objects are kept."""
+        return f"<{type(self).__name__}: {len(self.msgs)} in msgs>"
+
     def take(self, data: Any) -> int | str:
         """Keep *data*."""
         self.msgs.append(data)
