@@ -85,7 +85,9 @@ def answer_of(code: str) -> str:
 
 
 @pytest.mark.parametrize(("code", "answer"), [*mistakes()])
-def test_a_mistake_is_answered(code, answer):
+def test_a_mistake_is_answered(code, answer, monkeypatch):
+    monkeypatch.setattr(holder.CLIENT_HOLDER, "_default_clientname", None)
+
     assert answer_of(code) == answer
 
 
