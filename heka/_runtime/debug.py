@@ -1,7 +1,8 @@
 """``HEKA_DEBUG=1``: a line on stderr for each decision about a destination, rate-limited.
 
-Whoever makes a destination, connects or drops asks ``debugging()`` once, and tells nothing without
-it. Like all lines of heka, these are masked, and ``$HEKA_QUIET`` silences them.
+The variable is read once, when this module is imported: with what sends. Whoever makes a
+destination, connects or drops asks ``debugging()``, and tells nothing without it. Like all lines of
+heka, these are masked, and ``$HEKA_QUIET`` silences them.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ __all__ = ["DEBUG_VARIABLE", "debug", "debugging", "tell_drops", "teller_of_drop
 DEBUG_VARIABLE = "HEKA_DEBUG"
 #: Seconds between two lines about the same thing.
 INTERVAL = 1.0
+_IS_ON = os.environ.get(DEBUG_VARIABLE, "0") not in ("", "0")
 #: Things that are told apart; the table of more is emptied, so that it does not grow.
 _THINGS_MAX = 256
 
@@ -47,7 +49,7 @@ _REASONS = {
 
 def debugging() -> bool:
     """Return whether decisions are told."""
-    return os.environ.get(DEBUG_VARIABLE, "0") not in ("", "0")
+    return _IS_ON
 
 
 def debug(about: str, text: str, *, kind: str = "") -> None:

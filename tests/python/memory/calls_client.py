@@ -62,9 +62,15 @@ add("client-stream-raises", lambda w: do(streaming(misfits.fail_on).heka, w.text
 for name, amount in (("incr", "count"), ("gauge", "value"), ("timer_send", "elapsed")):
     for kind, arguments, error in (
         ("number", lambda w: {"amount": w.number}, None),
-        ("text", lambda w: {"amount": w.wide}, None),
+        ("text", lambda w: {"amount": f"{w.number}"}, None),
+        ("no-number", lambda w: {"amount": w.wide}, ValueError),
         ("fields", lambda w: {"amount": 1, "fields": {"name": w.text, "x": 1, "rate": 2}}, None),
-        ("rate", lambda w: {"amount": 1, "rate": w.real}, None),
+        ("rate", lambda w: {"amount": 1, "rate": 1 / w.real}, None),
+        (
+            "rate-over-1",
+            lambda w: {"amount": 1, "rate": w.real},
+            None if name == "timer_send" else ValueError,
+        ),
         ("sampled", lambda w: {"amount": 1, "rate": 0.5}, None),
         ("severity", lambda w: {"amount": 1, "severity": 5, "logger": w.wide}, None),
         ("raises", lambda w: {"amount": misfits.BadRepr()}, Oops),

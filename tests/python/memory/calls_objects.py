@@ -218,7 +218,8 @@ add("signer", lambda w: do(heka.SignerConfig, w.text, w.number % 2**32, w.blob, 
 add(
     "signer-md5", lambda w: do(heka.SignerConfig, name=Text("x"), version=1, key=w.wide, hash="md5")
 )
-add("signer-empty", lambda w: do(heka.SignerConfig, "", 1, "", "md5"))
+add("signer-empty", lambda w: do(heka.SignerConfig, "", 1, "k", "md5"))
+add("signer-no-key", lambda w: do(heka.SignerConfig, "", 1, "", "md5"), ValueError)
 add("signer-buffer", lambda w: do(heka.SignerConfig, w.wide, 1, memoryview(w.blob), "md5"))
 add("signer-none", lambda w: do(heka.SignerConfig), TypeError)
 add("signer-three", lambda w: do(heka.SignerConfig, "n", 1, "k"), TypeError)

@@ -355,7 +355,7 @@ add("log-to-bad-hash", lambda w: do(w.emitter.log, w.text, to=(misfits.BadHash()
 for name in ("incr", "gauge", "timer_send"):
     for kind, arguments, error in (
         ("fields", lambda w: {"fields": w.fields, "logger": w.wide, "severity": 3}, None),
-        ("to", lambda w: {"to": w.to, "rate": w.real}, None),
+        ("to", lambda w: {"to": w.to, "rate": 1 / w.real}, None),
         ("to-type", lambda w: {"to": (misfits.BadHash(), 1)}, Oops),
         ("severity-name", lambda w: {"severity": "Error"}, None),
         ("severity-raises", lambda w: {"severity": misfits.BadIndex()}, Oops),

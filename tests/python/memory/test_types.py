@@ -125,7 +125,7 @@ def test_attributes_cannot_be_deleted(kind):
 EMPTIED = {
     *((name, "default") for name in ("Emitter", "Client")),
     ("Emitter", "capture"),
-    ("Sink", "framed"),
+    *(("Sink", name) for name in ("framed", "on_drop")),
 }
 
 
