@@ -31,7 +31,7 @@ __all__ = ["PROCESS", "ProcessClient", "configured_client", "exception", "timer"
 #: Fields that ``client.raven`` would take for an argument of its own.
 _RAVEN_ARGUMENTS = frozenset({"self", "msg", "exc_info", "logger", "severity", "payload"})
 
-#: A client without a stream: it checks severities, and counts nothing.
+#: Its attribute ``severity`` checks what it is set to.
 _CHECKER = Client()
 
 
@@ -120,7 +120,7 @@ class ProcessClient(Lines):
             shown = repr(rate)[:100]
             raise ValueError(f"rate must be a probability from 0 (none) to 1 (all), got {shown}")
         if severity is not None:
-            _CHECKER.admits("timer", severity)  # raises if it is none
+            _CHECKER.severity = severity  # raises if it is none
         with importing():
             from heka._timer import Timer
 
