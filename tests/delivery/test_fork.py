@@ -65,7 +65,7 @@ def test_counters_of_a_child_start_at_zero(there):
         there.url,
     )
 
-    assert done.facts["before"] == {**total([]), "destinations": {}}
+    assert done.facts["before"] == {**total([]), "altered": 0, "destinations": {}}
     assert (done.facts["after"], done.facts["parent"]) == (1, [1, 2])
 
 

@@ -14,15 +14,15 @@ LOCKS = """
         for name, module in list(sys.modules.items()):
             if name.partition(".")[0] == "heka":
                 for key, value in vars(module).items():
-                    if isinstance(value, KINDS):
+                    if type(value) in KINDS:  # isinstance() runs code of some objects
                         found[f"{name}.{key}"] = value
         for thing in gc.get_objects():
-            if type(thing).__module__.partition(".")[0] != "heka":
+            if str(type(thing).__module__).partition(".")[0] != "heka":
                 continue
             for key, value in (getattr(thing, "__dict__", None) or {}).items():
-                if isinstance(value, threading.Condition):
+                if type(value) is threading.Condition:
                     value = value._lock
-                if isinstance(value, KINDS):
+                if type(value) in KINDS:
                     found[f"{type(thing).__module__}.{type(thing).__name__}.{key}"] = value
         return found
     for module in pkgutil.walk_packages(heka.__path__, "heka."):
