@@ -133,9 +133,10 @@ fuzz: $(STAMP)/system-fuzz ## Run each libFuzzer target for FUZZ_SECONDS (60).
 
 # These builds go beside the release build, and tests/conftest.py refuses to run with any other core
 # than the one HEKA_TEST_CORE names. Left out are the tests that do not depend on the build: packaging
-# makes release builds of its own, tests/core sanitized and release programs of its own, tests/docs and
-# tests/integrations start programs of users, whose calls the other tests make too.
-SAME_TESTS := -m 'not packaging' --ignore=tests/core --ignore=tests/docs --ignore=tests/integrations
+# makes release builds of its own, tests/core sanitized and release programs of its own; tests/docs,
+# tests/integrations and those of `heka doctor` start many programs, whose calls other tests make too.
+SAME_TESTS := -m 'not packaging' --ignore=tests/core --ignore=tests/docs --ignore=tests/integrations \
+    --ignore-glob='tests/cli/test_doctor*'
 OTHER_BUILD = $(BIN)/python setup.py -q build --build-base build/$(1) --build-lib build/$(1)/lib
 WITH_BUILD = PYTHONSAFEPATH=1 PYTHONPATH=build/$(1)/lib HEKA_TEST_CORE=build/$(1)/lib
 
