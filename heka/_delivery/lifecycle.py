@@ -82,6 +82,7 @@ class _Handler:
         elif self._before != signal.SIG_IGN:
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
+            os._exit(128 + number)  # process 1 of a container: the kernel keeps that signal from it
 
 
 def flush_on_sigterm(timeout: float = 2.0) -> None:
@@ -89,7 +90,8 @@ def flush_on_sigterm(timeout: float = 2.0) -> None:
 
     SIGTERM ends a process without its atexit handlers, so frames queued in memory are lost unless a
     handler flushes them. Call this in the main thread, after the program has set its own handler:
-    one that is set later replaces this one. A second call replaces the timeout.
+    one that is set later replaces this one. A second call replaces the timeout. Process 1 of a
+    container, which no signal ends, exits with 143.
 
     Args:
         timeout: Seconds that the handler waits for all queues together.

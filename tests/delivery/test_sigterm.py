@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
 
@@ -62,6 +63,28 @@ def test_what_is_queued_is_sent_and_the_exit_status_stays(peer, name):
     assert Outcome(done).facts == ({"called": True} if name == "after-calls" else {})
     received = there.accept().read_to_end()
     assert [message.fields["number"][0] for message in received] == list(range(200))
+
+
+IN_NAMESPACE = ("unshare", "--pid", "--fork", "--kill-child")
+can_enter = shutil.which("unshare") and not subprocess.call(
+    [*IN_NAMESPACE, "true"], stderr=subprocess.DEVNULL
+)
+
+
+@pytest.mark.skipif(not can_enter, reason="this user may make no name space of processes")
+def test_process_1_of_a_container_ends_too(peer):
+    there = peer(Listener)
+
+    done = subprocess.run(
+        [*IN_NAMESPACE, *command(QUEUED.format(before="", after=""), there.url)],
+        capture_output=True,
+        text=True,
+        env=environment(),
+        timeout=PATIENCE,
+    )
+
+    assert done.returncode == 128 + signal.SIGTERM, done.stderr
+    assert len(there.accept().read_to_end()) == 200
 
 
 def test_unasked_no_handler_is_installed(peer):
