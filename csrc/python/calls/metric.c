@@ -51,9 +51,15 @@ heka_check_amount_slow(PyObject *argument, PyObject *value)
         is_number = number != NULL;
         Py_XDECREF(number);
     }
-    if (!is_number) {
+    if (is_number) {
+        return 0;
+    }
+    if (value == Py_None || PyUnicode_CheckExact(value)) {
         PyErr_Format(PyExc_ValueError, "%U must be a number, or the text of one, got %.100R",
                      argument, value);
+    } else { /* a __repr__ of others may raise */
+        PyErr_Format(PyExc_ValueError, "%U must be a number, or the text of one, not %.100s",
+                     argument, Py_TYPE(value)->tp_name);
     }
-    return is_number ? 0 : -1;
+    return -1;
 }

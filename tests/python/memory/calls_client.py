@@ -73,7 +73,7 @@ for name, amount in (("incr", "count"), ("gauge", "value"), ("timer_send", "elap
         ),
         ("sampled", lambda w: {"amount": 1, "rate": 0.5}, None),
         ("severity", lambda w: {"amount": 1, "severity": 5, "logger": w.wide}, None),
-        ("raises", lambda w: {"amount": misfits.BadRepr()}, Oops),
+        ("repr-raises", lambda w: {"amount": misfits.BadRepr()}, ValueError),
         ("rate-type", lambda w: {"amount": 1, "rate": w.text}, TypeError),
         ("rate-raises", lambda w: {"amount": 1, "rate": misfits.BadFloat()}, Oops),
         ("fields-type", lambda w: {"amount": 1, "fields": w.list}, TypeError),
