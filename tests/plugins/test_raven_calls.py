@@ -143,7 +143,7 @@ def test_logger_of_the_configuration_wins_over_the_client():
 @pytest.mark.parametrize(
     ("given", "severity", "logger"),
     [
-        pytest.param({"severity": "x"}, 3, "app", id="severity-text"),
+        pytest.param({"severity": object()}, 3, "app", id="severity-object"),
         pytest.param({"severity": None}, 3, "app", id="severity-none"),
         pytest.param({"logger": 5}, 3, "5", id="logger-number"),
         pytest.param({"logger": None}, 3, "app", id="logger-none"),

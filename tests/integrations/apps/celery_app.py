@@ -8,7 +8,7 @@ from celery.signals import worker_ready
 import heka
 import heka.integrations.celery
 
-heka.configure(to=os.environ["HEKA_TO"] + "?queue=1", logger="shop")
+heka.configure(to=os.environ["HEKA_TO"], logger="shop")
 app = Celery(
     "shop",
     broker="filesystem://",
@@ -16,7 +16,7 @@ app = Celery(
         "data_folder_in": os.environ["BROKER"],
         "data_folder_out": os.environ["BROKER"],
         "processed_folder": os.environ["BROKER"],
-        "control_folder": os.environ["BROKER"] + "/control",
+        "control_folder": os.environ["BROKER"],
     },
     worker_hijack_root_logger=False,
     broker_connection_retry_on_startup=False,
@@ -34,6 +34,13 @@ def tell(**options):
 def add(one, two):
     heka.log("inside", fields={"pid": os.getpid()})
     return one + two
+
+
+@app.task(name="mark")
+def mark(folder, number):
+    heka.log("inside")
+    with open(f"{folder}/marked-{number}", "w", encoding="utf-8"):
+        pass
 
 
 @app.task(name="fails")
