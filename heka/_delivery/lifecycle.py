@@ -8,8 +8,10 @@ no atexit handlers, in a finalizer. A process that a signal ends flushes them on
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import signal
+import threading
 import weakref
 from types import FrameType
 from typing import Any, Protocol
@@ -85,6 +87,26 @@ class _Handler:
             os._exit(128 + number)  # process 1 of a container: the kernel keeps that signal from it
 
 
+# A forked child of CPython forgets the signals that came before it could run: without the handler
+# such a SIGTERM would have ended it. So the signal waits while a thread forks.
+_forking = threading.local()
+
+
+def _hold_sigterm() -> None:
+    _forking.mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+
+
+def _let_sigterm_come() -> None:
+    signal.pthread_sigmask(signal.SIG_SETMASK, _forking.mask)
+
+
+@functools.cache
+def _watch_forks() -> None:
+    os.register_at_fork(
+        before=_hold_sigterm, after_in_parent=_let_sigterm_come, after_in_child=_let_sigterm_come
+    )
+
+
 def flush_on_sigterm(timeout: float = 2.0) -> None:
     """Install a SIGTERM handler that flushes every queue, then calls the previous handler.
 
@@ -104,5 +126,6 @@ def flush_on_sigterm(timeout: float = 2.0) -> None:
     handler = signal.getsignal(signal.SIGTERM)
     if not isinstance(handler, _Handler):
         handler = _Handler(timeout, handler)
+        _watch_forks()
     signal.signal(signal.SIGTERM, handler)
     handler.timeout = timeout

@@ -10,7 +10,6 @@ import pytest
 from delivery.support import (
     CHILD,
     PATIENCE,
-    SOON,
     Listener,
     Outcome,
     command,
@@ -127,7 +126,7 @@ def test_forked_children_with_nothing_queued_end_at_once():
     )
 
     assert done.facts["status"] == signal.SIGTERM
-    assert done.facts["took"] < SOON
+    assert done.facts["took"] < 10
 
 
 def test_pools_of_multiprocessing_end_at_once():
@@ -142,18 +141,21 @@ def test_pools_of_multiprocessing_end_at_once():
         start = time.monotonic()
         pool.terminate()
         pool.join()
-        process = context.Process(target=time.sleep, args=(20,))
-        process.start()
-        process.terminate()
-        process.join()
-        tell(answer=answer, code=process.exitcode, took=time.monotonic() - start)
+        codes = set()
+        for _ in range(10):
+            process = context.Process(target=time.sleep, args=(20,))
+            process.start()
+            process.terminate()  # amid the fork, often
+            process.join()
+            codes.add(process.exitcode)
+        tell(answer=answer, codes=list(codes), took=time.monotonic() - start)
         os._exit(0)
         """
     )
 
     assert done.facts["answer"] == [1, 2]
-    assert done.facts["code"] == -signal.SIGTERM
-    assert done.facts["took"] < SOON
+    assert done.facts["codes"] == [-signal.SIGTERM]
+    assert done.facts["took"] < 10  # seconds: half of what a flush of the parent's queue takes
 
 
 @pytest.mark.parametrize("timeout", [-1, float("nan")])
