@@ -34,7 +34,6 @@ except ImportError as _error:
 from heka._context import bind, bound, context, unbind
 from heka._runtime.forks import importing as _importing
 from heka.api import configure, flush, gauge, incr, log, stats
-from heka.exceptions import QueueFullError
 from heka.severity import (
     ALERT,
     CRIT,
@@ -59,6 +58,7 @@ if TYPE_CHECKING:
     from heka import connections as connections
     from heka import decorators as decorators
     from heka import encoders as encoders
+    from heka import exceptions as exceptions
     from heka import filters as filters
     from heka import framing as framing
     from heka import holder as holder
@@ -77,6 +77,7 @@ if TYPE_CHECKING:
     from heka._process import exception, timer
     from heka._typing import FieldValue, ProcessStats, Stats
     from heka.connections import HekaConnection
+    from heka.exceptions import QueueFullError
     from heka.plugins import Plugin
 
 __version__ = "2.0.0.dev0"
@@ -141,14 +142,15 @@ _LATER = {
     "exception": "heka._process",
     "FieldValue": "heka._typing",
     "ProcessStats": "heka._typing",
+    "QueueFullError": "heka.exceptions",
     "Stats": "heka._typing",
     "flush_on_sigterm": "heka._delivery.lifecycle",
     "timer": "heka._process",
 }
 _MODULES = (
-    *("client", "config", "connections", "decorators", "encoders", "filters", "framing", "holder"),
-    *("integrations", "jsonlines", "logging", "message", "path", "plugins", "senders", "signing"),
-    *("streams", "testing"),
+    *("client", "config", "connections", "decorators", "encoders", "exceptions", "filters"),
+    *("framing", "holder", "integrations", "jsonlines", "logging", "message", "path", "plugins"),
+    *("senders", "signing", "streams", "testing"),
 )
 #: What is often looked for in ``heka``, and where it is.
 _ELSEWHERE = {

@@ -20,7 +20,7 @@ ROOT = str(Path(heka.__file__).parent.parent)
 #: Modules that ``import heka`` may add to those of an empty interpreter.
 MOST = 30
 OF_HEKA = {
-    *("heka", "heka._context", "heka._core", "heka.api", "heka.exceptions", "heka.severity"),
+    *("heka", "heka._context", "heka._core", "heka.api", "heka.severity"),
     *("heka._runtime", "heka._runtime.accounts", "heka._runtime.exits", "heka._runtime.forks"),
     "heka._runtime.explaining",
 }
