@@ -93,5 +93,10 @@ heka_measure(const heka_sender *sender, heka_measure_kind kind, PyObject *const 
                          .label = &label};
     PyObject *answer = sender->send(sender->settings, &c);
     Py_DECREF(payload);
-    return answer;
+    if (answer == NULL) {
+        return NULL;
+    }
+    const bool sent = answer == Py_True;
+    Py_DECREF(answer);
+    return PyBool_FromLong(sent);
 }
