@@ -35,13 +35,17 @@ static const uint8_t gauge_names[] = NAMES(HEKA_NAME_value);
 static const uint8_t timer_names[] = NAMES(HEKA_NAME_elapsed);
 
 /* By kind, then without and with `to`. */
-#define SIGNATURES(function, name_list, least)                                                    \
-    {                                                                                             \
-        {.fname = function, .names = name_list, .count = TO, .required = least, .positional = 6}, \
-        {                                                                                         \
-            .fname = function, .names = name_list, .count = COUNT, .required = least,             \
-            .positional = 6                                                                       \
-        }                                                                                         \
+#define SIGNATURES(function, name_list, least)                                              \
+    {                                                                                       \
+        {.fname = (function),                                                               \
+         .names = (name_list),                                                              \
+         .count = TO,                                                                       \
+         .required = (least),                                                               \
+         .positional = 6},                                                                  \
+        {                                                                                   \
+            .fname = (function), .names = (name_list), .count = COUNT, .required = (least), \
+            .positional = 6                                                                 \
+        }                                                                                   \
     }
 static const heka_signature signatures[][2] = {
     [HEKA_COUNTER] = SIGNATURES("incr", counter_names, 1),
