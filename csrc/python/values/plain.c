@@ -128,7 +128,10 @@ plain_entry(heka_run *r, PyObject *key, PyObject *value)
         PyErr_Clear();
         return HEKA_NOT_PLAIN;
     }
-    (void)heka_text_borrow(key, &name); /* ready, so it cannot fail */
+    if (heka_text_borrow(key, &name) < 0) {
+        PyErr_Clear();
+        return HEKA_NOT_PLAIN;
+    }
     if (name.kind != HK_TEXT_UTF8) {
         return HEKA_NOT_PLAIN; /* names that are not ASCII are rare; the general path does them */
     }
