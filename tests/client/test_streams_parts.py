@@ -248,7 +248,7 @@ def test_an_answer_that_is_no_number_of_bytes_is_an_error(make, answer, capfd):
         until(lambda: not user.stats()["queued"])
 
     assert balances(user.stats())["dropped"] == {"error": 1}
-    assert f"write() of a raw stream returned {answer!r}" in capfd.readouterr().err
+    assert f"the bytes that it took, got {answer!r}" in capfd.readouterr().err
 
 
 @every_direct_user

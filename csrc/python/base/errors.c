@@ -10,6 +10,8 @@
  * The module's state owns one reference to each class, the module's dict another. */
 #include "errors.h"
 
+#include <stdarg.h>
+
 static PyObject *
 new_exception(const char *name, const char *doc, PyObject *first, PyObject *second)
 {
@@ -162,6 +164,34 @@ heka_raise_status(heka_state *state, hk_status status)
             break;
     }
     return heka_raise(state, &err);
+}
+
+PyObject *
+heka_shown(PyObject *value)
+{
+    PyObject *text = PyObject_Repr(value);
+    if (text == NULL && PyErr_ExceptionMatches(PyExc_Exception) &&
+        !PyErr_ExceptionMatches(PyExc_MemoryError)) {
+        PyErr_Clear();
+        text = PyUnicode_FromFormat("<%.80s, repr() failed>", Py_TYPE(value)->tp_name);
+    }
+    return text;
+}
+
+int
+heka_value_error(PyObject *got, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    PyObject *text = PyUnicode_FromFormatV(format, args);
+    va_end(args);
+    PyObject *value = text == NULL ? NULL : heka_shown(got);
+    if (value != NULL) {
+        PyErr_Format(PyExc_ValueError, "%U, got %.100U", text, value);
+    }
+    Py_XDECREF(value);
+    Py_XDECREF(text);
+    return -1;
 }
 
 int

@@ -14,4 +14,13 @@ void *heka_raise_status(heka_state *state, hk_status status);
 /* TypeError: "NAME must be EXPECTED, not TYPE". Returns -1. */
 int heka_type_error(const char *name, const char *expected, PyObject *got);
 
+/* ValueError: the formatted text, followed by ", got VALUE". The format is that of PyErr_Format.
+ * Returns -1. */
+int heka_value_error(PyObject *got, const char *format, ...);
+
+/* A value as an error text shows it, new: its repr, to be cut by "%.100U". Of a value whose repr
+ * raises, only the type: before 3.12, PyErr_Format loses the whole text where a "%R" raises. NULL
+ * without memory, or with an exception that is no Exception, such as KeyboardInterrupt. */
+PyObject *heka_shown(PyObject *value);
+
 #endif

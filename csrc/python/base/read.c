@@ -45,8 +45,7 @@ heka_read_int64(PyObject *value, const char *name, int64_t *out)
     const long long wide = PyLong_AsLongLongAndOverflow(number, &overflow);
     Py_DECREF(number);
     if (overflow != 0) {
-        PyErr_Format(PyExc_ValueError, "%s must fit in 64 bits, got %.100R", name, value);
-        return -1;
+        return heka_value_error(value, "%s must fit in 64 bits", name);
     }
     *out = wide;
     return 0;
@@ -64,8 +63,7 @@ heka_read_int32(PyObject *value, const char *name, int32_t *out)
     const long long wide = PyLong_AsLongLongAndOverflow(number, &overflow);
     Py_DECREF(number);
     if (overflow != 0 || wide < INT32_MIN || wide > INT32_MAX) {
-        PyErr_Format(PyExc_ValueError, "%s must fit in 32 bits, got %.100R", name, value);
-        return -1;
+        return heka_value_error(value, "%s must fit in 32 bits", name);
     }
     *out = (int32_t)wide;
     return 0;
@@ -89,8 +87,7 @@ heka_read_seconds(PyObject *value, const char *name, double *out)
         return -1;
     }
     if (!(seconds >= 0)) { /* false for NaN as well */
-        PyErr_Format(PyExc_ValueError, "%s must be seconds, 0 or more, got %.100R", name, value);
-        return -1;
+        return heka_value_error(value, "%s must be seconds, 0 or more", name);
     }
     *out = seconds;
     return 0;

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "errors.h"
+
 static const struct {
     const char *name; /* in small letters */
     int32_t number;
@@ -54,9 +56,14 @@ number_of(PyObject *text)
 static int
 refuse(PyObject *value, const char *name)
 {
-    PyErr_Format(
-        PyExc_ValueError, "%s must be " CHOICES ", got %.100R%s", name, value,
-        PyLong_Check(value) ? "; heka.logging.severity_of(level) converts a level of logging" : "");
+    PyObject *shown = heka_shown(value);
+    if (shown != NULL) {
+        PyErr_Format(PyExc_ValueError, "%s must be " CHOICES ", got %.100U%s", name, shown,
+                     PyLong_Check(value)
+                         ? "; heka.logging.severity_of(level) converts a level of logging"
+                         : "");
+        Py_DECREF(shown);
+    }
     return -1;
 }
 

@@ -21,9 +21,8 @@ read_choice(PyObject *value, const char *name, const char *const *names)
             return i;
         }
     }
-    PyErr_Format(PyExc_ValueError, "%s must be '%s', '%s' or '%s', got %.100R", name, names[0],
-                 names[1], names[2], value);
-    return -1;
+    return heka_value_error(value, "%s must be '%s', '%s' or '%s'", name, names[0], names[1],
+                            names[2]);
 }
 
 int

@@ -1,5 +1,6 @@
 /* sink_attributes.c -- the attributes of Sink: who owns its connection, limits, refusals. */
 #include "core/base/hk_clock.h"
+#include "python/base/errors.h"
 #include "python/base/read.h"
 #include "sink_object.h"
 
@@ -67,8 +68,7 @@ set_max_frame(PyObject *op, PyObject *value, void *closure)
         return -1;
     }
     if (size < 0) {
-        PyErr_Format(PyExc_ValueError, "max_frame must not be negative, got %.100R", value);
-        return -1;
+        return heka_value_error(value, "max_frame must not be negative");
     }
     ((HekaSink *)op)->max_frame = (size_t)size;
     return 0;

@@ -1,6 +1,8 @@
 /* writer.c -- passes frames to an object with write(). */
 #include "writer.h"
 
+#include "python/base/errors.h"
+
 /* As heka_turn_enter(). After a fork, only the parent finishes a partly written frame. The child
  * forgets it and starts with a new frame; both share the descriptor, but the child cannot know when
  * the parent has finished. */
@@ -96,10 +98,9 @@ read_raw_answer(PyObject *answer, size_t left, size_t *taken)
         }
     }
     if (!PyErr_Occurred()) {
-        PyErr_Format(PyExc_ValueError,
-                     "write() of a raw stream returned %R, expected None or 0 to %zu, the bytes "
-                     "that it took",
-                     answer, left);
+        (void)heka_value_error(
+            answer, "write() of a raw stream must return None or 0 to %zu, the bytes that it took",
+            left);
     }
     return -1;
 }

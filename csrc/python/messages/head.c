@@ -76,9 +76,7 @@ seconds_to_ns(double seconds, int64_t *out)
 static int
 refuse_datetime(PyObject *value)
 {
-    PyErr_Format(PyExc_ValueError,
-                 "timestamp must fit in 64 bits of nanoseconds (1677 to 2262), got %.100R", value);
-    return -1;
+    return heka_value_error(value, "timestamp must fit in 64 bits of nanoseconds (1677 to 2262)");
 }
 
 /* Sets state->epoch. 0, or -1 with an exception. */
@@ -306,10 +304,8 @@ heka_read_uuid(heka_state *state, PyObject *value, uint8_t out[HK_UUID_SIZE])
             return -1;
         }
         if (hk_uuid_parse(text, (size_t)len, out) != HK_OK) {
-            PyErr_Format(PyExc_ValueError,
-                         "uuid must be 32 hexadecimal digits, with hyphens or without, got %.100R",
-                         value);
-            return -1;
+            return heka_value_error(value,
+                                    "uuid must be 32 hexadecimal digits, with hyphens or without");
         }
         return 0;
     }

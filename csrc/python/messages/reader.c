@@ -190,10 +190,14 @@ add_key(heka_state *state, hk_keyring *ring, PyObject *name, PyObject *key)
 
     if (!PyTuple_Check(name) || PyTuple_GET_SIZE(name) != 2 ||
         !PyUnicode_Check(PyTuple_GET_ITEM(name, 0)) || !PyLong_Check(PyTuple_GET_ITEM(name, 1))) {
-        PyErr_Format(PyExc_TypeError,
-                     "signers must map (name, version) to a key, e.g. {('ops', 1): 'secret'}; got "
-                     "the name %.100R",
-                     name);
+        PyObject *shown = heka_shown(name);
+        if (shown != NULL) {
+            PyErr_Format(PyExc_TypeError,
+                         "signers must map (name, version) to a key, e.g. {('ops', 1): 'secret'}; "
+                         "got the name %.100U",
+                         shown);
+            Py_DECREF(shown);
+        }
         return -1;
     }
     version = PyLong_AsLongLong(PyTuple_GET_ITEM(name, 1));
@@ -201,9 +205,8 @@ add_key(heka_state *state, hk_keyring *ring, PyObject *name, PyObject *key)
         PyErr_Clear();
     }
     if (version < 0 || version > UINT32_MAX) {
-        PyErr_Format(PyExc_ValueError, "signers: version must be from 0 to 4294967295, got %.100R",
-                     PyTuple_GET_ITEM(name, 1));
-        return -1;
+        return heka_value_error(PyTuple_GET_ITEM(name, 1),
+                                "signers: version must be from 0 to 4294967295");
     }
     if (heka_text_check(state, "the name of a signer", PyTuple_GET_ITEM(name, 0)) < 0) {
         return -1;

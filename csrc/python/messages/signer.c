@@ -54,8 +54,7 @@ read_hash(PyObject *value, hk_hash *out)
             return 0;
         }
     }
-    PyErr_Format(PyExc_ValueError, "hash must be 'sha1' or 'md5', got %.100R", value);
-    return -1;
+    return heka_value_error(value, "hash must be 'sha1' or 'md5'");
 }
 
 static int
@@ -66,8 +65,7 @@ read_version(PyObject *value, uint32_t *out)
         return -1;
     }
     if (wide < 0 || wide > UINT32_MAX) {
-        PyErr_Format(PyExc_ValueError, "version must be from 0 to 4294967295, got %.100R", value);
-        return -1;
+        return heka_value_error(value, "version must be from 0 to 4294967295");
     }
     *out = (uint32_t)wide;
     return 0;

@@ -21,8 +21,7 @@ read_size(PyObject *value, const char *name, size_t *out)
         return -1;
     }
     if (size < 0) {
-        PyErr_Format(PyExc_ValueError, "%s must not be negative, got %.100R", name, value);
-        return -1;
+        return heka_value_error(value, "%s must not be negative", name);
     }
     *out = (size_t)size;
     return 0;

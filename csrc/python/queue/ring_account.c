@@ -27,8 +27,8 @@ heka_ring_read_reason(PyObject *value)
     }
     const int reason = find_reason(value);
     if (reason < 0) {
-        PyErr_Format(PyExc_ValueError,
-                     "%R is no reason to drop a frame; known: 'full', 'closed', ...", value);
+        return heka_value_error(
+            value, "reason must be one of stats()['dropped'], such as 'full' or 'closed'");
     }
     return reason;
 }

@@ -29,9 +29,7 @@ set_overflow(PyObject *op, PyObject *value, void *closure)
             return 0;
         }
     }
-    PyErr_Format(PyExc_ValueError,
-                 "overflow must be 'drop_new', 'drop_old', 'block' or 'raise', got %.100R", value);
-    return -1;
+    return heka_value_error(value, "overflow must be 'drop_new', 'drop_old', 'block' or 'raise'");
 }
 
 static PyObject *

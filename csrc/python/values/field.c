@@ -33,11 +33,9 @@ read_value_type(PyObject *value, int *out)
     }
     number = wide >= 0 && wide < (long)HK_VALUE_TYPES ? (int32_t)wide : -1;
     if (number < 0) {
-        PyErr_Format(PyExc_ValueError,
-                     "value_type must be 0 (STRING), 1 (BYTES), 2 (INTEGER), 3 (DOUBLE) or "
-                     "4 (BOOL), got %.100R",
-                     value);
-        return -1;
+        return heka_value_error(value,
+                                "value_type must be 0 (STRING), 1 (BYTES), 2 (INTEGER), "
+                                "3 (DOUBLE) or 4 (BOOL)");
     }
     *out = number;
     return 0;

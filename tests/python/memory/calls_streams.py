@@ -359,6 +359,7 @@ for name in ("incr", "gauge", "timer_send"):
         ("to-type", lambda w: {"to": (misfits.BadHash(), 1)}, Oops),
         ("severity-name", lambda w: {"severity": "Error"}, None),
         ("severity-raises", lambda w: {"severity": misfits.BadIndex()}, Oops),
+        ("severity-repr-raises", lambda w: {"severity": misfits.BadRepr()}, ValueError),
         ("rate-type", lambda w: {"rate": w.text}, TypeError),
         ("unknown", lambda w: {"tag": w.text}, TypeError),
     ):
