@@ -181,7 +181,7 @@ class Bridge:
             self.count("inactive")
             if debugging():
                 debug(self._owner, f"there is no client {self._name!r}; a message is lost")
-        elif isinstance(client, HekaClient) and client.sink is None:
+        elif client._is_inactive:
             client.heka(type, severity=severity)
 
     @staticmethod

@@ -329,7 +329,7 @@ class Emitter(Settings):
         fields: Mapping[str, FieldValue] | None = None,
         rate: float = 1.0,
         *,
-        bad_values: Literal["raise", "repr"] | None = None,
+        bad_values: Literal["raise", "repr", "convert"] | None = None,
         to: object = None,
     ) -> bool: ...
     def gauge(
@@ -341,7 +341,7 @@ class Emitter(Settings):
         fields: Mapping[str, FieldValue] | None = None,
         rate: float = 1.0,
         *,
-        bad_values: Literal["raise", "repr"] | None = None,
+        bad_values: Literal["raise", "repr", "convert"] | None = None,
         to: object = None,
     ) -> bool: ...
     def timer_send(
@@ -353,7 +353,7 @@ class Emitter(Settings):
         fields: Mapping[str, FieldValue] | None = None,
         rate: float = 1.0,
         *,
-        bad_values: Literal["raise", "repr"] | None = None,
+        bad_values: Literal["raise", "repr", "convert"] | None = None,
         to: object = None,
     ) -> bool: ...
     def admits(self, type: str, severity: SupportsIndex | str) -> bool: ...

@@ -26,13 +26,35 @@ if TYPE_CHECKING:
     from heka._timer import Timer
     from heka._typing import FieldValue, ProcessStats
 
-__all__ = ["PROCESS", "ProcessClient", "configured_client", "exception", "timer"]
+__all__ = [
+    "PROCESS",
+    "ProcessClient",
+    "check_severity",
+    "configured_client",
+    "exception",
+    "timer",
+]
 
 #: Fields that ``client.raven`` would take for an argument of its own.
 _RAVEN_ARGUMENTS = frozenset({"self", "msg", "exc_info", "logger", "severity", "payload"})
 
-#: Its attribute ``severity`` checks what it is set to.
-_CHECKER = Client()
+
+class _Checker(Client):
+    """Checks arguments as every client does; sends nothing."""
+
+    def _make_timer(self, *arguments: Any) -> tuple[Any, ...]:
+        """Return the arguments of ``timer``."""
+        return arguments
+
+
+_CHECKER = _Checker()
+#: ``Timer``, once a timer was made.
+_timer_class: Any = None
+
+
+def check_severity(severity: int | str) -> None:
+    """Check that *severity* is one; raises ValueError if it is none."""
+    _CHECKER.severity = severity
 
 
 class ProcessClient(Lines):
@@ -110,21 +132,15 @@ class ProcessClient(Lines):
         rate: float = 1.0,
     ) -> Timer:
         """Return a timer; takes the arguments of ``HekaClient.timer``."""
-        if not isinstance(name, str):
-            raise TypeError(f"name must be str, not {type(name).__name__}")
-        if not name:
-            raise ValueError(
-                "name must not be empty, as receivers know a counter, gauge or timer by its name"
-            )
-        if rate is not None and not 0 <= rate <= 1:
-            shown = repr(rate)[:100]
-            raise ValueError(f"rate must be a probability from 0 (none) to 1 (all), got {shown}")
-        if severity is not None:
-            _CHECKER.severity = severity  # raises if it is none
-        with importing():
-            from heka._timer import Timer
+        global _timer_class
+        arguments: Any = _CHECKER.timer(name, logger, severity, fields, rate)
+        if _timer_class is None:
+            with importing():
+                from heka._timer import Timer
 
-        return Timer(self, name, logger, severity, fields, rate)
+                _timer_class = Timer
+        timer: Timer = _timer_class(self, *arguments)
+        return timer
 
     def stats(self) -> ProcessStats:
         """Return ``heka.stats()``."""
@@ -136,7 +152,7 @@ class ProcessClient(Lines):
 
     def __repr__(self) -> str:
         """Return what the client stands for."""
-        return "<ProcessClient of heka.configure>"
+        return f"<ProcessClient of {'heka.configure' if self._to is None else repr(self._to)}>"
 
 
 #: The client of everything that names none and finds no default client in ``heka.holder``.

@@ -406,17 +406,18 @@ class HekaClient(Client, Lines):
         account = _account_of(stream, sink, is_called)
         self.stream = None
         self._owned = _nothing
-        self._closed_account = account
+        self._closed_account = account  # for those who ask until the stream is closed
         close = getattr(stream, "close", None)
-        if close is None:
-            return
         try:
-            if is_called:
+            if close is None:
+                pass
+            elif is_called:
                 close()
             else:
                 close(max(0.0, deadline - monotonic()))
         except Exception as error:
             self._reporter.report(f"{type(stream).__name__}.close() raised {error!r}")
+        # Read again: other threads may have sent until the stream was taken away.
         self._closed_account = _account_of(stream, sink, is_called)
 
     def stats(self) -> Stats:
@@ -428,9 +429,10 @@ class HekaClient(Client, Lines):
             this client converted, replaced or left out, as ``bad_values`` says), and ``dropped`` as
             {reason: count};
             offered + recovered = sent + the sum of dropped + queued. Outside of that sum,
-            ``filtered`` counts the messages of this client that a filter or a *rate* held back. A
-            call without a stream counts as dropped: ``closed`` after ``close()``, else
-            ``inactive``. A stream that several clients share counts the messages of all.
+            ``filtered`` counts the messages of this client that a filter, or the *rate* of a
+            counter or gauge, held back. A call without a stream counts as dropped: ``closed`` after
+            ``close()``, else ``inactive``. A stream that several clients share counts the messages
+            of all.
         """
         if self.sink is not None:
             account = _account_of(self._stream, self.sink, self._is_called)

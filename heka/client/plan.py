@@ -79,10 +79,11 @@ def _guarded(
 
     def guarded(type: str, severity: int) -> object:
         try:
-            return admits(type, severity)
+            answer = admits(type, severity)
         except Exception as error:
             drop("filter", f"filter {admits!r} raised {error!r}")
             return NotImplemented
+        return True if answer is NotImplemented else answer  # which is true, as for every caller
 
     return guarded
 

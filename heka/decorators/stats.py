@@ -13,7 +13,7 @@ from time import perf_counter_ns
 from typing import Any
 
 from heka._core import nearest
-from heka._process import PROCESS
+from heka._process import check_severity
 from heka._runtime.asyncgens import forwarding
 from heka._runtime.chance import random_unit
 from heka.client import HekaClient
@@ -93,7 +93,7 @@ class _Measure(HekaDecorator):
             raise TypeError(f"{self.decorator_name}: {error}") from None
         try:
             if given["severity"] is not None:
-                PROCESS.admits("", given["severity"])  # raises if it is none
+                check_severity(given["severity"])
         except ValueError as error:
             raise _WrongSeverityError(f"{self.decorator_name}: {error}") from None
         return tuple(given.values())

@@ -441,6 +441,36 @@ def test_closed_client_is_inactive_and_keeps_its_account():
     client.close()
 
 
+def test_message_whose_field_closes_the_client_is_counted():
+    client = HekaClient(Kept(), "app")
+    client.default = lambda value: client.close()
+
+    assert client.heka("t", fields={"thing": object()}) is False
+
+    account = client.stats()
+    assert (account["offered"], account["dropped"]) == (1, {"closed": 1})
+
+
+def test_message_that_is_sent_while_the_client_closes_is_counted():
+    """The account is read after the stream was taken away: what is sent meanwhile is in it."""
+
+    class Late(HekaClient):
+        def _plan(self):
+            super()._plan()
+            if self._stream is None and held:
+                held.pop().write(heka.pack("late"), 1.0)
+
+    held = []
+    client = Late(Kept(), "app")
+    held.append(client.sink)
+    client.heka("t")
+
+    client.close()
+
+    assert held == []
+    assert client.stats()["offered"] == 2
+
+
 def test_close_shares_its_timeout_and_counts_messages_left_in_the_queue():
     asked = []
 

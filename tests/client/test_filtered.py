@@ -11,6 +11,7 @@ from client.messages import Kept, kept_by
 
 import heka
 from heka.client import HekaClient
+from heka.decorators import timeit
 from heka.filters import (
     rate_limit_provider,
     severity_max_provider,
@@ -19,6 +20,7 @@ from heka.filters import (
     type_whitelist_provider,
 )
 from heka.logging import HekaHandler
+from heka.testing import capture
 
 
 class Never:
@@ -120,6 +122,41 @@ def test_calls_that_a_rate_leaves_out_are_counted(name):
     account = client.stats()
     assert account["filtered"] == answers.count(False)
     assert account["sent"] == answers.count(True)
+
+
+def test_filter_that_answers_not_implemented_admits():
+    """Which is true; the core's own sign for a filter that raised is another thing."""
+
+    class Undecided(Never):
+        def admits(self, type, severity):
+            return NotImplemented
+
+    client = HekaClient(Kept(), "app", filters=[Undecided()])
+
+    assert client.heka("t") is True
+    assert client.stats()["filtered"] == 0
+
+
+def test_record_that_a_filter_holds_back_is_counted_once_in_a_capture():
+    client = HekaClient(None, "app", filters=[severity_max_provider(severity=3)])
+    logger = logging.Logger("app")
+    logger.addHandler(HekaHandler(client))
+
+    with capture():
+        logger.info("x")
+
+    assert client.stats()["filtered"] == 1
+
+
+def test_decorator_is_made_without_a_count():
+    before = heka.stats()["filtered"]
+    heka.configure(level=3)
+    try:
+        timeit(severity=6)
+    finally:
+        heka.configure(level=7)
+
+    assert heka.stats()["filtered"] == before
 
 
 def test_admits_counts_a_message_that_it_refuses():

@@ -1,6 +1,7 @@
 /* nearest.c -- the known name that a mistaken one resembles, for the texts of errors. */
 #include "nearest.h"
 
+#include "pycompat.h"
 #include "read.h"
 
 void
@@ -8,6 +9,10 @@ heka_letters_read(PyObject *name, heka_letters *out)
 {
     out->len = 0;
     if (!PyUnicode_Check(name)) {
+        return;
+    }
+    if (heka_unicode_ready(name) < 0) {
+        PyErr_Clear(); /* without memory for it, the name resembles none */
         return;
     }
     const Py_ssize_t len = PyUnicode_GET_LENGTH(name);

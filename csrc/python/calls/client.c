@@ -32,6 +32,16 @@ deliver_message(HekaClient *self, const hk_buffer *out)
     return result;
 }
 
+/* Counts a message that found no stream. Returns 0. */
+static int
+add_unsent(HekaClient *self)
+{
+    HEKA_BEGIN_CRITICAL_SECTION(self);
+    self->unsent++;
+    HEKA_END_CRITICAL_SECTION();
+    return 0;
+}
+
 static int
 emit(HekaClient *self, heka_emission *e)
 {
@@ -53,9 +63,12 @@ emit(HekaClient *self, heka_emission *e)
     result = heka_emission_encode(e, block, sizeof block, &out);
     if (result == 0 && self->deliver != NULL && !e->too_large) {
         result = deliver_message(self, &out);
-    } else if (result == 0 && (self->sink != NULL || capture != NULL)) {
-        PyObject *sink = Py_XNewRef(self->sink); /* sending may run code that replaces the stream */
-        result = heka_emission_send(e, (HekaSink *)sink, capture, &out);
+    } else if (result == 0) {
+        /* Encoding and sending may run code that replaces the stream, or closes the client. */
+        PyObject *sink = Py_XNewRef(self->sink);
+        result = sink == NULL && capture == NULL
+                     ? add_unsent(self)
+                     : heka_emission_send(e, (HekaSink *)sink, capture, &out);
         Py_XDECREF(sink);
     }
     hk_buffer_clear(&out);
@@ -69,15 +82,6 @@ read_severity(const HekaClient *self, PyObject *value, int32_t *severity)
 {
     *severity = self->severity;
     return value == NULL || value == Py_None ? 0 : heka_read_severity(value, severity);
-}
-
-static int
-add_unsent(HekaClient *self)
-{
-    HEKA_BEGIN_CRITICAL_SECTION(self);
-    self->unsent++;
-    HEKA_END_CRITICAL_SECTION();
-    return 0;
 }
 
 /* Counts a message that has no stream to go to, unless the filters hold it back; without a plan, as

@@ -1,6 +1,7 @@
 /* emit.c -- the steps of one log call: from its arguments and the settings to a sink. */
 #include "emit.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "core/base/hk_clock.h"
@@ -321,6 +322,7 @@ heka_emission_send(heka_emission *e, HekaSink *sink, PyObject *capture, hk_buffe
     uint8_t *start = out->data + HK_FRAME_ROOM;
     const size_t limit = message_limit(sink, e->signer);
 
+    assert(sink != NULL || capture != NULL);
     int refused;
     if (HK_UNLIKELY(capture != NULL)) {
         sink = NULL;

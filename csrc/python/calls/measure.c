@@ -59,6 +59,19 @@ type_of(const heka_state *state, heka_measure_kind kind)
     return kind == HEKA_COUNTER ? state->counter : kind == HEKA_GAUGE ? state->gauge : state->timer;
 }
 
+/* The payload, new: the text of the amount. A bool is the number that it is. */
+static PyObject *
+amount_of(const heka_state *state, PyObject *amount)
+{
+    if (amount == NULL) {
+        return Py_NewRef(state->one);
+    }
+    if (HK_LIKELY(!PyBool_Check(amount))) {
+        return PyObject_Str(amount);
+    }
+    return PyUnicode_FromString(amount == Py_True ? "1" : "0");
+}
+
 PyObject *
 heka_measure(const heka_sender *sender, heka_measure_kind kind, PyObject *const *args,
              Py_ssize_t nargs, PyObject *kwnames)
@@ -83,7 +96,7 @@ heka_measure(const heka_sender *sender, heka_measure_kind kind, PyObject *const 
     if (sampled <= 0) {
         return sampled < 0 ? NULL : PyBool_FromLong(heka_count_filtered(sender->settings));
     }
-    PyObject *payload = in[AMOUNT] == NULL ? Py_NewRef(state->one) : PyObject_Str(in[AMOUNT]);
+    PyObject *payload = amount_of(state, in[AMOUNT]);
     if (payload == NULL) {
         return NULL;
     }

@@ -2,6 +2,7 @@
 #include "metric.h"
 
 #include "python/base/errors.h"
+#include "python/base/pycompat.h"
 #include "python/base/read.h"
 
 int
@@ -19,9 +20,7 @@ heka_read_rate(PyObject *value, bool enforce, double *rate)
         return -1;
     }
     if (enforce && !(*rate >= 0.0 && *rate <= 1.0)) { /* NaN is refused as well */
-        PyErr_Format(PyExc_ValueError,
-                     "rate must be a probability from 0 (none) to 1 (all), got %.100R", value);
-        return -1;
+        return heka_value_error(value, "rate must be a probability from 0 (none) to 1 (all)");
     }
     return 0;
 }
@@ -29,7 +28,13 @@ heka_read_rate(PyObject *value, bool enforce, double *rate)
 int
 heka_check_metric_name(PyObject *name)
 {
-    if (PyUnicode_Check(name) && PyUnicode_GET_LENGTH(name) == 0) {
+    if (!PyUnicode_Check(name)) {
+        return 0; /* the caller refuses it */
+    }
+    if (heka_unicode_ready(name) < 0) {
+        return -1;
+    }
+    if (PyUnicode_GET_LENGTH(name) == 0) {
         PyErr_SetString(PyExc_ValueError,
                         "name must not be empty, as receivers know a counter, "
                         "gauge or timer by its name");
@@ -41,25 +46,18 @@ heka_check_metric_name(PyObject *name)
 int
 heka_check_amount_slow(PyObject *argument, PyObject *value)
 {
-    bool is_number = heka_is_number(value);
-    if (PyUnicode_Check(value)) {
-        PyObject *number = PyFloat_FromString(value);
-        if (number == NULL && !PyErr_ExceptionMatches(PyExc_ValueError)) {
+    bool is_number = PyBool_Check(value);
+    if (!is_number && (PyUnicode_Check(value) || heka_is_number(value))) {
+        PyObject *text = PyObject_Str(value); /* which is sent: that of a Fraction is no number */
+        PyObject *number = text == NULL ? NULL : PyFloat_FromString(text);
+        Py_XDECREF(text);
+        if (number == NULL && (text == NULL || !PyErr_ExceptionMatches(PyExc_ValueError))) {
             return -1;
         }
         PyErr_Clear();
         is_number = number != NULL;
         Py_XDECREF(number);
     }
-    if (is_number) {
-        return 0;
-    }
-    if (value == Py_None || PyUnicode_CheckExact(value)) {
-        PyErr_Format(PyExc_ValueError, "%U must be a number, or the text of one, got %.100R",
-                     argument, value);
-    } else { /* a __repr__ of others may raise */
-        PyErr_Format(PyExc_ValueError, "%U must be a number, or the text of one, not %.100s",
-                     argument, Py_TYPE(value)->tp_name);
-    }
-    return -1;
+    return is_number ? 0
+                     : heka_value_error(value, "%U must be a number, or the text of one", argument);
 }

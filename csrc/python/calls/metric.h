@@ -14,7 +14,7 @@ int heka_check_metric_name(PyObject *name);
 
 HK_COLD int heka_check_amount_slow(PyObject *argument, PyObject *value);
 
-/* Refuses a value that is neither a number nor the text of one: receivers drop such a message.
+/* Refuses a value whose text is no number, unless it is a bool: receivers drop such a message.
  * value may be NULL. 0, or -1 with a ValueError that names the argument. */
 static inline int
 heka_check_amount(PyObject *argument, PyObject *value)

@@ -6,10 +6,14 @@ import asyncio
 import logging
 import subprocess
 import sys
+import threading
+from decimal import Decimal
+from fractions import Fraction
 
 import pytest
 
 import heka
+from heka._runtime.forks import importing
 from heka.api import _emitter
 from heka.client import HekaClient
 from heka.testing import capture
@@ -152,6 +156,43 @@ def test_a_timer_decorates_functions_and_coroutines(captured):
 
 
 # ---- exceptions -------------------------------------------------------------------------------
+
+
+def test_a_timer_does_not_wait_for_an_import_in_another_thread(captured):
+    with heka.timer("first"):
+        pass
+    begun, end = threading.Event(), threading.Event()
+
+    def work():
+        with importing():
+            begun.set()
+            end.wait()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    begun.wait()
+    done = []
+    timing = threading.Thread(target=lambda: done.append(heka.timer("second")))
+    timing.start()
+    timing.join(4.0)  # seconds; `importing` waits for 5
+    ended = list(done)
+    end.set()
+    thread.join()
+    timing.join()
+
+    assert len(ended) == 1
+
+
+@pytest.mark.parametrize(("value", "payload"), [(True, "1"), (False, "0"), (Decimal("1.5"), "1.5")])
+def test_a_number_of_another_type_is_sent_as_one(captured, value, payload):
+    assert heka.gauge("x", value)
+
+    assert captured[0].payload == payload
+
+
+def test_an_amount_whose_text_is_no_number_is_refused(captured):
+    with pytest.raises(ValueError, match=r"value must be a number, .* got Fraction\(1, 3\)"):
+        heka.gauge("x", Fraction(1, 3))
 
 
 def test_an_exception_is_sent_with_text_and_traceback(captured):
