@@ -99,6 +99,7 @@ def _attribute(value: object, name: str) -> Any:
 #: programs log.
 _KNOWN: Final[tuple[tuple[str, tuple[str, ...], Callable[[Any], Any]], ...]] = (
     ("datetime", ("date", "time"), _iso_text),  # a datetime is a date
+    ("datetime", ("timedelta",), _text),
     ("uuid", ("UUID",), _text),
     ("pathlib", ("PurePath",), _text),
     ("ipaddress", ("IPv4Address", "IPv6Address", "IPv4Network", "IPv6Network"), _text),

@@ -18,6 +18,7 @@ from heka._runtime.accounts import total
 from heka._runtime.exits import begin
 from heka._runtime.explaining import explained
 from heka._runtime.forks import importing, is_importing
+from heka._runtime.seconds import check_seconds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -324,9 +325,9 @@ def configure(
     for name, value in settings.items():
         if value is not _ABSENT:
             setattr(_emitter, name, value)
+    is_configured = True
     if flush_on_sigterm is not _ABSENT:
         lifecycle.flush_on_sigterm(flush_on_sigterm)
-    is_configured = True
     if level is not _ABSENT and debugging():
         debug("heka.configure", f"messages of a severity over {_emitter.level} are not sent")
 
@@ -340,10 +341,11 @@ def stats() -> ProcessStats:
         that nothing listens there), ``high_water``, ``retries``, ``reconnects``, and ``dropped`` as
         {reason: count};
         offered + recovered = sent + the sum of dropped + queued. Outside of that sum, ``filtered``
-        counts calls whose severity was above the level, ``altered`` field values that were
-        converted, replaced or left out, as ``bad_values`` says. ``destinations`` holds the same
-        for each destination that is open, by its URL, or its type where ``to`` was an object with
-        ``write``. Without a queue, a message is counted when its call has sent or dropped it.
+        counts calls that the level or a *rate* held back, ``altered`` field values of calls, not of
+        contexts, that were converted, replaced or left out, as ``bad_values`` says.
+        ``destinations`` holds the same for each destination that is open, by its URL, or its type
+        where ``to`` was an object with ``write``. Without a queue, a message is counted when its
+        call has sent or dropped it.
     """
     with _lock:
         each: dict[str, dict[str, Any]] = {}
@@ -371,8 +373,7 @@ def flush(timeout: float = 1.0) -> bool:
     Raises:
         TypeError: *timeout* is no number.
     """
-    if not hasattr(timeout, "__float__"):
-        raise TypeError(f"timeout must be seconds (int or float), not {type(timeout).__name__}")
+    check_seconds(timeout)
     deadline = monotonic() + timeout
     with _lock:
         destinations = list(_open.values())

@@ -46,7 +46,8 @@ SEVERITY_MAP: dict[int, int | str] = {
     logging.ERROR: ERROR,
     logging.CRITICAL: CRITICAL,
 }
-_SEVERITIES = frozenset(range(8))
+#: The exact int of each severity, whatever number SEVERITY_MAP has for it.
+_EXACT: dict[object, int] = {number: number for number in range(8)}
 #: Calls between ``logging.shutdown`` and ``flush()`` that are looked at.
 _CALLERS_MAX = 8
 #: Attributes of a record without `extra`.
@@ -83,9 +84,9 @@ class HekaHandler(logging.Handler):
 
     The payload is the text of the handler's formatter, or of ``record.getMessage()`` without one,
     followed by traceback and stack. The values of ``extra=`` become fields; a value of a type that
-    Heka does not have is sent as its ``repr``. The timestamp is that of the record. The logger of
-    the message is that of the client or of ``heka.configure``, or that of the record if this is not
-    set; the field ``loglevel`` holds the record's level.
+    Heka does not have is converted, as by ``bad_values='convert'``. The timestamp is that of the
+    record. The logger of the message is that of the client or of ``heka.configure``, or that of the
+    record if this is not set; the field ``loglevel`` holds the record's level.
 
     Args:
         client: A ``HekaClient``; a URL, as for ``heka.log(to=...)``; the name of a client in
@@ -167,8 +168,8 @@ class HekaHandler(logging.Handler):
         try:
             depth[0] = before + 1
             level = record.levelno
-            severity = SEVERITY_MAP.get(level)
-            if severity not in _SEVERITIES:
+            severity = _EXACT.get(SEVERITY_MAP.get(level))
+            if severity is None:
                 severity = severity_of(level)
             client = self._client or self._bridge.find()
             if client is None or not client.admits(self._type, severity):

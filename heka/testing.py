@@ -115,7 +115,7 @@ def capture(*clients: _Client) -> Iterator[Captured]:
             the messages of every ``HekaClient`` are captured.
     """
     for client in clients:
-        if not hasattr(client, "stream"):
+        if not hasattr(client, "encoder"):
             raise TypeError(f"capture: expected clients, got {repr(client)[:100]}")
     captured = Captured()
     running = _Running(captured, clients)

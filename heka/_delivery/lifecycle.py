@@ -19,6 +19,7 @@ from typing import Any, Protocol
 from heka._core import IN_MAIN_INTERPRETER, monotonic
 from heka._runtime.allowance import EXIT_TIMEOUT, allowance
 from heka._runtime.exits import ExitHook
+from heka._runtime.seconds import check_seconds
 
 __all__ = ["EXIT_TIMEOUT", "flush_all", "flush_on_sigterm", "register", "work_has_begun"]
 
@@ -119,8 +120,10 @@ def flush_on_sigterm(timeout: float = 2.0) -> None:
         timeout: Seconds that the handler waits for all queues together.
 
     Raises:
-        ValueError: Called outside of the main thread, or *timeout* is no number of seconds.
+        TypeError: *timeout* is no number.
+        ValueError: *timeout* is negative, or this is not the main thread.
     """
+    check_seconds(timeout, "flush_on_sigterm")
     if not timeout >= 0:
         raise ValueError(f"timeout must be seconds, 0 or more, got {timeout!r}")
     handler = signal.getsignal(signal.SIGTERM)

@@ -89,6 +89,8 @@ class StandardTransport:
             most = len(data)
             if stat.S_ISFIFO(mode) and len(data) > _PIECE:
                 most = _wait_for_room(descriptor, len(data), deadline)
+            elif stat.S_ISSOCK(mode):
+                most = min(most, _PIECE)
             with nullcontext() if is_file else without_sigpipe():
                 while at < len(data):
                     if at:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from heka._core import monotonic
 from heka._runtime.exits import is_exiting
+from heka._runtime.seconds import check_seconds
 
 __all__ = ["EXIT_TIMEOUT", "Allowance", "allowance", "closing"]
 
@@ -54,8 +55,8 @@ def closing(timeout: float | None, default: float = 1.0) -> Iterator[float]:
 
     None: *default* seconds; while the process exits, not more than is left of EXIT_TIMEOUT.
     """
-    if timeout is not None and not hasattr(timeout, "__float__"):
-        raise TypeError(f"timeout must be seconds (int or float), not {type(timeout).__name__}")
+    if timeout is not None:
+        check_seconds(timeout)
     if timeout is None and is_exiting():
         with allowance.wait(default) as deadline:
             yield max(0.0, deadline - monotonic())

@@ -13,6 +13,7 @@ from heka._core import nearest
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from inspect import Parameter
     from typing import ParamSpec, TypeVar
 
     _P = ParamSpec("_P")
@@ -39,15 +40,17 @@ def explained(function: Callable[_P, _R]) -> Callable[_P, _R]:
 
 
 def _explanation(function: Callable[..., object], text: str, kwargs: Mapping[str, object]) -> str:
-    from inspect import signature
+    from inspect import Parameter, signature
 
     takes = list(signature(function).parameters.values())
     if takes and takes[0].name == "self":
         del takes[0]
-    names = [one.name for one in takes if one.kind is not one.POSITIONAL_ONLY]
+    unnamed = (Parameter.POSITIONAL_ONLY, Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
+    names = [one.name for one in takes if one.kind not in unnamed]
     text = text.partition(". Did you mean")[0]  # of newer versions of Python
     if any(one.kind is one.VAR_KEYWORD for one in takes):
-        return f"{text}; name each value, as in {function.__name__}(name=value)"
+        called = function.__qualname__.removesuffix(".__init__")
+        return f"{text}; name each value, as in {called}(name=value)"
     for name in kwargs:
         if name not in names:
             meant = nearest(name, names)
@@ -55,7 +58,11 @@ def _explanation(function: Callable[..., object], text: str, kwargs: Mapping[str
             shown = f"{where}() got an unexpected keyword argument {name[:_SHOWN_MAX]!r}"
             if meant:
                 return f"{shown}; did you mean {meant!r}?"
-            return f"{shown}; it takes {', '.join(names) or 'no arguments'}"
+            return f"{shown}; it takes {_listed(names, takes)}"
     if takes and all(one.kind is one.KEYWORD_ONLY for one in takes):
         return f"{text}; name each argument: {'=, '.join(names)}="
-    return f"{text}; it takes {', '.join(names) or 'no arguments'}"
+    return f"{text}; it takes {_listed(names, takes)}"
+
+
+def _listed(names: list[str], takes: list[Parameter]) -> str:
+    return ", ".join(names) or ("arguments without a name" if takes else "no arguments")

@@ -10,6 +10,7 @@ import logging
 import os
 import pty
 import re
+import socket
 import struct
 import subprocess
 import sys
@@ -392,6 +393,18 @@ def test_a_full_pipe_ends_the_call_at_its_timeout(capfd):
         assert time.monotonic() - began < PATIENCE
     assert account()["dropped"] == {"timeout": 1}
     assert capfd.readouterr().err.count("heka: cannot send to stdout (timeout)") == 1
+
+
+def test_a_socket_that_nobody_reads_ends_the_call_at_its_timeout(monkeypatch, capfd):
+    here, there = socket.socketpair()
+    with here, there, open(here.fileno(), "w", closefd=False) as stream:
+        monkeypatch.setattr(sys, "stdout", stream)
+
+        for _ in range(40):
+            heka.log("t", payload="x" * 60_000, to="stdout", timeout=0.05)
+
+        assert account()["dropped"]["timeout"] >= 1
+        monkeypatch.undo()
 
 
 @pytest.mark.parametrize("size", [0, 20_000, 200_000])

@@ -22,7 +22,7 @@ MOST = 30
 OF_HEKA = {
     *("heka", "heka._context", "heka._core", "heka.api", "heka.severity"),
     *("heka._runtime", "heka._runtime.accounts", "heka._runtime.exits", "heka._runtime.forks"),
-    "heka._runtime.explaining",
+    *("heka._runtime.explaining", "heka._runtime.seconds"),
 }
 #: Modules of the standard library that take long to import, or import many others.
 HEAVY = {
