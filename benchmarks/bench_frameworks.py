@@ -85,7 +85,7 @@ def flask_app(is_recorded: bool) -> Any:
     app = flask.Flask("bench")
     app.add_url_rule("/items/<item>", view_func=lambda item: "hello")
     if is_recorded:
-        app.wsgi_app = wsgi.HekaMiddleware(app.wsgi_app)  # type: ignore[method-assign]
+        app.wsgi_app = wsgi.HekaMiddleware(app.wsgi_app)  # type: ignore[method-assign]  # so says Flask
     return app
 
 
@@ -119,7 +119,7 @@ def set_up_django() -> None:
     from django.urls import path
 
     urls = type(sys)("bench_urls")
-    urls.urlpatterns = [path("items/<slug:item>", item)]  # type: ignore[attr-defined]
+    vars(urls)["urlpatterns"] = [path("items/<slug:item>", item)]
     sys.modules["bench_urls"] = urls
     settings.configure(ALLOWED_HOSTS=["*"], ROOT_URLCONF="bench_urls", SECRET_KEY="x")
     django.setup()

@@ -1,9 +1,11 @@
-/* test_typo.c -- which names are typing errors of which. */
+/* test_typo.c -- which names are typing errors of which; edits as their definition counts them. */
 #include "core/base/hk_typo.h"
 
 #include <stdlib.h>
 
 #include "check.h"
+
+#define LONGEST 5 /* letters of the names that are compared with the definition */
 
 static unsigned
 edits(const char *given, const char *known)
@@ -68,6 +70,71 @@ test_long_names_resemble_nothing(void)
     free(big);
 }
 
+static unsigned
+least(unsigned a, unsigned b)
+{
+    return a < b ? a : b;
+}
+
+/* Between the first i letters of a and the first j of b, as the distance is defined. */
+static unsigned
+defined(const char *a, size_t i, const char *b, size_t j)
+{
+    if (i == 0 || j == 0) {
+        return (unsigned)(i + j);
+    }
+    unsigned found = defined(a, i - 1, b, j - 1) + (a[i - 1] != b[j - 1]);
+    found = least(found, defined(a, i - 1, b, j) + 1);
+    found = least(found, defined(a, i, b, j - 1) + 1);
+    if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
+        found = least(found, defined(a, i - 2, b, j - 2) + 1);
+    }
+    return found;
+}
+
+/* The name with that number: letters of {a, b, c}. False when the number has no name. */
+static bool
+name_of(unsigned number, char name[LONGEST + 1])
+{
+    size_t len = 0;
+    for (; number > 0 && len < LONGEST; number /= 4) {
+        const unsigned digit = number % 4;
+        if (digit == 0) {
+            return false;
+        }
+        name[len++] = (char)('a' + (int)digit - 1);
+    }
+    name[len] = '\0';
+    return number == 0 && len > 0;
+}
+
+static void
+test_every_pair_of_short_names(void)
+{
+    unsigned compared = 0;
+    char a[LONGEST + 1];
+    char b[LONGEST + 1];
+    for (unsigned i = 0; i < 1u << (2 * LONGEST); i++) {
+        for (unsigned j = 0; name_of(i, a) && j < 1u << (2 * LONGEST); j += 3) {
+            if (!name_of(j, b)) {
+                continue;
+            }
+            const size_t len_a = strlen(a);
+            const size_t len_b = strlen(b);
+            const unsigned most = (unsigned)(len_a > len_b ? len_a : len_b) * 2 / 5;
+            const unsigned expected = defined(a, len_a, b, len_b);
+            const bool is_beginning = len_a >= HK_TYPO_PREFIX && strncmp(a, b, len_a) == 0;
+            const unsigned found = edits(a, b);
+            compared++;
+            if (found != (expected <= most ? expected : is_beginning ? most : HK_TYPO_NONE)) {
+                printf("  '%s' and '%s':\n", a, b);
+                CHECK_INT(found, expected);
+            }
+        }
+    }
+    CHECK(compared > 30000);
+}
+
 int
 main(void)
 {
@@ -75,5 +142,6 @@ main(void)
     test_two_fifths_of_the_longer_name_may_differ();
     test_a_beginning_stands_for_the_name();
     test_long_names_resemble_nothing();
+    test_every_pair_of_short_names();
     return check_report();
 }

@@ -180,3 +180,27 @@ def environment(to: str, **variables: str) -> dict[str, str]:
     """Return the environment of a process that sends to *to*."""
     path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
     return {**os.environ, "PYTHONPATH": path, "PYTHONUTF8": "1", "HEKA_TO": to, **variables}
+
+
+def check_health_checks_send_nothing(server: Any, receiver: Any, new_id: Any, path: str) -> None:
+    """A request of what is ignored sends nothing; one of *path* after it does."""
+    one, two = new_id(), new_id()
+
+    server.get("/health", one)
+    server.get(path, two)
+
+    receiver.of(two, "http.request")
+    assert receiver.of(one) == []
+
+
+def check_a_trace_is_kept(server: Any, receiver: Any, new_id: Any, path: str, inside: str) -> None:
+    """A traceparent is in the messages of a request to *path*, of which *inside* is the type."""
+    one = new_id()
+    trace, span = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+
+    server.get(path, one, traceparent=f"00-{trace}-{span}-01")
+
+    for message in receiver.of(one, inside, "http.request"):
+        fields = values(message)
+        assert (fields["trace_id"], fields["parent_id"]) == (trace, span)
+        assert "span_id" not in fields

@@ -6,7 +6,14 @@ import subprocess
 import sys
 
 import pytest
-from integrations.support import APPS, environment, serving, values
+from integrations.support import (
+    APPS,
+    check_a_trace_is_kept,
+    check_health_checks_send_nothing,
+    environment,
+    serving,
+    values,
+)
 
 pytest.importorskip("django")
 COMMANDS = {
@@ -105,23 +112,11 @@ def test_a_page_that_is_not_there_is_no_exception(server, receiver, new_id):
 
 
 def test_health_checks_send_nothing(server, receiver, new_id):
-    one, two = new_id(), new_id()
-
-    server.get("/health", one)
-    server.get("/items/1", two)
-
-    receiver.of(two, "http.request")
-    assert receiver.of(one) == []
+    check_health_checks_send_nothing(server, receiver, new_id, "/items/1")
 
 
 def test_a_trace_is_kept(server, receiver, new_id):
-    one = new_id()
-    trace, span = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
-
-    server.get("/items/1", one, traceparent=f"00-{trace}-{span}-01")
-
-    for message in receiver.of(one, "oldstyle", "http.request"):
-        assert (values(message)["trace_id"], values(message)["parent_id"]) == (trace, span)
+    check_a_trace_is_kept(server, receiver, new_id, "/items/1", "oldstyle")
 
 
 def test_a_management_command_logs(receiver):

@@ -5,7 +5,12 @@ from __future__ import annotations
 import contextlib
 
 import pytest
-from integrations.support import serving, values
+from integrations.support import (
+    check_a_trace_is_kept,
+    check_health_checks_send_nothing,
+    serving,
+    values,
+)
 
 pytest.importorskip("flask")
 pytest.importorskip("gunicorn")
@@ -131,25 +136,11 @@ def test_what_a_request_binds_ends_with_it(server, receiver, new_id):
 
 
 def test_health_checks_send_nothing(server, receiver, new_id):
-    one, two = new_id(), new_id()
-
-    server.get("/health", one)
-    server.get("/items/1", two)
-
-    receiver.of(two, "http.request")
-    assert receiver.of(one) == []
+    check_health_checks_send_nothing(server, receiver, new_id, "/items/1")
 
 
 def test_a_trace_is_kept(server, receiver, new_id):
-    one = new_id()
-    trace, span = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
-
-    server.get("/items/1", one, traceparent=f"00-{trace}-{span}-01")
-
-    for message in receiver.of(one, "inside", "http.request"):
-        fields = values(message)
-        assert (fields["trace_id"], fields["parent_id"]) == (trace, span)
-        assert "span_id" not in fields
+    check_a_trace_is_kept(server, receiver, new_id, "/items/1", "inside")
 
 
 @pytest.mark.parametrize("status", [200, 404, 499, 500, 503])
