@@ -1,5 +1,5 @@
 /* fuzz_reader.c -- fuzz target: any stream, in any chunks, with any settings, must give the result
- * of the model.
+ * of the model, frame by frame and by blocks.
  *
  *     byte 0     bits 0-1 the limit, bits 2-3 the keys, bit 4 whether signatures are required,
  *                bit 5 whether what follows is a recipe
@@ -130,7 +130,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     transcript t = transcript_of(&rules, stream.data, stream.len, chunk_whole, NULL);
     compare(&model, &t, "the stream as a whole");
     transcript_clear(&t);
+    t = transcript_by_blocks(&rules, stream.data, stream.len, chunk_whole, NULL);
+    compare(&model, &t, "blocks of the stream as a whole");
+    transcript_clear(&t);
     uint64_t seed = (uint64_t)data[1] | (uint64_t)data[2] << 8;
+    t = transcript_by_blocks(&rules, stream.data, stream.len, chunk_random, &seed);
+    compare(&model, &t, "blocks of random chunks");
+    transcript_clear(&t);
     t = transcript_of(&rules, stream.data, stream.len, chunk_random, &seed);
     compare(&model, &t, "random chunks");
     transcript_clear(&t);

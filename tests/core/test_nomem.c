@@ -294,9 +294,25 @@ typedef struct {
     hk_buffer stream;
     hk_keyring *ring;
     size_t chunk;
+    bool by_blocks;
     size_t frames; /* of the last run */
     size_t retries;
 } reading;
+
+/* Reads the next frame or block; adds its frames to in->frames. */
+static hk_status
+read_next(reading *in, hk_reader *r, hk_block *block)
+{
+    hk_frame frame;
+    const hk_status status =
+        in->by_blocks ? hk_reader_next_block(r, block, NULL) : hk_reader_next(r, &frame, NULL);
+    if (status == HK_OK) {
+        in->frames += in->by_blocks ? block->count : 1;
+    } else {
+        CHECK_SIZE(block->count, 0);
+    }
+    return status;
+}
 
 /* Reads the stream; after HK_ERR_NOMEM it repeats the call, as hk_reader.h allows. */
 static hk_status
@@ -304,22 +320,22 @@ read_stream(void *arg)
 {
     reading *in = arg;
     hk_reader r;
-    hk_frame frame;
+    hk_block block;
     hk_status status = HK_ERR_TRUNCATED;
     hk_status worst = HK_OK;
 
     in->frames = 0;
+    hk_block_init(&block);
     hk_reader_init(&r, HK_MESSAGE_MAX, in->ring, false);
     for (size_t at = 0; at < in->stream.len && status == HK_ERR_TRUNCATED; at += in->chunk) {
         const size_t left = in->stream.len - at;
         const size_t n = in->chunk < left ? in->chunk : left;
         hk_reader_feed(&r, in->stream.data + at, n);
-        while ((status = hk_reader_next(&r, &frame, NULL)) != HK_ERR_TRUNCATED) {
+        while ((status = read_next(in, &r, &block)) != HK_ERR_TRUNCATED) {
             CHECK_SIZE(
                 r.delivered_bytes + r.refused_bytes + r.discarded_bytes + hk_reader_pending(&r),
                 at + n);
             if (status == HK_OK) {
-                in->frames++;
                 continue;
             }
             worst = status;
@@ -327,6 +343,7 @@ read_stream(void *arg)
             (void)failing_disarm();
         }
     }
+    hk_block_clear(&block);
     hk_reader_clear(&r);
     return worst;
 }
@@ -358,6 +375,68 @@ abandon_stream(void *arg)
     return status == HK_ERR_TRUNCATED ? HK_OK : status;
 }
 
+/* Arms each allocation of a run in turn; every frame is delivered all the same. */
+static void
+read_without_memory(reading *in)
+{
+    for (int once = 0; once < 2; once++) {
+        for (unsigned long n = 0; n < NEVER; n++) {
+            in->retries = 0;
+            failing_arm(n, once == 1);
+            const hk_status status = read_stream(in);
+            /* Disarmed at the first visible failure, so the status shows whether one happened. */
+            const bool failed = failing_disarm() || status != HK_OK;
+            CHECK_SIZE(in->frames, 16);
+            CHECK((in->retries > 0) == (status != HK_OK));
+            ERR_clear_error();
+            if (!failed) {
+                break;
+            }
+        }
+    }
+}
+
+/* Copies of the frames of a block that has a Message which is not canonical. */
+static hk_status
+copy_block(void *arg)
+{
+    const hk_buffer *stream = arg;
+    const bool keep[] = {true, false, true, true};
+    hk_reader r;
+    hk_block block;
+    hk_block some;
+    hk_block_init(&block);
+    hk_block_init(&some);
+    hk_reader_init(&r, HK_MESSAGE_MAX, NULL, false);
+    hk_reader_feed(&r, stream->data, stream->len);
+    hk_status status = hk_reader_next_block(&r, &block, NULL);
+    if (status == HK_OK && block.count < 4) {
+        status = HK_ERR_NOMEM; /* a failure within the run ended it */
+    }
+    status = status == HK_OK ? hk_block_select(&some, &block, keep, NULL) : status;
+    CHECK_SIZE(some.count, status == HK_OK ? 3 : 0);
+    status = status == HK_OK ? hk_block_own(&block, NULL) : status;
+    hk_block_clear(&some);
+    hk_block_clear(&block);
+    hk_reader_clear(&r);
+    return status;
+}
+
+static void
+test_blocks(void)
+{
+    hk_buffer stream = sample_buffer();
+    hk_buffer message = sample_buffer();
+    for (uint64_t seed = 1; seed <= 4; seed++) {
+        message.len = 0;
+        (seed == 3 ? sample_foreign : sample_message)(&message, seed);
+        put_frame(&stream, message.data, message.len, NULL);
+    }
+    sweep("blocks", copy_block, &stream, false);
+    hk_buffer_clear(&message);
+    hk_buffer_clear(&stream);
+}
+
 static void
 test_reader(void)
 {
@@ -371,23 +450,16 @@ test_reader(void)
         put_hex(&in.stream, "1e1f00");
         put_frame(&in.stream, message.data, message.len, seed % 2 == 0 ? &identity : NULL);
     }
-    CHECK_INT(read_stream(&in), HK_OK);
-    CHECK_SIZE(in.frames, 12);
-
-    for (int once = 0; once < 2; once++) {
-        for (unsigned long n = 0; n < NEVER; n++) {
-            in.retries = 0;
-            failing_arm(n, once == 1);
-            const hk_status status = read_stream(&in);
-            /* Disarmed at the first visible failure, so the status shows whether one happened. */
-            const bool failed = failing_disarm() || status != HK_OK;
-            CHECK_SIZE(in.frames, 12);
-            CHECK((in.retries > 0) == (status != HK_OK));
-            ERR_clear_error();
-            if (!failed) {
-                break;
-            }
-        }
+    for (uint64_t seed = 1; seed <= 4; seed++) { /* one behind the other */
+        message.len = 0;
+        (seed % 2 == 0 ? sample_foreign : sample_message)(&message, seed);
+        put_frame(&in.stream, message.data, message.len, NULL);
+    }
+    for (int blocks = 0; blocks < 2; blocks++) {
+        in.by_blocks = blocks == 1;
+        CHECK_INT(read_stream(&in), HK_OK);
+        CHECK_SIZE(in.frames, 16);
+        read_without_memory(&in);
     }
     sweep("reader, abandoned", abandon_stream, &in, true);
     hk_buffer_clear(&message);
@@ -410,6 +482,7 @@ main(void)
     test_error_queue();
     sweep("queue", make_queue, NULL, false);
     test_disk();
+    test_blocks();
     test_reader();
     return check_report();
 }

@@ -32,7 +32,8 @@ check_outcome(const transcript *t, const outcome *expected, size_t len)
                len - expected->refused_bytes - expected->discarded - expected->pending);
 }
 
-/* Checks that one feed, the model, each chunk size and each split in two give the same result. */
+/* Checks that one feed, the model, each chunk size and each split in two give the same result, and
+ * blocks as frames do. */
 static void
 check_stream(const char *what, const stream_rules *rules, const hk_buffer *stream,
              const outcome *expected)
@@ -49,9 +50,16 @@ check_stream(const char *what, const stream_rules *rules, const hk_buffer *strea
         transcript split = transcript_of(rules, stream->data, stream->len, chunk_split, &first);
         CHECK_NONE(transcript_difference(&whole, &split));
         transcript_clear(&split);
+        first = cut;
+        split = transcript_by_blocks(rules, stream->data, stream->len, chunk_split, &first);
+        CHECK_NONE(transcript_difference(&whole, &split));
+        transcript_clear(&split);
     }
     for (size_t size = 1; size < 12; size++) {
         transcript fixed = transcript_of(rules, stream->data, stream->len, chunk_fixed, &size);
+        CHECK_NONE(transcript_difference(&whole, &fixed));
+        transcript_clear(&fixed);
+        fixed = transcript_by_blocks(rules, stream->data, stream->len, chunk_fixed, &size);
         CHECK_NONE(transcript_difference(&whole, &fixed));
         transcript_clear(&fixed);
     }

@@ -83,9 +83,119 @@ check_frame(transcript *t, const hk_frame *frame)
     hk_buffer_clear(&spare);
 }
 
-transcript
-transcript_of(const stream_rules *rules, const uint8_t *data, size_t len, chunking next_chunk,
-              void *state)
+/* Reads all frames that the reader has; returns the status that ended it. */
+static hk_status
+read_frames(transcript *t, hk_reader *r, uint64_t fed)
+{
+    hk_frame frame;
+    hk_status status;
+    while ((status = hk_reader_next(r, &frame, NULL)) == HK_OK) {
+        check_account(t, r, fed);
+        check_frame(t, &frame);
+        add_frame(t, &frame);
+    }
+    return status;
+}
+
+/* ---- blocks ---- */
+
+static bool
+same_slice(hk_slice a, hk_slice b)
+{
+    return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
+}
+
+static bool
+same_message(const hk_message *a, const hk_message *b)
+{
+    return memcmp(a->uuid, b->uuid, HK_UUID_SIZE) == 0 && a->timestamp == b->timestamp &&
+           a->severity == b->severity && a->pid == b->pid && a->valueless == b->valueless &&
+           same_slice(a->type, b->type) && same_slice(a->logger, b->logger) &&
+           same_slice(a->payload, b->payload) && same_slice(a->env_version, b->env_version) &&
+           same_slice(a->hostname, b->hostname) && same_slice(a->fields, b->fields);
+}
+
+static void
+check_block(transcript *t, const hk_block *block)
+{
+    size_t size = 0;
+    if (block->count == 0 || block->count > HK_BLOCK_FRAMES ||
+        (block->count > 1 && block->frames.len > HK_BLOCK_MAX)) {
+        set_fault(t, "a block is over its limits, or empty");
+    }
+    for (size_t i = 0; i < block->count; i++) {
+        const hk_slice frame = hk_block_frame(block, i);
+        const hk_slice bytes = hk_block_bytes(block, i);
+        hk_buffer spare = sample_buffer();
+        hk_message message;
+        if (frame.data != block->frames.data + size || frame.len < bytes.len + HK_FRAME_OVERHEAD ||
+            frame.data[0] != HK_RS || bytes.data + bytes.len != frame.data + frame.len) {
+            set_fault(t, "the frames of a block do not lie one behind the other");
+        } else if (hk_decode(bytes.data, bytes.len, &message, &spare, NULL) != HK_OK ||
+                   !same_message(&message, hk_block_message(block, i))) {
+            set_fault(t, "a decoded message of a block is not what hk_decode gives");
+        }
+        hk_buffer_clear(&spare);
+        size += frame.len;
+    }
+    if (size != block->frames.len) {
+        set_fault(t, "the frames of a block are not all of its bytes");
+    }
+}
+
+/* Checks that a copy of every second frame, and a copy of all, are blocks too. */
+static void
+check_copies(transcript *t, hk_block *block)
+{
+    bool keep[HK_BLOCK_FRAMES];
+    hk_block half;
+    size_t kept = 0;
+    for (size_t i = 0; i < block->count; i++) {
+        keep[i] = i % 2 == 0;
+    }
+    hk_block_init(&half);
+    must(hk_block_select(&half, block, keep, NULL));
+    must(hk_block_own(block, NULL));
+    check_block(t, &half);
+    check_block(t, block);
+    for (size_t i = 0; i < block->count; i += 2) {
+        if (!same_slice(hk_block_frame(block, i), hk_block_frame(&half, kept++))) {
+            set_fault(t, "a selected frame differs");
+        }
+    }
+    if (kept != half.count || half.version != block->version ||
+        !same_slice(hk_block_signer(&half), hk_block_signer(block))) {
+        set_fault(t, "a selection has another count or another signer");
+    }
+    hk_block_clear(&half);
+}
+
+static hk_status
+read_blocks(transcript *t, hk_reader *r, uint64_t fed)
+{
+    hk_block block;
+    hk_status status;
+    hk_block_init(&block);
+    while ((status = hk_reader_next_block(r, &block, NULL)) == HK_OK) {
+        check_account(t, r, fed);
+        check_block(t, &block);
+        check_copies(t, &block);
+        for (size_t i = 0; i < block.count; i++) {
+            const hk_frame frame = {hk_block_bytes(&block, i), hk_block_signer(&block),
+                                    block.version};
+            add_frame(t, &frame);
+        }
+    }
+    if (block.count != 0) {
+        set_fault(t, "a block without a frame to deliver is not empty");
+    }
+    hk_block_clear(&block);
+    return status;
+}
+
+static transcript
+read_stream(const stream_rules *rules, const uint8_t *data, size_t len, chunking next_chunk,
+            void *state, hk_status (*read)(transcript *, hk_reader *, uint64_t))
 {
     transcript t = {.frames = sample_buffer()};
     hk_reader r;
@@ -103,11 +213,7 @@ transcript_of(const stream_rules *rules, const uint8_t *data, size_t len, chunki
         fed += n;
         hk_reader_feed(&r, chunk, n);
         check_account(&t, &r, fed);
-        while ((status = hk_reader_next(&r, &frame, NULL)) == HK_OK) {
-            check_account(&t, &r, fed);
-            check_frame(&t, &frame);
-            add_frame(&t, &frame);
-        }
+        status = read(&t, &r, fed);
         check_account(&t, &r, fed);
         free(chunk);
         if (hk_reader_next(&r, &frame, NULL) != status) {
@@ -129,6 +235,20 @@ transcript_of(const stream_rules *rules, const uint8_t *data, size_t len, chunki
     }
     hk_reader_clear(&r);
     return t;
+}
+
+transcript
+transcript_of(const stream_rules *rules, const uint8_t *data, size_t len, chunking next_chunk,
+              void *state)
+{
+    return read_stream(rules, data, len, next_chunk, state, read_frames);
+}
+
+transcript
+transcript_by_blocks(const stream_rules *rules, const uint8_t *data, size_t len,
+                     chunking next_chunk, void *state)
+{
+    return read_stream(rules, data, len, next_chunk, state, read_blocks);
 }
 
 /* ---- the model ---- */

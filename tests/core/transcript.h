@@ -35,6 +35,12 @@ typedef size_t (*chunking)(void *state, size_t left);
 transcript transcript_of(const stream_rules *rules, const uint8_t *data, size_t len,
                          chunking next_chunk, void *state);
 
+/* The same by hk_reader_next_block. Checks also that each block is whole frames of one signer, that
+ * its decoded Messages equal hk_decode's, and that copies of it (hk_block_own, hk_block_select) do.
+ */
+transcript transcript_by_blocks(const stream_rules *rules, const uint8_t *data, size_t len,
+                                chunking next_chunk, void *state);
+
 /* Whole: one chunk. Fixed: chunks of *state (a size_t) bytes. Split: two chunks, the first of
  * *state (a size_t) bytes. Random: sizes from the seed in *state (a uint64_t). */
 size_t chunk_whole(void *state, size_t left);

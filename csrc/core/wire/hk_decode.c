@@ -10,14 +10,25 @@ typedef struct {
     const uint8_t *end;
 } cursor;
 
-static inline size_t
+/* The helpers of the cursor are inlined whatever their number, and pass no pointer to it on: so the
+ * compiler keeps it in registers. In memory each step would wait for the store of the step before,
+ * which doubles the time of a small message. */
+#if defined(__GNUC__)
+#define CURSOR_INLINE static inline __attribute__((always_inline))
+#define CURSOR_COLD static __attribute__((noinline))
+#else
+#define CURSOR_INLINE static inline
+#define CURSOR_COLD static
+#endif
+
+CURSOR_INLINE size_t
 left(const cursor *c)
 {
     return (size_t)(c->end - c->p);
 }
 
 /* Takes the next byte if it is `tag`. */
-static inline bool
+CURSOR_INLINE bool
 take_tag(cursor *c, uint8_t tag)
 {
     if (c->p < c->end && *c->p == tag) {
@@ -27,23 +38,53 @@ take_tag(cursor *c, uint8_t tag)
     return false;
 }
 
-static inline bool
+/* Reads the varint at p; returns its end, or NULL if it is not canonical. */
+CURSOR_COLD const uint8_t *
+long_varint(const uint8_t *p, const uint8_t *end, uint64_t *value)
+{
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    /* Nine bytes, of which the first eight go on: every timestamp from 1974 to 2262. The seven low
+     * bits of each byte are joined in pairs, then fours, then eights. */
+    const uint64_t more = UINT64_C(0x8080808080808080);
+    uint64_t low;
+    if (end - p >= 9 && p[8] < 0x80 && p[8] > 0) {
+        memcpy(&low, p, sizeof low);
+        if ((low & more) == more) {
+            low &= ~more;
+            low = (low & UINT64_C(0x007f007f007f007f)) | (low & UINT64_C(0x7f007f007f007f00)) >> 1;
+            low = (low & UINT64_C(0x00003fff00003fff)) | (low & UINT64_C(0x3fff00003fff0000)) >> 2;
+            low = (low & UINT64_C(0x0fffffff)) | (low & UINT64_C(0x0fffffff00000000)) >> 4;
+            *value = low | (uint64_t)p[8] << 56;
+            return p + 9;
+        }
+    }
+#endif
+    size_t at = 0;
+    bool minimal;
+    if (hk_varint_get(p, (size_t)(end - p), &at, value, &minimal) != HK_OK || !minimal) {
+        return NULL;
+    }
+    return p + at;
+}
+
+CURSOR_INLINE bool
 take_varint(cursor *c, uint64_t *value)
 {
     if (HK_LIKELY(c->p < c->end && *c->p < 0x80)) {
         *value = *c->p++;
         return true;
     }
-    size_t at = 0;
-    bool minimal;
-    if (hk_varint_get(c->p, left(c), &at, value, &minimal) != HK_OK || !minimal) {
+    uint64_t wide;
+    const uint8_t *p = long_varint(c->p, c->end, &wide);
+    if (p == NULL) {
         return false;
     }
-    c->p += at;
+    *value = wide;
+    c->p = p;
     return true;
 }
 
-static inline bool
+CURSOR_INLINE bool
 take_slice(cursor *c, hk_slice *slice)
 {
     uint64_t len;
@@ -57,7 +98,7 @@ take_slice(cursor *c, hk_slice *slice)
 }
 
 /* Takes a sign-extended int32; encoders write no other form. */
-static inline bool
+CURSOR_INLINE bool
 take_int32(cursor *c, int32_t *value)
 {
     uint64_t raw;
@@ -69,7 +110,7 @@ take_int32(cursor *c, int32_t *value)
     return wide == *value;
 }
 
-static bool
+CURSOR_INLINE bool
 strings_are_canonical(cursor c, uint8_t tag)
 {
     hk_slice ignored;
@@ -82,13 +123,13 @@ strings_are_canonical(cursor c, uint8_t tag)
 }
 
 /* Takes a packed block, which must not be empty and must end the field; *values: its contents. */
-static bool
+CURSOR_INLINE bool
 take_block(cursor *c, uint8_t tag, hk_slice *values)
 {
     return take_tag(c, tag) && take_slice(c, values) && c->p == c->end && values->len > 0;
 }
 
-static bool
+CURSOR_INLINE bool
 values_are_canonical(cursor c, hk_value_type type, hk_slice *values)
 {
     uint64_t ignored;
@@ -131,7 +172,7 @@ values_are_canonical(cursor c, hk_value_type type, hk_slice *values)
 }
 
 /* Takes the field after its tag. Does not fill field->whole. */
-static inline bool
+CURSOR_INLINE bool
 take_field(cursor *c, hk_field *field)
 {
     hk_slice body;

@@ -61,6 +61,7 @@ consume(hk_reader *r, size_t n)
     r->allowance += earned < room ? earned : room;
     r->at += n;
     r->need = 0;
+    r->verified = false;
     if (r->pending.len > 0 && r->at >= r->carried) {
         r->at -= r->carried;
         r->pending.len = 0;
@@ -142,7 +143,7 @@ fill(hk_reader *r)
 /* Reads the start of a frame at v. HK_OK: the header is complete, *message_at is the offset of the
  * Message. HK_ERR_CORRUPT: v is not the start of a frame. HK_ERR_TRUNCATED: call again when v has
  * r->need bytes. */
-static hk_status
+static inline hk_status
 read_start(hk_reader *r, hk_slice v, hk_header *header, size_t *message_at)
 {
     if (v.len < 2) {
@@ -152,6 +153,21 @@ read_start(hk_reader *r, hk_slice v, hk_header *header, size_t *message_at)
     const size_t total = v.data[1];
     if (total == 0) {
         return HK_ERR_CORRUPT;
+    }
+    /* The header of every unsigned message of less than 16 KiB: its length alone, in one byte or
+     * two. */
+    if (v.len >= 6 && v.data[2] == HK_TAG_HEADER_LENGTH) {
+        const uint8_t *d = v.data;
+        if (total == 2 && d[3] < 0x80 && d[4] == HK_US) {
+            *header = (hk_header){.message_length = d[3]};
+            *message_at = 5;
+            return HK_OK;
+        }
+        if (total == 3 && d[3] >= 0x80 && d[4] < 0x80 && d[5] == HK_US) {
+            *header = (hk_header){.message_length = (uint32_t)(d[3] & 0x7f) | (uint32_t)d[4] << 7};
+            *message_at = 6;
+            return HK_OK;
+        }
     }
     const size_t here = v.len - 2 < total ? v.len - 2 : total;
     const hk_status status = hk_header_read(v.data + 2, here, total, header);
@@ -166,7 +182,8 @@ read_start(hk_reader *r, hk_slice v, hk_header *header, size_t *message_at)
     return v.data[*message_at - 1] == HK_US ? HK_OK : HK_ERR_CORRUPT;
 }
 
-/* HK_OK: the frame may be delivered. HK_ERR_DIGEST: *refusal says why it may not. */
+/* For a reader with keys. HK_OK: the frame may be delivered. HK_ERR_DIGEST: *refusal says why it
+ * may not. */
 static hk_status
 check_signature(const hk_reader *r, const hk_header *header, hk_frame *frame, hk_refusal *refusal,
                 hk_error *err)
@@ -175,9 +192,6 @@ check_signature(const hk_reader *r, const hk_header *header, hk_frame *frame, hk
 
     frame->signer = (hk_slice){NULL, 0};
     frame->version = 0;
-    if (r->keys == NULL) {
-        return HK_OK;
-    }
     if (!header->has_hmac) {
         *refusal = HK_REFUSED_UNSIGNED;
         return r->require_signature ? HK_ERR_DIGEST : HK_OK;
@@ -186,7 +200,7 @@ check_signature(const hk_reader *r, const hk_header *header, hk_frame *frame, hk
                                        &signer, refusal);
     if (status == HK_OK) {
         *refusal = HK_REFUSED_BAD_DIGEST;
-        status = hk_verify(signer, frame->message, header->hmac, err);
+        status = r->verified ? HK_OK : hk_verify(signer, frame->message, header->hmac, err);
     }
     if (status == HK_OK) {
         frame->signer = header->signer;
@@ -229,11 +243,96 @@ give_up(hk_reader *r, size_t total, size_t spent)
     }
 }
 
-hk_status
-hk_reader_next(hk_reader *r, hk_frame *frame, hk_error *err)
+/* What the front of the view is. */
+typedef enum {
+    FOUND_FRAME,    /* a frame that may be delivered */
+    FOUND_START,    /* perhaps the start of one: r->need bytes must be there to know more */
+    FOUND_GARBAGE,  /* `total` bytes that start no frame */
+    FOUND_TORN,     /* a frame of `total` bytes whose Message is malformed */
+    FOUND_REFUSED,  /* a frame of `total` bytes that is refused */
+    FOUND_NO_ANSWER /* `status` says why: no memory, or libcrypto failed */
+} finding;
+
+typedef struct {
+    size_t total;       /* bytes */
+    size_t examined;    /* bytes of a torn frame */
+    hk_refusal refusal; /* of a refused one */
+    bool canonical;     /* the Message of a frame */
+    hk_status status;   /* without an answer */
+    hk_header header;
+} found;
+
+/* Says what the front of the view v is. Moves and counts nothing. FOUND_FRAME: *frame describes it,
+ * and *message is decoded if it is canonical. */
+static inline finding
+examine(hk_reader *r, hk_slice v, found *at, hk_frame *frame, hk_message *message, hk_error *err)
+{
+    size_t message_at = 0;
+
+    if (v.data[0] != HK_RS) {
+        const uint8_t *rs = memchr(v.data, HK_RS, v.len);
+        at->total = rs == NULL ? v.len : (size_t)(rs - v.data);
+        return FOUND_GARBAGE;
+    }
+    const hk_status status = read_start(r, v, &at->header, &message_at);
+    if (status == HK_ERR_TRUNCATED) {
+        return FOUND_START;
+    }
+    const size_t len = at->header.message_length;
+    if (status != HK_OK || len > HK_LENGTH_MAX) {
+        at->total = 1;
+        return FOUND_GARBAGE;
+    }
+    at->total = message_at + len;
+    if (len > r->max_message) {
+        at->refusal = HK_REFUSED_OVERSIZE;
+        return FOUND_REFUSED;
+    }
+    if (v.len < at->total) {
+        r->need = at->total;
+        return FOUND_START;
+    }
+    frame->message = (hk_slice){v.data + message_at, len};
+    at->canonical = hk_decode_canonical(frame->message.data, len, message) == HK_OK;
+    if (!at->canonical &&
+        hk_decode_validate(frame->message.data, len, &at->examined, NULL) != HK_OK) {
+        at->examined += message_at;
+        return FOUND_TORN;
+    }
+    if (r->keys == NULL) {
+        frame->signer = (hk_slice){NULL, 0};
+        frame->version = 0;
+        return FOUND_FRAME;
+    }
+    at->refusal = HK_REFUSED_UNSIGNED;
+    at->status = check_signature(r, &at->header, frame, &at->refusal, err);
+    if (at->status == HK_ERR_DIGEST) {
+        note_signer(r, at->refusal, &at->header);
+        return FOUND_REFUSED;
+    }
+    return at->status == HK_OK ? FOUND_FRAME : FOUND_NO_ANSWER;
+}
+
+/* Counts and consumes what examine has found, if it is neither a frame nor its start. */
+static void
+reject(hk_reader *r, finding what, const found *at)
+{
+    if (what == FOUND_GARBAGE) {
+        discard(r, at->total);
+    } else if (what == FOUND_TORN) {
+        give_up(r, at->total, at->examined);
+    } else if (what == FOUND_REFUSED) {
+        refuse(r, at->refusal, at->total);
+    }
+}
+
+/* Reads until a frame that may be delivered is at the front of the view; does not consume it.
+ * Errors as hk_reader_next. */
+static inline hk_status
+find_frame(hk_reader *r, found *at, hk_frame *frame, hk_message *message, hk_error *err)
 {
     for (;;) {
-        hk_slice v = view(r);
+        const hk_slice v = view(r);
         if (r->skip > 0 && v.len > 0) {
             const size_t n = r->skip < v.len ? (size_t)r->skip : v.len;
             r->skip -= n;
@@ -250,54 +349,108 @@ hk_reader_next(hk_reader *r, hk_frame *frame, hk_error *err)
                        ? status
                        : hk_fail(err, HK_ERR_NOMEM, 0, "no memory for an incomplete frame");
         }
-        if (v.data[0] != HK_RS) {
-            const uint8_t *rs = memchr(v.data, HK_RS, v.len);
-            discard(r, rs == NULL ? v.len : (size_t)(rs - v.data));
-            continue;
+        const finding what = examine(r, v, at, frame, message, err);
+        if (what == FOUND_FRAME) {
+            return HK_OK;
         }
+        if (what == FOUND_NO_ANSWER) {
+            return at->status;
+        }
+        reject(r, what, at);
+    }
+}
 
-        hk_header header;
-        size_t message_at = 0;
-        hk_status status = read_start(r, v, &header, &message_at);
-        if (status == HK_ERR_TRUNCATED) {
-            continue;
-        }
-        if (status != HK_OK || header.message_length > HK_LENGTH_MAX) {
-            discard(r, 1);
-            continue;
-        }
-        const size_t total = message_at + header.message_length;
-        if (header.message_length > r->max_message) {
-            refuse(r, HK_REFUSED_OVERSIZE, total);
-            continue;
-        }
-        if (v.len < total) {
-            r->need = total;
-            continue;
-        }
+hk_status
+hk_reader_next(hk_reader *r, hk_frame *frame, hk_error *err)
+{
+    hk_message message;
+    found at;
+    const hk_status status = find_frame(r, &at, frame, &message, err);
+    if (status == HK_OK) {
+        r->delivered_bytes += at.total;
+        consume(r, at.total);
+    }
+    return status;
+}
 
-        hk_message message;
-        size_t examined;
-        frame->message = (hk_slice){v.data + message_at, header.message_length};
-        if (hk_decode_canonical(frame->message.data, frame->message.len, &message) != HK_OK &&
-            hk_decode_validate(frame->message.data, frame->message.len, &examined, NULL) != HK_OK) {
-            give_up(r, total, message_at + examined);
-            continue;
-        }
-        hk_refusal refusal = HK_REFUSED_UNSIGNED;
-        status = check_signature(r, &header, frame, &refusal, err);
-        if (status == HK_ERR_DIGEST) {
-            note_signer(r, refusal, &header);
-            refuse(r, refusal, total);
-            continue;
-        }
+/* ---- a run of frames ---- */
+
+/* Adds a frame, whose decoded Message is already in the next place if it is canonical. */
+static inline hk_status
+add_to_block(hk_block *block, const found *at, const hk_frame *frame, hk_error *err)
+{
+    hk_block_place *place = &block->places[block->count];
+    if (HK_UNLIKELY(!at->canonical)) {
+        const hk_status status = hk_block_foreign(block, frame->message, &place->message, err);
         if (status != HK_OK) {
             return status;
         }
-        r->delivered_bytes += total;
-        consume(r, total);
-        return HK_OK;
     }
+    place->len = (uint32_t)frame->message.len;
+    place->at = (uint32_t)(block->frames.len + at->total - frame->message.len);
+    block->frames.len += at->total;
+    block->count++;
+    return HK_OK;
+}
+
+static bool
+has_signer(const hk_block *block, const hk_frame *frame)
+{
+    if (!block->verified || frame->signer.data == NULL) {
+        return block->verified == (frame->signer.data != NULL);
+    }
+    return block->version == frame->version && block->signer_len == frame->signer.len &&
+           memcmp(block->signer_name, frame->signer.data, frame->signer.len) == 0;
+}
+
+hk_status
+hk_reader_next_block(hk_reader *r, hk_block *block, hk_error *err)
+{
+    hk_frame frame;
+    found at;
+
+    hk_block_reset(block);
+    if (hk_block_room(block) != HK_OK) {
+        return hk_fail(err, HK_ERR_NOMEM, 0, "no memory for the places of a block");
+    }
+    hk_status status = find_frame(r, &at, &frame, &block->places[0].message, err);
+    if (status == HK_OK) {
+        status = add_to_block(block, &at, &frame, err);
+    }
+    if (status != HK_OK) {
+        hk_block_reset(block);
+        return status;
+    }
+    const hk_slice v = view(r);
+    block->frames.data = v.data;
+    hk_block_sign(block, frame.signer, frame.version);
+
+    /* Bytes of pending end where the chunk can be read in place. */
+    const size_t carried = r->pending.len > 0 ? r->carried - r->at : v.len;
+    const size_t most = carried < HK_BLOCK_MAX ? carried : HK_BLOCK_MAX;
+    finding what = FOUND_FRAME;
+    bool verified = false; /* of a frame that is left for the next block */
+    r->verified = false;
+    while (block->frames.len < most && block->count < HK_BLOCK_FRAMES &&
+           hk_block_room(block) == HK_OK) {
+        const hk_slice rest = {v.data + block->frames.len, v.len - block->frames.len};
+        what = examine(r, rest, &at, &frame, &block->places[block->count].message, NULL);
+        if (what != FOUND_FRAME) {
+            break;
+        }
+        verified = frame.signer.data != NULL;
+        if (at.total > HK_BLOCK_MAX - block->frames.len || !has_signer(block, &frame) ||
+            add_to_block(block, &at, &frame, NULL) != HK_OK) {
+            what = FOUND_START; /* it is the first of the next block */
+            break;
+        }
+        verified = false;
+    }
+    r->delivered_bytes += block->frames.len;
+    consume(r, block->frames.len);
+    r->verified = verified;
+    reject(r, what, &at); /* moves no byte of the block */
+    return HK_OK;
 }
 
 void
@@ -309,6 +462,7 @@ hk_reader_abandon(hk_reader *r)
     r->at = 0;
     r->carried = 0;
     r->need = 0;
+    r->verified = false;
 }
 
 void

@@ -4,25 +4,31 @@
  *     while (hk_reader_next(r, &frame, err) == HK_OK)
  *         use(frame)                                  its slices are valid until the next call
  *
+ * or, for what runs over many messages, whole runs of frames (hk_block.h):
+ *
+ *     while (hk_reader_next_block(r, &block, err) == HK_OK)
+ *         use(block)                                  its bytes are valid until the next call
+ *
  * The reader borrows the chunk until hk_reader_next returns HK_ERR_TRUNCATED; then it copies the
  * rest of the chunk, which is an incomplete frame. Delivered Messages have passed hk_decode_check.
  *
- *     the header is invalid, or the unit separator    one byte is discarded
- *     the Message is invalid (a torn frame)           one byte is discarded, frames inside are
- * found the required signature is missing or wrong,     the whole frame is refused or its signer is
- * unknown length over the limit, up to HK_LENGTH_MAX      the whole frame is refused and skipped,
- * also across feeds length over HK_LENGTH_MAX                       one byte is discarded
+ *     the header or the unit separator is invalid     one byte is discarded
+ *     the Message is invalid (a torn frame)           one byte; frames inside are found
+ *     the signature is missing or wrong               the whole frame is refused
+ *     the signer or the hash is unknown               the whole frame is refused
+ *     length over the limit, up to HK_LENGTH_MAX      the whole frame is refused, across feeds
+ *     length over HK_LENGTH_MAX                       one byte is discarded
  *
  * At every return: bytes fed = delivered + refused + discarded + pending.
  * Time is linear: searching torn frames uses up an allowance, which grows with the bytes read. Once
  * hostile input has used it up, torn frames are discarded whole. Memory is at most four frames of
  * the limit's size. Not thread-safe: one thread at a time.
- * Source: Heka docs, "Stream Framing"; the behaviour of the receivers. Includes: hk_frame.h,
+ * Source: Heka docs, "Stream Framing"; the behaviour of the receivers. Includes: hk_block.h,
  * hk_keyring.h. */
 #ifndef HK_READER_H
 #define HK_READER_H
 
-#include "hk_frame.h"
+#include "hk_block.h"
 #include "hk_keyring.h"
 
 /* Bytes of torn frames that may be examined: for each byte read, before the first byte, and at most
@@ -61,6 +67,7 @@ typedef struct {
     uint64_t skip;      /* bytes of a refused frame that have not arrived yet */
     size_t need;        /* bytes of the frame that must be there before it is parsed again */
     uint64_t allowance; /* bytes of torn frames that may still be examined */
+    bool verified;      /* the signature of the next frame was verified already */
 } hk_reader;
 
 typedef struct {
@@ -80,6 +87,14 @@ void hk_reader_feed(hk_reader *r, const uint8_t *data, size_t len);
 /* HK_OK: *frame is the next frame. HK_ERR_TRUNCATED: the chunk is read to its end; feed the next
  * one. HK_ERR_NOMEM, HK_ERR_CRYPTO: the frame was not consumed; the call may be repeated. */
 HK_CHECK hk_status hk_reader_next(hk_reader *r, hk_frame *frame, hk_error *err);
+
+/* HK_OK: *block has the next frames, at least one: all that lie one behind the other and have the
+ * same signer, up to the limits of hk_block.h. What follows the last one may already be counted as
+ * refused or discarded. Its bytes are part of the chunk (and valid as long as the caller keeps the
+ * chunk), but for a frame that began in an earlier chunk, which was copied: until the next call.
+ * Any *block that was initialised; its earlier contents are removed. HK_ERR_TRUNCATED,
+ * HK_ERR_NOMEM, HK_ERR_CRYPTO as hk_reader_next; *block is then empty. */
+HK_CHECK hk_status hk_reader_next_block(hk_reader *r, hk_block *block, hk_error *err);
 
 /* Discards all bytes that were fed and not read yet, pending ones included. */
 void hk_reader_abandon(hk_reader *r);
