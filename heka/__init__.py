@@ -9,6 +9,8 @@
 
 try:
     from heka._core import (
+        Block,
+        BlockReader,
         ConfigError,
         DecodeError,
         EncodeError,
@@ -98,6 +100,8 @@ __all__ = [
     "PANIC",
     "WARN",
     "WARNING",
+    "Block",
+    "BlockReader",
     "ConfigError",
     "DecodeError",
     "EncodeError",

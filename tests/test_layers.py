@@ -63,7 +63,15 @@ README_LINES = 15
 # or in its own folder, as long as no circle closes.
 FLOORS = [
     *("gen", "core/base", "core/wire", "core/queue", "core/io"),
-    *("python/base", "python/values", "python/messages", "python/queue", "python/calls", "python"),
+    *(
+        "python/base",
+        "python/values",
+        "python/messages",
+        "python/match",
+        "python/queue",
+        "python/calls",
+        "python",
+    ),
 ]
 
 # Headers of the C library that any file of ours may include.

@@ -154,6 +154,14 @@ test_copies(void)
     CHECK_INT(hk_block_own(&block, NULL), HK_OK); /* it has its own bytes already */
     free(chunk);
     hk_reader_clear(&r);
+    hk_block moved;
+    CHECK_INT(hk_block_move(&moved, &block), HK_OK);
+    CHECK_SIZE(moved.room, 3); /* of 64 */
+    CHECK_SIZE(block.count, 0);
+    CHECK(block.own == NULL && block.spare == NULL && block.room > 0);
+    hk_block_clear(&block);
+    CHECK_INT(hk_block_move(&block, &moved), HK_OK);
+    CHECK(moved.places == NULL);
 
     CHECK_BYTES(block.frames.data, block.frames.len, stream.data, stream.len);
     CHECK_SIZE(hk_block_message(&block, 0)->payload.len, 20);

@@ -98,6 +98,34 @@ hk_block_foreign(hk_block *block, hk_slice data, hk_message *message, hk_error *
     return HK_OK;
 }
 
+hk_status
+hk_block_move(hk_block *to, hk_block *from)
+{
+    hk_block_init(to);
+    if (from->count > from->room / 2) {
+        *to = *from;
+        hk_block_init(from);
+        return HK_OK;
+    }
+    if (from->count > 0) {
+        const size_t size = from->count * sizeof *from->places;
+        hk_block_place *places = malloc(size);
+        if (places == NULL) {
+            return HK_ERR_NOMEM;
+        }
+        memcpy(places, from->places, size);
+        hk_block_place *kept = from->places;
+        const size_t room = from->room;
+        *to = *from;
+        to->places = places;
+        to->room = to->count;
+        hk_block_init(from);
+        from->places = kept;
+        from->room = room;
+    }
+    return HK_OK;
+}
+
 /* ---- moving the bytes ---- */
 
 /* Whether the Message borrows from from[0..len); if not, it borrows from a canonical form. */

@@ -103,6 +103,10 @@ hk_block_room(hk_block *block)
 HK_CHECK HK_COLD hk_status hk_block_foreign(hk_block *block, hk_slice data, hk_message *message,
                                             hk_error *err);
 
+/* Moves what *from owns into the uninitialised block *to, whose places take no more memory than
+ * they need; *from is then empty. HK_ERR_NOMEM: *from has not changed, and *to is empty. */
+HK_CHECK hk_status hk_block_move(hk_block *to, hk_block *from);
+
 /* Copies the frames into memory of the block. The places follow. HK_ERR_NOMEM: nothing changed. */
 HK_CHECK hk_status hk_block_own(hk_block *block, hk_error *err);
 

@@ -80,7 +80,8 @@ typedef enum { HEKA_NAMES(HEKA_NAME_ENUM) HEKA_NAME_default_, HEKA_NAME_COUNT } 
     X(PyTypeObject, field_type) X(PyTypeObject, message_type) X(PyTypeObject, signer_type)        \
     X(PyTypeObject, frame_type) X(PyTypeObject, reader_type) X(PyTypeObject, sink_type)           \
     X(PyTypeObject, ring_type) X(PyTypeObject, settings_type) X(PyTypeObject, bound_type)         \
-    X(PyTypeObject, emitter_type) X(PyTypeObject, no_timer_type) X(PyTypeObject, client_type)
+    X(PyTypeObject, emitter_type) X(PyTypeObject, no_timer_type) X(PyTypeObject, client_type)     \
+    X(PyTypeObject, block_type) X(PyTypeObject, block_reader_type)
 /* clang-format on */
 #define HEKA_STATE_MEMBER(type, name) type *name;
 
@@ -146,5 +147,6 @@ int heka_bound_init(PyObject *module, heka_state *state);
 int heka_emitter_init(PyObject *module, heka_state *state);
 int heka_no_timer_init(PyObject *module, heka_state *state);
 int heka_client_init(PyObject *module, heka_state *state);
+int heka_block_init(PyObject *module, heka_state *state);
 
 #endif

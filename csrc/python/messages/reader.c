@@ -3,7 +3,7 @@
  * hk_reader borrows the chunk for the duration of feed() and copies the incomplete frame at its
  * end; every Frame has its own copy of the message. So no object refers to the caller's buffer
  * after feed() returns. */
-#include "core/wire/hk_reader.h"
+#include "reader.h"
 
 #include <string.h>
 
@@ -27,9 +27,8 @@ typedef struct {
     uint32_t version;  /* of the signer's key */
 } HekaFrame;
 
-/* A new Frame with copies: the slices of `from` are valid only until the next hk_reader_next. */
-static PyObject *
-frame_new(heka_state *state, const hk_frame *from)
+PyObject *
+heka_frame_new(heka_state *state, const hk_frame *from)
 {
     HekaFrame *self = PyObject_GC_New(HekaFrame, state->frame_type);
     if (self == NULL) {
@@ -168,13 +167,6 @@ static PyType_Spec frame_spec = {
 
 /* ---- StreamReader ---- */
 
-typedef struct {
-    PyObject_HEAD
-    hk_reader reader;
-    hk_keyring *keys; /* owned; NULL: nothing is verified. reader borrows it */
-    bool busy;        /* inside feed(): a finalizer that runs there must not call feed() again */
-} HekaReader;
-
 static const char *const refusals[] = {"oversize", "unknown_signer", "unknown_hash", "bad_digest",
                                        "unsigned"};
 _Static_assert(sizeof refusals / sizeof refusals[0] == HK_REFUSALS, "a name for each refusal");
@@ -264,15 +256,13 @@ fail:
     return NULL;
 }
 
-/* Verifies all arguments before it allocates the reader; the signers mapping is the one argument
- * whose reading may fail afterwards. */
-static PyObject *
-reader_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+PyObject *
+heka_reader_new(PyTypeObject *type, const char *fname, PyObject *args, PyObject *kwargs)
 {
     static const uint8_t names[] = {HEKA_NAME_max_message_size, HEKA_NAME_signers,
                                     HEKA_NAME_require_signature};
-    static const heka_signature sig = {
-        .fname = "StreamReader", .names = names, .count = 3, .required = 0, .positional = 3};
+    const heka_signature sig = {
+        .fname = fname, .names = names, .count = 3, .required = 0, .positional = 3};
     heka_state *state = heka_state_of_type(type);
     PyObject *in[3];
     int64_t limit = HK_MESSAGE_MAX;
@@ -312,13 +302,25 @@ reader_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     return (PyObject *)self;
 }
 
+static PyObject *
+reader_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    return heka_reader_new(type, "StreamReader", args, kwargs);
+}
+
+void
+heka_reader_clear(HekaReader *self)
+{
+    hk_reader_clear(&self->reader); /* first: it borrows the keys */
+    hk_keyring_free(self->keys);
+    self->keys = NULL;
+}
+
 static void
 reader_dealloc(PyObject *op)
 {
-    HekaReader *self = (HekaReader *)op;
     PyTypeObject *tp = Py_TYPE(op);
-    hk_reader_clear(&self->reader); /* first: it borrows the keys */
-    hk_keyring_free(self->keys);
+    heka_reader_clear((HekaReader *)op);
     tp->tp_free(op);
     Py_DECREF(tp); /* instances of heap types own a reference; last, it may free the type */
 }
@@ -344,7 +346,7 @@ read_all(HekaReader *self, heka_state *state)
             Py_CLEAR(list);
             break;
         }
-        PyObject *item = frame_new(state, &frame);
+        PyObject *item = heka_frame_new(state, &frame);
         if (item == NULL || PyList_Append(list, item) < 0) {
             Py_CLEAR(list);
         }
@@ -356,13 +358,13 @@ read_all(HekaReader *self, heka_state *state)
     return list;
 }
 
-/* Marks the reader as busy; RuntimeError when it is. Allocating the list and the frames may start a
- * collection, and a finalizer may call feed() or close() on this very reader. */
-static int
-enter(HekaReader *self, const char *what)
+int
+heka_reader_enter(HekaReader *self, const char *what)
 {
     if (self->busy) {
-        PyErr_Format(PyExc_RuntimeError, "StreamReader.%s() called from inside feed()", what);
+        const char *name = strrchr(Py_TYPE(self)->tp_name, '.') + 1;
+        PyErr_Format(PyExc_RuntimeError, "%s.%s called from inside feed()%s", name, what,
+                     self->unlocked ? " of another thread" : "");
         return -1;
     }
     self->busy = true;
@@ -381,7 +383,7 @@ reader_feed(PyObject *op, PyObject *chunk)
         return NULL;
     }
     HEKA_BEGIN_CRITICAL_SECTION(op);
-    if (enter(self, "feed") == 0) {
+    if (heka_reader_enter(self, "feed()") == 0) {
         hk_reader_feed(&self->reader, view.buf, (size_t)view.len);
         list = read_all(self, heka_state_of(op));
         self->busy = false;
@@ -392,27 +394,30 @@ reader_feed(PyObject *op, PyObject *chunk)
 }
 
 /* The account, and whether signatures are verified; no keys. */
-static PyObject *
-reader_repr(PyObject *op)
+PyObject *
+heka_reader_repr(PyObject *op)
 {
     const HekaReader *self = (HekaReader *)op;
     const hk_reader *reader = &self->reader;
+    if (self->unlocked) {
+        return PyUnicode_FromFormat("<%s, busy in another thread>", Py_TYPE(op)->tp_name);
+    }
     return PyUnicode_FromFormat(
-        "<heka.StreamReader: %llu bytes delivered, %llu refused, %llu discarded, %zu pending; "
+        "<%s: %llu bytes delivered, %llu refused, %llu discarded, %zu pending; "
         "signatures are %s>",
-        (unsigned long long)reader->delivered_bytes, (unsigned long long)reader->refused_bytes,
-        (unsigned long long)reader->discarded_bytes, hk_reader_pending(reader),
-        self->keys == NULL ? "not verified" : "verified");
+        Py_TYPE(op)->tp_name, (unsigned long long)reader->delivered_bytes,
+        (unsigned long long)reader->refused_bytes, (unsigned long long)reader->discarded_bytes,
+        hk_reader_pending(reader), self->keys == NULL ? "not verified" : "verified");
 }
 
-static PyObject *
-reader_close(PyObject *op, PyObject *ignored)
+PyObject *
+heka_reader_close(PyObject *op, PyObject *ignored)
 {
     (void)ignored;
     HekaReader *self = (HekaReader *)op;
     int entered;
     HEKA_BEGIN_CRITICAL_SECTION(op);
-    entered = enter(self, "close");
+    entered = heka_reader_enter(self, "close()");
     if (entered == 0) {
         hk_reader_close(&self->reader);
         self->busy = false;
@@ -421,13 +426,26 @@ reader_close(PyObject *op, PyObject *ignored)
     return entered < 0 ? NULL : Py_NewRef(Py_None);
 }
 
+/* The reader, for its account; RuntimeError while another thread reads without the GIL. */
+static const hk_reader *
+account_of(PyObject *op)
+{
+    const HekaReader *self = (HekaReader *)op;
+    if (self->unlocked) {
+        PyErr_Format(PyExc_RuntimeError, "%s is busy in feed() of another thread",
+                     strrchr(Py_TYPE(op)->tp_name, '.') + 1);
+        return NULL;
+    }
+    return &self->reader;
+}
+
 /* A new dict of the reasons with a count above 0, so that a reader without refusals gives {}. */
 static PyObject *
 reader_get_refused(PyObject *op, void *closure)
 {
     (void)closure;
-    const hk_reader *reader = &((HekaReader *)op)->reader;
-    PyObject *dict = PyDict_New();
+    const hk_reader *reader = account_of(op);
+    PyObject *dict = reader == NULL ? NULL : PyDict_New();
     for (size_t i = 0; dict != NULL && i < HK_REFUSALS; i++) {
         if (reader->refused[i] == 0) {
             continue;
@@ -445,7 +463,10 @@ static PyObject *
 reader_get_last_refused(PyObject *op, void *closure)
 {
     (void)closure;
-    const hk_reader *reader = &((HekaReader *)op)->reader;
+    const hk_reader *reader = account_of(op);
+    if (reader == NULL) {
+        return NULL;
+    }
     const hk_refused_signer *last = &reader->last_refused;
     if (!reader->has_refused_signer) {
         Py_RETURN_NONE;
@@ -459,31 +480,35 @@ static PyObject *
 reader_get_discarded(PyObject *op, void *closure)
 {
     (void)closure;
-    return PyLong_FromUnsignedLongLong(((HekaReader *)op)->reader.discarded_bytes);
+    const hk_reader *reader = account_of(op);
+    return reader == NULL ? NULL : PyLong_FromUnsignedLongLong(reader->discarded_bytes);
 }
 
 static PyObject *
 reader_get_delivered(PyObject *op, void *closure)
 {
     (void)closure;
-    return PyLong_FromUnsignedLongLong(((HekaReader *)op)->reader.delivered_bytes);
+    const hk_reader *reader = account_of(op);
+    return reader == NULL ? NULL : PyLong_FromUnsignedLongLong(reader->delivered_bytes);
 }
 
 static PyObject *
 reader_get_refused_bytes(PyObject *op, void *closure)
 {
     (void)closure;
-    return PyLong_FromUnsignedLongLong(((HekaReader *)op)->reader.refused_bytes);
+    const hk_reader *reader = account_of(op);
+    return reader == NULL ? NULL : PyLong_FromUnsignedLongLong(reader->refused_bytes);
 }
 
 static PyObject *
 reader_get_pending(PyObject *op, void *closure)
 {
     (void)closure;
-    return PyLong_FromSize_t(hk_reader_pending(&((HekaReader *)op)->reader));
+    const hk_reader *reader = account_of(op);
+    return reader == NULL ? NULL : PyLong_FromSize_t(hk_reader_pending(reader));
 }
 
-static PyGetSetDef reader_getset[] = {
+PyGetSetDef heka_reader_getset[] = {
     {"delivered_bytes", reader_get_delivered, NULL, "Bytes of the frames that feed() returned.",
      NULL},
     {"discarded_bytes", reader_get_discarded, NULL, "Bytes that belong to no complete frame.",
@@ -506,7 +531,7 @@ static PyMethodDef reader_methods[] = {
      "feed($self, chunk, /)\n--\n\n"
      "Read *chunk* and return the list of frames that it completes.\n\n"
      "A chunk may end anywhere in a frame."},
-    {"close", reader_close, METH_NOARGS,
+    {"close", heka_reader_close, METH_NOARGS,
      "close($self)\n--\n\nEnd the stream: count the bytes of an incomplete frame as discarded."},
     {NULL, NULL, 0, NULL},
 };
@@ -532,8 +557,8 @@ static PyType_Slot reader_slots[] = {
     {Py_tp_doc, (void *)reader_doc},
     {Py_tp_new, reader_new},
     {Py_tp_dealloc, reader_dealloc},
-    {Py_tp_repr, reader_repr},
-    {Py_tp_getset, reader_getset},
+    {Py_tp_repr, heka_reader_repr},
+    {Py_tp_getset, heka_reader_getset},
     {Py_tp_methods, reader_methods},
     {0, NULL},
 };

@@ -1,4 +1,4 @@
-"""Calls on what moves bytes: StreamReader, Frame, Sink and Emitter."""
+"""Calls on what moves bytes: StreamReader, Frame, BlockReader, Block, Sink and Emitter."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from python.memory.table import Calls
 from python.memory.world import World, emitter_to, sink, streamed
 
 import heka
-from heka._core import Emitter, Sink
+from heka._core import Block, BlockReader, Emitter, Sink
 
 CALLS = Calls()
 add = CALLS.add
@@ -70,6 +70,38 @@ add("frame-message", lambda w: do(getattr, w.reader.feed(w.frame)[0], "message")
 add("frame-repr", lambda w: do(repr, w.frames))
 add("frame-new", lambda w: do(heka.Frame), TypeError)
 add("pickle-frame", lambda w: do(pickle.dumps, w.frames[0]), TypeError)
+
+
+# ---- BlockReader and Block -----------------------------------------------------------------------
+
+add("block-reader", lambda w: do(BlockReader, 100, w.keys, True))
+add("block-reader-signers", lambda w: do(BlockReader, signers={("n", 1): w.number}), TypeError)
+add("block-reader-feed", lambda w: do(w.block_reader.feed, w.frame * 3))
+add("block-reader-feed-many", lambda w: do(w.block_reader.feed, (w.frame + b"-") * 20))
+add("block-reader-feed-large", lambda w: do(w.block_reader.feed, w.frame * (70_000 // 60)))
+add("block-reader-feed-buffer", lambda w: do(w.block_reader.feed, bytearray(w.frame)))
+add("block-reader-feed-rest", lambda w: do(half_read(w).feed, w.frame[20:] + w.frame))
+add("block-reader-feed-type", lambda w: do(w.block_reader.feed, w.text), TypeError)
+add("block-reader-feed-odd", lambda w: do(w.block_reader.feed, heka.frame(w.odd.encode())))
+add("block-reader-close", lambda w: half_read(w).close)
+for name in ("refused", "last_refused", *BYTES):
+    add(f"block-reader-get-{name}", lambda w, name=name: do(getattr, w.block_reader, name))
+for name in ("nbytes", "signer", "signer_version"):
+    add(f"block-get-{name}", lambda w, name=name: do(lambda: [getattr(b, name) for b in w.blocks]))
+add("block-iterate", lambda w: do(lambda: [frame.payload for one in w.blocks for frame in one]))
+add("block-item", lambda w: do(lambda: w.blocks[0][-1].message))
+add("block-index", lambda w: do(lambda: w.blocks[0][5]), IndexError)
+add("block-buffer", lambda w: do(bytes, w.blocks[0]))
+add("block-repr", lambda w: do(repr, [*w.blocks, w.block_reader]))
+add("block-new", lambda w: do(Block), TypeError)  # type: ignore[arg-type]
+add("pickle-block", lambda w: do(pickle.dumps, w.blocks[0]), TypeError)
+
+
+def half_read(w: World) -> BlockReader:
+    """Return a reader that waits for the rest of a frame."""
+    reader = BlockReader()
+    reader.feed(w.frame[:20])
+    return reader
 
 
 def udp(w: World) -> Sink:

@@ -53,6 +53,18 @@ KINDS = [
         lambda: heka.StreamReader(signers={("n", 1): 5}),
         is_collected=False,
     ),
+    Kind(
+        _core.Block,
+        lambda: _core.BlockReader().feed(heka.pack("t"))[0],
+        lambda: _core.Block(),  # type: ignore[call-arg]
+        is_collected=False,
+    ),
+    Kind(
+        _core.BlockReader,
+        lambda: _core.BlockReader(signers={("n", 1): "k"}),
+        lambda: _core.BlockReader(signers={("n", 1): 5}),
+        is_collected=False,
+    ),
     Kind(_core.Ring, lambda: _core.Ring(4096, 1000), lambda: _core.Ring(4096, 5000)),
     Kind(_core.Sink, sink, lambda: _core.Sink(5)),
     Kind(_core.Emitter, lambda: emitter_to(None), lambda: _core.Emitter(5)),

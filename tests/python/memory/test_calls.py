@@ -22,6 +22,7 @@ REPEATS = 10 if SANITIZED else 30
 
 TYPES = [
     *(heka.Message, heka.Field, heka.SignerConfig, heka.StreamReader, heka.Frame),
+    *(_core.Block, _core.BlockReader),
     *(_core.Sink, _core.Ring, _core.Emitter, _core.Client, _core.Settings, _core.Bound),
     *(heka.HekaError, heka.EncodeError, heka.FieldError, heka.DecodeError),
     *(heka.SignatureError, heka.ConfigError),

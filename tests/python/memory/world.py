@@ -19,6 +19,7 @@ from python.memory.misfits import fail, fail_on
 from python.memory.peers import Peers
 
 import heka
+from heka import _core
 from heka._core import Emitter, Sink, context_var, set_sources
 
 NS = 1_700_000_000_000_000_000
@@ -121,6 +122,8 @@ class World:
         self.verifier = heka.StreamReader(signers=self.keys, require_signature=True)
         self.refuser = heka.StreamReader(signers=self.wrong_keys)
         self.frames = heka.StreamReader(signers=self.keys).feed(self.signed + self.frame)
+        self.block_reader = _core.BlockReader()
+        self.blocks = _core.BlockReader(signers=self.keys).feed(self.signed + self.frame)
 
     def _make_sinks(self) -> None:
         self.local, self.remote = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)

@@ -34,7 +34,7 @@ HOMES = {
         *("ConfigError", "DecodeError", "EncodeError", "FieldError", "HekaError"),
         *("QueueFullError", "SignatureError"),
     ],
-    "heka.framing": ["Frame", "StreamReader", "frame"],
+    "heka.framing": ["Block", "BlockReader", "Frame", "StreamReader", "frame"],
     "heka.message": ["Field", "Message", "pack"],
     "heka.plugins": ["Plugin"],
     "heka.signing": ["SignerConfig"],
