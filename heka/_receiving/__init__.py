@@ -1,1 +1,1 @@
-"""Receive messages from sockets, and count what is refused and discarded."""
+"""Receive blocks of messages from sockets, and count what is refused and discarded."""

@@ -1,7 +1,8 @@
-"""The receiver: reads messages from sockets, and counts what it refuses and discards.
+"""The receiver: reads blocks of messages from sockets, and counts what it refuses and discards.
 
 One thread, one selector, non-blocking sockets. Each TCP or unix connection has its own
-StreamReader; each datagram is complete and gets a new one. Writes no text, knows no terminal.
+BlockReader; each datagram is complete and gets a new one. No object is made for a message. Writes
+no text, knows no terminal.
 
     receiver = Receiver(signers={("ops", 1): b"key"})
     receiver.add(endpoint.listen_udp("127.0.0.1", 5565))
@@ -31,9 +32,8 @@ from typing import TYPE_CHECKING, Final, Literal
 from heka._core import monotonic
 from heka._receiving import endpoint
 from heka._receiving.tally import Tally
-from heka.exceptions import DecodeError
-from heka.framing import StreamReader
-from heka.message import MESSAGE_MAX, Message
+from heka.framing import Block, BlockReader, frame
+from heka.message import MESSAGE_MAX
 
 if TYPE_CHECKING:
     from ssl import SSLContext
@@ -51,13 +51,13 @@ _EXHAUSTED: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 @dataclass(frozen=True)
 class Received:
-    """A complete message; its signature, if checked, is valid."""
+    """Complete messages of one peer, in the order in which it sent them.
 
-    message: Message
-    signer: str | None  # None: unsigned, or signatures are not checked
-    signer_version: int | None
+    The block has their signer; None there: unsigned, or signatures are not checked.
+    """
+
+    block: Block
     origin: str  # "udp 127.0.0.1:41234"
-    size: int  # bytes of the encoded message
 
 
 @dataclass(frozen=True)
@@ -307,9 +307,8 @@ class Receiver:
     def _read_bare(self, data: memoryview, origin: str, events: list[Event]) -> bool:
         """Read *data* as one Message without a frame (``?framing=none``); False: it is none."""
         size = len(data)
-        try:
-            message = Message.decode(bytes(data))
-        except DecodeError:
+        blocks = BlockReader().feed(frame(data))
+        if not blocks:
             return False
         reason = (
             "oversize"
@@ -322,7 +321,7 @@ class Receiver:
         if reason is None:
             self.tally.messages += 1
             self.tally.delivered_bytes += size
-            events.append(Received(message, None, None, origin, size))
+            events.append(Received(blocks[0], origin))
         else:
             self.tally.refused[reason] += 1
             self.tally.refused_bytes += size
@@ -331,8 +330,8 @@ class Receiver:
 
     # ---- streams and datagrams -------------------------------------------------------------------
 
-    def _new_reader(self) -> StreamReader:
-        return StreamReader(
+    def _new_reader(self) -> BlockReader:
+        return BlockReader(
             max_message_size=self._max_message_size,
             signers=self._signers,
             require_signature=self._require_signature,
@@ -342,17 +341,9 @@ class Receiver:
         self, account: _Account, data: memoryview, events: list[Event], *, last: bool = False
     ) -> None:
         self.tally.received_bytes += len(data)
-        for frame in account.reader.feed(data):
-            self.tally.messages += 1
-            events.append(
-                Received(
-                    frame.message,
-                    frame.signer,
-                    frame.signer_version,
-                    account.origin,
-                    len(frame.payload),
-                )
-            )
+        for block in account.reader.feed(data):
+            self.tally.messages += len(block)
+            events.append(Received(block, account.origin))
         if last:
             account.reader.close()
         self._update_tally(account, events)
@@ -381,7 +372,7 @@ class _Account:
 
     __slots__ = ("origin", "reader", "seen")
 
-    def __init__(self, reader: StreamReader, origin: str) -> None:
+    def __init__(self, reader: BlockReader, origin: str) -> None:
         self.reader = reader
         self.origin = origin
         self.seen = Tally()
@@ -392,7 +383,7 @@ class _Connection:
 
     __slots__ = ("account", "read_at", "sock")
 
-    def __init__(self, sock: socket.socket, origin: str, reader: StreamReader) -> None:
+    def __init__(self, sock: socket.socket, origin: str, reader: BlockReader) -> None:
         self.sock = sock
         self.account = _Account(reader, origin)
         self.read_at = monotonic()

@@ -42,16 +42,24 @@ def connect(address):
 
 
 def gather(receiver, count):
-    """Poll until *count* events have arrived; return them."""
+    """Poll until *count* messages and other events have arrived; return all events."""
     events = []
     deadline = time.monotonic() + 20
-    while len(events) < count and time.monotonic() < deadline:
+    while (
+        sum(len(event.block) if isinstance(event, Received) else 1 for event in events) < count
+        and time.monotonic() < deadline
+    ):
         events += receiver.poll(1)
     return events
 
 
 def types(events):
-    return [event.message.type for event in events if isinstance(event, Received)]
+    return [
+        frame.message.type
+        for event in events
+        if isinstance(event, Received)
+        for frame in event.block
+    ]
 
 
 def account_is_balanced(tally):

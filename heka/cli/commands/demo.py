@@ -41,14 +41,19 @@ def run(args: argparse.Namespace) -> int:
     style = style_for(out)
     receiver = Receiver(signers={(SIGNER, SIGNER_VERSION): KEY})
     printer = Printer(out, style, out, style, checked=receiver.checked)
-    received: list[Received] = []
+    received: list[heka.Frame] = []
 
     def show(events: list[Event]) -> None:
         # The timestamps are the only order across two transports.
-        messages = [event for event in events if isinstance(event, Received)]
-        messages.sort(key=lambda event: event.message.timestamp)
-        received.extend(messages)
-        printer.show(messages)
+        frames = [
+            (frame, event.origin)
+            for event in events
+            if isinstance(event, Received)
+            for frame in event.block
+        ]
+        frames.sort(key=lambda found: found[0].message.timestamp)
+        received.extend(frame for frame, _ in frames)
+        printer.show_frames(frames)
         printer.show(event for event in events if not isinstance(event, Received))
 
     try:
@@ -134,31 +139,31 @@ def _drive(
     return f"the sending process ended with {code}: {visible(last)}"
 
 
-def _differences(received: list[Received], receiver: Receiver) -> list[str]:
+def _differences(received: list[heka.Frame], receiver: Receiver) -> list[str]:
     """Return a sentence for each message that was not received as its sample says."""
     problems = []
     refused = receiver.tally.refused.copy()
-    by_type = {event.message.type: event for event in received}
+    by_type = {frame.message.type: frame for frame in received}
     for sample in SAMPLES:
-        event = by_type.get(sample.type)
+        frame = by_type.get(sample.type)
         if sample.refused is not None:
-            if event is not None:
+            if frame is not None:
                 problems.append(f"{sample.type} was delivered, but should have been refused")
             elif not refused[sample.refused]:
                 problems.append(f"{sample.type} was not refused as {reason_text(sample.refused)}")
             refused[sample.refused] -= 1
-        elif event is None:
+        elif frame is None:
             problems.append(f"{sample.type} did not arrive")
         else:
             problems += (
-                f"{sample.type} arrived with a different {part}" for part in _altered(sample, event)
+                f"{sample.type} arrived with a different {part}" for part in _altered(sample, frame)
             )
     return problems
 
 
-def _altered(sample: Sample, event: Received) -> list[str]:
+def _altered(sample: Sample, frame: heka.Frame) -> list[str]:
     """Return the names of the parts of a message that differ from what was sent."""
-    sent, got = sample.message(), event.message
+    sent, got = sample.message(), frame.message
     signer = None if sample.key is None else SIGNER
     return [
         part
@@ -167,7 +172,7 @@ def _altered(sample: Sample, event: Received) -> list[str]:
             ("severity", sent.severity == got.severity),
             ("payload", sent.payload == got.payload),
             ("set of fields", sent.fields == got.fields),
-            ("signer", event.signer == signer),
+            ("signer", frame.signer == signer),
         )
         if not same
     ]

@@ -13,6 +13,7 @@ from heka._display.style import Style
 from heka._receiving.receiver import Ended, Event, Received, Rejected
 from heka.cli.show.account import reasons, signer_text
 from heka.cli.show.jsonlines import json_line
+from heka.framing import Frame
 
 _NOTICE_PAUSE: Final = 1.0  # seconds between two notices, so that a flood stays readable
 _ENDS: Final = {
@@ -61,7 +62,7 @@ class Printer:
         text: list[str] = []
         for event in events:
             if isinstance(event, Received):
-                text.append(self._block(event))
+                text += (self._text(frame, event.origin) for frame in event.block)
             else:
                 self._out.write("".join(text))
                 text.clear()
@@ -72,21 +73,26 @@ class Printer:
         self._out.write("".join(text))
         self._out.flush()
 
-    def _block(self, event: Received) -> str:
+    def show_frames(self, frames: Iterable[tuple[Frame, str]]) -> None:
+        """Write *frames*, each with its origin, and flush."""
+        self._out.write("".join(self._text(frame, origin) for frame, origin in frames))
+        self._out.flush()
+
+    def _text(self, frame: Frame, origin: str) -> str:
         if self._as_json:
             return json_line(
-                event.message,
-                signer=event.signer,
-                signer_version=event.signer_version,
+                frame.message,
+                signer=frame.signer,
+                signer_version=frame.signer_version,
                 checked=self._checked,
-                origin=event.origin,
+                origin=origin,
             )
         block = render(
-            event.message,
-            signer=event.signer,
-            signer_version=event.signer_version,
+            frame.message,
+            signer=frame.signer,
+            signer_version=frame.signer_version,
             checked=self._checked,
-            origin=event.origin,
+            origin=origin,
             style=self._out_style,
         )
         return block + "\n"
