@@ -7,7 +7,9 @@ seeds are committed, so that the C tests need nothing but a C compiler.
 from __future__ import annotations
 
 import json
+import math
 import shutil
+import struct
 import sys
 from pathlib import Path
 
@@ -93,6 +95,26 @@ def reader_seeds(vectors: dict) -> dict[str, bytes]:
     return seeds
 
 
+def json_seeds(messages: dict[str, bytes]) -> dict[str, bytes]:
+    """The messages behind a first byte that selects how fuzz_json writes them, and texts."""
+    seeds = {name: bytes([len(name) % 16 & ~2]) + wire for name, wire in messages.items()}
+    head = bytes.fromhex(HEAD)
+    text = bytes(range(256)) + "\u0080\u07ff\u0800\uffff\U00010000\U0010ffff".encode()
+    seeds["every-byte"] = b"\x0d" + head + b"\x1a" + varint(len(text)) + text
+    doubles = struct.pack("<8d", 0.01, -0.0, 1e16, 5e-324, 1e300, 1 / 3, math.inf, math.nan)
+    body = bytes.fromhex("0a016b 1003 1a00 3a") + varint(len(doubles)) + doubles
+    seeds["doubles"] = b"\x01" + head + b"\x52" + varint(len(body)) + body
+    field = bytes.fromhex("5207 0a0161 1000 1a00")
+    seeds["one-name"] = b"\x00" + head + field * 40
+    seeds["limit"] = b"\x12" + head + field
+    return seeds
+
+
+def varint(number: int) -> bytes:
+    """Encode *number*, which is below 16,384."""
+    return bytes([number]) if number < 128 else bytes([number & 127 | 128, number >> 7])
+
+
 def write(folder: Path, seeds: dict[str, bytes]) -> None:
     """Replace *folder* by *seeds*."""
     shutil.rmtree(folder, ignore_errors=True)
@@ -160,6 +182,7 @@ def main(corpus: Path) -> None:
     messages = {f"golden-{m['name']}": bytes.fromhex(m["wire"]) for m in vectors["messages"]}
     foreign = {f"foreign-{name}": bytes.fromhex(digits) for name, digits in FOREIGN.items()}
     write(corpus / "fuzz_decode", {**messages, **foreign})
+    write(corpus / "fuzz_json", json_seeds({**messages, **foreign}))
     write(corpus / "fuzz_reader", reader_seeds(vectors))
     headers = {}
     for frame in vectors["frames"]:

@@ -75,6 +75,29 @@ test_repeated_name_is_found(void)
 }
 
 static void
+test_first_field_of_a_name(void)
+{
+    hk_buffer out;
+    hk_names names = {.items = NULL};
+    hk_buffer_init(&out, NULL, 0, HK_LENGTH_MAX);
+    put_field(&out, "z", false);
+    put_field(&out, "", false);
+    put_field(&out, "z", true);
+    put_field(&out, "b", true);
+    put_field(&out, "", true);
+    const bool expected[] = {true, true, false, true, false};
+    hk_slice rest = {out.data, out.len};
+    hk_field field;
+
+    CHECK_INT(hk_names_make(&names, HK_NAMES_ALL, rest), HK_OK);
+    for (size_t i = 0; hk_field_next(&rest, &field); i++) {
+        CHECK_INT(hk_names_first(&names, field.name), expected[i]);
+    }
+    hk_names_clear(&names);
+    hk_buffer_clear(&out);
+}
+
+static void
 test_no_fields(void)
 {
     hk_names names = {.items = NULL};
@@ -119,6 +142,7 @@ main(void)
 {
     test_holds_what_it_was_made_of();
     test_repeated_name_is_found();
+    test_first_field_of_a_name();
     test_no_fields();
     test_comparisons_grow_with_the_number_of_names();
     return check_report();

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <openssl/err.h>
 
+#include "core/format/hk_json.h"
 #include "core/wire/hk_keyring.h"
 #include "core/wire/hk_normalise.h"
 #include "core/wire/hk_reader.h"
@@ -124,6 +125,18 @@ decode(void *arg)
     return status;
 }
 
+static hk_status
+write_line(void *arg)
+{
+    const hk_json_origin origin = {.from = slice_of("here")};
+    hk_buffer out;
+    hk_buffer_init(&out, NULL, 0, HK_LENGTH_MAX);
+    const hk_status status = hk_json_line(arg, &origin, &out, NULL);
+    CHECK((out.len > 0) == (status == HK_OK));
+    hk_buffer_clear(&out);
+    return status;
+}
+
 static void
 test_messages(void)
 {
@@ -136,6 +149,13 @@ test_messages(void)
         sample_message(&message, ++seed);
     } while (hk_decode_canonical(message.data, message.len, &m) != HK_OK || m.fields.len < 1000);
     sweep("encode", encode, &m, false);
+
+    for (unsigned i = 0; i <= HK_JSON_FEW; i++) { /* so many that their names are sorted */
+        put_hex(&message, "5207 0a0161 1000 1a00");
+        message.data[message.len - 5] = (uint8_t)i;
+    }
+    must(hk_decode_canonical(message.data, message.len, &m));
+    sweep("JSON line", write_line, &m, false);
 
     sample_foreign(&foreign, 7);
     while (foreign.len < 40000) { /* concatenated messages are one valid protobuf message */

@@ -14,6 +14,16 @@ compare(const void *left, const void *right)
     return order != 0 ? order : (a->len > b->len) - (a->len < b->len);
 }
 
+/* The same, and equal bytes in the order in which they lie in memory: that of the fields. */
+static int
+compare_places(const void *left, const void *right)
+{
+    const uintptr_t a = (uintptr_t)((const hk_slice *)left)->data;
+    const uintptr_t b = (uintptr_t)((const hk_slice *)right)->data;
+    const int order = compare(left, right);
+    return order != 0 ? order : (a > b) - (a < b);
+}
+
 hk_status
 hk_names_make(hk_names *names, hk_names_of kind, hk_slice fields)
 {
@@ -38,7 +48,7 @@ hk_names_make(hk_names *names, hk_names_of kind, hk_slice fields)
                 names->items[names->count++] = kind == HK_NAMES_WHOLE ? field.whole : field.name;
             }
         }
-        qsort(names->items, names->count, sizeof *names->items, compare);
+        qsort(names->items, names->count, sizeof *names->items, compare_places);
     }
     names->made = true;
     return HK_OK;
@@ -63,6 +73,23 @@ hk_names_hold(hk_names *names, hk_slice item)
         }
     }
     return false;
+}
+
+bool
+hk_names_first(hk_names *names, hk_slice name)
+{
+    size_t low = 0;
+    size_t high = names->count;
+    while (low < high) { /* to the first item that is not smaller */
+        const size_t middle = low + (high - low) / 2;
+        names->compared++;
+        if (compare(&names->items[middle], &name) < 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low < names->count && names->items[low].data == name.data;
 }
 
 const hk_slice *

@@ -32,6 +32,10 @@ HK_CHECK hk_status hk_names_make(hk_names *names, hk_names_of kind, hk_slice fie
 /* True when the index has an item of these bytes. */
 bool hk_names_hold(hk_names *names, hk_slice item);
 
+/* True when `name`, the name of a field that the index was made of (HK_NAMES_ALL), is in front of
+ * all other fields of that name. */
+bool hk_names_first(hk_names *names, hk_slice name);
+
 /* The smallest item that the index has twice; NULL when all are different. */
 const hk_slice *hk_names_repeated(const hk_names *names);
 
