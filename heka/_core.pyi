@@ -5,7 +5,7 @@ from contextvars import ContextVar
 from datetime import datetime
 from os import PathLike
 from types import MappingProxyType, TracebackType
-from typing import Any, ClassVar, Final, Literal, SupportsIndex, TypeVar, final
+from typing import Any, ClassVar, Final, Literal, SupportsIndex, TypeVar, final, overload
 from uuid import UUID
 
 from typing_extensions import Buffer, Self, disjoint_base
@@ -513,6 +513,28 @@ severities: MappingProxyType[str, int]
 SEVERITY_CHOICES: str
 
 def capture_clients(find: Callable[[Any], Callable[[bytes], object] | None] | None, /) -> None: ...
+@overload
+def json_line(message: Buffer, /) -> str: ...
+@overload
+def json_line(
+    message: Buffer,
+    checked: bool,
+    signer: str | None,
+    signer_version: SupportsIndex | None,
+    origin: str,
+    /,
+) -> str: ...
+@overload
+def json_line(message: Message, /) -> str | None: ...
+@overload
+def json_line(
+    message: Message,
+    checked: bool,
+    signer: str | None,
+    signer_version: SupportsIndex | None,
+    origin: str,
+    /,
+) -> str | None: ...
 def libraries() -> dict[str, str]: ...
 def monotonic() -> float: ...
 def nearest(

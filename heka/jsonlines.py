@@ -21,6 +21,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
+from heka._core import json_line
 from heka.exceptions import DecodeError
 from heka.message import Field, Message
 
@@ -43,7 +44,7 @@ _LINE_SHOWN = 60  # characters of a wrong line in the error text
 
 def line_of(message: Message) -> str:
     """Return *message* as one line of JSON, with its newline."""
-    return json.dumps(record_of(message), allow_nan=False) + "\n"
+    return json_line(message) or json.dumps(record_of(message), allow_nan=False) + "\n"
 
 
 def record_of(message: Message) -> dict[str, Any]:

@@ -9,6 +9,7 @@
 #include "python/calls/client_object.h"
 #include "python/calls/emit.h"
 #include "python/messages/codec.h"
+#include "python/messages/json.h"
 #include "python/queue/lock.h"
 #include "python/values/convert.h"
 #include "sources.h"
@@ -31,6 +32,7 @@ static PyMethodDef methods[] = {
     {"frame", (PyCFunction)(void (*)(void))heka_frame, METH_FASTCALL | METH_KEYWORDS,
      heka_frame_doc},
     {"check_frame", heka_check_frame, METH_O, heka_check_frame_doc},
+    {"json_line", (PyCFunction)(void (*)(void))heka_json_line, METH_FASTCALL, heka_json_line_doc},
     {"lock_file", heka_lock_file, METH_O, heka_lock_file_doc},
     {"unlock_file", heka_unlock_file, METH_O, heka_unlock_file_doc},
     {"set_sources", (PyCFunction)(void (*)(void))heka_set_sources, METH_FASTCALL | METH_KEYWORDS,

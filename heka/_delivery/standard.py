@@ -18,14 +18,13 @@ import termios
 from contextlib import nullcontext
 from typing import Any, Final
 
-from heka._core import Message
+from heka._core import Message, json_line
 from heka._display.render import render
 from heka._display.style import Style, style_for
 from heka._net.transports import NothingSentError, remaining, wait_writable, without_sigpipe
 from heka._runtime.reporter import file_of
 from heka._runtime.waiting import pause
 from heka.exceptions import DecodeError
-from heka.jsonlines import line_of
 
 __all__ = ["StandardTransport", "as_text", "is_terminal"]
 
@@ -140,12 +139,14 @@ def as_text(data: bytes, stream: Any) -> str:
     """Return what *stream* gets for *data*, a frame or the text of an encoder, with its newline."""
     if not data or data[0] != _RECORD_SEPARATOR:
         return _as_line(data)
+    is_line = not is_terminal(stream)
     try:
-        message = Message.decode(data[3 + data[1] :])
+        payload = data[3 + data[1] :]
+        if is_line:
+            return json_line(payload)
+        message = Message.decode(payload)
     except (DecodeError, IndexError):
         return _as_line(data)
-    if not is_terminal(stream):
-        return line_of(message)
     return render(message, checked=None, style=_style_of(stream)) + "\n"
 
 

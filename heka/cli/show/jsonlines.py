@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import heka
+from heka import _core
 from heka.jsonlines import record_of
 
 
@@ -17,6 +18,9 @@ def json_line(
     origin: str = "",
 ) -> str:
     """Return *message* as one line with its newline; *checked*: signatures were verified."""
+    line = _core.json_line(message, checked, signer, signer_version, origin)
+    if line is not None:
+        return line
     record = {
         **record_of(message),
         "signature_checked": checked,

@@ -35,6 +35,30 @@ add("check-frame-none", lambda w: do(_core.check_frame, w.payload))
 add("check-frame-type", lambda w: do(_core.check_frame, w.text), TypeError)
 add("frame-big", lambda w: do(heka.frame, w.large), heka.EncodeError)
 
+# ---- json_line -----------------------------------------------------------------------------------
+
+for name in ("message", "read", "odd", "odd_read", "raw", "lengthy_message"):
+    add(f"json-line-{name}", lambda w, name=name: do(_core.json_line, getattr(w, name)))
+add("json-line-bytes", lambda w: do(_core.json_line, w.payload))
+add("json-line-origin", lambda w: do(_core.json_line, w.payload, True, "\xe9", 3, "\u20ac" * 99))
+add("json-line-none", lambda w: do(_core.json_line), TypeError)
+add("json-line-type", lambda w: do(_core.json_line, w.thing), TypeError)
+add("json-line-corrupt", lambda w: do(_core.json_line, b"\x0a"), heka.DecodeError)
+for name, origin, refusal in (
+    ("truth", (misfits.BadTruth(), None, None, ""), Oops),
+    ("signer", (True, 1, 1, ""), TypeError),
+    ("half", (True, "a", None, ""), ValueError),
+    ("version", (True, "a", -1, ""), ValueError),
+    ("version-type", (True, "a", "1", ""), TypeError),
+    ("from", (True, None, None, None), TypeError),
+    ("surrogate", (True, None, None, "\ud800"), heka.EncodeError),
+):
+    add(
+        f"json-line-{name}",
+        lambda w, origin=origin: do(_core.json_line, w.payload, *origin),
+        refusal,
+    )
+
 # ---- Message -------------------------------------------------------------------------------------
 
 for name in (

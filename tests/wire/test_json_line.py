@@ -1,0 +1,177 @@
+"""The JSON line written in C is, byte for byte, what json.dumps writes of the message's record."""
+
+from __future__ import annotations
+
+import json
+import math
+import struct
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from wire import pieces
+from wire.strategies import FIELDS, HEADS, RAW_TEXT, TEXT, message_pieces
+
+import heka
+from heka import _core
+from heka.cli.show.jsonlines import json_line as line_of_listen
+from heka.jsonlines import line_of, message_of, record_of
+
+ORIGIN = ("signature_checked", "signer", "signer_version", "from")
+
+
+def dumped(message, **more):
+    """Return the line that Python alone writes."""
+    return json.dumps({**record_of(message), **more}, allow_nan=False) + "\n"
+
+
+def line(data, *origin):
+    """Return the line of *data* from C, the same from its bytes and from a Message."""
+    text = _core.json_line(data, *origin)
+    assert _core.json_line(heka.Message.decode(data), *origin) == text
+    assert text.isascii()
+    return text
+
+
+def canonical(head, fields):
+    """Return the bytes of a message made from values."""
+    values = {
+        name: heka.Field(values, representation, value_type)
+        for name, (value_type, representation, values) in fields.items()
+    }
+    rest = {name: value for name, value in head.items() if name != "timestamp"}
+    return heka.Message(timestamp_ns=head["timestamp"], fields=values, **rest).encode()
+
+
+@settings(max_examples=60)
+@given(HEADS, FIELDS)
+def test_canonical_messages(head, fields):
+    data = canonical(head, fields)
+
+    assert line(data) == dumped(heka.Message.decode(data))
+    assert message_of(line(data)).encode() == data
+
+
+@settings(max_examples=150)
+@given(message_pieces())
+@example(pieces.message(pieces.field(pieces.chunk(1, b"n"), pieces.number(2, 4))))
+@example(pieces.message(*[pieces.field(pieces.chunk(1, b"n"), pieces.chunk(4, b"v"))] * 40))
+def test_messages_in_any_form(data):
+    """Bytes that are not UTF-8, doubled names, fields without values, unknown entries."""
+    assert line(data) == dumped(heka.Message.decode(data))
+
+
+@settings(max_examples=40)
+@given(
+    message_pieces(),
+    st.booleans(),
+    st.none()
+    | st.tuples(
+        RAW_TEXT.map(lambda raw: raw.decode("utf-8", "surrogateescape")), st.integers(0, 2**32 - 1)
+    ),
+    TEXT,
+)
+def test_the_line_of_listen(data, checked, signed, origin):
+    """With the four keys of a receiver."""
+    signer, version = signed or (None, None)
+    expected = dumped(
+        heka.Message.decode(data),
+        **dict(zip(ORIGIN, (checked, signer, version, origin), strict=True)),
+    )
+
+    assert line(data, checked, signer, version, origin) == expected
+    shown = line_of_listen(
+        heka.Message.decode(data),
+        signer=signer,
+        signer_version=version,
+        checked=checked,
+        origin=origin,
+    )
+    assert shown == expected
+
+
+def doubles(values):
+    block = struct.pack(f"<{len(values)}d", *values)
+    return pieces.message(
+        pieces.field(pieces.chunk(1, b"d"), pieces.number(2, 3), pieces.chunk(7, block))
+    )
+
+
+@settings(max_examples=40)
+@given(
+    st.lists(
+        st.one_of(
+            st.floats(),
+            st.integers(0, 2**64 - 1).map(
+                lambda bits: struct.unpack("<d", struct.pack("<Q", bits))[0]
+            ),
+            st.builds(
+                lambda n, e: n * 10.0**e, st.integers(-(10**17), 10**17), st.integers(-25, 5)
+            ),
+        ),
+        min_size=50,
+        max_size=100,
+    )
+)
+def test_doubles(values):
+    """Each is written as repr writes it."""
+    assert line(doubles(values)) == dumped(heka.Message.decode(doubles(values)))
+
+
+def test_doubles_next_to_powers():
+    """Around each power of two and ten, where the digits and the distance of doubles change."""
+    middle = [math.ldexp(1, e) for e in range(-1074, 1024)] + [
+        float(f"1e{e}") for e in range(-323, 309)
+    ]
+    values = [
+        near
+        for one in middle
+        for near in (math.nextafter(one, 0), one, math.nextafter(one, math.inf))
+    ]
+
+    for start in range(0, len(values), 1000):
+        data = doubles(values[start : start + 1000])
+        assert line(data) == dumped(heka.Message.decode(data))
+
+
+def test_fields_that_were_read_are_left_to_python():
+    """They may have been changed: the line has what the dict has now."""
+    message = heka.Message("t", fields={"a": 1})
+    message.fields["b"] = "new"
+
+    assert _core.json_line(message) is None
+    assert json.loads(line_of(message))["fields"]["b"]["values"] == ["new"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "text"),
+    [
+        ((), TypeError, "takes from 1 to 5 positional arguments but 0"),
+        ((b"", True), TypeError, "but 2 were given; either 1 or all 5"),
+        ((None,), TypeError, "bytes-like object is required"),
+        ((b"",), heka.DecodeError, "uuid"),
+        ((heka.Message(), True, None, None, None), TypeError, "origin must be str, not None"),
+        ((heka.Message(), True, 1, 1, ""), TypeError, "signer must be str or None, not int"),
+        ((heka.Message(), True, "ops", None, ""), ValueError, "given both, or None"),
+        ((heka.Message(), True, "ops", "1", ""), TypeError, "signer_version"),
+        ((heka.Message(), True, "ops", -1, ""), ValueError, "from 0 to 4294967295, got -1"),
+        (
+            (heka.Message(), True, "ops", 1, "\ud800"),
+            heka.EncodeError,
+            "signer or origin holds the lone surrogate",
+        ),
+    ],
+)
+def test_wrong_arguments(arguments, error, text):
+    with pytest.raises(error, match=text):
+        _core.json_line(*arguments)
+
+
+def test_checked_is_any_truth():
+    class Undecided:
+        def __bool__(self):
+            raise RuntimeError("undecided")
+
+    with pytest.raises(RuntimeError, match="undecided"):
+        _core.json_line(heka.Message(), Undecided(), None, None, "")
+    assert '"signature_checked": true' in _core.json_line(heka.Message(), [1], None, None, "")
