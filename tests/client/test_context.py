@@ -9,6 +9,8 @@ import threading
 import pytest
 
 import heka
+from heka.client import HekaClient
+from heka.streams import NullStream
 from heka.testing import capture
 
 
@@ -224,3 +226,35 @@ def test_many_fields_are_compared_with_many_of_the_context():
 
     with pytest.raises(heka.EncodeError):
         heka.log("t", fields={f"own{n}": 2 for n in range(60_000)}, oversize="raise")
+
+
+#: A field that fits into a message by itself, but not twice.
+HALF = "x" * (9 << 20)
+
+
+@pytest.mark.parametrize(
+    ("bound", "own"),
+    [
+        pytest.param("x" * (17 << 20), "", id="context"),
+        pytest.param(["a", 5, "x" * (17 << 20)], "", id="repr"),
+        pytest.param(HALF, HALF, id="together"),
+    ],
+)
+def test_a_context_that_no_message_can_hold_costs_the_messages_only(bound, own):
+    """They are counted, as those whose own fields are too large."""
+    client = HekaClient(NullStream(), "app")
+    is_sent = isinstance(bound, list)  # its repr is short
+
+    with heka.context(bound=bound):
+        calls = [
+            client.heka("t", fields={"own": own}),
+            client.incr("t", fields={"own": own}),
+            client.info("text", fields={"own": own}),
+        ]
+        assert heka.bound() == {"bound": bound}
+        if not is_sent:
+            with pytest.raises(heka.EncodeError, match="more than 16777216 bytes"):
+                heka.log("t", fields={"own": own}, to="udp://127.0.0.1:9", oversize="raise")
+
+    assert calls == [is_sent] * 3
+    assert client.stats()["dropped"] == ({} if is_sent else {"oversize": 3})

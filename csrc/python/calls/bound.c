@@ -19,17 +19,25 @@ typedef struct {
     PyObject *fields; /* owned dict, never given out: `fields` returns copies */
     uint8_t *wire;    /* owned: the same fields, encoded canonically; NULL when there are none */
     size_t wire_len;  /* bytes */
+    bool too_large;   /* no message can hold the fields, so they are not encoded */
 } HekaBound;
 
 static int
 encode_fields(HekaBound *self, heka_state *state)
 {
     /* A value in a context must not make every later log call raise. */
-    static const heka_policy lax = {.bad_values = HEKA_BAD_CONVERT, .hook = NULL};
+    const heka_policy lax = {
+        .bad_values = HEKA_BAD_CONVERT, .hook = NULL, .too_large = &self->too_large};
     uint8_t block[HEKA_BLOCK];
     hk_buffer out;
     hk_buffer_init(&out, block, sizeof block, HK_LENGTH_MAX);
     int result = heka_coerce_fields(state, self->fields, &lax, NULL, &out);
+    if (result < 0 && self->too_large && PyErr_ExceptionMatches(state->EncodeError)) {
+        PyErr_Clear(); /* as with a message's own fields, the setting oversize decides */
+        result = 0;
+        goto done;
+    }
+    self->too_large = false; /* set by a value that was then replaced by its repr */
     if (result == 0 && out.len > 0) {
         self->wire = PyMem_Malloc(out.len);
         if (self->wire == NULL) {
@@ -40,6 +48,7 @@ encode_fields(HekaBound *self, heka_state *state)
             self->wire_len = out.len;
         }
     }
+done:
     hk_buffer_clear(&out);
     return result;
 }
@@ -155,7 +164,7 @@ append_missing(hk_slice bound, size_t start, hk_buffer *out)
 }
 
 int
-heka_bound_append(heka_state *state, size_t start, hk_buffer *out)
+heka_bound_append(heka_state *state, size_t start, hk_buffer *out, bool *too_large)
 {
     PyObject *value; /* owned */
     int result = 0;
@@ -168,8 +177,10 @@ heka_bound_append(heka_state *state, size_t start, hk_buffer *out)
     if (Py_TYPE(value) == state->bound_type) {
         const HekaBound *bound = (HekaBound *)value;
         const hk_slice wire = {bound->wire, bound->wire_len};
-        const hk_status status = append_missing(wire, start, out);
+        const hk_status status =
+            bound->too_large ? HK_ERR_TOO_BIG : append_missing(wire, start, out);
         if (status != HK_OK) {
+            *too_large = status == HK_ERR_TOO_BIG;
             (void)heka_raise_status(state, status);
             result = -1;
         }

@@ -127,7 +127,7 @@ put_label(hk_buffer *out, const hk_text *name, double rate)
 }
 
 static int
-append_label(const heka_emission *e, size_t start, hk_buffer *out)
+append_label(heka_emission *e, size_t start, hk_buffer *out)
 {
     hk_text name;
     PyObject *text = e->label->name;
@@ -142,6 +142,7 @@ append_label(const heka_emission *e, size_t start, hk_buffer *out)
     remove_fields(out, start, &rate_text);
     const hk_status status = put_label(out, &name, e->label->rate);
     if (status != HK_OK) {
+        e->too_large = status == HK_ERR_TOO_BIG;
         (void)heka_raise_status(e->state, status);
         goto done;
     }
@@ -182,13 +183,19 @@ heka_emission_shorten(heka_emission *e)
     return 0;
 }
 
-/* Whether encoding failed only because of the size, and the policy is not to raise. */
-static HK_COLD bool
-is_dropped(const heka_emission *e)
+/* After a step of encoding has failed: 0 if only because of the size, and the policy is not to
+ * raise; then send() drops the message. Else -1 with the exception. */
+static HK_COLD int
+encoding_failed(heka_emission *e)
 {
-    return e->too_large && e->oversize != HEKA_OVERSIZE_RAISE &&
-           PyErr_ExceptionMatches(e->state->EncodeError) &&
-           !PyErr_ExceptionMatches(e->state->FieldError);
+    e->too_large = e->too_large && e->oversize != HEKA_OVERSIZE_RAISE &&
+                   PyErr_ExceptionMatches(e->state->EncodeError) &&
+                   !PyErr_ExceptionMatches(e->state->FieldError);
+    if (!e->too_large) {
+        return -1;
+    }
+    PyErr_Clear();
+    return 0;
 }
 
 int
@@ -196,24 +203,24 @@ heka_emission_encode(heka_emission *e, uint8_t *block, size_t size, hk_buffer *o
 {
     const heka_call_args *call_args = &e->call_args;
     heka_encoded encoded = {.escaped = {NULL, NULL, NULL}};
-    int result = -1;
+    int result;
 
     hk_buffer_init(out, block, size, HK_LENGTH_MAX);
     out->len = HK_FRAME_ROOM;
     if (heka_encode_call(e->state, call_args, e->severity, &e->policy, out, &encoded) < 0) {
-        e->too_large = is_dropped(e);
-        if (e->too_large) {
-            PyErr_Clear();
-            result = 0;
-        }
+        result = encoding_failed(e);
         goto done;
     }
     e->too_large = false; /* set by a field value that was then replaced by its repr */
     if (e->label != NULL && append_label(e, encoded.head_len, out) < 0) {
+        result = encoding_failed(e);
         goto done;
     }
     e->clock = encoded.clock;
-    result = heka_bound_append(e->state, encoded.head_len, out);
+    result = heka_bound_append(e->state, encoded.head_len, out, &e->too_large);
+    if (HK_UNLIKELY(result < 0)) {
+        result = encoding_failed(e);
+    }
 done:
     for (size_t i = 0; i < 3; i++) {
         Py_XDECREF(encoded.escaped[i]);
