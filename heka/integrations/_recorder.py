@@ -7,7 +7,7 @@ reported on stderr, at most once a minute.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextvars import ContextVar, Token
 from time import perf_counter
 from traceback import format_exception
@@ -149,6 +149,14 @@ class Request:
         self._fields: dict[str, str] = fields
         self._bound = self._saved = Bound({**outer, **fields} if outer else fields)
 
+    def __deepcopy__(self, memo: object) -> Request:
+        """Stay one record: programs copy what holds it, such as a scope or a request of Django."""
+        return self
+
+    def __reduce__(self) -> tuple[Callable[[], None], tuple[()]]:
+        """Be pickled as None: another process has no part in this request."""
+        return _nothing, ()
+
     # ---- the context --------------------------------------------------------------------------
 
     def __enter__(self) -> None:
@@ -223,6 +231,10 @@ class Request:
             self.recorder.send(REQUEST, severity_of(self.status), fields)
         except Exception as error:
             self.recorder.failed(error)
+
+
+def _nothing() -> None:
+    """Return what a pickled record becomes."""
 
 
 def _add_span(fields: dict[str, str]) -> None:

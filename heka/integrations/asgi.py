@@ -215,7 +215,7 @@ class _RoutedScope(dict[str, Any]):
         """Write to the outer scope what was written to this one."""
         try:
             self._outer.update(self)
-            del self._outer[KEY]
+            self._outer.pop(KEY, None)
         except Exception as error:
             self._request.recorder.failed(error)
 
@@ -225,19 +225,22 @@ class _RoutedScope(dict[str, Any]):
             self._bind(value)
 
     def update(self, *args: Any, **more: Any) -> None:
-        root, known = self.get("root_path", ""), self.get("path_params")
+        root, known, route = self.get("root_path", ""), self.get("path_params"), self.get("route")
         dict.update(self, *args, **more)
         try:
-            (found,) = args
-            if found.get("root_path", root) != root:
-                self._prefix += _pattern(
-                    found["root_path"].removeprefix(root), known or {}, found.get("path_params")
-                )
+            new_root = self.get("root_path", root)
+            if new_root != root:
+                new_root = new_root.removeprefix(root)
+                self._prefix += _pattern(new_root, known or {}, self.get("path_params"))
                 self._request.set_route(f"{self._prefix}/*")
-            elif "route" in found:
-                self._bind(found["route"])
+            elif self.get("route") is not route:
+                self._bind(self["route"])
         except Exception as error:
             self._request.recorder.failed(error)
+
+    def __ior__(self, other: Any) -> _RoutedScope:  # type: ignore[override, misc]
+        self.update(other)
+        return self
 
     def _bind(self, route: object) -> None:
         included: Any = self.get("fastapi")  # a route of a router that is included with a prefix

@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any
 
 from heka.integrations._recorder import Recorder, Request, flush_queues
@@ -167,6 +168,7 @@ class _Body:
     def __init__(self, result: Any, request: Request) -> None:
         self._result = result
         self._request = request
+        self._next = partial(next, result)  # for a caller that knows it to be an iterator
 
     def __iter__(self) -> Iterator[bytes]:
         self._next = iter(self._result).__next__

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import copy
+import pickle
+from types import SimpleNamespace
 
 import pytest
 from integrations.support import values
@@ -146,6 +149,32 @@ def test_the_scope_is_a_dict_with_what_the_server_gave(captured):
         assert scope["state"] is given["state"]
 
     assert call(HekaMiddleware(app), given) == []
+
+
+def test_the_scope_may_be_changed_in_every_way_of_a_dict(captured):
+    seen = []
+
+    async def app(scope, receive, send):
+        scope.update(a=1)
+        scope.update([("b", 2)])
+        scope.update({"c": 3}, d=4)
+        scope.update()
+        scope |= {"e": 5, "route": SimpleNamespace(path="/items/{item}")}
+        scope.update(f=6)
+        seen.append(copy.deepcopy(scope))
+        seen.append(pickle.loads(pickle.dumps(dict(scope))))
+        del scope["heka.request"]
+        await sending(START, END)(scope, receive, send)
+
+    given = scope()
+    middleware = HekaMiddleware(app)
+
+    assert call(middleware, given) == [START, END]
+    assert [given[name] for name in "abcdef"] == [1, 2, 3, 4, 5, 6]
+    assert values(captured[0])["route"] == "/items/{item}"
+    assert middleware.stats() == {}
+    assert seen[0]["route"].path == seen[1]["route"].path == "/items/{item}"
+    assert seen[1]["heka.request"] is None
 
 
 @pytest.mark.parametrize("kind", ["lifespan", "unknown"])

@@ -265,6 +265,15 @@ def test_a_generator_that_is_closed_early_is_closed_once(captured):
     assert len(captured) == 1
 
 
+def test_a_generator_is_an_iterator_for_what_is_around_the_middleware(captured):
+    result = HekaMiddleware(APPLICATIONS["generator"])({}, lambda *args: None)
+
+    first = next(result)
+
+    assert [first, *result] == [*APPLICATIONS["generator"]({}, lambda *args: None)]
+    assert len(captured) == 1
+
+
 def test_what_a_generator_binds_is_bound_between_its_parts_only(captured):
     def app(environ, start):
         start("200 OK", [])
