@@ -11,7 +11,7 @@ import sys
 from heka import api
 from heka._context import bound
 from heka._core import Bound, Client, context_var
-from heka._lines import Lines, text_of
+from heka._lines import Lines, exception_text
 from heka._net.addresses import parse
 from heka._net.defaults import TO_VARIABLE
 from heka._runtime.forks import importing
@@ -222,7 +222,8 @@ def exception(
 
     Args:
         msg: Text; it is formatted only when there are *args*.
-        args: Values to format it with, or one mapping.
+        args: Values to format it with, or one mapping. If that fails, the text says why, as an
+            error here would replace the exception that is being handled.
         exc_info: True for the exception being handled, an exception, or what ``sys.exc_info()``
             returned.
         logger: As for ``heka.log``.
@@ -235,10 +236,10 @@ def exception(
     client = getattr(getattr(holder, "CLIENT_HOLDER", None), "default_client", None)
     report = getattr(client, "raven", None)
     if callable(report) and _is_exception(exc_info):
-        return _report(report, text_of(msg, args, False), exc_info, logger, fields or {})
+        return _report(report, exception_text(msg, args, False), exc_info, logger, fields or {})
     if not PROCESS.admits("oldstyle", ERROR):
         return False
-    return PROCESS.heka("oldstyle", logger, ERROR, text_of(msg, args, exc_info), fields)
+    return PROCESS.heka("oldstyle", logger, ERROR, exception_text(msg, args, exc_info), fields)
 
 
 def _is_exception(exc_info: ExcInfo) -> bool:

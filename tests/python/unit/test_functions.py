@@ -235,6 +235,30 @@ def test_lone_surrogates_of_an_exception_are_escaped(captured):
     assert captured[0].payload == "a\nValueError: b\\ud800"
 
 
+class Unreadable:
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+@pytest.mark.parametrize(
+    ("msg", "args", "text"),
+    [
+        ("order %d", ("five",), "order %d (not formatted: TypeError: %d format: a real number is "),
+        ("order %s", (5, 6), "order %s (not formatted: TypeError: not all arguments converted "),
+        ("order %s", (Unreadable(),), "order %s (not formatted: RuntimeError: no text)\nTraceback"),
+        (Unreadable(), (), "<Unreadable object, str() failed> (not formatted: RuntimeError: no "),
+    ],
+)
+def test_a_text_that_cannot_be_formatted_does_not_replace_the_exception(captured, msg, args, text):
+    try:
+        raise KeyError("door")
+    except KeyError:
+        assert heka.exception(msg, *args)
+
+    assert captured[0].payload.startswith(text)
+    assert captured[0].payload.endswith("KeyError: 'door'")
+
+
 def test_an_exception_above_the_level_is_not_formatted(captured):
     class Text:
         def __str__(self) -> str:
