@@ -13,6 +13,7 @@ from setuptools.command.build_ext import build_ext
 # pkg-config name and least version, then the package with the headers on Debian, Fedora, Homebrew.
 LIBRARIES = [
     ("libprotobuf-c >= 1.3", "libprotobuf-c-dev", "protobuf-c-devel", "protobuf-c"),
+    ("libpcre2-8 >= 10.34", "libpcre2-dev", "pcre2-devel", "pcre2"),
     ("uuid >= 2.20", "uuid-dev", "libuuid-devel", "util-linux"),
     ("libcrypto >= 3.0", "libssl-dev", "openssl-devel", "openssl@3"),
 ]

@@ -7,6 +7,7 @@ import os
 #: The libraries that ``heka._core`` is linked with; a wheel contains them.
 PACKAGES = {
     "libprotobuf-c": "libprotobuf-c1",
+    "libpcre2-8": "libpcre2-8-0",
     "libuuid": "libuuid1",
     "libcrypto": "libssl3 (Debian 13: libssl3t64)",
 }

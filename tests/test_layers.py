@@ -84,6 +84,7 @@ LIBC = {
 HEADERS = {
     r"Python\.h|structmember\.h": r"python/base/pycompat",
     r"openssl/.*": r"core/wire/hk_sign",
+    r"pcre2\.h": r"core/match/hk_regex",
     r"uuid/.*": r"core/wire/hk_uuid",
     r"gen/message\.pb-c\.h": r"core/wire/hk_normalise",
     r"sys/(socket|un|uio)\.h|netinet/.*|arpa/.*|netdb\.h": r"core/io/hk_\w+",

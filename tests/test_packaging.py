@@ -28,6 +28,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 LIBRARIES = {
     "libprotobuf-c": ("libprotobuf-c >= 1.3", "libprotobuf-c-dev", "protobuf-c-devel"),
+    "libpcre2-8": ("libpcre2-8 >= 10.34", "libpcre2-dev", "pcre2-devel"),
     "uuid": ("uuid >= 2.20", "uuid-dev", "libuuid-devel"),
     "libcrypto": ("libcrypto >= 3.0", "libssl-dev", "openssl-devel"),
 }

@@ -13,7 +13,7 @@ shift
 (($#)) || { echo "$0: expected C files to check, got none" >&2; exit 2; }
 
 include=$("$python" -c 'import sysconfig; print(sysconfig.get_path("include"))')
-mapfile -t libraries < <(pkg-config --cflags-only-I libprotobuf-c uuid libcrypto | xargs -n1 | sed '/^$/d; s/^-I/-isystem/')
+mapfile -t libraries < <(pkg-config --cflags-only-I libprotobuf-c libpcre2-8 uuid libcrypto | xargs -n1 | sed '/^$/d; s/^-I/-isystem/')
 flags=(-std=c11 -D_GNU_SOURCE -Icsrc "-isystem$include" "${libraries[@]}")
 warnings=(-Wall -Wextra -Wshadow -Wstrict-prototypes -Wconversion -Werror)
 jobs=$(nproc)

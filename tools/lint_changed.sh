@@ -52,7 +52,7 @@ if ((${#c[@]})); then
 fi
 if ((${#sources[@]})); then
     include=$("$bin/python" -c 'import sysconfig; print(sysconfig.get_path("include"))')
-    read -ra libraries < <(pkg-config --cflags-only-I libprotobuf-c uuid libcrypto)
+    read -ra libraries < <(pkg-config --cflags-only-I libprotobuf-c libpcre2-8 uuid libcrypto)
     printf '%s\0' "${sources[@]}" | xargs -0 -P "$(nproc)" -n 8 gcc -std=c11 -D_GNU_SOURCE -Icsrc \
         "-isystem$include" "${libraries[@]/#-I/-isystem}" -Wall -Wextra -Wshadow \
         -Wstrict-prototypes -Wconversion -Werror -fsyntax-only || status=1

@@ -58,6 +58,7 @@ for purpose in "$@"; do
             need make --version -- make
             need pkg-config --version -- pkg-config
             need pkg-config --exists 'libprotobuf-c >= 1.3' -- libprotobuf-c-dev
+            need pkg-config --exists 'libpcre2-8 >= 10.34' -- libpcre2-dev
             need pkg-config --exists 'uuid >= 2.20' -- uuid-dev
             need pkg-config --exists 'libcrypto >= 3.0' -- libssl-dev
             if python_is_debians; then

@@ -176,6 +176,27 @@ def spool_seeds() -> dict[str, bytes]:
     return seeds
 
 
+def regex_seeds() -> dict[str, bytes]:
+    """Return patterns and subjects as fuzz_regex reads them: length, pattern, subject."""
+    pairs = {
+        "literal": ("^/(?:img|css)/|x$", "/css/"),
+        "repeat": ("(a+b?){2,3}c*?[^d-f]{20,}", "aabaa" + "x" * 30),
+        "nested": ("((a|aa)*|(b{0,9})+)*[0-9]", "a" * 40 + "b"),
+        "classes": (r"[[:alpha:]\d\S]\W[^\pL\p{Greek}]", "a-\u03b1 1"),
+        "escapes": (r"\x{10FFFF}|\x41\101\t\Q*[\E\.\z|\bB\b", "B AA\t*[."),
+        "flags": (r"(?ims)^a(?-i:B)$.(?U)c+(?P<n>d)", "A\nB\nccd"),
+        "empty": ("(|a)*()|", ""),
+        "refused": ("(?=a)", "a"),
+        "stacked": ("a**", "a"),
+    }
+    seeds = {}
+    for name, (pattern, subject) in pairs.items():
+        text = pattern.encode()
+        seeds[name] = bytes([len(text)]) + text + subject.encode()
+    seeds["wrong-bytes"] = b"\x05^..x$" + b"\xff\xe2x"
+    return seeds
+
+
 def main(corpus: Path) -> None:
     """Write all corpora into *corpus*."""
     vectors = json.loads(VECTORS.read_text())
@@ -191,6 +212,7 @@ def main(corpus: Path) -> None:
     made = {f"made-{name}": bytes.fromhex(digits) for name, digits in HEADERS.items()}
     write(corpus / "fuzz_header", {**headers, **made})
     write(corpus / "fuzz_spool", spool_seeds())
+    write(corpus / "fuzz_regex", regex_seeds())
 
 
 if __name__ == "__main__":

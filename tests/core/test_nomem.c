@@ -6,6 +6,7 @@
 #include <openssl/err.h>
 
 #include "core/format/hk_json.h"
+#include "core/match/hk_regex.h"
 #include "core/wire/hk_keyring.h"
 #include "core/wire/hk_normalise.h"
 #include "core/wire/hk_reader.h"
@@ -308,6 +309,44 @@ test_disk(void)
     remove_directory(directory);
 }
 
+/* ---- regular expressions ---- */
+
+/* Compiles an expression and searches a subject that has to be repaired. Where the JIT has no
+ * memory the interpreter serves. */
+static hk_status
+use_regex(void *arg)
+{
+    static const uint8_t subject[] = "abcabcx\xff: 12";
+    hk_regex *regex = NULL;
+    size_t column;
+    const char *expected;
+    hk_regex_result result = HK_REGEX_NOMEM;
+    hk_status status = hk_regex_compile(slice_of(arg), &regex, &column, &expected);
+    CHECK((regex != NULL) == (status == HK_OK));
+    if (status != HK_OK) {
+        return status;
+    }
+    hk_regex_scratch *scratch = hk_regex_scratch_new();
+    if (scratch != NULL) {
+        result = hk_regex_search(regex, scratch, (hk_slice){subject, sizeof subject - 1});
+        hk_regex_scratch_free(scratch);
+    }
+    hk_regex_free(regex);
+    CHECK(result == HK_REGEX_YES || result == HK_REGEX_NOMEM);
+    return result == HK_REGEX_YES ? HK_OK : HK_ERR_NOMEM;
+}
+
+static void
+test_regex(void)
+{
+    char easy[] = "[xyz].:";
+    char guarded[] = "(?P<a>(a|b|c)+)(?P<b>x)\\x{FFFD}:\\s*\\d{2,}$";
+    char literal[] = "^(abc|def)";
+    sweep("regex, easy", use_regex, easy, true);
+    sweep("regex, guarded", use_regex, guarded, true);
+    sweep("regex, literal", use_regex, literal, true);
+}
+
 /* ---- reading ---- */
 
 typedef struct {
@@ -503,6 +542,7 @@ main(void)
     sweep("queue", make_queue, NULL, false);
     test_disk();
     test_blocks();
+    test_regex();
     test_reader();
     return check_report();
 }

@@ -258,6 +258,47 @@ test_cut_of_any_bytes(void)
     }
 }
 
+/* hk_utf8_valid and hk_utf8_repair against the definition above, on every two bytes within text and
+ * on longer sequences, whole and cut. */
+static void
+test_validity(void)
+{
+    static const char *const longer[] = {"\xe2\x82\xac",
+                                         "\xe0\x9f\xbf",
+                                         "\xed\xa0\x80",
+                                         "\xf0\x9f\x98\x80",
+                                         "\xf4\x90\x80\x80",
+                                         "\xef\xbf\xbd",
+                                         "\xf0\x8f\xbf\xbf",
+                                         "\xe2\x82\xe2\x82\xac",
+                                         "12345678\x80",
+                                         "1234567\xc3\xa9"
+                                         "9012345678\xff"};
+    uint8_t out[3 * 64];
+    for (unsigned n = 0; n < 65536; n++) {
+        const uint8_t text[] = {'a', (uint8_t)(n >> 8), (uint8_t)n, 'b'};
+        if (hk_utf8_valid(text, sizeof text) != valid_prefix(text, sizeof text)) {
+            CHECK_SIZE(hk_utf8_valid(text, sizeof text), valid_prefix(text, sizeof text));
+        }
+    }
+    for (size_t i = 0; i < sizeof longer / sizeof longer[0]; i++) {
+        for (size_t len = 0; len <= strlen(longer[i]); len++) {
+            const uint8_t *text = (const uint8_t *)longer[i];
+            uint8_t expected[3 * 64];
+            size_t n = 0;
+            CHECK_SIZE(hk_utf8_valid(text, len), valid_prefix(text, len));
+            for (size_t at = 0; at < len;) {
+                const size_t good = sequence_at(text + at, len - at);
+                memcpy(expected + n, good > 0 ? text + at : (const uint8_t *)"\xef\xbf\xbd",
+                       good > 0 ? good : 3);
+                n += good > 0 ? good : 3;
+                at += good > 0 ? good : 1;
+            }
+            CHECK_BYTES(out, hk_utf8_repair(text, len, out), expected, n);
+        }
+    }
+}
+
 int
 main(void)
 {
@@ -268,5 +309,6 @@ main(void)
     test_is_ascii();
     test_cut_keeps_characters_whole();
     test_cut_of_any_bytes();
+    test_validity();
     return check_report();
 }

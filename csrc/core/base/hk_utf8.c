@@ -248,6 +248,73 @@ hk_utf8_is_ascii(const uint8_t *data, size_t len)
     return high < 0x80;
 }
 
+/* Length of the well-formed sequence at the start of data[0..len), len > 0; 0 when there is none.
+ * The ranges of the second byte are those of the Unicode Standard, table 3-7. */
+static size_t
+sequence(const uint8_t *data, size_t len)
+{
+    const uint8_t b = data[0];
+    const size_t n = b < 0x80 ? 1 : b < 0xc2 ? 0 : b < 0xe0 ? 2 : b < 0xf0 ? 3 : b < 0xf5 ? 4 : 0;
+    if (n < 2) {
+        return n;
+    }
+    const uint8_t low = b == 0xe0 ? 0xa0 : b == 0xf0 ? 0x90 : 0x80;
+    const uint8_t high = b == 0xed ? 0x9f : b == 0xf4 ? 0x8f : 0xbf;
+    if (n > len || data[1] < low || data[1] > high) {
+        return 0;
+    }
+    for (size_t i = 2; i < n; i++) {
+        if ((data[i] & 0xc0) != 0x80) {
+            return 0;
+        }
+    }
+    return n;
+}
+
+size_t
+hk_utf8_valid(const uint8_t *data, size_t len)
+{
+    size_t at = 0;
+    while (at < len) {
+        uint64_t word;
+        while (len - at >= sizeof word) { /* ASCII, eight bytes at a time */
+            memcpy(&word, data + at, sizeof word);
+            if ((word & UINT64_C(0x8080808080808080)) != 0) {
+                break;
+            }
+            at += sizeof word;
+        }
+        if (at == len) {
+            break;
+        }
+        const size_t n = sequence(data + at, len - at);
+        if (n == 0) {
+            break;
+        }
+        at += n;
+    }
+    return at;
+}
+
+size_t
+hk_utf8_repair(const uint8_t *data, size_t len, uint8_t *out)
+{
+    uint8_t *p = out;
+    for (size_t at = 0; at < len;) {
+        const size_t n = hk_utf8_valid(data + at, len - at);
+        if (n > 0) {
+            memcpy(p, data + at, n);
+            p += n;
+            at += n;
+        } else {
+            memcpy(p, "\xef\xbf\xbd", 3);
+            p += 3;
+            at++;
+        }
+    }
+    return (size_t)(p - out);
+}
+
 size_t
 hk_utf8_cut(const uint8_t *data, size_t len, size_t max)
 {

@@ -89,6 +89,14 @@ hk_utf8_write(const hk_text *text, uint8_t *out)
 /* True when every byte is below 0x80. */
 bool hk_utf8_is_ascii(const uint8_t *data, size_t len);
 
+/* The length of the longest prefix of data[0..len) that is well-formed UTF-8: no surrogates, no
+ * overlong forms, nothing above U+10FFFF. */
+size_t hk_utf8_valid(const uint8_t *data, size_t len);
+
+/* Copies data[0..len) to out, which has room for 3 * len bytes, each byte that belongs to no
+ * well-formed character as U+FFFD: what Go reads. Returns the bytes written. */
+size_t hk_utf8_repair(const uint8_t *data, size_t len, uint8_t *out);
+
 /* The largest n <= min(max, len) such that data[0..n) does not end inside a character. */
 size_t hk_utf8_cut(const uint8_t *data, size_t len, size_t max);
 

@@ -5,20 +5,21 @@
  * PCRE2, by its JIT compiler where the process may have executable memory, else by its interpreter,
  * under the same limits. The subject is text: each byte of it that is not UTF-8 is read as U+FFFD,
  * as Go reads it.
- * Source: https://github.com/google/re2/wiki/Syntax, Go's regexp/syntax. Includes: hk_status.h. */
+ * Source: https://github.com/google/re2/wiki/Syntax, Go's regexp/syntax. Includes:
+ * hk_regex_limits.h, hk_status.h. */
 #ifndef HK_REGEX_H
 #define HK_REGEX_H
 
-#include "hk_status.h"
+#include "core/base/hk_status.h"
+#include "hk_regex_limits.h"
 
-#define HK_REGEX_PATTERN_MAX (16u * 1024u) /* bytes of a pattern */
-#define HK_REGEX_DEPTH_MAX 200u            /* parentheses within parentheses */
-#define HK_REGEX_REPEAT_MAX 1000u          /* of x{n}, and of repeats within repeats: RE2's */
-#define HK_REGEX_CODE_MAX (1024u * 1024u)  /* bytes of a program of PCRE2 */
-#define HK_REGEX_MATCH_MAX 100000u         /* steps of backtracking in one search */
-#define HK_REGEX_STACK_MIN (32u * 1024u)   /* bytes of the JIT's stack: at first, */
-#define HK_REGEX_STACK_MAX (1024u * 1024u) /* and when it has grown */
-#define HK_REGEX_HEAP_MAX 1024u            /* KiB of the interpreter's memory in one search */
+#define HK_REGEX_CODE_MAX (1024u * 1024u) /* bytes of a program of PCRE2 */
+#define HK_REGEX_MATCH_MAX 100000u /* PCRE2's match limit: of a match that begins at one place */
+#define HK_REGEX_WORK_MAX 2000000u /* steps of a whole search, each about 1 ns, */
+#define HK_REGEX_WORK_EACH 32u     /* or so many for each byte of a longer subject */
+#define HK_REGEX_STACK_MIN (32u * 1024u)   /* bytes of the JIT's stack at first, */
+#define HK_REGEX_STACK_MAX (1024u * 1024u) /* and at most */
+#define HK_REGEX_HEAP_MAX (8u * 1024u)     /* KiB of the interpreter's memory in one search */
 
 typedef struct hk_regex hk_regex;                 /* never changes: threads may share it */
 typedef struct hk_regex_scratch hk_regex_scratch; /* what a search needs: one for each thread */
