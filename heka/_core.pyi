@@ -513,6 +513,15 @@ severities: MappingProxyType[str, int]
 SEVERITY_CHOICES: str
 
 def capture_clients(find: Callable[[Any], Callable[[bytes], object] | None] | None, /) -> None: ...
+def encode_raw(
+    uuid: bytes | UUID | str,
+    timestamp_ns: SupportsIndex,
+    severity: SupportsIndex,
+    pid: SupportsIndex,
+    texts: tuple[str, str, str, str, str],
+    fields: list[tuple[str, str, int, list[Any]]],
+    /,
+) -> bytes: ...
 @overload
 def json_line(message: Buffer, /) -> str: ...
 @overload

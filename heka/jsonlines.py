@@ -16,16 +16,16 @@ from __future__ import annotations
 import base64
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from heka._core import json_line
+from heka._core import encode_raw, json_line
 from heka.exceptions import DecodeError
 from heka.message import Field, Message
 
-__all__ = ["SEVERITY_NAMES", "line_of", "message_of", "record_of", "utc_time"]
+__all__ = ["SEVERITY_NAMES", "line_of", "message_of", "record_of", "utc_time", "wire_of"]
 
 SEVERITY_NAMES: Final = (
     *("EMERGENCY", "ALERT", "CRITICAL", "ERROR"),
@@ -112,15 +112,10 @@ def message_of(line: str | bytes | bytearray) -> Message:
     """Return the message in *line*, as ``line_of`` has written it; unknown keys are ignored.
 
     Raises:
-        DecodeError: *line* has another form, or its message contains a byte that is not UTF-8,
-            which a new message cannot contain.
+        DecodeError: *line* has another form, or its message contains a byte that is not UTF-8 or a
+            field without values, which a new message cannot contain; ``wire_of`` accepts both.
     """
-    try:
-        record = json.loads(line)
-    except (ValueError, RecursionError) as problem:
-        raise _failure(line, f"not JSON ({problem})") from None
-    if not isinstance(record, dict):
-        raise _failure(line, "not a JSON object")
+    record = _record_in(line)
     try:
         return Message(
             type=_take(record, "type", str),
@@ -132,10 +127,51 @@ def message_of(line: str | bytes | bytearray) -> Message:
             hostname=_take(record, "hostname", str),
             uuid=_take(record, "uuid", str),
             timestamp_ns=_take(record, "timestamp_ns", int),
-            fields={name: _field(value) for name, value in _take(record, "fields", dict).items()},
+            fields={
+                name: Field(values, unit, kind) for name, unit, kind, values in _fields(record)
+            },
         )
-    except (TypeError, ValueError) as problem:
+    except (TypeError, ValueError, OverflowError) as problem:
         raise _failure(line, str(problem)) from None
+
+
+def wire_of(line: str | bytes | bytearray) -> bytes:
+    """Return the encoded message in *line*, as ``line_of`` has written it; to be framed and sent.
+
+    All of the message comes back, as bytes that are not UTF-8 and fields without values do. The
+    bytes are those of the original if a client of Heka has encoded it.
+
+    Raises:
+        DecodeError: *line* has another form, or its message exceeds 65,536 bytes.
+    """
+    record = _record_in(line)
+    try:
+        return encode_raw(
+            _take(record, "uuid", str),
+            _take(record, "timestamp_ns", int),
+            _take(record, "severity", int),
+            _take(record, "pid", int),
+            (
+                _take(record, "type", str),
+                _take(record, "logger", str),
+                _take(record, "payload", str),
+                _take(record, "env_version", str),
+                _take(record, "hostname", str),
+            ),
+            list(_fields(record)),
+        )
+    except (TypeError, ValueError, OverflowError) as problem:
+        raise _failure(line, str(problem)) from None
+
+
+def _record_in(line: str | bytes | bytearray) -> dict[str, Any]:
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError) as problem:
+        raise _failure(line, f"not JSON ({problem})") from None
+    if not isinstance(record, dict):
+        raise _failure(line, "not a JSON object")
+    return record
 
 
 def _take(record: dict[str, Any], name: str, kind: type) -> Any:
@@ -147,16 +183,18 @@ def _take(record: dict[str, Any], name: str, kind: type) -> Any:
     return value
 
 
-def _field(value: Any) -> Field:
-    if not isinstance(value, dict):
-        raise ValueError(f"fields: expected an object for each, got {value!r}")
-    name = _take(value, "value_type", str)
-    reader = _READERS.get(name)
-    if reader is None:
-        raise ValueError(f"value_type: expected one of {', '.join(_READERS)}, got {name!r}")
-    kind, read = reader
-    values = [read(one) for one in _take(value, "values", list)]
-    return Field(values, _take(value, "representation", str), kind)
+def _fields(record: dict[str, Any]) -> Iterator[tuple[str, str, int, list[Any]]]:
+    """Yield name, representation, value type and values of each field."""
+    for field, value in _take(record, "fields", dict).items():
+        if not isinstance(value, dict):
+            raise ValueError(f"fields: expected an object for each, got {value!r}")
+        name = _take(value, "value_type", str)
+        reader = _READERS.get(name)
+        if reader is None:
+            raise ValueError(f"value_type: expected one of {', '.join(_READERS)}, got {name!r}")
+        kind, read = reader
+        values = [read(one) for one in _take(value, "values", list)]
+        yield field, _take(value, "representation", str), kind, values
 
 
 def _string(value: Any) -> str:

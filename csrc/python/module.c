@@ -10,6 +10,7 @@
 #include "python/calls/emit.h"
 #include "python/messages/codec.h"
 #include "python/messages/json.h"
+#include "python/messages/raw.h"
 #include "python/queue/lock.h"
 #include "python/values/convert.h"
 #include "sources.h"
@@ -32,6 +33,8 @@ static PyMethodDef methods[] = {
     {"frame", (PyCFunction)(void (*)(void))heka_frame, METH_FASTCALL | METH_KEYWORDS,
      heka_frame_doc},
     {"check_frame", heka_check_frame, METH_O, heka_check_frame_doc},
+    {"encode_raw", (PyCFunction)(void (*)(void))heka_encode_raw, METH_FASTCALL,
+     heka_encode_raw_doc},
     {"json_line", (PyCFunction)(void (*)(void))heka_json_line, METH_FASTCALL, heka_json_line_doc},
     {"lock_file", heka_lock_file, METH_O, heka_lock_file_doc},
     {"unlock_file", heka_unlock_file, METH_O, heka_unlock_file_doc},

@@ -50,6 +50,7 @@ COMMANDS: Final[dict[str, str]] = {
     "demo": "send messages from one process to another, and show them",
     "doctor": "find out why nothing arrives at a destination",
     "listen": "receive messages and show them, until Ctrl-C",
+    "send": "send one message, or those of JSON lines",
     "sentry": "show exceptions of the raven plugin, or post them to Sentry",
     "spool": "inspect queues on disk, and send what ended processes have left",
 }
@@ -74,6 +75,10 @@ def command_of(name: str) -> Command:
             from heka.cli.commands import listen
 
             return listen
+        case "send":
+            from heka.cli.commands import send
+
+            return send
         case "sentry":
             from heka.cli.commands import sentry
 

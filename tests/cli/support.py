@@ -35,11 +35,12 @@ class Watched:
         cwd: Path,
         *args: str,
         stdout: int = subprocess.PIPE,
+        stdin: int | IO[bytes] = subprocess.DEVNULL,
         env: dict[str, str] | None = None,
     ) -> None:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "heka", *args],
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=stdout,
             stderr=subprocess.PIPE,
             cwd=cwd,  # not the source tree, whose heka would come before the one under test

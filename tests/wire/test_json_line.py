@@ -15,7 +15,7 @@ from wire.strategies import FIELDS, HEADS, RAW_TEXT, TEXT, message_pieces
 import heka
 from heka import _core
 from heka.cli.show.jsonlines import json_line as line_of_listen
-from heka.jsonlines import line_of, message_of, record_of
+from heka.jsonlines import line_of, message_of, record_of, wire_of
 
 ORIGIN = ("signature_checked", "signer", "signer_version", "from")
 
@@ -50,6 +50,10 @@ def test_canonical_messages(head, fields):
 
     assert line(data) == dumped(heka.Message.decode(data))
     assert message_of(line(data)).encode() == data
+    if not any(
+        value != value for field in heka.Message.decode(data).fields.values() for value in field
+    ):
+        assert wire_of(line(data)) == data
 
 
 @settings(max_examples=150)
@@ -59,6 +63,7 @@ def test_canonical_messages(head, fields):
 def test_messages_in_any_form(data):
     """Bytes that are not UTF-8, doubled names, fields without values, unknown entries."""
     assert line(data) == dumped(heka.Message.decode(data))
+    assert line(wire_of(line(data))) == line(data)
 
 
 @settings(max_examples=40)
@@ -175,3 +180,94 @@ def test_checked_is_any_truth():
     with pytest.raises(RuntimeError, match="undecided"):
         _core.json_line(heka.Message(), Undecided(), None, None, "")
     assert '"signature_checked": true' in _core.json_line(heka.Message(), [1], None, None, "")
+
+
+# ---- back to bytes -------------------------------------------------------------------------------
+
+UUID = bytes(range(16))
+TEXTS = ("t", "", "", "", "")
+
+
+def raw(*fields, uuid=UUID, timestamp=1, severity=7, pid=0, texts=TEXTS):
+    return _core.encode_raw(uuid, timestamp, severity, pid, texts, list(fields))
+
+
+def test_what_no_new_message_has_comes_back():
+    """Bytes that are not UTF-8, and a field without values, as a decoded message has them."""
+    data = raw(("\udcff", "\udcfe", 0, ["\udc80a"]), ("none", "", 2, []), texts=("\udc80",) * 5)
+    message = heka.Message.decode(data)
+
+    assert message.fields == {"\udcff": ["\udc80a"], "none": []}
+    assert (message.type, message.hostname) == ("\udc80", "\udc80")
+    assert wire_of(line(data)) == data
+    with pytest.raises(heka.DecodeError, match="surrogate"):
+        message_of(line(data))
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "text"),
+    [
+        ({"uuid": b"short"}, ValueError, "16 bytes"),
+        ({"timestamp": 2**63}, ValueError, "timestamp_ns"),
+        ({"severity": "3"}, TypeError, "severity"),
+        ({"pid": 2**31}, ValueError, "pid"),
+        ({"texts": ("a",) * 4}, TypeError, "a tuple of five str"),
+        ({"texts": (b"a",) * 5}, TypeError, "an attribute must be str"),
+        ({"texts": ("\ud800",) * 5}, heka.EncodeError, "an attribute holds a lone surrogate"),
+        ({"texts": ("a" * 65_536, "", "", "", "")}, heka.EncodeError, "receivers take at most"),
+    ],
+)
+def test_wrong_attributes(change, error, text):
+    with pytest.raises(error, match=text):
+        raw(**change)
+
+
+@pytest.mark.parametrize(
+    ("field", "error", "text"),
+    [
+        (["n", "", 0, []], TypeError, "list of values"),
+        (("n", "", 0), TypeError, "list of values"),
+        (("n", "", 0, ()), TypeError, "list of values"),
+        (("n", "", "0", []), TypeError, "list of values"),
+        ((1, "", 0, []), TypeError, "a field's name must be str"),
+        (("n", None, 0, []), TypeError, "a representation must be str"),
+        (("n", "", 5, []), ValueError, "value_type must be from 0 to 4, got 5"),
+        (("n", "", 2**40, []), ValueError, "value_type"),
+        (("\ud800", "", 0, []), heka.EncodeError, "a field's name or representation holds"),
+        (("n", "", 0, [b""]), TypeError, "a string value must be str"),
+        (("n", "", 0, ["\udc00"]), heka.EncodeError, "a string value holds a lone surrogate"),
+        (("n", "", 1, [""]), TypeError, "a bytes value must be bytes"),
+        (("n", "", 2, [1.0]), TypeError, "an integer value must be int"),
+        (("n", "", 2, [2**63]), ValueError, "must fit in 64 bits"),
+        (("n", "", 3, [1]), TypeError, "a double value must be float"),
+        (("n", "", 4, [1]), TypeError, "a bool value must be bool"),
+    ],
+)
+def test_wrong_fields(field, error, text):
+    with pytest.raises(error, match=text):
+        raw(field)
+
+
+def test_wrong_number_of_arguments():
+    with pytest.raises(TypeError, match="takes 6 positional arguments but 1 was given"):
+        _core.encode_raw(UUID)
+    with pytest.raises(TypeError, match="fields must be list"):
+        _core.encode_raw(UUID, 1, 7, 0, TEXTS, ())
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "text"),
+    [
+        ('"pid": 0', '"pid": 1e400', "pid: expected an integer, got inf"),
+        ('"values": [1.5]', '"values": [1' + "0" * 400 + "]", "too large"),
+        ('"values": [1.5]', '"values": ["x"]', "expected a number"),
+        ('"fields": {', '"fields": 1, "more": {', "fields: expected an object, got 1"),
+        ('"type": "t"', '"type": "\\ud800"', "lone surrogate"),
+    ],
+)
+def test_lines_that_are_no_message(old, new, text):
+    good = line(raw(("d", "", 3, [1.5])))
+    assert old in good
+
+    with pytest.raises(heka.DecodeError, match=text):
+        wire_of(good.replace(old, new))

@@ -233,3 +233,16 @@ hk_field_close_long(hk_buffer *out, const hk_field_mark *mark)
     }
     return close_length(out, mark->start + 1);
 }
+
+/* A STRING field has no block to close, and values = start makes hk_field_close count the head of
+ * the field as its values. */
+hk_status
+hk_field_close_valueless(hk_buffer *out, hk_field_mark *mark)
+{
+    if (mark->type >= HK_INTEGER) {
+        out->len -= 2; /* tag and length of the block */
+    }
+    mark->type = HK_STRING;
+    mark->values = mark->start;
+    return hk_field_close(out, mark);
+}

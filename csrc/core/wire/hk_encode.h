@@ -179,6 +179,10 @@ hk_put_bool(hk_buffer *out, bool value)
     return status;
 }
 
+/* Closes a field without values, which hk_field_close refuses: one that was decoded is kept,
+ * without its packed block, so that a reader sees it. HK_ERR_TOO_BIG, HK_ERR_NOMEM. */
+HK_CHECK hk_status hk_field_close_valueless(hk_buffer *out, hk_field_mark *mark);
+
 /* The slow path of hk_field_close: lengths of more than one byte, and fields without values. */
 HK_CHECK HK_COLD hk_status hk_field_close_long(hk_buffer *out, const hk_field_mark *mark);
 

@@ -136,20 +136,6 @@ put_value(hk_buffer *out, const Heka__Field *field, hk_value_type type, size_t i
     return HK_ERR_ARGUMENT;
 }
 
-/* Closes a field without values, which hk_field_close refuses to write: a decoded one is kept,
- * without its packed block, so that a reader sees it. A STRING field has no block to close, and
- * values = start makes hk_field_close count the head of the field as its values. */
-static hk_status
-put_valueless(hk_buffer *out, hk_field_mark *mark)
-{
-    if (mark->type >= HK_INTEGER) {
-        out->len -= 2; /* tag and length of the block */
-    }
-    mark->type = HK_STRING;
-    mark->values = mark->start;
-    return hk_field_close(out, mark);
-}
-
 static hk_status
 put_field(hk_buffer *out, const Heka__Field *field)
 {
@@ -165,7 +151,7 @@ put_field(hk_buffer *out, const Heka__Field *field)
         status = put_value(out, field, type, i);
     }
     if (status == HK_OK && count == 0) {
-        return put_valueless(out, &mark);
+        return hk_field_close_valueless(out, &mark);
     }
     return status == HK_OK ? hk_field_close(out, &mark) : status;
 }

@@ -59,6 +59,47 @@ for name, origin, refusal in (
         refusal,
     )
 
+# ---- encode_raw ----------------------------------------------------------------------------------
+
+RAW_TEXTS = ("t", "\udcff", "\u20ac" * 99, "", "h")
+
+
+def raw(*fields: Any, texts: Any = RAW_TEXTS) -> Any:
+    """Return a call of encode_raw."""
+    return do(_core.encode_raw, bytes(16), 1, 7, 0, texts, list(fields))
+
+
+for name, field, refusal in (
+    ("string", ("n", "u", 0, ["a", "\udcfe"]), None),
+    ("bytes", ("n", "", 1, [b"a"]), None),
+    ("integer", ("n", "", 2, [1, -(2**63)]), None),
+    ("double", ("n", "", 3, [1.5]), None),
+    ("bool", ("n", "", 4, [True]), None),
+    ("valueless", ("n", "", 4, []), None),
+    ("type", ("n", "", 5, []), ValueError),
+    ("shape", ("n", ""), TypeError),
+    ("name", (1, "", 0, []), TypeError),
+    ("name-text", ("\ud800", "", 0, []), heka.EncodeError),
+    ("string-type", ("n", "", 0, [1]), TypeError),
+    ("string-text", ("n", "", 0, ["\ud800"]), heka.EncodeError),
+    ("bytes-type", ("n", "", 1, [1]), TypeError),
+    ("integer-type", ("n", "", 2, [""]), TypeError),
+    ("integer-big", ("n", "", 2, [2**63]), ValueError),
+    ("double-type", ("n", "", 3, [1]), TypeError),
+    ("bool-type", ("n", "", 4, [1]), TypeError),
+):
+    add(f"raw-{name}", lambda w, field=field: raw(field), refusal)
+add("raw-texts", lambda w: raw(texts=w.text), TypeError)
+add("raw-texts-type", lambda w: raw(texts=(1,) * 5), TypeError)
+add("raw-texts-text", lambda w: raw(texts=("\ud800",) * 5), heka.EncodeError)
+add("raw-big", lambda w: raw(texts=("a" * 70_000,) * 5), heka.EncodeError)
+add("raw-none", lambda w: do(_core.encode_raw), TypeError)
+add("raw-fields", lambda w: do(_core.encode_raw, bytes(16), 1, 7, 0, RAW_TEXTS, ()), TypeError)
+add("raw-uuid", lambda w: do(_core.encode_raw, b"", 1, 7, 0, RAW_TEXTS, []), ValueError)
+add("raw-time", lambda w: do(_core.encode_raw, bytes(16), "", 7, 0, RAW_TEXTS, []), TypeError)
+add("raw-severity", lambda w: do(_core.encode_raw, bytes(16), 1, "", 0, RAW_TEXTS, []), TypeError)
+add("raw-pid", lambda w: do(_core.encode_raw, bytes(16), 1, 7, "", RAW_TEXTS, []), TypeError)
+
 # ---- Message -------------------------------------------------------------------------------------
 
 for name in (
