@@ -23,7 +23,8 @@ ROOT = Path(__file__).resolve().parent.parent
 # from lower layers, not from another room of its layer.
 LAYERS = [
     ["_typing"],
-    ["_core", "_secrets", "_recording", "_missing", "_lines", "_values"],
+    ["_core", "_secrets", "_recording", "_missing", "_values"],
+    ["_lines"],
     ["_runtime", "_config_errors"],
     ["_timer"],
     ["exceptions", "severity", "path"],
