@@ -20,7 +20,14 @@ HERE = Path(__file__).resolve().parent
 CORE = HERE.parent.parent / "csrc" / "core"
 COMPILER = next((name for name in ("gcc", "clang") if shutil.which(name)), None)
 MODES = ("sanitized", "release")
-THREADED = ("test_monitor", "test_memory", "test_queue", "test_queue_fork", "test_queue_threads", "test_regex")
+THREADED = (
+    "test_monitor",
+    "test_memory",
+    "test_queue",
+    "test_queue_fork",
+    "test_queue_threads",
+    "test_regex",
+)
 TIMEOUT = 600  # seconds a program, its build included; test_hostile guards itself at 300
 
 pytestmark = pytest.mark.timeout(TIMEOUT + 30)
