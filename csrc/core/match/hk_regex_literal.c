@@ -220,8 +220,10 @@ hk_regex_literals_read(hk_slice pattern, hk_regex_literals **out)
         free(r.out);
         return HK_OK;
     }
-    hk_regex_literals *smaller = realloc(r.out, sizeof *r.out + r.out->len);
-    *out = smaller != NULL ? smaller : r.out;
+    *out = realloc(r.out, sizeof *r.out + r.out->len); /* smaller */
+    if (*out == NULL) {
+        *out = r.out;
+    }
     return HK_OK;
 }
 
