@@ -8,6 +8,7 @@
 #include "python/base/state.h"
 #include "python/calls/client_object.h"
 #include "python/calls/emit.h"
+#include "python/match/lines.h"
 #include "python/messages/codec.h"
 #include "python/messages/json.h"
 #include "python/messages/raw.h"
@@ -36,6 +37,8 @@ static PyMethodDef methods[] = {
     {"encode_raw", (PyCFunction)(void (*)(void))heka_encode_raw, METH_FASTCALL,
      heka_encode_raw_doc},
     {"json_line", (PyCFunction)(void (*)(void))heka_json_line, METH_FASTCALL, heka_json_line_doc},
+    {"json_lines", (PyCFunction)(void (*)(void))heka_json_lines, METH_FASTCALL,
+     heka_json_lines_doc},
     {"lock_file", heka_lock_file, METH_O, heka_lock_file_doc},
     {"unlock_file", heka_unlock_file, METH_O, heka_unlock_file_doc},
     {"set_sources", (PyCFunction)(void (*)(void))heka_set_sources, METH_FASTCALL | METH_KEYWORDS,

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 from typing import Final, TextIO
 
-from heka._core import monotonic
+from heka._core import json_lines, monotonic
 from heka._display.escape import counted, visible
 from heka._display.render import render
 from heka._display.style import Style
@@ -62,7 +62,7 @@ class Printer:
         text: list[str] = []
         for event in events:
             if isinstance(event, Received):
-                text += (self._text(frame, event.origin) for frame in event.block)
+                text += self._texts(event)
             else:
                 self._out.write("".join(text))
                 text.clear()
@@ -77,6 +77,11 @@ class Printer:
         """Write *frames*, each with its origin, and flush."""
         self._out.write("".join(self._text(frame, origin) for frame, origin in frames))
         self._out.flush()
+
+    def _texts(self, event: Received) -> Iterable[str]:
+        if self._as_json:
+            return [json_lines(event.block, self._checked, event.origin).decode()]
+        return (self._text(frame, event.origin) for frame in event.block)
 
     def _text(self, frame: Frame, origin: str) -> str:
         if self._as_json:

@@ -59,6 +59,21 @@ for name, origin, refusal in (
         refusal,
     )
 
+for number, line_arguments in enumerate(((), (True, "\u20ac"), (False, ""))):
+    add(
+        f"json-lines-{number}",
+        lambda w, more=line_arguments: do(_core.json_lines, w.blocks[0], *more),
+    )
+add("json-lines-none", lambda w: do(_core.json_lines), TypeError)
+add("json-lines-type", lambda w: do(_core.json_lines, w.payload), TypeError)
+add("json-lines-origin", lambda w: do(_core.json_lines, w.blocks[0], True, None), TypeError)
+add(
+    "json-lines-text",
+    lambda w: do(_core.json_lines, w.blocks[0], True, "\ud800"),
+    UnicodeEncodeError,
+)
+add("json-lines-truth", lambda w: do(_core.json_lines, w.blocks[0], misfits.BadTruth(), ""), Oops)
+
 # ---- encode_raw ----------------------------------------------------------------------------------
 
 RAW_TEXTS = ("t", "\udcff", "\u20ac" * 99, "", "h")

@@ -23,6 +23,7 @@ SIGNER = heka.SignerConfig("ops", 1, "key", "sha1")
 
 #: An instance of each type, to call its methods on.
 INSTANCES: dict[str, Callable[[], Any]] = {
+    "BlockReader": _core.BlockReader,
     "Bound": lambda: _core.Bound({}),
     "Client": lambda: _core.Client(),
     "Emitter": lambda: _core.Emitter(lambda to: _core.Sink(print)),
@@ -36,7 +37,7 @@ INSTANCES: dict[str, Callable[[], Any]] = {
     "StreamReader": heka.StreamReader,
 }
 #: Types that only the extension itself makes.
-NOT_MADE = {"Frame", "Settings"}
+NOT_MADE = {"Block", "Frame", "Settings"}
 #: Types without state, which are made as any object is.
 STATELESS = {"NoTimer"}
 
