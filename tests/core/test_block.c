@@ -251,10 +251,12 @@ test_account(void)
     CHECK_SIZE(r.delivered_bytes, 2 * size);
     CHECK_SIZE(r.discarded_bytes, 3);
     CHECK_SIZE(hk_reader_pending(&r), 2 * size);
+    CHECK_SIZE(hk_reader_tail(&r), 3 + 2 * size);
     CHECK_INT(hk_reader_next(&r, &frame, NULL), HK_OK);
     CHECK_INT(hk_reader_next_block(&r, &block, NULL), HK_OK);
     CHECK_SIZE(block.count, 1);
     CHECK_SIZE(r.delivered_bytes, 4 * size);
+    CHECK_SIZE(hk_reader_tail(&r), 0);
     CHECK_INT(hk_reader_next_block(&r, &block, NULL), HK_ERR_TRUNCATED);
     CHECK_SIZE(block.count, 0);
     hk_block_clear(&block);

@@ -35,6 +35,12 @@ hk_reader_pending(const hk_reader *r)
     return r->chunk.len > 0 ? r->chunk.len - r->at : 0;
 }
 
+uint64_t
+hk_reader_tail(const hk_reader *r)
+{
+    return r->refused_bytes + r->discarded_bytes - r->lost_before + hk_reader_pending(r);
+}
+
 /* ---- the view: the unread bytes of pending, or of the chunk when pending is empty ---- */
 
 static hk_slice
@@ -73,6 +79,14 @@ static void
 discard(hk_reader *r, size_t n)
 {
     r->discarded_bytes += n;
+    consume(r, n);
+}
+
+static void
+deliver(hk_reader *r, size_t n)
+{
+    r->delivered_bytes += n;
+    r->lost_before = r->refused_bytes + r->discarded_bytes;
     consume(r, n);
 }
 
@@ -367,8 +381,7 @@ hk_reader_next(hk_reader *r, hk_frame *frame, hk_error *err)
     found at;
     const hk_status status = find_frame(r, &at, frame, &message, err);
     if (status == HK_OK) {
-        r->delivered_bytes += at.total;
-        consume(r, at.total);
+        deliver(r, at.total);
     }
     return status;
 }
@@ -446,8 +459,7 @@ hk_reader_next_block(hk_reader *r, hk_block *block, hk_error *err)
         }
         verified = false;
     }
-    r->delivered_bytes += block->frames.len;
-    consume(r, block->frames.len);
+    deliver(r, block->frames.len);
     r->verified = verified;
     reject(r, what, &at); /* moves no byte of the block */
     return HK_OK;

@@ -56,6 +56,7 @@ typedef struct {
     uint64_t delivered_bytes;
     uint64_t refused_bytes;
     uint64_t discarded_bytes;
+    uint64_t lost_before;          /* refused and discarded before the last delivered frame */
     uint64_t refused[HK_REFUSALS]; /* frames, by reason */
     bool has_refused_signer;
     hk_refused_signer last_refused; /* with has_refused_signer: of the last such frame */
@@ -102,6 +103,9 @@ void hk_reader_abandon(hk_reader *r);
 /* Bytes that were fed and are in none of the three counters: the unread rest of the chunk, and an
  * incomplete frame. */
 size_t hk_reader_pending(const hk_reader *r);
+
+/* Bytes that were fed after the last delivered frame, or since the beginning. */
+uint64_t hk_reader_tail(const hk_reader *r);
 
 /* Ends the stream: discards the pending bytes. */
 void hk_reader_close(hk_reader *r);

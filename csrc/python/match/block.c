@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "python/base/errors.h"
+#include "python/base/read.h"
 #include "python/base/text.h"
 #include "python/messages/reader.h"
 
@@ -87,6 +88,148 @@ block_item(PyObject *op, Py_ssize_t i)
     return heka_frame_new(heka_state_of(op), &frame);
 }
 
+/* A Block of the frames of *from that keep[] marks; the object itself when it marks all of them. */
+static PyObject *
+select_from(PyObject *op, const bool *keep, size_t kept)
+{
+    const hk_block *from = &((HekaBlock *)op)->block;
+    hk_block some;
+    hk_error err;
+    if (kept == from->count) {
+        return Py_NewRef(op);
+    }
+    hk_block_init(&some);
+    if (hk_block_select(&some, from, keep, &err) != HK_OK) {
+        return heka_raise(heka_state_of(op), &err);
+    }
+    return heka_block_take(heka_state_of(op), &some);
+}
+
+static PyObject *
+block_subscript(PyObject *op, PyObject *key)
+{
+    const Py_ssize_t count = block_length(op);
+    bool keep[HK_BLOCK_FRAMES] = {false};
+    Py_ssize_t start;
+    Py_ssize_t stop;
+    Py_ssize_t step;
+
+    if (!PySlice_Check(key)) {
+        const Py_ssize_t i = PyNumber_AsSsize_t(key, PyExc_IndexError);
+        return i == -1 && PyErr_Occurred() ? NULL : block_item(op, i < 0 ? i + count : i);
+    }
+    if (PySlice_Unpack(key, &start, &stop, &step) < 0) {
+        return NULL;
+    }
+    if (step != 1) {
+        PyErr_Format(PyExc_ValueError, "a slice of a block needs the step 1, got %zd", step);
+        return NULL;
+    }
+    const Py_ssize_t kept = PySlice_AdjustIndices(count, &start, &stop, step);
+    for (Py_ssize_t i = start; i < start + kept; i++) {
+        keep[i] = true;
+    }
+    return select_from(op, keep, (size_t)kept);
+}
+
+/* *ns: the bound that the object `value` is; `absent` for None. 0, or -1. */
+static int
+read_bound(PyObject *value, const char *name, int64_t absent, int64_t *ns)
+{
+    *ns = absent;
+    return value == Py_None ? 0 : heka_read_int64(value, name, ns);
+}
+
+static PyObject *
+block_between(PyObject *op, PyObject *const *args, Py_ssize_t nargs)
+{
+    const hk_block *block = &((HekaBlock *)op)->block;
+    bool keep[HK_BLOCK_FRAMES];
+    int64_t since;
+    int64_t until;
+    size_t kept = 0;
+
+    if (nargs != 2) {
+        PyErr_Format(PyExc_TypeError, "Block.between() takes 2 arguments, got %zd", nargs);
+        return NULL;
+    }
+    if (read_bound(args[0], "since", INT64_MIN, &since) < 0 ||
+        read_bound(args[1], "until", INT64_MAX, &until) < 0) {
+        return NULL;
+    }
+    for (size_t i = 0; i < block->count; i++) {
+        const int64_t timestamp = hk_block_message(block, i)->timestamp;
+        keep[i] = timestamp >= since && (args[1] == Py_None || timestamp < until);
+        kept += keep[i] ? 1 : 0;
+    }
+    return select_from(op, keep, kept);
+}
+
+typedef enum {
+    COLUMN_TYPE,
+    COLUMN_LOGGER,
+    COLUMN_HOSTNAME,
+    COLUMN_SEVERITY,
+    COLUMN_TIMESTAMP,
+    COLUMN_SIZE,
+    COLUMNS
+} column;
+
+static const char *const columns[] = {"type",     "logger",    "hostname",
+                                      "severity", "timestamp", "size"};
+_Static_assert(sizeof columns / sizeof columns[0] == COLUMNS, "a name for each column");
+
+static PyObject *
+cell(heka_state *state, const hk_block *block, size_t i, column which)
+{
+    const hk_message *message = hk_block_message(block, i);
+    switch (which) {
+        case COLUMN_TYPE:
+            return heka_text_new(state, message->type);
+        case COLUMN_LOGGER:
+            return heka_text_new(state, message->logger);
+        case COLUMN_HOSTNAME:
+            return heka_text_new(state, message->hostname);
+        case COLUMN_SEVERITY:
+            return PyLong_FromLong(message->severity);
+        case COLUMN_TIMESTAMP:
+            return PyLong_FromLongLong(message->timestamp);
+        case COLUMN_SIZE:
+        case COLUMNS:
+            break;
+    }
+    return PyLong_FromSize_t(hk_block_bytes(block, i).len);
+}
+
+static PyObject *
+block_column(PyObject *op, PyObject *name)
+{
+    const hk_block *block = &((HekaBlock *)op)->block;
+    size_t which = 0;
+    if (!PyUnicode_Check(name)) {
+        (void)heka_type_error("name", "str", name);
+        return NULL;
+    }
+    while (which < COLUMNS && PyUnicode_CompareWithASCIIString(name, columns[which]) != 0) {
+        which++;
+    }
+    if (which == COLUMNS) {
+        (void)heka_value_error(name,
+                               "name must be type, logger, hostname, severity, timestamp or size");
+        return NULL;
+    }
+    PyObject *list = PyList_New((Py_ssize_t)block->count);
+    for (size_t i = 0; list != NULL && i < block->count; i++) {
+        PyObject *item = cell(heka_state_of(op), block, i, (column)which);
+        if (item == NULL) {
+            Py_CLEAR(list);
+        } else {
+            PyList_SET_ITEM(list, (Py_ssize_t)i, item);
+        }
+    }
+    return list;
+}
+
 static int
 block_getbuffer(PyObject *op, Py_buffer *view, int flags)
 {
@@ -107,6 +250,15 @@ block_buffer(PyObject *op, PyObject *flags)
 #endif
 
 static PyMethodDef block_methods[] = {
+    {"between", (PyCFunction)(void (*)(void))block_between, METH_FASTCALL,
+     "between($self, since, until, /)\n--\n\n"
+     "Return a block of the messages whose timestamp in ns is at least *since* and below "
+     "*until*.\n\n"
+     "None: no bound."},
+    {"column", block_column, METH_O,
+     "column($self, name, /)\n--\n\n"
+     "Return one attribute of every message as a list; no message is decoded for it.\n\n"
+     "*name*: type, logger, hostname, severity, timestamp (ns) or size (bytes of the message)."},
 #if PY_VERSION_HEX < 0x030C0000
     {"__buffer__", block_buffer, METH_O,
      "__buffer__($self, flags, /)\n--\n\nReturn a memoryview of the frames."},
@@ -167,15 +319,16 @@ static PyGetSetDef block_getset[] = {
 
 PyDoc_STRVAR(block_doc,
              "Whole frames of a stream, one behind the other; BlockReader.feed() returns them.\n\n"
-             "A sequence of Frame objects, which are made as they are read. The buffer of the\n"
-             "block, as in ``file.write(block)``, is the frames as they came. All frames have the\n"
-             "same signer, or none. A block keeps the bytes object that was fed.");
+             "A sequence of Frame objects, which are made as they are read; a slice is a block.\n"
+             "The buffer of a block, as in ``file.write(block)``, is the frames as they came. All\n"
+             "frames have the same signer, or none. A block keeps the bytes object that was fed.");
 
 static PyType_Slot block_slots[] = {
     {Py_tp_doc, (void *)block_doc},     {Py_tp_dealloc, block_dealloc},
     {Py_tp_repr, block_repr},           {Py_tp_getset, block_getset},
     {Py_tp_methods, block_methods},     {Py_tp_iter, PySeqIter_New},
     {Py_sq_length, block_length},       {Py_sq_item, block_item},
+    {Py_mp_length, block_length},       {Py_mp_subscript, block_subscript},
     {Py_bf_getbuffer, block_getbuffer}, {0, NULL},
 };
 

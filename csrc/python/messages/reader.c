@@ -508,6 +508,14 @@ reader_get_pending(PyObject *op, void *closure)
     return reader == NULL ? NULL : PyLong_FromSize_t(hk_reader_pending(reader));
 }
 
+static PyObject *
+reader_get_tail(PyObject *op, void *closure)
+{
+    (void)closure;
+    const hk_reader *reader = account_of(op);
+    return reader == NULL ? NULL : PyLong_FromUnsignedLongLong(hk_reader_tail(reader));
+}
+
 PyGetSetDef heka_reader_getset[] = {
     {"delivered_bytes", reader_get_delivered, NULL, "Bytes of the frames that feed() returned.",
      NULL},
@@ -523,6 +531,8 @@ PyGetSetDef heka_reader_getset[] = {
      NULL},
     {"refused_bytes", reader_get_refused_bytes, NULL, "Bytes of the refused frames.", NULL},
     {"pending_bytes", reader_get_pending, NULL, "Bytes of an incomplete frame.", NULL},
+    {"tail_bytes", reader_get_tail, NULL,
+     "Bytes after the last frame that feed() returned: refused, discarded or pending.", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 

@@ -84,13 +84,23 @@ add("block-reader-feed-rest", lambda w: do(half_read(w).feed, w.frame[20:] + w.f
 add("block-reader-feed-type", lambda w: do(w.block_reader.feed, w.text), TypeError)
 add("block-reader-feed-odd", lambda w: do(w.block_reader.feed, heka.frame(w.odd.encode())))
 add("block-reader-close", lambda w: half_read(w).close)
-for name in ("refused", "last_refused", *BYTES):
+for name in ("refused", "last_refused", "tail_bytes", *BYTES):
     add(f"block-reader-get-{name}", lambda w, name=name: do(getattr, w.block_reader, name))
 for name in ("nbytes", "signer", "signer_version"):
     add(f"block-get-{name}", lambda w, name=name: do(lambda: [getattr(b, name) for b in w.blocks]))
 add("block-iterate", lambda w: do(lambda: [frame.payload for one in w.blocks for frame in one]))
 add("block-item", lambda w: do(lambda: w.blocks[0][-1].message))
 add("block-index", lambda w: do(lambda: w.blocks[0][5]), IndexError)
+for name in ("type", "logger", "hostname", "severity", "timestamp", "size"):
+    add(f"block-column-{name}", lambda w, name=name: do(w.blocks[0].column, name))
+add("block-column-unknown", lambda w: do(w.blocks[0].column, w.text), ValueError)
+add("block-column-type", lambda w: do(w.blocks[0].column, w.number), TypeError)
+add("block-slice", lambda w: do(lambda: [w.many[1:], w.many[:], w.many[9:]]))
+add("block-slice-step", lambda w: do(lambda: w.many[::2]), ValueError)
+add("block-slice-raises", lambda w: do(lambda: w.many[misfits.BadIndex() :]), Oops)
+add("block-between", lambda w: do(lambda: [w.many.between(None, 5), w.many.between(0, None)]))
+add("block-between-type", lambda w: do(w.many.between, w.text, None), TypeError)
+add("block-between-few", lambda w: do(w.many.between, None), TypeError)
 add("block-buffer", lambda w: do(bytes, w.blocks[0]))
 add("block-repr", lambda w: do(repr, [*w.blocks, w.block_reader]))
 add("block-new", lambda w: do(Block), TypeError)  # type: ignore[arg-type]

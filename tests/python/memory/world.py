@@ -122,6 +122,7 @@ class World:
         self.verifier = heka.StreamReader(signers=self.keys, require_signature=True)
         self.refuser = heka.StreamReader(signers=self.wrong_keys)
         self.frames = heka.StreamReader(signers=self.keys).feed(self.signed + self.frame)
+        (self.many,) = _core.BlockReader().feed(self.frame + heka.frame(odd_message()) + self.frame)
         self.block_reader = _core.BlockReader()
         self.blocks = _core.BlockReader(signers=self.keys).feed(self.signed + self.frame)
 

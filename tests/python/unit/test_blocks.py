@@ -16,7 +16,7 @@ from heka import Block, BlockReader, StreamReader
 
 SIGNERS = {("ops", 1): KEY, ("ops", 2): KEY}
 #: A message that is not canonical: the payload stands before the type.
-FOREIGN = payload()[:27] + chunk(6, b"p") + chunk(3, b"odd")
+FOREIGN = payload()[:26] + chunk(6, b"p") + chunk(3, b"odd")
 
 
 def seen(frame: heka.Frame) -> tuple[Any, ...]:
@@ -106,6 +106,55 @@ def test_a_block_borrows_from_bytes_and_from_nothing_that_may_change():
     assert reader.feed(half) == []
     spanning, behind = reader.feed(frame[500:] + frame)
     assert bytes(spanning) == bytes(behind) == frame
+
+
+def test_slices_and_bounds_of_time():
+    """A part of a block is a block with its own bytes; all of it is the block itself."""
+    frames = [heka.pack("t", timestamp_ns=ns, payload="x" * ns) for ns in (1, 5, 3, 5)]
+    (block,) = BlockReader().feed(b"".join(frames))
+
+    assert bytes(block[1:3]) == frames[1] + frames[2]
+    assert bytes(block[-2:]) == frames[2] + frames[3]
+    assert block[:] is block
+    assert (len(block[4:]), bytes(block[4:]), block[4:].nbytes) == (0, b"", 0)
+    assert bytes(block.between(3, 5)) == frames[2]
+    assert bytes(block.between(None, 5)) == frames[0] + frames[2]
+    assert bytes(block.between(5, None)[1:]) == frames[3]
+    assert block.between(None, None) is block
+    with pytest.raises(ValueError, match="needs the step 1, got 2"):
+        block[::2]  # type: ignore[misc]
+    with pytest.raises(TypeError, match="since must be int, not str"):
+        block.between("1", None)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="takes 2 arguments, got 1"):
+        block.between(1)  # type: ignore[call-arg]
+
+
+def test_columns():
+    """One attribute of every message; also of one that is not canonical."""
+    stream = heka.frame(FOREIGN) + heka.pack("t", "app", 3, hostname="web", timestamp_ns=7)
+    (block,) = BlockReader().feed(stream)
+
+    expected = [frame.message for frame in block]
+    for name in ("type", "logger", "hostname", "severity", "timestamp"):
+        assert block.column(name) == [getattr(one, name) for one in expected]
+    assert block.column("size") == [len(frame.payload) for frame in block]
+    assert block.column("type") == ["odd", "t"]
+    with pytest.raises(ValueError, match="name must be type, logger, hostname, severity, timest"):
+        block.column("payload")  # type: ignore[call-overload]
+    with pytest.raises(TypeError, match="name must be str, not int"):
+        block.column(5)  # type: ignore[call-overload]
+
+
+def test_tail_bytes_are_those_after_the_last_frame():
+    reader = BlockReader()
+    frame = heka.frame(payload())
+
+    reader.feed(b"garbage")
+    assert reader.tail_bytes == 7
+    reader.feed(b"more" + frame + b"\0\0" + frame + b"\0\0\0" + frame[:20])
+    assert reader.tail_bytes == 3 + 20
+    reader.feed(frame[20:])
+    assert (reader.tail_bytes, reader.discarded_bytes) == (0, 7 + 4 + 2 + 3)
 
 
 def test_limits_of_a_block():
