@@ -47,6 +47,7 @@ _SHOWN_MAX: Final = 80
 #: One line for each command, without a capital and a full stop.
 COMMANDS: Final[dict[str, str]] = {
     "bench": "send messages as fast as possible, and print the rate",
+    "cat": "show the messages in files, on standard input and in spools",
     "demo": "send messages from one process to another, and show them",
     "doctor": "find out why nothing arrives at a destination",
     "listen": "receive messages and show them, until Ctrl-C",
@@ -63,6 +64,10 @@ def command_of(name: str) -> Command:
             from heka.cli.commands import bench
 
             return bench
+        case "cat":
+            from heka.cli.commands import cat
+
+            return cat
         case "demo":
             from heka.cli.commands import demo
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
 import heka
 from heka._display.style import style_for
 from heka._receiving import endpoint
-from heka._receiving.receiver import MESSAGE_LIMIT, Receiver
+from heka._receiving.receiver import Receiver
+from heka.cli.arguments import add_key_arguments, add_size_argument, argument
 from heka.cli.errors import CommandError, listening
-from heka.cli.keys import Keys, collect_keys, parse_key
+from heka.cli.keys import Keys, collect_keys
 from heka.cli.show.account import summary
 from heka.cli.show.printer import Printer
 from heka.cli.show.terminal import discard_stdout, prepare_stdout, stop_signals
-from heka.message import MESSAGE_MAX
 
 if TYPE_CHECKING:
     from ssl import SSLContext
@@ -49,13 +49,11 @@ At the end, a summary is printed: messages, bytes, refused frames by reason,
 and discarded bytes, which are not part of any frame.
 """
 
-_T = TypeVar("_T")
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``listen``."""
     parser.epilog = _EPILOG
-    address = _argument(endpoint.parse_address)
+    address = argument(endpoint.parse_address)
     for name in ("udp", "tcp", "tls"):
         parser.add_argument(
             f"--{name}",
@@ -78,34 +76,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("--client-ca", "require clients of --tls to show a certificate of one of these CAs"),
     ):
         parser.add_argument(option, metavar="FILE", help=what)
-    parser.add_argument(
-        "--key-file",
-        metavar="FILE",
-        action="append",
-        default=[],
-        help="verify signatures with the keys in FILE; repeatable",
-    )
-    parser.add_argument(
-        "--key",
-        metavar="NAME:VERSION:KEY",
-        action="append",
-        default=[],
-        type=_argument(lambda text: parse_key(text.encode("utf-8", "surrogateescape"))),
-        help="verify signatures with this key, which other users can see; repeatable",
-    )
+    add_key_arguments(parser)
     parser.add_argument(
         "--require-signature", action="store_true", help="refuse unsigned messages; needs a key"
     )
     parser.add_argument(
         "--json", action="store_true", help="print one JSON object per line, with nothing shortened"
     )
-    parser.add_argument(
-        "--max-message",
-        metavar="BYTES",
-        type=_argument(_message_size),
-        default=MESSAGE_MAX,
-        help=f"refuse longer messages (default {MESSAGE_MAX}, at most {MESSAGE_LIMIT})",
-    )
+    add_size_argument(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -212,22 +190,3 @@ def _context(args: argparse.Namespace) -> SSLContext | None:
         )
     except heka.ConfigError as exc:
         raise CommandError(str(exc)) from exc
-
-
-def _message_size(text: str) -> int:
-    size = int(text) if text.isascii() and text.isdigit() else 0
-    if not 1 <= size <= MESSAGE_LIMIT:
-        raise ValueError(f"expected 1 to {MESSAGE_LIMIT} bytes, got {text!r}")
-    return size
-
-
-def _argument(convert: Callable[[str], _T]) -> Callable[[str], _T]:
-    """Return *convert* for argparse, which shows the text of an ArgumentTypeError only."""
-
-    def converted(text: str) -> _T:
-        try:
-            return convert(text)
-        except ValueError as exc:
-            raise argparse.ArgumentTypeError(str(exc)) from None
-
-    return converted

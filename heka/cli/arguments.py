@@ -1,0 +1,62 @@
+"""Arguments that several commands have, and converters whose error texts argparse shows."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import TypeVar
+
+from heka._receiving.receiver import MESSAGE_LIMIT
+from heka.cli.keys import parse_key
+from heka.message import MESSAGE_MAX
+
+_T = TypeVar("_T")
+
+
+def argument(convert: Callable[[str], _T]) -> Callable[[str], _T]:
+    """Return *convert* for argparse, which shows the text of an ArgumentTypeError only."""
+
+    def converted(text: str) -> _T:
+        try:
+            return convert(text)
+        except ValueError as exc:
+            raise argparse.ArgumentTypeError(str(exc)) from None
+
+    return converted
+
+
+def add_key_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add ``--key-file`` and ``--key``; ``heka.cli.keys.collect_keys`` reads them."""
+    parser.add_argument(
+        "--key-file",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="verify signatures with the keys in FILE; repeatable",
+    )
+    parser.add_argument(
+        "--key",
+        metavar="NAME:VERSION:KEY",
+        action="append",
+        default=[],
+        type=argument(lambda text: parse_key(text.encode("utf-8", "surrogateescape"))),
+        help="verify signatures with this key, which other users can see; repeatable",
+    )
+
+
+def add_size_argument(parser: argparse.ArgumentParser) -> None:
+    """Add ``--max-message``."""
+    parser.add_argument(
+        "--max-message",
+        metavar="BYTES",
+        type=argument(_message_size),
+        default=MESSAGE_MAX,
+        help=f"refuse longer messages (default {MESSAGE_MAX}, at most {MESSAGE_LIMIT})",
+    )
+
+
+def _message_size(text: str) -> int:
+    size = int(text) if text.isascii() and text.isdigit() else 0
+    if not 1 <= size <= MESSAGE_LIMIT:
+        raise ValueError(f"expected 1 to {MESSAGE_LIMIT} bytes, got {text!r}")
+    return size
