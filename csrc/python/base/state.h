@@ -148,5 +148,6 @@ int heka_emitter_init(PyObject *module, heka_state *state);
 int heka_no_timer_init(PyObject *module, heka_state *state);
 int heka_client_init(PyObject *module, heka_state *state);
 int heka_block_init(PyObject *module, heka_state *state);
+int heka_block_reader_init(PyObject *module, heka_state *state);
 
 #endif

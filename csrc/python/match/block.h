@@ -9,6 +9,11 @@
  * object may use it without the GIL. NULL with a TypeError that names the argument. */
 const hk_block *heka_block_borrow(heka_state *state, PyObject *value, const char *name);
 
+/* A new Block with the contents of *block, which is empty afterwards, also after a failure. chunk:
+ * exact bytes that block->frames borrows from, NULL if the block owns them. NULL with MemoryError.
+ */
+PyObject *heka_block_new(heka_state *state, hk_block *block, PyObject *chunk);
+
 /* A new Block with the contents of *block, which owns its bytes (hk_block_select, hk_block_own),
  * and is empty afterwards, also after a failure. NULL with MemoryError. */
 PyObject *heka_block_take(heka_state *state, hk_block *block);

@@ -143,9 +143,9 @@ def _check(args: argparse.Namespace) -> None:
 def _writer(args: argparse.Namespace, *, checked: bool) -> Writer:
     if args.format == "heka":
         return Frames(sys.stdout.buffer)
-    out = prepare_stdout()
     if args.format == "json":
-        return JsonLines(out, args.fields, checked=checked)
+        return JsonLines(sys.stdout.buffer, args.fields, checked=checked)
+    out = prepare_stdout()
     return Text(out, style_for(out), args.fields, checked=checked)
 
 

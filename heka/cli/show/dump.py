@@ -6,9 +6,10 @@ from collections.abc import Collection
 from typing import BinaryIO, Protocol, TextIO
 
 import heka
+from heka._core import json_lines
 from heka._display.render import render
 from heka._display.style import Style
-from heka.cli.show.jsonlines import json_line
+from heka.cli.show.jsonlines import json_line, parts_of
 from heka.framing import Block
 from heka.jsonlines import line_of
 
@@ -67,11 +68,16 @@ class Text:
 class JsonLines:
     """Writes each message as a line of ``heka.jsonlines``; with its signer if one is verified."""
 
-    def __init__(self, out: TextIO, fields: Collection[str] | None, *, checked: bool) -> None:
+    def __init__(self, out: BinaryIO, fields: Collection[str] | None, *, checked: bool) -> None:
         self._out, self._fields, self._checked = out, fields, checked
 
     def write(self, block: Block) -> None:
         """Write the messages of *block*."""
+        if self._fields is None:
+            for part in parts_of(block):
+                lines = json_lines(part, True, "") if self._checked else json_lines(part)
+                self._out.write(lines)
+            return
         for frame in block:
             message = only(frame.message, self._fields)
             if self._checked:
@@ -83,7 +89,7 @@ class JsonLines:
                 )
             else:
                 line = line_of(message)
-            self._out.write(line)
+            self._out.write(line.encode("ascii"))
 
     def flush(self) -> None:
         """Write what is buffered."""

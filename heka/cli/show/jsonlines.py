@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from typing import Final
 
 import heka
 from heka import _core
 from heka.jsonlines import record_of
+
+#: Messages whose lines are made at once. With many more, the C library asks the system for memory
+#: and returns it each time, which doubles the time of a line.
+_AT_ONCE: Final = 128
+
+
+def parts_of(block: heka.Block) -> Iterator[heka.Block]:
+    """Yield *block* in parts of at most 128 messages."""
+    for start in range(0, len(block), _AT_ONCE):
+        yield block[start : start + _AT_ONCE]
 
 
 def json_line(
