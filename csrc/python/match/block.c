@@ -136,7 +136,8 @@ block_between(PyObject *op, PyObject *const *args, Py_ssize_t nargs)
     size_t kept = 0;
 
     if (nargs != 2) {
-        PyErr_Format(PyExc_TypeError, "Block.between() takes 2 arguments, got %zd", nargs);
+        PyErr_Format(PyExc_TypeError, "between() takes 2 positional arguments but %zd %s given",
+                     nargs, nargs == 1 ? "was" : "were");
         return NULL;
     }
     if (read_bound(args[0], "since", INT64_MIN, &since) < 0 ||

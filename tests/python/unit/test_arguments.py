@@ -23,6 +23,7 @@ SIGNER = heka.SignerConfig("ops", 1, "key", "sha1")
 
 #: An instance of each type, to call its methods on.
 INSTANCES: dict[str, Callable[[], Any]] = {
+    "Block": lambda: heka.BlockReader().feed(heka.pack())[0],
     "BlockReader": _core.BlockReader,
     "Bound": lambda: _core.Bound({}),
     "Client": lambda: _core.Client(),

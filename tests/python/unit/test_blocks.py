@@ -125,7 +125,7 @@ def test_slices_and_bounds_of_time():
         block[::2]  # type: ignore[misc]
     with pytest.raises(TypeError, match="since must be int, not str"):
         block.between("1", None)  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match="takes 2 arguments, got 1"):
+    with pytest.raises(TypeError, match="takes 2 positional arguments but 1 was given"):
         block.between(1)  # type: ignore[call-arg]
 
 
