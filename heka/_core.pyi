@@ -5,7 +5,17 @@ from contextvars import ContextVar
 from datetime import datetime
 from os import PathLike
 from types import MappingProxyType, TracebackType
-from typing import Any, ClassVar, Final, Literal, SupportsIndex, TypeVar, final, overload
+from typing import (
+    Any,
+    ClassVar,
+    Final,
+    Literal,
+    SupportsIndex,
+    TypeVar,
+    final,
+    overload,
+    type_check_only,
+)
 from uuid import UUID
 
 from typing_extensions import Buffer, Self, disjoint_base
@@ -118,8 +128,8 @@ class Frame:
     @property
     def signer_version(self) -> int | None: ...
 
-@final
-class StreamReader:
+@type_check_only
+class _Reader:
     @property
     def discarded_bytes(self) -> int: ...
     @property
@@ -140,8 +150,11 @@ class StreamReader:
         signers: Mapping[tuple[str, int], str | Buffer] | None = None,
         require_signature: bool = False,
     ) -> Self: ...
-    def feed(self, chunk: Buffer, /) -> list[Frame]: ...
     def close(self) -> None: ...
+
+@final
+class StreamReader(_Reader):
+    def feed(self, chunk: Buffer, /) -> list[Frame]: ...
 
 @final
 class Block:
@@ -165,29 +178,8 @@ class Block:
     def __buffer__(self, flags: int, /) -> memoryview: ...
 
 @final
-class BlockReader:
-    @property
-    def discarded_bytes(self) -> int: ...
-    @property
-    def delivered_bytes(self) -> int: ...
-    @property
-    def refused(self) -> dict[str, int]: ...
-    @property
-    def last_refused(self) -> tuple[str, str, int] | None: ...
-    @property
-    def refused_bytes(self) -> int: ...
-    @property
-    def pending_bytes(self) -> int: ...
-    @property
-    def tail_bytes(self) -> int: ...
-    def __new__(
-        cls,
-        max_message_size: SupportsIndex = 65536,
-        signers: Mapping[tuple[str, int], str | Buffer] | None = None,
-        require_signature: bool = False,
-    ) -> Self: ...
+class BlockReader(_Reader):
     def feed(self, chunk: Buffer, /) -> list[Block]: ...
-    def close(self) -> None: ...
 
 def pack(
     type: str = "",
