@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING, Final
 
 import heka
 from heka._display.style import style_for
+from heka._net.options import as_size
 from heka._receiving import endpoint
 from heka._receiving.receiver import Receiver
 from heka.cli.arguments import add_key_arguments, add_size_argument, argument
 from heka.cli.errors import CommandError, listening
 from heka.cli.keys import Keys, collect_keys
 from heka.cli.show.account import summary
+from heka.cli.show.filing import FORMATS, FileError, MessageFile
 from heka.cli.show.printer import Printer
+from heka.cli.show.sampling import Budget
 from heka.cli.show.terminal import discard_stdout, prepare_stdout, stop_signals
 
 if TYPE_CHECKING:
@@ -39,11 +42,16 @@ signatures:
   Every user of this machine can read command lines: prefer --key-file.
   A key file has one NAME:VERSION:KEY per line; # starts a comment line.
 
+output:
+  --output FILE gets every message, also when more arrive than a screen can
+  show: then some are shown, and how many are not is said.
+
 examples:
   python -m heka listen
   python -m heka listen --tcp 0.0.0.0:5565 --key-file keys --require-signature
   python -m heka listen --tls :5565 --cert server.pem --cert-key server.key
   python -m heka listen --json | jq -r 'select(.severity <= 3) | .payload'
+  python -m heka listen --output messages.heka --rotate 64MiB --quiet
 
 At the end, a summary is printed: messages, bytes, refused frames by reason,
 and discarded bytes, which are not part of any frame.
@@ -83,6 +91,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--json", action="store_true", help="print one JSON object per line, with nothing shortened"
     )
+    parser.add_argument("--quiet", action="store_true", help="print no messages")
+    parser.add_argument(
+        "--output", metavar="FILE", help="append every message to FILE, as --format says"
+    )
+    parser.add_argument(
+        "--format",
+        choices=FORMATS,
+        help="of FILE: frames (heka, the default), JSON lines or text; without --output of what "
+        "is printed (json or text)",
+    )
+    parser.add_argument(
+        "--rotate",
+        metavar="SIZE",
+        type=argument(lambda text: as_size(text, "--rotate")),
+        help="rename FILE to FILE.1, FILE.2 and so on when it has SIZE, for instance 64MiB",
+    )
     add_size_argument(parser)
 
 
@@ -95,6 +119,8 @@ def run(args: argparse.Namespace) -> int:
     keys, warnings = collect_keys(args.key, args.key_file)
     if args.require_signature and not keys:
         raise CommandError("--require-signature needs a key to verify with; give --key-file FILE")
+    _check_output(args)
+    file = _output(args, checked=bool(keys))
     out = prepare_stdout()
     err_style = style_for(sys.stderr)
     receiver = Receiver(
@@ -109,7 +135,10 @@ def run(args: argparse.Namespace) -> int:
         err_style,
         checked=receiver.checked,
         keys=keys,
-        as_json=args.json,
+        as_json=args.json or (args.output is None and args.format == "json"),
+        quiet=args.quiet,
+        file=file,
+        budget=Budget() if args.output is not None or out.isatty() else None,
     )
 
     def say(text: str, colour: str = "dim") -> None:
@@ -125,8 +154,12 @@ def run(args: argparse.Namespace) -> int:
             while not stopped():
                 printer.show(receiver.poll())
             printer.show(receiver.close())
+            printer.close()
+    except FileError as exc:
+        raise CommandError(str(exc)) from exc
     except BrokenPipeError:  # the reader has closed standard output, as `| head` does
         discard_stdout()
+        printer.close()
         return 0
     finally:
         receiver.close()
@@ -134,6 +167,27 @@ def run(args: argparse.Namespace) -> int:
         say("")  # the terminal has printed ^C
     say(summary(receiver.tally), "strong")
     return 0
+
+
+def _check_output(args: argparse.Namespace) -> None:
+    """Raise a CommandError for options of the output that contradict each other."""
+    if args.output is None:
+        if args.rotate is not None:
+            raise CommandError("--rotate is about the file of --output; give --output FILE too")
+        if args.format == "heka":
+            raise CommandError("--format heka is for a file; give --output FILE too")
+        if args.json and args.format == "text":
+            raise CommandError("--json and --format text contradict each other; give one")
+
+
+def _output(args: argparse.Namespace, *, checked: bool) -> MessageFile | None:
+    """Open the file of --output."""
+    if args.output is None:
+        return None
+    try:
+        return MessageFile(args.output, args.format or "heka", rotate=args.rotate, checked=checked)
+    except FileError as exc:
+        raise CommandError(str(exc)) from exc
 
 
 def _open(

@@ -17,6 +17,7 @@ from heka._core import MESSAGE_MAX, monotonic
 from heka._display.escape import counted, shortened, visible
 from heka._display.style import style_for
 from heka._secrets import masked
+from heka.cli.arguments import argument
 from heka.cli.errors import CommandError
 from heka.cli.keys import parse_key, read_key_file
 from heka.cli.show.account import reasons
@@ -73,7 +74,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--severity",
         metavar="S",
-        type=_argument(_severity),
+        type=argument(_severity),
         help="its severity: 0 to 7, or a name such as error (default: 6, informational)",
     )
     for kind, (read, what) in _KINDS.items():
@@ -82,7 +83,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             metavar="NAME=VALUE",
             dest="fields",
             action="append",
-            type=_argument(_reader(kind, read)),
+            type=argument(_reader(kind, read)),
             help=f"add a field: {what}; repeatable",
         )
     parser.add_argument("--payload", metavar="TEXT", help="its payload; -: standard input")
@@ -92,7 +93,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--sign",
         metavar="NAME:VERSION:KEY",
-        type=_argument(lambda text: parse_key(os.fsencode(text))),
+        type=argument(lambda text: parse_key(os.fsencode(text))),
         help="sign with this key, which other users can see",
     )
     parser.add_argument("--sign-file", metavar="FILE", help="sign with the one key in FILE")
@@ -102,13 +103,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--rate",
         metavar="R",
-        type=_argument(_positive),
+        type=argument(_positive),
         help="messages per second (default: no limit)",
     )
     parser.add_argument(
         "--timeout",
         metavar="SECONDS",
-        type=_argument(_positive),
+        type=argument(_positive),
         default=10.0,
         help="give up after this time without progress (default 10)",
     )
@@ -421,15 +422,3 @@ def _reader(kind: str, read: Callable[[str], Any]) -> Callable[[str], tuple[str,
         return name, kind, read(value)
 
     return reader
-
-
-def _argument(convert: Callable[[str], Any]) -> Callable[[str], Any]:
-    """Return *convert* for argparse, which shows the text of an ArgumentTypeError only."""
-
-    def converted(text: str) -> Any:
-        try:
-            return convert(text)
-        except ValueError as exc:
-            raise argparse.ArgumentTypeError(str(exc)) from None
-
-    return converted

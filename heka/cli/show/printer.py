@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from typing import Final, TextIO
 
 from heka._core import json_lines, monotonic
@@ -12,7 +12,9 @@ from heka._display.render import render
 from heka._display.style import Style
 from heka._receiving.receiver import Ended, Event, Received, Rejected
 from heka.cli.show.account import reasons, signer_text
+from heka.cli.show.filing import MessageFile
 from heka.cli.show.jsonlines import json_line
+from heka.cli.show.sampling import Budget
 from heka.framing import Frame
 
 _NOTICE_PAUSE: Final = 1.0  # seconds between two notices, so that a flood stays readable
@@ -31,6 +33,10 @@ class Printer:
             includes what was not reported since the last one.
         checked: Whether signatures were verified.
         keys: The (name, version) of each key that they were verified with.
+        quiet: Write no messages to *out*.
+        file: Gets every message, whatever *out* gets.
+        budget: Of *out*: messages for which there is no time are skipped, and that is told. None:
+            *out* gets all.
     """
 
     def __init__(
@@ -43,12 +49,19 @@ class Printer:
         checked: bool,
         keys: Collection[tuple[str, int]] = (),
         as_json: bool = False,
+        quiet: bool = False,
+        file: MessageFile | None = None,
+        budget: Budget | None = None,
     ) -> None:
         self._out, self._out_style = out, out_style
         self._err, self._err_style = err, err_style
         self._checked = checked
         self._keys = keys
         self._as_json = as_json
+        self._quiet = quiet
+        self._file = file
+        self._budget = budget
+        self._skipped_at = float("-inf")
         self._refused: Counter[str] = Counter()  # not yet reported
         self._discarded = 0
         self._unreported = 0  # events in these two counters
@@ -58,7 +71,16 @@ class Printer:
         self._end_told_at = float("-inf")
 
     def show(self, events: Iterable[Event]) -> None:
-        """Write *events* and flush; BrokenPipeError when the reader has closed the pipe."""
+        """Write *events* and flush; BrokenPipeError when the reader has closed the pipe.
+
+        Raises:
+            FileError: The file cannot be written.
+        """
+        events = list(events)
+        if self._file is not None:
+            self._put_in_file(self._file, events)
+        if self._budget is not None:
+            self._budget.begin()
         text: list[str] = []
         for event in events:
             if isinstance(event, Received):
@@ -72,6 +94,23 @@ class Printer:
                     self._reject(event)
         self._out.write("".join(text))
         self._out.flush()
+        if self._budget is not None:
+            self._budget.end()
+            self._tell_skipped(self._budget)
+
+    def close(self) -> None:
+        """Tell what was skipped since the last notice, and close the file."""
+        if self._budget is not None:
+            self._skipped_at = float("-inf")
+            self._tell_skipped(self._budget)
+        if self._file is not None:
+            self._file.close()
+
+    def _put_in_file(self, file: MessageFile, events: list[Event]) -> None:
+        for event in events:
+            if isinstance(event, Received):
+                file.write(event.block, event.origin)
+        file.flush()
 
     def show_frames(self, frames: Iterable[tuple[Frame, str]]) -> None:
         """Write *frames*, each with its origin, and flush."""
@@ -79,9 +118,35 @@ class Printer:
         self._out.flush()
 
     def _texts(self, event: Received) -> Iterable[str]:
+        if self._quiet:
+            return ()
+        if self._budget is not None:
+            return self._sample(event, self._budget)
         if self._as_json:
             return [json_lines(event.block, self._checked, event.origin).decode()]
         return (self._text(frame, event.origin) for frame in event.block)
+
+    def _sample(self, event: Received, budget: Budget) -> Iterator[str]:
+        """Yield messages while there is time; count the others."""
+        if self._as_json and budget.is_left():
+            yield json_lines(event.block, self._checked, event.origin).decode()
+            return
+        for shown, frame in enumerate(event.block):
+            if not budget.is_left():
+                budget.skipped += len(event.block) - shown
+                return
+            yield self._text(frame, event.origin)
+
+    def _tell_skipped(self, budget: Budget) -> None:
+        now = monotonic()
+        if not budget.skipped or now - self._skipped_at < _NOTICE_PAUSE:
+            return
+        self._skipped_at = now
+        kept = "" if self._file is None else f"; all are in {visible(self._file.path)}"
+        text = f"{counted(budget.skipped, 'message')} not shown: too many arrive{kept}"
+        self._err.write(f"{self._err_style.paint('warn', text)}\n")
+        self._err.flush()
+        budget.skipped = 0
 
     def _text(self, frame: Frame, origin: str) -> str:
         if self._as_json:
