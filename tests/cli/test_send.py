@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import re
 import signal
 import socket
 import subprocess
+import sys
 import time
 from contextlib import closing
 
 import pytest
-from cli.support import KEY, PATIENCE
+from cli.support import KEY, PATIENCE, SGR, environment
 
 import heka
 from heka import _core, cli
@@ -238,6 +241,29 @@ def test_ctrl_c_tells_what_was_sent(start, sink):
     assert "1 wrong line skipped" in send.err
     assert "Traceback" not in send.err
     send.process.stdin.close()
+
+
+def test_a_terminal_shows_the_progress(sink, tmp_path):
+    """One line, which the closing line replaces."""
+    url, received = sink
+    ours, theirs = os.openpty()
+    command = [sys.executable, "-m", "heka", "send", url, "--json", "--rate", "10"]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stderr=theirs, cwd=tmp_path, env=environment()
+    ) as process:
+        process.stdin.write(lines_of(*[heka.Message("t").encode()] * 6))
+        process.stdin.close()
+        assert len(received()) == 6
+        assert process.wait(PATIENCE) == 0
+    os.close(theirs)
+    text = ""
+    with contextlib.suppress(OSError):  # EIO: the other side is closed
+        while chunk := os.read(ours, 65_536):
+            text += chunk.decode()
+    os.close(ours)
+
+    assert re.search(r"\r\d sent, \d waiting\x1b\[K", text)
+    assert SGR.sub("", text).endswith(f"\r\x1b[K6 messages sent to {url}\r\n")
 
 
 def test_a_payload_from_standard_input(start, sink):

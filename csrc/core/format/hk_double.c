@@ -23,7 +23,7 @@
 #define TEXT_SIZE 40u      /* bytes for "%.16e", its radix character and NUL included */
 #define SUBNORMAL_MAX 2.2250738585072014e-308
 
-/* 0.DIGITS * 10^point, without zeros at its end; digits is 0 for no number here. */
+/* 0.DIGITS * 10^point; the digits do not end in a zero. */
 typedef struct {
     uint64_t digits;
     int point;
