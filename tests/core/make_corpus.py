@@ -1,6 +1,6 @@
 """Write the fuzzers' seeds from the golden vectors, to tests/core/corpus/ or to a given folder.
 
-Run it again when tests/wire/vectors/heka.json changes: the output depends only on that file. The
+Run it again when a file of tests/wire/vectors changes: the output depends only on these. The
 seeds are committed, so that the C tests need nothing but a C compiler.
 """
 
@@ -12,9 +12,11 @@ import shutil
 import struct
 import sys
 from pathlib import Path
+from urllib.parse import unquote_to_bytes
 
 HERE = Path(__file__).resolve().parent
 VECTORS = HERE.parent / "wire" / "vectors" / "heka.json"
+MATCHER = VECTORS.with_name("matcher.txt")
 
 # libFuzzer runs with -max_len=4096 and would truncate a longer seed.
 LIMIT = 4096
@@ -197,6 +199,24 @@ def regex_seeds() -> dict[str, bytes]:
     return seeds
 
 
+def matcher_seeds() -> dict[str, bytes]:
+    """Every ninth line of the matcher's table: an expression, the byte 0xff, a message."""
+    table = MATCHER.read_text(encoding="utf-8").splitlines()
+    lines = [line for line in table if line and not line.startswith("#")]
+    messages = {
+        name: bytes.fromhex(digits)
+        for _, name, digits in (line.split(" ") for line in lines if line.startswith("message "))
+    }
+    rows = [line.split("\t") for line in lines if "\t" in line]
+    return {
+        f"table-{index:03d}": unquote_to_bytes(row[3])
+        + b"\xff"
+        + messages[row[2].partition("@")[0] if row[1] != "error" else "bare"]
+        for index, row in enumerate(rows)
+        if index % 9 == 0
+    }
+
+
 def main(corpus: Path) -> None:
     """Write all corpora into *corpus*."""
     vectors = json.loads(VECTORS.read_text())
@@ -213,6 +233,7 @@ def main(corpus: Path) -> None:
     write(corpus / "fuzz_header", {**headers, **made})
     write(corpus / "fuzz_spool", spool_seeds())
     write(corpus / "fuzz_regex", regex_seeds())
+    write(corpus / "fuzz_match", matcher_seeds())
 
 
 if __name__ == "__main__":

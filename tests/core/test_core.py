@@ -21,12 +21,8 @@ CORE = HERE.parent.parent / "csrc" / "core"
 COMPILER = next((name for name in ("gcc", "clang") if shutil.which(name)), None)
 MODES = ("sanitized", "release")
 THREADED = (
-    "test_monitor",
-    "test_memory",
-    "test_queue",
-    "test_queue_fork",
-    "test_queue_threads",
-    "test_regex",
+    *("test_monitor", "test_memory", "test_queue", "test_queue_fork", "test_queue_threads"),
+    *("test_regex", "test_match_threads"),
 )
 TIMEOUT = 600  # seconds a program, its build included; test_hostile guards itself at 300
 

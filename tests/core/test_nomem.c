@@ -6,6 +6,7 @@
 #include <openssl/err.h>
 
 #include "core/format/hk_json.h"
+#include "core/match/hk_match_run.h"
 #include "core/match/hk_regex.h"
 #include "core/wire/hk_keyring.h"
 #include "core/wire/hk_normalise.h"
@@ -347,6 +348,40 @@ test_regex(void)
     sweep("regex, literal", use_regex, literal, true);
 }
 
+/* ---- matchers ---- */
+
+/* The last clause alone is true, and needs the engine. */
+static hk_status
+match_message(void *arg)
+{
+    hk_match *match = NULL;
+    hk_match_scratch scratch = {.regex = NULL};
+    hk_match_error err = {HK_OK, 0, ""};
+    hk_status status = hk_match_compile(*(const hk_slice *)arg, HK_DIALECT_HEKA, &match, &err);
+    const hk_message message = {.type = slice_of("b\xff"), .payload = slice_of("a")};
+    CHECK((match != NULL) == (status == HK_OK));
+    CHECK_INT(err.status, status);
+    if (status == HK_OK) {
+        status = hk_match_scratch_init(&scratch, match);
+    }
+    if (status == HK_OK && !hk_match_run(match, &message, slice_of(""), &scratch)) {
+        status = HK_ERR_NOMEM;
+        CHECK(scratch.failed);
+    }
+    hk_match_scratch_clear(&scratch);
+    hk_match_free(match);
+    return status;
+}
+
+static void
+test_matcher(void)
+{
+    hk_slice text = slice_of(
+        "Type == 'a' || Type == 'c' || Payload =~ /b/ || Type =~ /^z/ || "
+        "Uuid > 'x' || Pid == 1 || Type =~ /^[b-z]+.$/");
+    sweep("matcher", match_message, &text, true);
+}
+
 /* ---- reading ---- */
 
 typedef struct {
@@ -543,6 +578,7 @@ main(void)
     test_disk();
     test_blocks();
     test_regex();
+    test_matcher();
     test_reader();
     return check_report();
 }
