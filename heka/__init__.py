@@ -67,6 +67,7 @@ if TYPE_CHECKING:
     from heka import integrations as integrations
     from heka import jsonlines as jsonlines
     from heka import logging as logging
+    from heka import matcher as matcher
     from heka import message as message
     from heka import path as path
     from heka import plugins as plugins
@@ -153,8 +154,8 @@ _LATER = {
 }
 _MODULES = (
     *("client", "config", "connections", "decorators", "encoders", "exceptions", "filters"),
-    *("framing", "holder", "integrations", "jsonlines", "logging", "message", "path", "plugins"),
-    *("senders", "signing", "streams", "testing"),
+    *("framing", "holder", "integrations", "jsonlines", "logging", "matcher", "message", "path"),
+    *("plugins", "senders", "signing", "streams", "testing"),
 )
 #: What is often looked for in ``heka``, and where it is.
 _ELSEWHERE = {
@@ -167,6 +168,7 @@ _ELSEWHERE = {
     **dict.fromkeys(("ProtobufEncoder", "JSONEncoder"), "encoders"),
     **dict.fromkeys(("CLIENT_HOLDER", "get_client"), "holder"),
     **dict.fromkeys(("HekaHandler", "hook_logger"), "logging"),
+    **dict.fromkeys(("Matcher", "MatcherError"), "matcher"),
     **dict.fromkeys(("UdpStream", "TcpStream", "FileStream", "UrlStream"), "streams"),
     **dict.fromkeys(("QueuedStream", "StdOutStream", "DebugCaptureStream"), "streams"),
     **dict.fromkeys(("capture", "sources"), "testing"),

@@ -8,6 +8,7 @@ from heka._core import (
     EncodeError,
     FieldError,
     HekaError,
+    MatcherError,
     SignatureError,
 )
 from heka._runtime.forks import importing
@@ -25,6 +26,7 @@ __all__ = [
     "FieldError",
     "HekaError",
     "InvalidArgumentError",
+    "MatcherError",
     "MethodNotFoundError",
     "QueueFullError",
     "SignatureError",

@@ -3,8 +3,9 @@
 A filter is called with a message and returns True to send it. A provider creates a filter from
 its configuration. The filters here use type and severity only: a client calls their
 ``admits(type, severity)`` before it builds the message, up to the first filter of another kind.
-``RateLimit`` and ``Sample`` are ``stateful``: each call changes later answers, so a client calls
-them once per message.
+``MatcherFilter`` may use everything: C evaluates it on the encoded message. ``RateLimit`` and
+``Sample`` are ``stateful``: each call changes later answers, so a client calls them once per
+message.
 """
 
 from __future__ import annotations
@@ -19,16 +20,19 @@ from heka._runtime.chance import random_unit
 from heka._runtime.explaining import explained
 from heka._runtime.forks import register_fork_reset
 from heka.exceptions import ConfigError
+from heka.matcher import Matcher
 from heka.message import Message
 from heka.severity import EXPECTED, severity_from
 
 __all__ = [
+    "MatcherFilter",
     "RateLimit",
     "Sample",
     "SeverityMax",
     "TypeBlacklist",
     "TypeSeverityMax",
     "TypeWhitelist",
+    "matcher_provider",
     "rate_limit_provider",
     "sample_provider",
     "severity_max_provider",
@@ -300,6 +304,44 @@ class Sample(_StatefulFilter):
         return self._random() < self._rate
 
 
+class MatcherFilter:
+    """Sends the messages that a matcher matches.
+
+    As long as it stands before filters that take a Message, C asks the matcher and builds none.
+
+    Args:
+        matcher: An expression of the message_matcher language, or a ``heka.matcher.Matcher``.
+        dialect: That of the expression: ``"heka"`` or ``"heka2"``.
+
+    Raises:
+        MatcherError: *matcher* is no expression.
+        ConfigError: *matcher* is neither a text nor a Matcher, or *dialect* is unknown.
+    """
+
+    __name__ = func_name = "matcher"
+
+    @explained
+    def __init__(self, matcher: str | Matcher, dialect: str = "heka") -> None:
+        if isinstance(matcher, str):
+            matcher = Matcher(matcher, dialect)
+        elif not isinstance(matcher, Matcher):
+            raise ConfigError(f"matcher: expected an expression or a Matcher, got {matcher!r}")
+        self._matcher = matcher
+
+    @property
+    def matcher(self) -> Matcher:
+        """The matcher."""
+        return self._matcher
+
+    def __call__(self, msg: Message) -> bool:
+        """Return whether *msg* matches."""
+        return self._matcher.matches(msg)
+
+    def __repr__(self) -> str:
+        """Return the constructor call."""
+        return f"MatcherFilter({self._matcher!r})"
+
+
 # ---- providers -----------------------------------------------------------------------------------
 
 
@@ -350,6 +392,12 @@ def sample_provider(
 ) -> Sample:
     """Return a ``Sample`` with these arguments."""
     return Sample(rate, types, exempt_severity)
+
+
+@explained
+def matcher_provider(matcher: str | Matcher, dialect: str = "heka") -> MatcherFilter:
+    """Return ``MatcherFilter(matcher, dialect)``."""
+    return MatcherFilter(matcher, dialect)
 
 
 # ---- checks of arguments -------------------------------------------------------------------------

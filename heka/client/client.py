@@ -276,6 +276,7 @@ class HekaClient(Client, Lines):
             (*plan.stateless, *plan.stateful) or None,
             deliver,
             len(plan.stateful),
+            tuple(plan.matchers) or None,
         )
 
     def _overrides_send_message(self) -> bool:

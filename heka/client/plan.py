@@ -6,7 +6,14 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from heka._core import Message
-from heka.filters import SeverityMax, TypeBlacklist, TypeSeverityMax, TypeWhitelist
+from heka.filters import (
+    MatcherFilter,
+    SeverityMax,
+    TypeBlacklist,
+    TypeSeverityMax,
+    TypeWhitelist,
+)
+from heka.matcher import Matcher
 
 __all__ = ["Plan"]
 
@@ -39,6 +46,8 @@ class Plan:
         self.stateless: list[Callable[[str, int], object]] = []
         #: Called only for a message that passes all others, as each call changes their state.
         self.stateful: list[Callable[[str, int], object]] = []
+        #: Asked about the encoded message, after all others.
+        self.matchers: list[Matcher] = []
         #: How many filters are in the plan.
         self.compiled = 0
         for one in filters:
@@ -57,6 +66,10 @@ class Plan:
         elif kind is TypeSeverityMax:
             for name, level in one.levels.items():
                 self.levels[name] = min(level, self.levels.get(name, level))
+        elif kind is MatcherFilter:
+            self.matchers.append(one.matcher)
+        elif self.matchers and getattr(one, "stateful", False):
+            return False  # it would count messages that the matcher then holds back
         elif not isinstance(one, type) and callable(getattr(type(one), "admits", None)):
             calls = self.stateful if getattr(one, "stateful", False) else self.stateless
             admits = _guarded(one.admits, self._drop)

@@ -13,6 +13,7 @@ import heka
 from heka.client import HekaClient
 from heka.decorators import timeit
 from heka.filters import (
+    matcher_provider,
     rate_limit_provider,
     severity_max_provider,
     type_blacklist_provider,
@@ -48,6 +49,7 @@ FILTERS = [
         ),
         id="type-severity",
     ),
+    pytest.param(matcher_provider("Type == 'other' && Fields[x] == NIL"), id="matcher"),
     pytest.param(Never(), id="admits"),
     pytest.param(never, id="message"),
 ]

@@ -6,6 +6,7 @@
  *         DecodeError(ValueError)      offset
  *             SignatureError
  *         ConfigError(ValueError)
+ *             MatcherError             column
  *
  * The module's state owns one reference to each class, the module's dict another. */
 #include "errors.h"
@@ -47,10 +48,16 @@ heka_errors_init(PyObject *module, heka_state *state)
     if (state->EncodeError == NULL || state->DecodeError == NULL || state->ConfigError == NULL) {
         return -1;
     }
-    /* Class attribute, the default of instances that set no offset: SignatureError, and exceptions
+    state->MatcherError =
+        new_exception("heka.exceptions.MatcherError",
+                      "A text that is no matcher; ``column`` is the character at fault, from 1.",
+                      state->ConfigError, NULL);
+    /* Class attributes, the defaults of instances that set none: SignatureError, and exceptions
      * that user code makes. */
     PyObject *zero = PyLong_FromLong(0);
-    if (zero == NULL || PyObject_SetAttrString(state->DecodeError, "offset", zero) < 0) {
+    if (zero == NULL || state->MatcherError == NULL ||
+        PyObject_SetAttrString(state->DecodeError, "offset", zero) < 0 ||
+        PyObject_SetAttrString(state->MatcherError, "column", zero) < 0) {
         Py_XDECREF(zero);
         return -1;
     }
@@ -69,9 +76,10 @@ heka_errors_init(PyObject *module, heka_state *state)
         const char *name;
         PyObject *type;
     } table[] = {
-        {"HekaError", state->HekaError},     {"EncodeError", state->EncodeError},
-        {"FieldError", state->FieldError},   {"DecodeError", state->DecodeError},
-        {"ConfigError", state->ConfigError}, {"SignatureError", state->SignatureError},
+        {"HekaError", state->HekaError},       {"EncodeError", state->EncodeError},
+        {"FieldError", state->FieldError},     {"DecodeError", state->DecodeError},
+        {"ConfigError", state->ConfigError},   {"SignatureError", state->SignatureError},
+        {"MatcherError", state->MatcherError},
     };
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
         if (PyModule_AddObjectRef(module, table[i].name, table[i].type) < 0) {
@@ -164,6 +172,24 @@ heka_raise_status(heka_state *state, hk_status status)
             break;
     }
     return heka_raise(state, &err);
+}
+
+void *
+heka_raise_matcher(heka_state *state, const char *text, size_t column)
+{
+    PyObject *exc = NULL;
+    PyObject *number = PyLong_FromSize_t(column);
+    PyObject *message = PyUnicode_FromFormat("column %zu: %s", column, text);
+    if (number != NULL && message != NULL) {
+        exc = PyObject_CallOneArg(state->MatcherError, message);
+    }
+    if (exc != NULL && PyObject_SetAttrString(exc, "column", number) == 0) {
+        PyErr_SetObject(state->MatcherError, exc);
+    }
+    Py_XDECREF(exc);
+    Py_XDECREF(message);
+    Py_XDECREF(number);
+    return NULL;
 }
 
 PyObject *

@@ -11,6 +11,9 @@ void *heka_raise(heka_state *state, const hk_error *err);
 /* The same for a status without an hk_error. */
 void *heka_raise_status(heka_state *state, hk_status status);
 
+/* MatcherError: "column COLUMN: TEXT", with `column`. Returns NULL. */
+void *heka_raise_matcher(heka_state *state, const char *text, size_t column);
+
 /* TypeError: "NAME must be EXPECTED, not TYPE". Returns -1. */
 int heka_type_error(const char *name, const char *expected, PyObject *got);
 

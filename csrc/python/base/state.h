@@ -22,7 +22,7 @@
     X(elapsed) X(rate) X(stream) X(failed) X(function) X(capacity)           \
     X(max_frame) X(window) X(directory) X(ring) X(bytes) X(most) X(reason)   \
     X(outstanding) X(unsent) X(linger) X(write_timeout) X(idle) X(wait)       \
-    X(weak) X(flushes) X(mapped)
+    X(weak) X(flushes) X(mapped) X(text) X(dialect)
 /* clang-format on */
 /* `default` is a keyword of C. */
 #define HEKA_NAME_ENUM(name) HEKA_NAME_##name,
@@ -42,6 +42,7 @@ typedef enum { HEKA_NAMES(HEKA_NAME_ENUM) HEKA_NAME_default_, HEKA_NAME_COUNT } 
     /* errors.c: exceptions */                                                                    \
     X(PyObject, HekaError) X(PyObject, EncodeError) X(PyObject, FieldError)                       \
     X(PyObject, DecodeError) X(PyObject, SignatureError) X(PyObject, ConfigError)                 \
+    X(PyObject, MatcherError)                                                                     \
     /* text.c */                                                                                  \
     X(PyObject, empty)           /* '' */                                                         \
     /* head.c */                                                                                  \
@@ -81,7 +82,8 @@ typedef enum { HEKA_NAMES(HEKA_NAME_ENUM) HEKA_NAME_default_, HEKA_NAME_COUNT } 
     X(PyTypeObject, frame_type) X(PyTypeObject, reader_type) X(PyTypeObject, sink_type)           \
     X(PyTypeObject, ring_type) X(PyTypeObject, settings_type) X(PyTypeObject, bound_type)         \
     X(PyTypeObject, emitter_type) X(PyTypeObject, no_timer_type) X(PyTypeObject, client_type)     \
-    X(PyTypeObject, block_type) X(PyTypeObject, block_reader_type)
+    X(PyTypeObject, block_type) X(PyTypeObject, block_reader_type)                                \
+    X(PyTypeObject, matcher_type) X(PyTypeObject, clause_type)
 /* clang-format on */
 #define HEKA_STATE_MEMBER(type, name) type *name;
 
@@ -149,5 +151,7 @@ int heka_no_timer_init(PyObject *module, heka_state *state);
 int heka_client_init(PyObject *module, heka_state *state);
 int heka_block_init(PyObject *module, heka_state *state);
 int heka_block_reader_init(PyObject *module, heka_state *state);
+int heka_clause_init(PyObject *module, heka_state *state);
+int heka_matcher_init(PyObject *module, heka_state *state);
 
 #endif

@@ -13,15 +13,21 @@
 
 /* ---- one message ---- */
 
+/* What heka_emission_encode has written. */
+static inline hk_slice
+message_in(const hk_buffer *out)
+{
+    return (hk_slice){out->data + HK_FRAME_ROOM, out->len - HK_FRAME_ROOM};
+}
+
 /* Decodes the bytes to a Message and passes it to Python, which filters, encodes and writes it.
  * 1, 0 or -1. */
 static int
 deliver_message(HekaClient *self, const hk_buffer *out)
 {
-    const hk_slice data = {out->data + HK_FRAME_ROOM, out->len - HK_FRAME_ROOM};
     PyObject *deliver = Py_NewRef(self->deliver); /* the call may cause another plan */
     PyObject *answer = NULL;
-    PyObject *message = heka_message_decode(self->base.state, data);
+    PyObject *message = heka_message_decode(self->base.state, message_in(out));
     if (message != NULL) {
         answer = PyObject_CallOneArg(deliver, message);
         Py_DECREF(message);
@@ -61,9 +67,15 @@ emit(HekaClient *self, heka_emission *e)
         return result; /* before Python filters and encodes */
     }
     result = heka_emission_encode(e, block, sizeof block, &out);
-    if (result == 0 && self->deliver != NULL && !e->too_large) {
+    bool held_back = false;
+    if (HK_UNLIKELY(self->matchers != NULL) && result == 0 && !e->too_large) {
+        result = heka_client_matches(self, message_in(&out));
+        held_back = result == 0;
+        result = result == 1 ? 0 : result;
+    }
+    if (result == 0 && !held_back && self->deliver != NULL && !e->too_large) {
         result = deliver_message(self, &out);
-    } else if (result == 0) {
+    } else if (result == 0 && !held_back) {
         /* Encoding and sending may run code that replaces the stream, or closes the client. */
         PyObject *sink = Py_XNewRef(self->sink);
         result = sink == NULL && capture == NULL
@@ -357,6 +369,7 @@ client_traverse(PyObject *op, visitproc visit, void *arg)
     Py_VISIT(self->blocked);
     Py_VISIT(self->allowed);
     Py_VISIT(self->levels);
+    Py_VISIT(self->matchers);
     Py_VISIT(self->predicates);
     Py_VISIT(self->deliver);
     Py_VISIT(self->disabled);
@@ -375,6 +388,7 @@ client_clear(PyObject *op)
     Py_CLEAR(self->blocked);
     Py_CLEAR(self->allowed);
     Py_CLEAR(self->levels);
+    Py_CLEAR(self->matchers);
     Py_CLEAR(self->predicates);
     Py_CLEAR(self->deliver);
     Py_CLEAR(self->base.hook);
@@ -397,6 +411,7 @@ client_dealloc(PyObject *op)
     Py_CLEAR(self->blocked);
     Py_CLEAR(self->allowed);
     Py_CLEAR(self->levels);
+    Py_CLEAR(self->matchers);
     Py_CLEAR(self->predicates);
     Py_CLEAR(self->deliver);
     Py_CLEAR(self->disabled);
@@ -468,11 +483,12 @@ static PyMethodDef client_methods[] = {
      "Frame, sign and send *msg*, unchanged; the oversize policy applies."},
     {"_set_plan", heka_client_set_plan, METH_VARARGS,
      "_set_plan($self, planned, threshold, blocked, allowed, levels, predicates, deliver,\n"
-     "          stateful=0, /)\n--\n\n"
+     "          stateful=0, matchers=None, /)\n--\n\n"
      "Set the plan of the filters *planned*. Drop a message with a severity above *threshold* or\n"
      "above the one of its type in *levels*, of a type *blocked* or not *allowed*, or if one of\n"
-     "*predicates* returns False; admits() skips the last *stateful* of these. Pass others as a\n"
-     "Message to *deliver*; if that is None, as a frame to the sink."},
+     "*predicates* returns False; admits() skips the last *stateful* of these. Drop what does not\n"
+     "match all *matchers*. Pass others as a Message to *deliver*; if that is None, as a frame to\n"
+     "the sink."},
     {"_take_unsent", client_take_unsent, METH_NOARGS,
      "_take_unsent($self)\n--\n\n"
      "Return how many messages found no stream since the last call, and count from zero."},

@@ -13,6 +13,7 @@ typedef struct {
     PyObject *allowed;    /* owned frozenset of types that are sent; NULL: all */
     PyObject *levels;     /* owned dict: type -> largest severity that is sent; NULL: all */
     PyObject *predicates; /* owned tuple of callables admits(type, severity); NULL: none */
+    PyObject *matchers;   /* owned tuple of Matchers that a message must match; NULL: none */
     PyObject *deliver;    /* owned: called with a Message instead of using the sink; NULL: none */
     PyObject *disabled;   /* owned set: names of timers that do nothing */
     PyObject *no_timer;   /* owned: the timer that timer() returns for those */
@@ -30,6 +31,10 @@ int heka_client_admits(HekaClient *self, PyObject *type, int32_t severity);
 
 /* The same without stateful filters: it changes no state but the count. */
 int heka_client_may_admit(HekaClient *self, PyObject *type, int32_t severity);
+
+/* Asks the plan's matchers about an encoded message, before a Message is made of it: 1 it passes, 0
+ * it is held back and counted, -1 an exception. */
+int heka_client_matches(HekaClient *self, hk_slice message);
 
 /* client_capture.c */
 

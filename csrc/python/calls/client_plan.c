@@ -7,6 +7,7 @@
 #include "python/base/errors.h"
 #include "python/base/read.h"
 #include "python/base/severity.h"
+#include "python/match/match.h"
 
 /* ---- before anything is built ---- */
 
@@ -125,6 +126,24 @@ heka_client_may_admit(HekaClient *self, PyObject *type, int32_t severity)
     return decide(self, type, severity, false);
 }
 
+int
+heka_client_matches(HekaClient *self, hk_slice data)
+{
+    hk_message message;
+    int result = 1;
+    const hk_status status = hk_decode_canonical(data.data, data.len, &message);
+    if (status != HK_OK) { /* a bug: the encoder writes nothing else */
+        (void)heka_raise_status(self->base.state, status);
+        return -1;
+    }
+    PyObject *matchers = Py_NewRef(self->matchers); /* releasing memory may cause another plan */
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(matchers) && result == 1; i++) {
+        result = heka_matcher_run(PyTuple_GET_ITEM(matchers, i), &message, (hk_slice){NULL, 0});
+    }
+    Py_DECREF(matchers);
+    return result == 0 ? heka_count_filtered(&self->base) : result;
+}
+
 /* ---- the plan ---- */
 
 /* NULL for None. */
@@ -150,6 +169,21 @@ check_levels(PyObject *levels)
     return 0;
 }
 
+/* Whether `value` is None or a tuple of Matchers. */
+static bool
+are_matchers(const HekaClient *self, PyObject *value)
+{
+    if (value != Py_None && !PyTuple_Check(value)) {
+        return false;
+    }
+    for (Py_ssize_t i = 0; value != Py_None && i < PyTuple_GET_SIZE(value); i++) {
+        if (!Py_IS_TYPE(PyTuple_GET_ITEM(value, i), self->base.state->matcher_type)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 PyObject *
 heka_client_set_plan(PyObject *op, PyObject *args)
 {
@@ -160,21 +194,23 @@ heka_client_set_plan(PyObject *op, PyObject *args)
     PyObject *levels;
     PyObject *predicates;
     PyObject *deliver;
+    PyObject *matchers = Py_None;
     int threshold;
     Py_ssize_t stateful = 0;
-    if (!PyArg_ParseTuple(args, "O!iOOOOO|n:_set_plan", &PyTuple_Type, &planned, &threshold,
-                          &blocked, &allowed, &levels, &predicates, &deliver, &stateful)) {
+    if (!PyArg_ParseTuple(args, "O!iOOOOO|nO:_set_plan", &PyTuple_Type, &planned, &threshold,
+                          &blocked, &allowed, &levels, &predicates, &deliver, &stateful,
+                          &matchers)) {
         return NULL;
     }
     if ((blocked != Py_None && !PyAnySet_Check(blocked)) ||
         (allowed != Py_None && !PyAnySet_Check(allowed)) ||
         (levels != Py_None && !PyDict_Check(levels)) ||
         (predicates != Py_None && !PyTuple_Check(predicates)) ||
-        (deliver != Py_None && !PyCallable_Check(deliver))) {
+        (deliver != Py_None && !PyCallable_Check(deliver)) || !are_matchers(self, matchers)) {
         PyErr_SetString(
             PyExc_TypeError,
             "_set_plan() takes a tuple, an int, two sets, a dict, a tuple and a callable, "
-            "or None for each of the last five");
+            "or None for each of the last five, then an int and a tuple of Matchers");
         return NULL;
     }
     if (levels != Py_None && check_levels(levels) < 0) {
@@ -192,6 +228,7 @@ heka_client_set_plan(PyObject *op, PyObject *args)
     Py_XSETREF(self->allowed, unless_none(allowed));
     Py_XSETREF(self->levels, unless_none(levels));
     Py_XSETREF(self->predicates, unless_none(predicates));
+    Py_XSETREF(self->matchers, unless_none(matchers));
     Py_XSETREF(self->deliver, unless_none(deliver));
     Py_XSETREF(self->planned, Py_NewRef(planned)); /* last: it makes the plan valid */
     Py_RETURN_NONE;

@@ -1,7 +1,6 @@
 /* json.c -- json_line: a message as one line of JSON.
  *
- * A Message keeps its texts as str. Those that are ASCII are borrowed; the others are encoded
- * again, one behind the other, into one buffer. Nothing here runs user code. */
+ * Nothing here runs user code. */
 #include "json.h"
 
 #include <string.h>
@@ -12,78 +11,9 @@
 #include "python/base/read.h"
 #include "python/base/text.h"
 #include "message_object.h"
+#include "message_view.h"
 
 #define LINE_BLOCK 2048 /* bytes on the stack: the line of a small message fits */
-
-/* *slice: the UTF-8 of *text, borrowed from the str or written into *spare, which has the room. */
-static void
-put_text(const hk_text *text, hk_buffer *spare, hk_slice *slice)
-{
-    if (text->kind == HK_TEXT_UTF8) {
-        *slice = (hk_slice){text->data, text->len};
-        return;
-    }
-    uint8_t *start = spare->data + spare->len;
-    const uint8_t *end = hk_utf8_write(text, start);
-    *slice = (hk_slice){start, (size_t)(end - start)};
-    spare->len += slice->len;
-}
-
-/* *slices: the UTF-8 of `count` texts. 0, or -1 with
- * MemoryError, or EncodeError for a lone surrogate that escapes no byte. */
-static int
-read_texts(heka_state *state, PyObject *const *texts, size_t count, hk_buffer *spare,
-           hk_slice *slices)
-{
-    hk_text views[HEKA_MESSAGE_TEXTS];
-    size_t total = 0;
-    for (size_t i = 0; i < count; i++) {
-        size_t size = 0;
-        size_t at;
-        if (heka_text_borrow(texts[i], &views[i]) < 0) {
-            return -1;
-        }
-        if (views[i].kind != HK_TEXT_UTF8 &&
-            hk_utf8_measure(&views[i], HK_SURROGATES_ESCAPED, &size, &at) != HK_OK) {
-            return heka_text_check(state, "signer or origin", texts[i]); /* it raises */
-        }
-        total += size;
-    }
-    const hk_status status = hk_buffer_room(spare, total);
-    if (status != HK_OK) {
-        (void)heka_raise_status(state, status);
-        return -1;
-    }
-    for (size_t i = 0; i < count; i++) {
-        put_text(&views[i], spare, &slices[i]);
-    }
-    return 0;
-}
-
-/* Fills *m, which borrows from the message and from *spare. 0, or -1 with an exception. */
-static int
-read_message(heka_state *state, HekaMessage *message, hk_buffer *spare, hk_message *m)
-{
-    PyObject *texts[HEKA_MESSAGE_TEXTS];
-    hk_slice slices[HEKA_MESSAGE_TEXTS];
-    for (size_t i = 0; i < HEKA_MESSAGE_TEXTS; i++) {
-        texts[i] = heka_message_text(message, i);
-    }
-    if (read_texts(state, texts, HEKA_MESSAGE_TEXTS, spare, slices) < 0) {
-        return -1;
-    }
-    *m = (hk_message){.uuid = message->uuid,
-                      .timestamp = message->timestamp,
-                      .severity = message->severity,
-                      .pid = message->pid,
-                      .type = slices[0],
-                      .logger = slices[1],
-                      .payload = slices[2],
-                      .env_version = slices[3],
-                      .hostname = slices[4],
-                      .fields = heka_message_wire(message)};
-    return 0;
-}
 
 /* A new str with the line. */
 static PyObject *
@@ -115,7 +45,7 @@ line_of_message(heka_state *state, PyObject *op, const hk_json_origin *origin)
     HEKA_BEGIN_CRITICAL_SECTION(op);
     if (message->fields != NULL) {
         line = Py_NewRef(Py_None);
-    } else if (read_message(state, message, &spare, &m) == 0) {
+    } else if (heka_message_view(op, &spare, &m) == 0) {
         line = line_new(state, &m, origin);
     }
     HEKA_END_CRITICAL_SECTION();
@@ -173,7 +103,7 @@ read_origin(heka_state *state, PyObject *const *args, hk_buffer *spare, hk_json_
     if (version < 0 || version > UINT32_MAX) {
         return heka_value_error(args[2], "signer_version must be from 0 to 4294967295");
     }
-    if (read_texts(state, texts, 2, spare, slices) < 0) {
+    if (heka_texts_view(state, texts, 2, spare, slices) < 0) {
         return -1;
     }
     *out = (hk_json_origin){.checked = checked != 0,

@@ -11,7 +11,7 @@ from python.memory.table import Calls
 from python.memory.world import World, sink, streamed
 
 import heka
-from heka._core import Bound, Client, NoTimer, Settings, capture_clients, context_var
+from heka._core import Bound, Client, Matcher, NoTimer, Settings, capture_clients, context_var
 
 CALLS = Calls()
 add = CALLS.add
@@ -178,6 +178,8 @@ for number, arguments in enumerate(
         ((), 7, None, None, {"a": "x"}, None, None),
         ((), 7, None, None, None, [], None),
         ((), 7, None, None, None, None, 5),
+        (*PLAN, 0, [5]),
+        (*PLAN, 0, (5,)),
     )
 ):
     add(
@@ -185,6 +187,9 @@ for number, arguments in enumerate(
         lambda w, arguments=arguments: do(Client()._set_plan, *arguments),
         TypeError,
     )
+for name, refused in (("matched", "FALSE"), ("matched-regex", "Payload =~ /a.c/")):
+    add(f"client-{name}", lambda w, refused=refused: do(matching("TRUE", refused).heka, w.text))
+add("client-matched-sent", lambda w: do(matching("TRUE", "Type != ''").heka, w.text))
 add(
     "client-set-plan-again",
     lambda w: do(levelled(w)._set_plan, (), 3, {w.text}, set(), {w.text: 1}, (id,), id),
@@ -296,6 +301,14 @@ def client(w: World, *, framed: bool = True, **plan: Any) -> Client:
     made.sink = sink(framed=framed)
     parts = ("blocked", "allowed", "levels", "asked", "deliver")
     made._set_plan((), plan.get("threshold", 7), *(plan.get(name) for name in parts))
+    return made
+
+
+def matching(*expressions: str) -> Client:
+    """Return a client with a destination, whose messages have to match all expressions."""
+    made = Client()
+    made.sink = sink()
+    made._set_plan(*PLAN, 0, tuple(Matcher(text) for text in expressions))
     return made
 
 

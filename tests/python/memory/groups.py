@@ -5,6 +5,7 @@ from __future__ import annotations
 from python.memory import (
     calls_arguments,
     calls_client,
+    calls_match,
     calls_objects,
     calls_package,
     calls_ring,
@@ -19,6 +20,7 @@ CORE: dict[str, list[Call]] = {
     "streams": calls_streams.CALLS,
     "client": calls_client.CALLS,
     "ring": calls_ring.CALLS,
+    "match": calls_match.CALLS,
 }
 #: Those, and calls of the package around it, to real peers.
 ALL = {**CORE, "package": calls_package.CALLS}

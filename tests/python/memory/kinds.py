@@ -65,6 +65,17 @@ KINDS = [
         lambda: _core.BlockReader(signers={("n", 1): 5}),
         is_collected=False,
     ),
+    Kind(
+        _core.Matcher,
+        lambda: _core.Matcher("Type =~ /a.b/ || Fields[x] == 1", "heka2"),
+        lambda: _core.Matcher("Typ =~ /a.b/"),
+        is_collected=False,
+    ),
+    Kind(
+        _core.Clause,
+        lambda: _core.Clause(("Type == 'a'", 1, False, None)),
+        lambda: _core.Clause(5),  # type: ignore[call-overload]
+    ),
     Kind(_core.Ring, lambda: _core.Ring(4096, 1000), lambda: _core.Ring(4096, 5000)),
     Kind(_core.Sink, sink, lambda: _core.Sink(5)),
     Kind(_core.Emitter, lambda: emitter_to(None), lambda: _core.Emitter(5)),
@@ -76,7 +87,7 @@ KINDS = [
 MADE = [kind for kind in KINDS if kind.make is not None]
 EXCEPTIONS = [
     *(heka.HekaError, heka.EncodeError, heka.FieldError),
-    *(heka.DecodeError, heka.SignatureError, heka.ConfigError),
+    *(heka.DecodeError, heka.SignatureError, heka.ConfigError, _core.MatcherError),
 ]
 
 

@@ -123,6 +123,11 @@ class World:
         self.refuser = heka.StreamReader(signers=self.wrong_keys)
         self.frames = heka.StreamReader(signers=self.keys).feed(self.signed + self.frame)
         (self.many,) = _core.BlockReader().feed(self.frame + heka.frame(odd_message()) + self.frame)
+        self.matcher = _core.Matcher(
+            "Type == 'é' || Payload =~ /a.c/ || Signer == 'signer' || Fields[ids] > 1", "heka2"
+        )
+        self.hostile = _core.Matcher("Payload =~ /(a+)+$/")
+        self.stubborn = heka.Message("t", payload="a" * 100 + "b")
         self.block_reader = _core.BlockReader()
         self.blocks = _core.BlockReader(signers=self.keys).feed(self.signed + self.frame)
 

@@ -54,6 +54,7 @@ TREE: dict[str, tuple[Any, ...]] = {
     "ConfigError": (heka.HekaError, ValueError),
     "QueueFullError": (heka.HekaError, queue.Full),
     "InvalidArgumentError": (heka.ConfigError, RuntimeError),
+    "MatcherError": (heka.ConfigError,),
 }
 
 
