@@ -191,6 +191,8 @@ if not TYPE_CHECKING:
         """Return where *name* is, or which name of this package it resembles."""
         if name in _ELSEWHERE:
             return f"; it is heka.{_ELSEWHERE[name]}.{name}"
+        if name in ("send", "Client"):
+            return f"; did you mean heka.{'log' if name == 'send' else 'client.HekaClient'}?"
         found = None if name.startswith("_") else _nearest(name, __dir__())
         return f"; did you mean {found!r}?" if found else ""
 

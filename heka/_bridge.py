@@ -6,6 +6,7 @@ the program that logs: they are counted, and reported on stderr at most once a m
 
 from __future__ import annotations
 
+import re
 import sys
 import threading
 from collections import Counter
@@ -14,7 +15,7 @@ from typing import Any, TypeAlias, cast
 
 from heka import api
 from heka._core import monotonic
-from heka._net.addresses import STANDARD
+from heka._net.addresses import STANDARD, parse
 from heka._process import PROCESS, ProcessClient
 from heka._recording import FILTERING, NESTED_MAX, as_text, describe, type_name
 from heka._runtime.allowance import allowance
@@ -23,10 +24,24 @@ from heka._runtime.exits import is_exiting
 from heka._runtime.forks import register_fork_reset
 from heka._runtime.reporter import Reporter
 from heka.client import HekaClient
+from heka.exceptions import ConfigError
 from heka.holder import CLIENT_HOLDER
 from heka.streams.logging import StdLibLoggingStream
 
 Client: TypeAlias = HekaClient | ProcessClient
+
+
+#: What is no name of a client: host:port, a path, a URL without its slashes.
+_is_address = re.compile(r"[^\s:/]+:\d+|\[[^]]*\](:\d+)?|[.~]{0,2}/.*|[a-z]+:/.*").fullmatch
+
+
+def _refuse_address(name: str, owner: str) -> None:
+    """Refuse *name* if it is an address: messages for a client of that name would be lost."""
+    if _is_address(name):
+        parse(name)  # which tells what a path, or a URL without its slashes, lacks
+        raise ConfigError(
+            f"{owner}: {name!r} is the name of no client; did you mean 'udp://{name}'?"
+        )
 
 
 class Bridge:
@@ -67,6 +82,8 @@ class Bridge:
                 self.fixed = ProcessClient(target)
                 api.claim(target)
                 self._claimed = target
+            elif CLIENT_HOLDER.find_client(target) is None:
+                _refuse_address(target, owner)
         elif target is not None:
             if not callable(getattr(target, "heka", None)):
                 raise TypeError(

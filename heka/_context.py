@@ -45,6 +45,9 @@ def bind(**fields: Any) -> None:
 @explained
 def unbind(*names: str) -> None:
     """Remove the context fields *names* from the current context; without names, all of them."""
+    for name in names:
+        if not isinstance(name, str):
+            raise TypeError(f"unbind: names must be str, as in unbind('a', 'b'); got {name!r:.64}")
     kept = {name: value for name, value in bound().items() if names and name not in names}
     _current.set(Bound(kept))
 

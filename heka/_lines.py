@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     ExcInfo: TypeAlias = bool | BaseException | tuple[Any, Any, Any] | None
     Fields: TypeAlias = Mapping[str, FieldValue] | None
 
-__all__ = ["Lines", "exception_text", "text_of"]
+__all__ = ["Lines", "text_of"]
 
 
 class Lines:
@@ -126,17 +126,6 @@ def text_of(msg: object, args: tuple[Any, ...], exc_info: ExcInfo) -> str:
         if len(args) == 1 and hasattr(args[0], "keys") and hasattr(args[0], "__getitem__"):
             values = args[0]
         text = _writable(text % values)
-    return _with_traceback(text, exc_info) if exc_info else text
-
-
-def exception_text(msg: object, args: tuple[Any, ...], exc_info: ExcInfo) -> str:
-    """Return ``text_of``; if *msg* cannot be formatted, it as it is, and why."""
-    try:
-        text = text_of(msg, args, False)
-    except Exception as error:
-        from heka._recording import as_text, describe  # which imports logging
-
-        text = _writable(f"{as_text(msg)} (not formatted: {describe(error)})")
     return _with_traceback(text, exc_info) if exc_info else text
 
 

@@ -11,9 +11,10 @@ import sys
 from heka import api
 from heka._context import bound
 from heka._core import Bound, Client, context_var
-from heka._lines import Lines, exception_text
+from heka._lines import Lines, text_of
 from heka._net.addresses import parse
 from heka._net.defaults import TO_VARIABLE
+from heka._runtime.explaining import explained
 from heka._runtime.forks import importing
 from heka.severity import ERROR, INFORMATIONAL
 
@@ -201,6 +202,7 @@ def timer(
     return client.timer(name, logger, severity, fields, rate)
 
 
+@explained
 def exception(
     msg: object,
     *args: Any,
@@ -236,10 +238,23 @@ def exception(
     client = getattr(getattr(holder, "CLIENT_HOLDER", None), "default_client", None)
     report = getattr(client, "raven", None)
     if callable(report) and _is_exception(exc_info):
-        return _report(report, exception_text(msg, args, False), exc_info, logger, fields or {})
+        return _report(report, _exception_text(msg, args, False), exc_info, logger, fields or {})
     if not PROCESS.admits("oldstyle", ERROR):
         return False
-    return PROCESS.heka("oldstyle", logger, ERROR, exception_text(msg, args, exc_info), fields)
+    return PROCESS.heka("oldstyle", logger, ERROR, _exception_text(msg, args, exc_info), fields)
+
+
+def _exception_text(msg: object, args: tuple[Any, ...], exc_info: ExcInfo) -> str:
+    """Return ``text_of``; if *msg* cannot be formatted, it as it is, and why."""
+    try:
+        text = text_of(msg, args, False)
+    except Exception as error:
+        with importing():
+            from heka._recording import as_text, describe  # which imports logging
+
+        text = f"{as_text(msg)} (not formatted: {describe(error)})"
+        text = text.encode("utf-8", "backslashreplace").decode()
+    return text_of(text, (), exc_info)
 
 
 def _is_exception(exc_info: ExcInfo) -> bool:

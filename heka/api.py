@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from io import TextIOBase
 
 from heka._core import ConfigError, Emitter, Sink, monotonic, set_converter
 from heka._runtime.accounts import total
@@ -142,9 +143,26 @@ def _key_of(to: object) -> _Key:
             return parse(to or DEFAULT_TO)
         except ConfigError:
             return str(to)
-    if not isinstance(to, (str, tuple, Address)) and callable(getattr(to, "write", None)):
+    if not isinstance(to, (str, tuple, Address)) and _is_stream(to):
         return id(to)
     return parse(to)
+
+
+def _is_stream(to: object) -> bool:
+    """Return whether *to* is an object with ``write(bytes)``.
+
+    Raises:
+        ConfigError: It is a text stream, whose ``write`` takes no bytes.
+    """
+    if not callable(getattr(to, "write", None)):
+        return False
+    if issubclass(type(to), TextIOBase):
+        remedy = "give one of bytes, as of open(path, 'ab')"
+        for name in ("stdout", "stderr"):
+            if to is getattr(sys, name):
+                remedy = f"did you mean {name!r}?"
+        raise ConfigError(f"expected an object with write(bytes), got a text stream; {remedy}")
+    return True
 
 
 def _make(key: _Key, to: object) -> _AnyDestination:
@@ -307,7 +325,7 @@ def configure(
     """
     global is_configured
     load()
-    if to is not _ABSENT and to is not None and not callable(getattr(to, "write", None)):
+    if to is not _ABSENT and to is not None and not _is_stream(to):
         parse(to)
     if to is not _ABSENT:
         before = _key_of(_emitter.to)

@@ -125,7 +125,12 @@ def flush_on_sigterm(timeout: float = 2.0) -> None:
     """
     check_seconds(timeout, "flush_on_sigterm")
     if not timeout >= 0:
-        raise ValueError(f"timeout must be seconds, 0 or more, got {timeout!r}")
+        raise ValueError(f"flush_on_sigterm: timeout must be seconds, 0 or more, got {timeout!r}")
+    if threading.current_thread() is not threading.main_thread():
+        raise ValueError(
+            "flush_on_sigterm: only the main thread can set a signal's handler; call it there, or "
+            "heka.flush() where the program ends"
+        )
     handler = signal.getsignal(signal.SIGTERM)
     if not isinstance(handler, _Handler):
         handler = _Handler(timeout, handler)

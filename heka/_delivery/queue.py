@@ -85,7 +85,8 @@ class Queue:
         """
         if options.capacity < _CAPACITY_LEAST:
             raise ConfigError(
-                f"capacity: expected at least {_CAPACITY_LEAST} bytes, got {options.capacity}"
+                f"{name}: capacity: expected at least {_CAPACITY_LEAST} bytes, got "
+                f"{options.capacity}"
             )
         self.name = name
         self._options = options

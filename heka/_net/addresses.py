@@ -180,6 +180,9 @@ def _parsed(to: object) -> Address:
         raise ConfigError(f"{EXPECTED}, or an object with write(bytes); got {to!r}")
     if to in STANDARD:
         return Address(to)
+    for name in STANDARD:
+        if to.startswith((f"{name}?", f"{name}://")):
+            raise ConfigError(f"{to!r}: {name!r} is the whole destination, and takes no options")
     scheme, separator, rest = to.partition("://")
     if not separator:
         _refuse_port(to)

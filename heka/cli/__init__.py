@@ -126,9 +126,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _hint(given: str, known: Iterable[str]) -> str:
     """Return which of *known* is nearest to *given*, or all of them."""
-    names = list(known)
-    meant = heka._core.nearest(given, names)
-    return f"; did you mean {meant!r}?" if meant else f"; known are {', '.join(names)}"
+    names = {name.lstrip("-"): name for name in known}  # equal dashes are no likeness
+    meant = heka._core.nearest(given.lstrip("-"), list(names))
+    if meant:
+        return f"; did you mean {names[meant]!r}?"
+    return f"; known are {', '.join(names.values())}"
 
 
 def _cut(text: str) -> str:

@@ -24,10 +24,11 @@ def read_toml(toml: TomlSource, section: str) -> tuple[Mapping[str, Any], TomlPl
     for part in section.split(".") if section else ():
         if not isinstance(table, Mapping) or part not in table:
             there = [str(key) for key in table] if isinstance(table, Mapping) else []
-            raise ConfigError(
-                f"there is no table [{section}]{closest(part, there)}; if the document is the "
-                'table itself, pass section=""'
-            )
+            own = section.rpartition(".")[2]
+            remedy = 'if the document is the table itself, pass section=""'
+            if isinstance(table, Mapping) and isinstance(table.get(own), Mapping):
+                remedy = f"for [{own}] pass section={own!r}"
+            raise ConfigError(f"there is no table [{section}]{closest(part, there)}; {remedy}")
         table = table[part]
     if not isinstance(table, Mapping):
         raise ConfigError(f"{section}: expected a table, got {type(table).__name__}")

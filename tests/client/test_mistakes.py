@@ -13,6 +13,7 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,7 @@ def space() -> dict[str, Any]:
         "from_dict": lambda given: config.client_from_dict_config(given, strict=True),
         "from_ini": lambda text: config.client_from_text_config(text, "heka", strict=True),
         "from_toml": lambda text: config.client_from_toml_config(text, strict=True),
+        "in_thread": lambda call: ThreadPoolExecutor(1).submit(call).result(),
         "signer": heka.SignerConfig("ops", 1, "key", "sha1"),
         "framed": heka.pack("t"),
     }
