@@ -8,6 +8,10 @@ from __future__ import annotations
 import contextlib
 import logging
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 __all__ = ["FILTERING", "LOGLEVEL_MAP", "NESTED_MAX", "RECORD_MARK", "as_text", "describe"]
 
 #: How deep records may be nested: a value's ``__str__`` or a signal handler may log while a record
@@ -36,12 +40,14 @@ def type_name(value: object) -> str:
     return type(value).__qualname__
 
 
-def as_text(value: object) -> str:
+def as_text(value: Any) -> str:
     """Return *value* if it is a str, decoded if it is bytes, else ``str(value)``."""
-    if isinstance(value, str):
-        return value
+    kind: type = type(value)  # isinstance() would ask __class__ too, which may raise
+    if issubclass(kind, str):
+        text: str = value
+        return text
     with contextlib.suppress(Exception):
-        return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+        return value.decode("utf-8", "replace") if issubclass(kind, bytes) else str(value)
     return f"<{type_name(value)} object, str() failed>"
 
 

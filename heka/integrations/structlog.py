@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from traceback import format_exception
 from typing import Any, NoReturn
 
@@ -17,6 +17,7 @@ import structlog
 
 from heka._bridge import Bridge
 from heka._core import severities
+from heka._recording import describe, type_name
 from heka.logging import LOGLEVEL_MAP
 from heka.severity import CRITICAL, DEBUG, ERROR, INFO
 
@@ -52,6 +53,19 @@ class HekaProcessor:
         self, logger: Any, method_name: str, event_dict: MutableMapping[str, Any]
     ) -> MutableMapping[str, Any]:
         """Send *event_dict* and return it unchanged."""
+        try:
+            self._send(method_name, event_dict)
+        except Exception as error:
+            self._bridge.count("error")
+            self._bridge.report(f"a message is lost: {describe(error)}")
+        return event_dict
+
+    def _send(self, method_name: str, event_dict: MutableMapping[str, Any]) -> None:
+        if not isinstance(event_dict, Mapping):
+            raise TypeError(
+                f"expected the values of an event, got {type_name(event_dict)}: put this processor "
+                "before the one that makes text of them"
+            )
         fields = dict(event_dict)
         payload = fields.pop("event", "")
         for name in _INTERNAL:
@@ -64,7 +78,6 @@ class HekaProcessor:
         trace = _traceback(fields.pop("exc_info", None))
         fields.setdefault("loglevel", LOGLEVEL_MAP[severity])
         self._bridge.send(fields.get("logger", ""), severity, payload, fields, trace=trace)
-        return event_dict
 
     def stats(self) -> dict[str, int]:
         """Return the counts of errors, {} if there were none, as ``HekaHandler.stats``."""

@@ -240,3 +240,50 @@ def test_record_of_processor_formatter_is_no_field(client):
     handler.stream.close()
 
     assert only_message(client).fields == {"loglevel": [30]}
+
+
+class Nothing:
+    """An object whose class cannot be asked for."""
+
+    def __getattribute__(self, name):
+        raise ValueError(name)
+
+
+class Undecided:
+    def __bool__(self):
+        raise ValueError("neither")
+
+
+def test_an_event_of_which_nothing_can_be_asked_is_sent(client):
+    logger, _ = logger_with(HekaRenderer(client))
+
+    event = Nothing()
+
+    logger.info(event, value=event)
+
+    message = only_message(client)
+    assert message.payload == repr(event)
+    assert message.fields["value"] == [repr(event)]
+
+
+@pytest.mark.parametrize("kind", [Nothing, Undecided])
+def test_exc_info_that_cannot_be_read_loses_only_the_event(client, capsys, kind):
+    processor = HekaProcessor(client)
+    logger, output = logger_with(processor)
+
+    logger.info("text", exc_info=kind())
+
+    assert len(output.calls) == 1
+    assert processor.stats() == {"error": 1}
+    assert "HekaProcessor: a message is lost: ValueError: " in capsys.readouterr().err
+
+
+def test_a_processor_behind_the_renderer_says_where_it_belongs(client, capsys):
+    processor = HekaProcessor(client)
+    logger, output = logger_with(structlog.processors.JSONRenderer(), processor)
+
+    logger.info("text")
+
+    assert output.calls[0].args == ('{"event": "text"}',)
+    assert processor.stats() == {"error": 1}
+    assert "got str: put this processor before the one that makes" in capsys.readouterr().err
