@@ -136,8 +136,7 @@ def _publishing(headers: Any = None, **more: object) -> None:
     if _tasks is None or type(headers) is not dict:
         return
     try:
-        request_id = bound().get("request_id")
-        if type(request_id) is str:
+        if request_id := read_request_id(bound().get("request_id")):
             headers.setdefault(_ID_HEADER, request_id)
         span, trace = current_span(), current_trace.get()
         if span is not None:

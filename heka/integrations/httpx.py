@@ -25,6 +25,7 @@ from heka.integrations._vocabulary import (
     TRACEPARENT_HEADER,
     current_span,
     method_of,
+    read_request_id,
     severity_of,
 )
 from heka.severity import ERROR, INFORMATIONAL
@@ -151,8 +152,7 @@ class _Call:
 
 def _pass_on(headers: httpx.Headers) -> None:
     """Add the id and the trace of the request that the call is made for."""
-    request_id = bound().get("request_id")
-    if type(request_id) is str and request_id.isascii() and request_id.isprintable():
+    if request_id := read_request_id(bound().get("request_id")):  # else the peer may refuse it
         headers.setdefault(REQUEST_ID_HEADER, request_id)
     if TRACEPARENT_HEADER not in headers:
         span, trace = current_span(), current_trace.get()

@@ -141,7 +141,7 @@ def test_outside_of_a_request_no_header_is_added(server, captured, get):
 
 
 @both
-@pytest.mark.parametrize("value", ["a\r\nb: c", "ä", 7])
+@pytest.mark.parametrize("value", ["", "a" * 129, "a\r\nb: c", "ä", 7])
 def test_an_id_that_is_no_header_is_not_passed_on(server, captured, get, value):
     with heka.context(request_id=value):
         get(f"http://{server}/200")
