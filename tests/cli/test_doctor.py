@@ -117,6 +117,13 @@ def test_the_environment_names_the_destination(doctor):
     assert said("environment") == ("ok", "HEKA_TO is set: the default destination")
 
 
+def test_a_variable_that_is_empty_is_not_set(doctor):
+    said = doctor(HEKA_TO="")
+
+    assert said("environment")[1].startswith("none of HEKA_TO, ")
+    assert said("destination")[1].endswith("from the default, as HEKA_TO is not set")
+
+
 def test_an_argument_that_differs_from_the_environment_is_a_warning(doctor):
     said = doctor(f"tcp://127.0.0.1:{free_port()}", HEKA_TO="udp://elsewhere.invalid")
 

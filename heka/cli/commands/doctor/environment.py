@@ -42,7 +42,7 @@ def variables() -> Iterator[Line]:
             )
         elif os.environ[name] not in ("", "0"):
             yield ok("environment", f"{name} is set: {_VARIABLES[name]}")
-    if not any(name in _VARIABLES for name in names):
+    if not any(name in _VARIABLES and os.environ[name] not in ("", "0") for name in names):
         yield ok("environment", f"none of {', '.join(_VARIABLES)} is set")
 
 
