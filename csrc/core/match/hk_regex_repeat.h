@@ -1,11 +1,11 @@
 /* hk_regex_repeat.h -- reads repetitions of RE2, x* x+ x? x{n} x{n,} x{n,m}, and adds up what an
  * expression costs at one place of the subject.
  *
- * Includes: hk_regex_class.h. */
+ * Includes: hk_regex_text.h. */
 #ifndef HK_REGEX_REPEAT_H
 #define HK_REGEX_REPEAT_H
 
-#include "hk_regex_class.h"
+#include "hk_regex_text.h"
 
 #define HK_REGEX_UNBOUNDED UINT32_MAX /* the upper bound of x* */
 #define HK_REGEX_EASY 64u             /* steps at one place that need no guard */
