@@ -51,6 +51,7 @@ COMMANDS: Final[dict[str, str]] = {
     "demo": "send messages from one process to another, and show them",
     "doctor": "find out why nothing arrives at a destination",
     "listen": "receive messages and show them, until Ctrl-C",
+    "match": "check a matcher expression, explain it, and try it on messages",
     "send": "send one message, or those of JSON lines",
     "sentry": "show exceptions of the raven plugin, or post them to Sentry",
     "spool": "inspect queues on disk, and send what ended processes have left",
@@ -80,6 +81,10 @@ def command_of(name: str) -> Command:
             from heka.cli.commands import listen
 
             return listen
+        case "match":
+            from heka.cli.commands import match
+
+            return match
         case "send":
             from heka.cli.commands import send
 

@@ -82,9 +82,13 @@ def commands(page: Path) -> Iterator[Command]:
 def programs(command: str) -> set[str]:
     """Return the programs that *command* runs."""
     found = set()
-    for part in re.split(r"\s\|\s|\s&&\s", command):
-        words = shlex.split(part, comments=True)
-        found.add(next(word for word in words if not _ASSIGNMENT.match(word)))
+    starts = True
+    for word in shlex.split(command, comments=True):
+        if word in ("|", "&&"):
+            starts = True
+        elif starts and not _ASSIGNMENT.match(word):
+            found.add(word)
+            starts = False
     return found
 
 
