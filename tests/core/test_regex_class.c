@@ -19,6 +19,7 @@ test_sets(void)
     check_refused("[[:alpha2:]]", HK_ERR_CORRUPT, 1, "a class such as");
     check_refused("[[:^:]]", HK_ERR_CORRUPT, 1, "a class such as");
     check_translated("[[:a]", false, "[\\x{5b}\\x{3a}a]"); /* nothing closes it: characters */
+    check_translated("[[:a][[:d]", false, "[\\x{5b}\\x{3a}a][\\x{5b}\\x{3a}d]");
 }
 
 static void

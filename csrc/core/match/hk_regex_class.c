@@ -188,13 +188,14 @@ static hk_status
 put_posix(hk_regex_cursor *c, bool *found)
 {
     *found = false;
-    if (hk_regex_peek(c, 0) != '[' || hk_regex_peek(c, 1) != ':') {
+    if (hk_regex_peek(c, 0) != '[' || hk_regex_peek(c, 1) != ':' || c->no_posix) {
         return HK_OK;
     }
     const uint8_t *name = c->pattern.data + c->at + 2;
     const size_t left = c->pattern.len - c->at - 2;
     const uint8_t *end = memmem(name, left, ":]", 2);
     if (end == NULL) {
+        c->no_posix = true;
         return HK_OK; /* RE2 then reads a bracket and a colon */
     }
     const bool negated = name < end && *name == '^';

@@ -22,6 +22,7 @@ typedef struct {
     size_t at;            /* bytes read */
     unsigned flags;       /* HK_REGEX_FOLD and others */
     bool script_prefix;   /* scripts are written as \p{sc:..} */
+    bool no_posix;        /* no `:]` follows: it need not be looked for again */
     hk_buffer *out;       /* borrowed */
     const char *expected; /* after an error: what was expected, a constant */
     size_t column;        /* after an error: offset of the part at fault */
