@@ -558,31 +558,24 @@ def encode_raw(
     /,
 ) -> bytes: ...
 @overload
-def json_line(message: Buffer, /) -> str: ...
-@overload
 def json_line(
     message: Buffer,
-    checked: bool,
-    signer: str | None,
-    signer_version: SupportsIndex | None,
-    origin: str,
+    checked: bool = ...,
+    signer: str | None = ...,
+    signer_version: int | None = ...,
+    origin: str = ...,
     /,
 ) -> str: ...
 @overload
-def json_line(message: Message, /) -> str | None: ...
-@overload
 def json_line(
     message: Message,
-    checked: bool,
-    signer: str | None,
-    signer_version: SupportsIndex | None,
-    origin: str,
+    checked: bool = ...,
+    signer: str | None = ...,
+    signer_version: int | None = ...,
+    origin: str = ...,
     /,
 ) -> str | None: ...
-@overload
-def json_lines(block: Block, /) -> bytes: ...
-@overload
-def json_lines(block: Block, checked: bool, origin: str, /) -> bytes: ...
+def json_lines(block: Block, checked: bool = ..., origin: str = ..., /) -> bytes: ...
 def libraries() -> dict[str, str]: ...
 def monotonic() -> float: ...
 def nearest(

@@ -114,6 +114,34 @@ def test_the_display_samples_a_flood(start, tmp_path):
     assert "all are in all" in listen.err
 
 
+def test_only_what_matches(start, tmp_path):
+    """Display and file get the same messages, and the summary counts the others."""
+    path = tmp_path / "some"
+    frames = [pack("a", fields={"n": number}) for number in range(5)]
+    listen, address = listening(
+        start, "--output", "some", "--match", "Type == 'a' && Fields[n] > 2", "--json"
+    )
+
+    received(listen, address, b"".join([pack("b"), *frames]), path, len(frames[3] + frames[4]))
+
+    assert path.read_bytes() == frames[3] + frames[4]
+    shown = [json.loads(line) for line in listen.out.splitlines()]
+    assert [record["fields"]["n"]["values"] for record in shown] == [[3], [4]]
+    assert listen.err.splitlines()[-1].startswith("6 messages, ")
+    assert listen.err.endswith(" discarded, 4 not matched\n")
+
+
+def test_a_wrong_expression(capsys):
+    """It is wrong usage, and the column is named."""
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["listen", "--match", "Tpye == 'a'"])
+
+    assert caught.value.code == 2
+    err = capsys.readouterr().err
+    assert "argument --match: " in err
+    assert "Type" in err
+
+
 def test_format_without_a_file_is_of_the_display(start):
     listen, address = listening(start, "--format", "json")
     send_tcp(address, pack("a"))

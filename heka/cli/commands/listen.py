@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 import heka
+from heka import matcher
 from heka._display.style import style_for
 from heka._net.options import as_size
 from heka._receiving import endpoint
@@ -51,6 +52,7 @@ examples:
   python -m heka listen --tcp 0.0.0.0:5565 --key-file keys --require-signature
   python -m heka listen --tls :5565 --cert server.pem --cert-key server.key
   python -m heka listen --json | jq -r 'select(.severity <= 3) | .payload'
+  python -m heka listen --match "Type == 'order' && Fields[items] > 3"
   python -m heka listen --output messages.heka --rotate 64MiB --quiet
 
 At the end, a summary is printed: messages, bytes, refused frames by reason,
@@ -90,6 +92,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--json", action="store_true", help="print one JSON object per line, with nothing shortened"
+    )
+    parser.add_argument(
+        "--match",
+        metavar="E",
+        type=argument(matcher.compile),
+        help='only messages that match this expression, for instance "Severity < 4"',
     )
     parser.add_argument("--quiet", action="store_true", help="print no messages")
     parser.add_argument(
@@ -138,6 +146,7 @@ def run(args: argparse.Namespace) -> int:
         as_json=args.json or (args.output is None and args.format == "json"),
         quiet=args.quiet,
         file=file,
+        matcher=args.match,
         budget=Budget() if args.output is not None or out.isatty() else None,
     )
 
@@ -165,7 +174,8 @@ def run(args: argparse.Namespace) -> int:
         receiver.close()
     if sys.stderr.isatty():
         say("")  # the terminal has printed ^C
-    say(summary(receiver.tally), "strong")
+    left_out = "" if args.match is None else f", {printer.unmatched:,} not matched"
+    say(f"{summary(receiver.tally)}{left_out}", "strong")
     return 0
 
 

@@ -16,6 +16,7 @@ from heka.cli.show.filing import MessageFile
 from heka.cli.show.jsonlines import json_line
 from heka.cli.show.sampling import Budget
 from heka.framing import Frame
+from heka.matcher import Matcher
 
 _NOTICE_PAUSE: Final = 1.0  # seconds between two notices, so that a flood stays readable
 _ENDS: Final = {
@@ -37,6 +38,7 @@ class Printer:
         file: Gets every message, whatever *out* gets.
         budget: Of *out*: messages for which there is no time are skipped, and that is told. None:
             *out* gets all.
+        matcher: Messages that it does not match are neither shown nor put into the file.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class Printer:
         quiet: bool = False,
         file: MessageFile | None = None,
         budget: Budget | None = None,
+        matcher: Matcher | None = None,
     ) -> None:
         self._out, self._out_style = out, out_style
         self._err, self._err_style = err, err_style
@@ -61,6 +64,8 @@ class Printer:
         self._quiet = quiet
         self._file = file
         self._budget = budget
+        self._matcher = matcher
+        self.unmatched = 0  # messages that the matcher left out
         self._skipped_at = float("-inf")
         self._refused: Counter[str] = Counter()  # not yet reported
         self._discarded = 0
@@ -76,7 +81,7 @@ class Printer:
         Raises:
             FileError: The file cannot be written.
         """
-        events = list(events)
+        events = list(events if self._matcher is None else self._matched(events, self._matcher))
         if self._file is not None:
             self._put_in_file(self._file, events)
         if self._budget is not None:
@@ -97,6 +102,17 @@ class Printer:
         if self._budget is not None:
             self._budget.end()
             self._tell_skipped(self._budget)
+
+    def _matched(self, events: Iterable[Event], matcher: Matcher) -> Iterator[Event]:
+        """Yield *events* with the messages that match."""
+        for event in events:
+            if isinstance(event, Received):
+                block = matcher.filter(event.block)
+                self.unmatched += len(event.block) - len(block)
+                if len(block):
+                    yield Received(block, event.origin)
+            else:
+                yield event
 
     def close(self) -> None:
         """Tell what was skipped since the last notice, and close the file."""

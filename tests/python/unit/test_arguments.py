@@ -30,6 +30,7 @@ INSTANCES: dict[str, Callable[[], Any]] = {
     "Emitter": lambda: _core.Emitter(lambda to: _core.Sink(print)),
     "Field": lambda: heka.Field(1),
     "Frame": lambda: heka.StreamReader().feed(heka.pack())[0],
+    "Matcher": lambda: _core.Matcher("TRUE"),
     "Message": heka.Message,
     "NoTimer": _core.NoTimer,
     "Ring": lambda: _core.Ring(4096, 1000),
@@ -38,7 +39,7 @@ INSTANCES: dict[str, Callable[[], Any]] = {
     "StreamReader": heka.StreamReader,
 }
 #: Types that only the extension itself makes.
-NOT_MADE = {"Block", "Frame", "Settings"}
+NOT_MADE = {"Block", "Clause", "Frame", "Settings"}
 #: Types without state, which are made as any object is.
 STATELESS = {"NoTimer"}
 
