@@ -91,6 +91,10 @@ def test_formats(cat, file):
             id="both",
         ),
         pytest.param(["--since", "1d"], "", id="ago"),
+        pytest.param(["--match", "Fields[n] > 3 && Type == 'kind-1'"], "579", id="match"),
+        pytest.param(["--match", "Payload =~ /^[2-4]$/", "--limit", "2"], "23", id="match-limit"),
+        pytest.param(["--match", "Type == 'kind-0'", "--tail", "2"], "68", id="match-tail"),
+        pytest.param(["--match", "FALSE"], "", id="match-none"),
     ],
 )
 def test_choices(cat, file, options, shown):
@@ -108,6 +112,28 @@ def test_tail_over_many_blocks(cat, tmp_path):
     for count in (1, 1023, 1024, 1025, 2999):
         _, out, _ = cat(path, "--format", "heka", "--tail", str(count))
         assert out == b"".join(frames[-count:])
+
+
+def test_a_wrong_expression(cat, file):
+    code, out, err = cat(file, "--match", "Type = 'x'")
+
+    assert (code, out) == (1, b"")
+    assert err.startswith("heka cat: --match: ") or ": --match: " in err
+    assert "column 6" in err
+
+
+def test_a_regular_expression_at_its_limit(cat, tmp_path):
+    """The message does not match, and it is counted."""
+    path = tmp_path / "hostile.heka"
+    path.write_bytes(pack("t", payload="a" * 100 + "b") * 3 + pack("u"))
+
+    code, out, err = cat(path, "--match", "Payload =~ /(a+)+$/ || Type == 'u'", "--stats")
+
+    assert (code, out.splitlines()[0][:9]) == (0, b"1 message")
+    assert err == (
+        "Payload =~ /(a+)+$/: stopped at the limit of a regular expression for 3 messages, "
+        "which do not match\n"
+    )
 
 
 def test_fields(cat, file):

@@ -8,7 +8,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from heka._display.escape import counted, visible
 from heka._display.style import style_for
@@ -22,7 +22,11 @@ from heka.cli.show.dump import Frames, JsonLines, Text, Writer
 from heka.cli.show.moments import parse_moment
 from heka.cli.show.statistics import Statistics
 from heka.cli.show.terminal import prepare_stdout
+from heka.exceptions import ConfigError
 from heka.framing import Block
+
+if TYPE_CHECKING:
+    from heka.matcher import Matcher
 
 _EPILOG: Final = """\
 inputs:
@@ -45,6 +49,7 @@ was refused, if there is any; with --strict the exit code is then 1.
 
 examples:
   heka cat messages.heka --tail 20
+  heka cat messages.heka --match "Type == 'login' && Severity <= 3"
   heka cat messages.heka --since 15m --format json | jq .payload
   heka cat /var/spool/heka --stats
   heka cat app.heka --follow
@@ -60,6 +65,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     moment = argument(lambda text: parse_moment(text, time.time_ns()))
     parser.add_argument(
         "inputs", metavar="FILE|-|SPOOL", nargs="*", help="what to read; default standard input"
+    )
+    parser.add_argument(
+        "--match",
+        metavar="E",
+        help='show messages that match this expression, for instance "Severity <= 3"',
     )
     parser.add_argument(
         "--format", choices=("text", "json", "heka"), default="text", help="default text"
@@ -96,6 +106,7 @@ def run(args: argparse.Namespace) -> int:
         CommandError: Options contradict each other, or a key cannot be used.
     """
     _check(args)
+    matcher = _matcher(args.match)
     keys, warnings = collect_keys(args.key, args.key_file)
     for warning in warnings:
         _say(f"note: {warning}", "warn")
@@ -109,7 +120,7 @@ def run(args: argparse.Namespace) -> int:
     writer = None if args.stats else _writer(args, checked=bool(keys))
     blocks = files.read(args.inputs or [STDIN])
     with contextlib.closing(blocks), _until_interrupted(args.follow):
-        for block in _chosen(blocks, args):
+        for block in _chosen(blocks, args, matcher):
             if block is None:
                 if writer is not None:
                     writer.flush()
@@ -123,7 +134,7 @@ def run(args: argparse.Namespace) -> int:
     if writer is not None:
         writer.flush()
     sys.stdout.flush()
-    return _close(files, strict=args.strict)
+    return _close(files, matcher, strict=args.strict)
 
 
 def _check(args: argparse.Namespace) -> None:
@@ -138,6 +149,17 @@ def _check(args: argparse.Namespace) -> None:
         )
     if args.inputs.count(STDIN) > 1:
         raise CommandError("standard input can be read once; give - once")
+
+
+def _matcher(expression: str | None) -> Matcher | None:
+    if expression is None:
+        return None
+    from heka.matcher import compile as compile_expression
+
+    try:
+        return compile_expression(expression)
+    except ConfigError as problem:
+        raise CommandError(f"--match: {problem}") from problem
 
 
 def _writer(args: argparse.Namespace, *, checked: bool) -> Writer:
@@ -162,8 +184,13 @@ def _until_interrupted(is_normal: bool) -> Iterator[None]:
 # ---- choosing messages ---------------------------------------------------------------------------
 
 
-def _chosen(blocks: Iterator[Block | None], args: argparse.Namespace) -> Iterator[Block | None]:
+def _chosen(
+    blocks: Iterator[Block | None], args: argparse.Namespace, matcher: Matcher | None
+) -> Iterator[Block | None]:
     """Yield what the options leave of *blocks*."""
+    if matcher is not None:
+        matching = matcher.filter
+        blocks = (None if block is None else matching(block) for block in blocks)
     if args.since is not None or args.until is not None:
         blocks = (
             None if block is None else block.between(args.since, args.until) for block in blocks
@@ -209,13 +236,19 @@ def _last(blocks: Iterator[Block | None], count: int) -> Iterator[Block | None]:
 # ---- the end -------------------------------------------------------------------------------------
 
 
-def _close(files: Files, *, strict: bool) -> int:
+def _close(files: Files, matcher: Matcher | None, *, strict: bool) -> int:
     """Write the closing line, if anything was lost, and return the exit code."""
     for path, reason in files.unread:
         print(f"heka cat: {visible(path)}: {reason}", file=sys.stderr)
     lost = _losses(files.tally)
     if lost:
         _say(lost, "bad")
+    for clause, count in ({} if matcher is None else matcher.limits).items():
+        _say(
+            f"{visible(clause)}: stopped at the limit of a regular expression for "
+            f"{counted(count, 'message')}, which do not match",
+            "warn",
+        )
     return EXIT_LOST if files.unread or (lost and strict) else 0
 
 
