@@ -94,7 +94,7 @@ add("block-index", lambda w: do(lambda: w.blocks[0][5]), IndexError)
 for name in ("type", "logger", "hostname", "severity", "timestamp", "size"):
     add(f"block-column-{name}", lambda w, name=name: do(w.blocks[0].column, name))
 add("block-column-unknown", lambda w: do(w.blocks[0].column, w.text), ValueError)
-add("block-column-type", lambda w: do(w.blocks[0].column, w.number), TypeError)
+add("block-column-not-text", lambda w: do(w.blocks[0].column, w.number), TypeError)
 add("block-slice", lambda w: do(lambda: [w.many[1:], w.many[:], w.many[9:]]))
 add("block-slice-step", lambda w: do(lambda: w.many[::2]), ValueError)
 add("block-slice-raises", lambda w: do(lambda: w.many[misfits.BadIndex() :]), Oops)
