@@ -223,13 +223,13 @@ hk_block_select(hk_block *to, const hk_block *from, const bool *keep, hk_error *
     }
     to->own = malloc(size);
     if (to->own == NULL || (to->room < count && reserve(to, count) != HK_OK)) {
-        hk_block_reset(to);
+        hk_block_clear(to);
         return hk_fail(err, HK_ERR_NOMEM, 0, "no memory for a block of %zu bytes", size);
     }
     to->frames = (hk_slice){to->own, 0};
     for (size_t i = 0; i < from->count; i++) {
         if (keep[i] && (status = append(to, from, i, err)) != HK_OK) {
-            hk_block_reset(to);
+            hk_block_clear(to);
             return status;
         }
     }

@@ -111,7 +111,7 @@ HK_CHECK hk_status hk_block_move(hk_block *to, hk_block *from);
 HK_CHECK hk_status hk_block_own(hk_block *block, hk_error *err);
 
 /* Fills the empty block *to with copies of the frames i of *from for which keep[i] is true; *to
- * owns all its memory. HK_ERR_NOMEM: *to is empty. */
+ * owns all its memory. HK_ERR_NOMEM: *to is empty and owns none. */
 HK_CHECK hk_status hk_block_select(hk_block *to, const hk_block *from, const bool *keep,
                                    hk_error *err);
 
