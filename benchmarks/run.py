@@ -15,7 +15,7 @@ from harness import HERE, OUT, goal, table
 
 SCRIPTS = (
     *("encode", "at_hand", "decode", "send", "client", "logging", "queue", "delivery", "raven"),
-    *("import", "frameworks", "match"),
+    *("import", "frameworks", "match", "cat"),
 )
 
 #: Goals in instructions for one heka.pack, without the caller's dict literal.
