@@ -8,8 +8,9 @@ import sys
 import time
 from collections import deque
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from heka import matcher
 from heka._display.escape import counted, visible
 from heka._display.style import style_for
 from heka._receiving.files import STDIN, Files
@@ -22,11 +23,7 @@ from heka.cli.show.dump import Frames, JsonLines, Text, Writer
 from heka.cli.show.moments import parse_moment
 from heka.cli.show.statistics import Statistics
 from heka.cli.show.terminal import prepare_stdout
-from heka.exceptions import ConfigError
 from heka.framing import Block
-
-if TYPE_CHECKING:
-    from heka.matcher import Matcher
 
 _EPILOG: Final = """\
 inputs:
@@ -69,6 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--match",
         metavar="E",
+        type=argument(matcher.compile),
         help='show messages that match this expression, for instance "Severity <= 3"',
     )
     parser.add_argument(
@@ -106,7 +104,6 @@ def run(args: argparse.Namespace) -> int:
         CommandError: Options contradict each other, or a key cannot be used.
     """
     _check(args)
-    matcher = _matcher(args.match)
     keys, warnings = collect_keys(args.key, args.key_file)
     for warning in warnings:
         _say(f"note: {warning}", "warn")
@@ -120,7 +117,7 @@ def run(args: argparse.Namespace) -> int:
     writer = None if args.stats else _writer(args, checked=bool(keys))
     blocks = files.read(args.inputs or [STDIN])
     with contextlib.closing(blocks), _until_interrupted(args.follow):
-        for block in _chosen(blocks, args, matcher):
+        for block in _chosen(blocks, args):
             if block is None:
                 if writer is not None:
                     writer.flush()
@@ -134,7 +131,7 @@ def run(args: argparse.Namespace) -> int:
     if writer is not None:
         writer.flush()
     sys.stdout.flush()
-    return _close(files, matcher, strict=args.strict)
+    return _close(files, args.match, strict=args.strict)
 
 
 def _check(args: argparse.Namespace) -> None:
@@ -149,17 +146,6 @@ def _check(args: argparse.Namespace) -> None:
         )
     if args.inputs.count(STDIN) > 1:
         raise CommandError("standard input can be read once; give - once")
-
-
-def _matcher(expression: str | None) -> Matcher | None:
-    if expression is None:
-        return None
-    from heka.matcher import compile as compile_expression
-
-    try:
-        return compile_expression(expression)
-    except ConfigError as problem:
-        raise CommandError(f"--match: {problem}") from problem
 
 
 def _writer(args: argparse.Namespace, *, checked: bool) -> Writer:
@@ -184,12 +170,10 @@ def _until_interrupted(is_normal: bool) -> Iterator[None]:
 # ---- choosing messages ---------------------------------------------------------------------------
 
 
-def _chosen(
-    blocks: Iterator[Block | None], args: argparse.Namespace, matcher: Matcher | None
-) -> Iterator[Block | None]:
+def _chosen(blocks: Iterator[Block | None], args: argparse.Namespace) -> Iterator[Block | None]:
     """Yield what the options leave of *blocks*."""
-    if matcher is not None:
-        matching = matcher.filter
+    if args.match is not None:
+        matching = args.match.filter
         blocks = (None if block is None else matching(block) for block in blocks)
     if args.since is not None or args.until is not None:
         blocks = (
@@ -236,14 +220,14 @@ def _last(blocks: Iterator[Block | None], count: int) -> Iterator[Block | None]:
 # ---- the end -------------------------------------------------------------------------------------
 
 
-def _close(files: Files, matcher: Matcher | None, *, strict: bool) -> int:
+def _close(files: Files, match: matcher.Matcher | None, *, strict: bool) -> int:
     """Write the closing line, if anything was lost, and return the exit code."""
     for path, reason in files.unread:
         print(f"heka cat: {visible(path)}: {reason}", file=sys.stderr)
     lost = _losses(files.tally)
     if lost:
         _say(lost, "bad")
-    for clause, count in ({} if matcher is None else matcher.limits).items():
+    for clause, count in ({} if match is None else match.limits).items():
         _say(
             f"{visible(clause)}: stopped at the limit of a regular expression for "
             f"{counted(count, 'message')}, which do not match",
