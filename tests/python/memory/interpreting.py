@@ -48,6 +48,14 @@ for number in range(NUMBER):
     assert (read.signer, read.message.type) == (own, own)
     assert read.message.fields == {"number": [number], "own": [own], "list": [1.5, 2.5]}
     assert heka.Message.decode(read.message.encode()) == read.message
+    matcher = heka.matcher.compile(f"Signer == '{own}' && Type =~ /^[0-9a-f]{{8}}$/", "heka2")
+    assert matcher.matches(read) and not matcher.matches(read.payload)
+    assert [clause.matched for clause in matcher.explain(read)] == [True, True]
+    try:
+        heka.matcher.compile("Typ == 'a'")
+        raise SystemExit("not refused")
+    except heka.matcher.MatcherError as error:
+        assert error.column == 1
     try:
         heka.Message(fields={own: None})
         raise SystemExit("not refused")
