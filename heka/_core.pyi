@@ -18,6 +18,7 @@ from typing import (
 )
 from uuid import UUID
 
+from _typeshed import structseq
 from typing_extensions import Buffer, Self, disjoint_base
 
 from heka._typing import FieldValue, TimerContext
@@ -185,7 +186,8 @@ class BlockReader(_Reader):
     def feed(self, chunk: Buffer, /) -> list[Block]: ...
 
 @final
-class Clause(tuple[str, int, bool, bool | None]):
+class Clause(structseq[str | int | bool | None], tuple[str, int, bool, bool | None]):
+    __match_args__: Final = ("text", "column", "needs_regex", "matched")
     @property
     def text(self) -> str: ...
     @property
