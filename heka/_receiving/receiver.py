@@ -174,6 +174,11 @@ class Receiver:
         with contextlib.suppress(OSError):
             self._wake_out.send(b"\0")
 
+    @property
+    def wake_descriptor(self) -> int:
+        """A non-blocking socket: writing any byte to it is what ``wake`` does."""
+        return self._wake_out.fileno()
+
     def close(self) -> list[Event]:
         """Close every socket; returns a Rejected for each incomplete frame, which is discarded."""
         events: list[Event] = []

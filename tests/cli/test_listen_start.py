@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import select
+import signal
 import socket
 from pathlib import Path
 
 import pytest
-from cli.support import pack, send_udp, signer
+from cli.support import PATIENCE, pack, send_udp, signer
+
+from heka.cli.show.terminal import stop_signals
 
 
 def test_keys_come_from_a_file_and_are_never_printed(start, tmp_path):
@@ -179,3 +184,14 @@ def test_a_second_receiver_on_the_default_port_is_refused(start, tmp_path: Path)
     assert second.ended() == 1
     assert "udp 127.0.0.1:5565: the port is in use" in second.err
     assert "listening on udp 127.0.0.1:5565\n" in first.err
+
+
+def test_a_signal_just_before_the_wait_ends_it():
+    """Python runs no handler then, and C has written to the descriptor: select returns."""
+    ours, theirs = socket.socketpair()
+    theirs.setblocking(False)
+    with ours, theirs, stop_signals(lambda: None, theirs.fileno()) as stopped:
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert select.select([ours], [], [], PATIENCE)[0] == [ours]
+        assert stopped()
+        assert signal.set_wakeup_fd(-1) == -1  # the first signal restores what was before

@@ -154,7 +154,7 @@ def run(args: argparse.Namespace) -> int:
         print(err_style.paint(colour, text), file=sys.stderr, flush=True)
 
     try:
-        with stop_signals(receiver.wake) as stopped:
+        with stop_signals(receiver.wake, receiver.wake_descriptor) as stopped:
             warnings += _open(receiver, args, keys, say)
             for warning in warnings:
                 say(f"note: {warning}", "warn")

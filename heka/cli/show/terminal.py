@@ -31,17 +31,26 @@ def discard_stdout() -> None:
 
 
 @contextlib.contextmanager
-def stop_signals(wake: Callable[[], object]) -> Iterator[Callable[[], bool]]:
+def stop_signals(wake: Callable[[], object], descriptor: int = -1) -> Iterator[Callable[[], bool]]:
     """Yield a function that returns whether SIGINT (Ctrl-C) or SIGTERM has come in the block.
 
     The signal handler calls *wake*, which must end a wait. The first signal also restores the
     previous handlers, so that a second signal ends a program that hangs. A signal that was ignored
     before (``nohup``, a background job) stays ignored. For the main thread only.
+
+    *descriptor* is a non-blocking socket that ends the wait when it is written to. A signal that
+    arrives just before a system call begins to wait runs no Python handler until the call returns,
+    so *wake* is not called; but C has then written to *descriptor* already.
     """
     stopped = False
+    before: int | None = None  # the descriptor that signals woke before
     previous: dict[int, Callable[[int, FrameType | None], object] | int | None] = {}
 
     def restore() -> None:
+        nonlocal before
+        if before is not None:
+            signal.set_wakeup_fd(before)
+            before = None
         while previous:
             signal.signal(*previous.popitem())
 
@@ -51,6 +60,8 @@ def stop_signals(wake: Callable[[], object]) -> Iterator[Callable[[], bool]]:
         restore()
         wake()
 
+    if descriptor >= 0:
+        before = signal.set_wakeup_fd(descriptor, warn_on_full_buffer=False)
     for number in (signal.SIGINT, signal.SIGTERM):
         handler = signal.getsignal(number)
         if handler is not signal.SIG_IGN:
