@@ -103,6 +103,7 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         CommandError: Options contradict each other, or a key cannot be used.
     """
+    prepare_stdout()
     _check(args)
     keys, warnings = collect_keys(args.key, args.key_file)
     for warning in warnings:

@@ -15,8 +15,8 @@ from heka._display.render import render
 from heka._display.style import Style, style_for
 from heka._receiving.files import Files
 from heka.cli.arguments import add_key_arguments, add_size_argument, argument
-from heka.cli.errors import CommandError
 from heka.cli.keys import collect_keys
+from heka.cli.show.account import reasons
 from heka.cli.show.terminal import prepare_stdout
 from heka.framing import Frame
 
@@ -50,6 +50,7 @@ _TEXT_COLUMNS: Final = 60  # longer parts do not widen the column
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``match``."""
     parser.epilog = _EPILOG
+    parser.set_defaults(exit_failed=EXIT_ERROR)
     parser.add_argument("expression", metavar="E", help="an expression of message_matcher")
     parser.add_argument(
         "file", metavar="FILE", nargs="?", help="messages to try it on; - is standard input"
@@ -81,20 +82,15 @@ def run(args: argparse.Namespace) -> int:
         for line in _mistake(args.expression, exc):
             print(err.paint("bad", line), file=sys.stderr)
         return EXIT_ERROR
-    out = prepare_stdout()
-    style = style_for(out)
-    if args.file is None:
-        if not args.quiet:
-            out.writelines(f"{line}\n" for line in _parts(matcher.clauses, style))
-        return 0
-    try:
-        return _try(args, matcher, None if args.quiet else out, style)
-    except CommandError as exc:
-        print(err.paint("bad", f"heka match: {exc}"), file=sys.stderr)
-        return EXIT_ERROR
+    out = None if args.quiet else prepare_stdout()
+    if args.file is not None:
+        return _try(args, matcher, out)
+    if out is not None:
+        out.writelines(f"{line}\n" for line in _parts(matcher.clauses, style_for(out)))
+    return 0
 
 
-def _try(args: argparse.Namespace, matcher: Matcher, out: TextIO | None, style: Style) -> int:
+def _try(args: argparse.Namespace, matcher: Matcher, out: TextIO | None) -> int:
     """Evaluate the expression on each message of the file, and return the exit code."""
     keys, warnings = collect_keys(args.key, args.key_file)
     for warning in warnings:
@@ -107,7 +103,7 @@ def _try(args: argparse.Namespace, matcher: Matcher, out: TextIO | None, style: 
                 continue
             if out is not None:
                 for frame in islice(block, args.limit - shown):
-                    lines = _message(matcher, frame, style, checked=bool(keys))
+                    lines = _message(matcher, frame, style_for(out), checked=bool(keys))
                     out.writelines(f"{line}\n" for line in lines)
                     shown += 1
             total += len(block)
@@ -119,12 +115,11 @@ def _try(args: argparse.Namespace, matcher: Matcher, out: TextIO | None, style: 
         out.flush()
     for path, reason in files.unread:
         print(f"heka match: {visible(path)}: {reason}", file=sys.stderr)
-    lost = files.tally.discarded_bytes, files.tally.refused.total()
-    if any(lost):
-        _say(
-            f"not read: {counted(lost[0], 'byte')} in no whole frame,"
-            f" {counted(lost[1], 'frame')} refused"
-        )
+    if files.tally.discarded_bytes:
+        _say(f"not read: {counted(files.tally.discarded_bytes, 'byte')} in no whole frame")
+    if files.tally.refused.total():
+        count = counted(files.tally.refused.total(), "frame")
+        _say(f"not read: {count} refused{reasons(files.tally.refused)}")
     if files.unread:
         return EXIT_ERROR
     return 0 if matched else EXIT_NONE

@@ -6,6 +6,7 @@ Knows standard streams and signals, no messages and no sockets.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 import sys
@@ -15,7 +16,13 @@ from typing import TextIO
 
 
 def prepare_stdout() -> TextIO:
-    """Return standard output, set to escape characters that its encoding does not have."""
+    """Return standard output, set to escape characters that its encoding does not have.
+
+    Raises:
+        OSError: EBADF: it is closed.
+    """
+    if sys.stdout is None:
+        raise OSError(errno.EBADF, "it is closed")
     reconfigure = getattr(sys.stdout, "reconfigure", None)
     if reconfigure is not None:
         reconfigure(errors="backslashreplace")
@@ -24,7 +31,7 @@ def prepare_stdout() -> TextIO:
 
 def discard_stdout() -> None:
     """Discard what is still buffered for standard output, whose reader has closed it."""
-    with contextlib.suppress(OSError, ValueError):
+    with contextlib.suppress(OSError, ValueError, AttributeError):  # None: it is closed
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, sys.stdout.fileno())
         os.close(null)
