@@ -25,7 +25,7 @@ import os
 import selectors
 import socket
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -164,10 +164,27 @@ class Receiver:
                 self._read_datagrams(source, events)
             elif isinstance(source, _Listener):
                 self._accept(source, events)
+            elif source is not None:
+                source()
             else:
                 with contextlib.suppress(BlockingIOError):
                     self._wake_in.recv(4096)
         return events
+
+    def watch(
+        self, sock: socket.socket, call: Callable[[], object], *, writing: bool = False
+    ) -> None:
+        """Have ``poll`` call *call* when *sock* can be read, with *writing* also when written."""
+        events = selectors.EVENT_READ | (selectors.EVENT_WRITE if writing else 0)
+        if sock in self._selector.get_map():
+            self._selector.modify(sock, events, call)
+        else:
+            self._selector.register(sock, events, call)
+
+    def unwatch(self, sock: socket.socket) -> None:
+        """End what ``watch`` began."""
+        if sock.fileno() >= 0 and sock in self._selector.get_map():
+            self._selector.unregister(sock)
 
     def wake(self) -> None:
         """End the current ``poll``, or the next one; may be called from a signal handler."""

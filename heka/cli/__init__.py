@@ -55,6 +55,7 @@ COMMANDS: Final[dict[str, str]] = {
     "send": "send one message, or those of JSON lines",
     "sentry": "show exceptions of the raven plugin, or post them to Sentry",
     "spool": "inspect queues on disk, and send what ended processes have left",
+    "tap": "show copies of what a listener receives, without slowing it",
 }
 
 
@@ -93,6 +94,10 @@ def command_of(name: str) -> Command:
             from heka.cli.commands import sentry
 
             return sentry
+        case "tap":
+            from heka.cli.commands import tap
+
+            return tap
         case "spool":
             from heka.cli.commands import spool
 

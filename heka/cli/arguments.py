@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable
 from typing import TypeVar
 
+from heka._display.style import style_for
 from heka._receiving.receiver import MESSAGE_LIMIT
+from heka.cli.errors import CommandError
 from heka.cli.keys import parse_key
+from heka.cli.show.dump import Frames, JsonLines, Text, Writer
+from heka.cli.show.terminal import prepare_stdout
 from heka.message import MESSAGE_MAX
 
 _T = TypeVar("_T")
@@ -53,6 +58,40 @@ def add_size_argument(parser: argparse.ArgumentParser) -> None:
         default=MESSAGE_MAX,
         help=f"refuse longer messages (default {MESSAGE_MAX}, at most {MESSAGE_LIMIT})",
     )
+
+
+def add_output_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add ``--format`` and ``--fields``; ``writer_of`` reads them."""
+    parser.add_argument(
+        "--format", choices=("text", "json", "heka"), default="text", help="default text"
+    )
+    parser.add_argument(
+        "--fields",
+        metavar="A,B",
+        type=lambda text: frozenset(text.split(",")),
+        help="show these fields only; not with --format heka",
+    )
+
+
+def writer_of(args: argparse.Namespace, *, checked: bool) -> Writer:
+    """Return the writer to standard output that *args* ask for.
+
+    Raises:
+        CommandError: Binary data would go to a terminal, or cannot be what is asked for.
+    """
+    if args.format == "heka":
+        if args.fields is not None:
+            raise CommandError("--fields needs messages as text; leave out --format heka")
+        if sys.stdout.isatty():
+            raise CommandError(
+                "--format heka writes binary data, not for a terminal; redirect it to a file or "
+                "program"
+            )
+        return Frames(sys.stdout.buffer)
+    if args.format == "json":
+        return JsonLines(sys.stdout.buffer, args.fields, checked=checked)
+    out = prepare_stdout()
+    return Text(out, style_for(out), args.fields, checked=checked)
 
 
 def _message_size(text: str) -> int:

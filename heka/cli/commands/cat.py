@@ -15,11 +15,16 @@ from heka._display.escape import counted, visible
 from heka._display.style import style_for
 from heka._receiving.files import STDIN, Files
 from heka._receiving.tally import Tally
-from heka.cli.arguments import add_key_arguments, add_size_argument, argument
+from heka.cli.arguments import (
+    add_key_arguments,
+    add_output_arguments,
+    add_size_argument,
+    argument,
+    writer_of,
+)
 from heka.cli.errors import CommandError
 from heka.cli.keys import collect_keys
 from heka.cli.show.account import reasons
-from heka.cli.show.dump import Frames, JsonLines, Text, Writer
 from heka.cli.show.moments import parse_moment
 from heka.cli.show.statistics import Statistics
 from heka.cli.show.terminal import prepare_stdout
@@ -69,15 +74,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=argument(matcher.compile),
         help='show messages that match this expression, for instance "Severity <= 3"',
     )
-    parser.add_argument(
-        "--format", choices=("text", "json", "heka"), default="text", help="default text"
-    )
-    parser.add_argument(
-        "--fields",
-        metavar="A,B",
-        type=lambda text: frozenset(text.split(",")),
-        help="show these fields only; not with --format heka",
-    )
+    add_output_arguments(parser)
     parser.add_argument(
         "--tail", metavar="N", type=argument(_count), help="show the last N messages only"
     )
@@ -115,7 +112,7 @@ def run(args: argparse.Namespace) -> int:
         notice=lambda text: _say(visible(text), "dim"),
     )
     statistics = Statistics() if args.stats else None
-    writer = None if args.stats else _writer(args, checked=bool(keys))
+    writer = None if args.stats else writer_of(args, checked=bool(keys))
     blocks = files.read(args.inputs or [STDIN])
     with contextlib.closing(blocks), _until_interrupted(args.follow):
         for block in _chosen(blocks, args):
@@ -139,23 +136,10 @@ def _check(args: argparse.Namespace) -> None:
     """Raise a CommandError for options that contradict each other."""
     if args.follow and args.tail is not None:
         raise CommandError("--tail needs an end of the input, which --follow has not; give one")
-    if args.fields is not None and (args.format == "heka" or args.stats):
-        raise CommandError("--fields needs messages as text; leave out --format heka and --stats")
-    if args.format == "heka" and not args.stats and sys.stdout.isatty():
-        raise CommandError(
-            "--format heka writes binary data, not for a terminal; redirect it to a file or program"
-        )
+    if args.fields is not None and args.stats:
+        raise CommandError("--fields needs messages as text; leave out --stats")
     if args.inputs.count(STDIN) > 1:
         raise CommandError("standard input can be read once; give - once")
-
-
-def _writer(args: argparse.Namespace, *, checked: bool) -> Writer:
-    if args.format == "heka":
-        return Frames(sys.stdout.buffer)
-    if args.format == "json":
-        return JsonLines(sys.stdout.buffer, args.fields, checked=checked)
-    out = prepare_stdout()
-    return Text(out, style_for(out), args.fields, checked=checked)
 
 
 @contextlib.contextmanager

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Final
 
 import heka
 from heka import matcher
+from heka._display.escape import counted
 from heka._display.style import style_for
 from heka._net.options import as_size
 from heka._receiving import endpoint
-from heka._receiving.receiver import Receiver
+from heka._receiving.receiver import Event, Receiver
 from heka.cli.arguments import add_key_arguments, add_size_argument, argument
 from heka.cli.errors import CommandError, listening
 from heka.cli.keys import Keys, collect_keys
@@ -24,6 +25,8 @@ from heka.cli.show.terminal import discard_stdout, prepare_stdout, stop_signals
 
 if TYPE_CHECKING:
     from ssl import SSLContext
+
+    from heka._receiving.control import Control
 
 _DEFAULT: Final = f":{heka.DEFAULT_PORT}"
 _EPILOG: Final = f"""\
@@ -115,6 +118,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=argument(lambda text: as_size(text, "--rotate")),
         help="rename FILE to FILE.1, FILE.2 and so on when it has SIZE, for instance 64MiB",
     )
+    parser.add_argument(
+        "--control",
+        metavar="PATH",
+        help="open a control socket for 'heka tap': a path, or a name in $XDG_RUNTIME_DIR/heka",
+    )
     add_size_argument(parser)
 
 
@@ -150,18 +158,30 @@ def run(args: argparse.Namespace) -> int:
         budget=Budget() if args.output is not None or out.isatty() else None,
     )
 
+    control: Control | None = None
+
+    def show(events: list[Event]) -> None:
+        if control is not None:
+            control.offer(events)
+        printer.show(events)
+
     def say(text: str, colour: str = "dim") -> None:
         print(err_style.paint(colour, text), file=sys.stderr, flush=True)
 
     try:
         with stop_signals(receiver.wake, receiver.wake_descriptor) as stopped:
             warnings += _open(receiver, args, keys, say)
+            control = _control(receiver, args.control)
+            if control is not None:
+                say(f"control socket {control.path}")
             for warning in warnings:
                 say(f"note: {warning}", "warn")
             if sys.stderr.isatty():
                 say("")
             while not stopped():
-                printer.show(receiver.poll())
+                show(receiver.poll())
+            if control is not None:
+                control.close()
             printer.show(receiver.close())
             printer.close()
     except FileError as exc:
@@ -171,12 +191,26 @@ def run(args: argparse.Namespace) -> int:
         printer.close()
         return 0
     finally:
+        if control is not None:
+            control.close()
         receiver.close()
     if sys.stderr.isatty():
         say("")  # the terminal has printed ^C
     left_out = "" if args.match is None else f", {printer.unmatched:,} not matched"
+    if control is not None and control.lost:
+        left_out += f", {counted(control.lost, 'copy', 'copies')} lost by slow readers"
     say(f"{summary(receiver.tally)}{left_out}", "strong")
     return 0
+
+
+def _control(receiver: Receiver, text: str | None) -> Control | None:
+    """Open the control socket of --control."""
+    if text is None:
+        return None
+    from heka._receiving.control import Control, control_path
+
+    with listening("unix", repr(text)):
+        return Control(receiver, control_path(text))
 
 
 def _check_output(args: argparse.Namespace) -> None:
