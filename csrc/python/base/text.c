@@ -81,6 +81,19 @@ heka_text_exact(PyObject *str)
 }
 
 int
+heka_text_refuse(heka_state *state, const char *name, PyObject *value, size_t at)
+{
+    char point[8]; /* PyUnicode_FromFormat has no %X before 3.12 */
+    PyOS_snprintf(point, sizeof point, "%04X",
+                  (unsigned)PyUnicode_READ_CHAR(value, (Py_ssize_t)at) & 0xffffu);
+    PyErr_Format(state->EncodeError,
+                 "%s holds the lone surrogate U+%s at index %zu, which UTF-8 cannot encode; "
+                 "replace it, e.g. s.encode('utf-8', 'replace').decode()",
+                 name, point, at);
+    return -1;
+}
+
+int
 heka_text_check(heka_state *state, const char *name, PyObject *value)
 {
     hk_text text;
@@ -94,14 +107,7 @@ heka_text_check(heka_state *state, const char *name, PyObject *value)
         return -1;
     }
     if (hk_utf8_measure(&text, HK_SURROGATES_REFUSED, &size, &at) != HK_OK) {
-        char point[8]; /* PyUnicode_FromFormat has no %X before 3.12 */
-        PyOS_snprintf(point, sizeof point, "%04X",
-                      (unsigned)PyUnicode_READ_CHAR(value, (Py_ssize_t)at) & 0xffffu);
-        PyErr_Format(state->EncodeError,
-                     "%s holds the lone surrogate U+%s at index %zu, which UTF-8 cannot encode; "
-                     "replace it, e.g. s.encode('utf-8', 'replace').decode()",
-                     name, point, at);
-        return -1;
+        return heka_text_refuse(state, name, value, at);
     }
     return 0;
 }

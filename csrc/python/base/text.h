@@ -46,6 +46,9 @@ PyObject *heka_text_exact(PyObject *str);
  * contains `name`. */
 int heka_text_check(heka_state *state, const char *name, PyObject *value);
 
+/* -1 with the EncodeError for the lone surrogate of the str `value` at index `at`. */
+int heka_text_refuse(heka_state *state, const char *name, PyObject *value, size_t at);
+
 /* A new str in which the text \udcXX replaces each lone surrogate; for text that must not be
  * refused. */
 PyObject *heka_text_replace(PyObject *str);

@@ -279,7 +279,9 @@ read_frame(heka_state *state, given *g, PyObject *frame)
     if (g->name == NULL || decode(state, g, g->payload) < 0) {
         return -1;
     }
-    return g->name == Py_None ? 0 : heka_texts_view(state, &g->name, 1, &g->encoded, &g->signer);
+    return g->name == Py_None
+               ? 0
+               : heka_texts_view(state, "signer", &g->name, 1, &g->encoded, &g->signer);
 }
 
 /* Fills *g, which the caller releases, from a Message, a Frame or an encoded message. May run user

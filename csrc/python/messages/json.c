@@ -103,7 +103,7 @@ read_origin(heka_state *state, PyObject *const *args, hk_buffer *spare, hk_json_
     if (version < 0 || version > UINT32_MAX) {
         return heka_value_error(args[2], "signer_version must be from 0 to 4294967295");
     }
-    if (heka_texts_view(state, texts, 2, spare, slices) < 0) {
+    if (heka_texts_view(state, "signer or origin", texts, 2, spare, slices) < 0) {
         return -1;
     }
     *out = (hk_json_origin){.checked = checked != 0,

@@ -25,8 +25,8 @@ put_text(const hk_text *text, hk_buffer *spare, hk_slice *slice)
 }
 
 int
-heka_texts_view(heka_state *state, PyObject *const *texts, size_t count, hk_buffer *spare,
-                hk_slice *slices)
+heka_texts_view(heka_state *state, const char *what, PyObject *const *texts, size_t count,
+                hk_buffer *spare, hk_slice *slices)
 {
     hk_text views[HEKA_TEXTS_MAX];
     size_t total = 0;
@@ -39,8 +39,7 @@ heka_texts_view(heka_state *state, PyObject *const *texts, size_t count, hk_buff
         }
         if (views[i].kind != HK_TEXT_UTF8 &&
             hk_utf8_measure(&views[i], HK_SURROGATES_ESCAPED, &size, &at) != HK_OK) {
-            (void)heka_raise_status(state, HK_ERR_TEXT);
-            return -1;
+            return heka_text_refuse(state, what, texts[i], at);
         }
         total += size;
     }
@@ -71,7 +70,8 @@ heka_message_view(PyObject *op, hk_buffer *spare, hk_message *view)
     for (size_t i = 0; i < HEKA_MESSAGE_TEXTS; i++) {
         texts[i] = heka_message_text(message, i);
     }
-    if (heka_texts_view(state, texts, HEKA_MESSAGE_TEXTS, spare, slices) < 0) {
+    if (heka_texts_view(state, "an attribute of the message", texts, HEKA_MESSAGE_TEXTS, spare,
+                        slices) < 0) {
         return -1;
     }
     *view = (hk_message){.uuid = message->uuid,

@@ -16,8 +16,9 @@ int heka_message_view(PyObject *message, hk_buffer *spare, hk_message *view);
 
 /* *slices: the UTF-8 of `count` str, borrowed from those that are ASCII and from *spare, to which
  * the others are appended. A surrogate that escapes a byte (PEP 383) is that byte. Runs no user
- * code. 0, or -1 with MemoryError, or with EncodeError for any other lone surrogate. */
-int heka_texts_view(heka_state *state, PyObject *const *texts, size_t count, hk_buffer *spare,
-                    hk_slice *slices);
+ * code. 0, or -1 with MemoryError, or with EncodeError, which begins with `what`, for any other
+ * lone surrogate. */
+int heka_texts_view(heka_state *state, const char *what, PyObject *const *texts, size_t count,
+                    hk_buffer *spare, hk_slice *slices);
 
 #endif
