@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from cli.support import PATIENCE, environment, pack
+
+from heka.cli.show.filing import FileError, MessageFile
 
 COMMANDS = [
     pytest.param(["cat", "one.heka"], 1, id="cat"),
@@ -60,3 +63,12 @@ def test_match_without_output_needs_none(tmp_path: Path):
     )
 
     assert (result.returncode, result.stderr) == (0, b"")
+
+
+def test_an_output_that_nobody_reads_is_an_error(tmp_path: Path):
+    """``listen --output`` does not wait for the reader of a FIFO."""
+    path = tmp_path / "fifo"
+    os.mkfifo(path)
+
+    with pytest.raises(FileError, match=r"cannot open .*fifo.*: No such device or address"):
+        MessageFile(str(path), "heka", rotate=None, checked=False)

@@ -32,6 +32,13 @@ def _named(path: str, what: str) -> Iterator[None]:
         raise FileError(f"cannot {what} {path!r}: {exc.strerror or exc}") from exc
 
 
+def _open_now(path: str, flags: int) -> int:
+    """Open without waiting: a FIFO that no process reads is an error, ENXIO."""
+    fd = os.open(path, flags | os.O_NONBLOCK, 0o666)
+    os.set_blocking(fd, True)
+    return fd
+
+
 class MessageFile:
     """Appends messages to a file; ``flush`` writes what is buffered.
 
@@ -76,7 +83,9 @@ class MessageFile:
             self._file.close()
 
     def _open(self) -> None:
-        self._file = open(self.path, "ab", buffering=_BUFFER)  # noqa: SIM115  # close() closes it
+        self._file = open(  # noqa: SIM115  # close() closes it
+            self.path, "ab", buffering=_BUFFER, opener=_open_now
+        )
         self._size = os.fstat(self._file.fileno()).st_size
 
     def _begin_anew(self) -> None:
