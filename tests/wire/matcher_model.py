@@ -110,7 +110,10 @@ class Clause:
         if isinstance(self.value, re.Pattern):
             if kind not in (STRING, BYTES):
                 return False
-            return (self.value.search(actual) is not None) == (self.op == "=~")
+            # `$` is the end of the text; in Python also before a newline there.
+            pattern = self.value.pattern.replace(b"$", rb"\Z").decode()
+            found = re.search(pattern, actual.decode(errors="replace"))
+            return (found is not None) == (self.op == "=~")
         if isinstance(self.value, bool):
             return kind == BOOL and RELATIONS[self.op](actual, self.value)
         if isinstance(self.value, bytes):

@@ -296,6 +296,8 @@ hk_utf8_valid(const uint8_t *data, size_t len)
     return at;
 }
 
+static const uint8_t REPLACEMENT[] = {0xef, 0xbf, 0xbd}; /* U+FFFD */
+
 size_t
 hk_utf8_repair(const uint8_t *data, size_t len, uint8_t *out)
 {
@@ -307,8 +309,8 @@ hk_utf8_repair(const uint8_t *data, size_t len, uint8_t *out)
             p += n;
             at += n;
         } else {
-            memcpy(p, "\xef\xbf\xbd", 3);
-            p += 3;
+            memcpy(p, REPLACEMENT, sizeof REPLACEMENT);
+            p += sizeof REPLACEMENT;
             at++;
         }
     }

@@ -128,7 +128,7 @@ find_exactly(double value, uint64_t mantissa, int exponent)
         .is_even = mantissa % 2 == 0,
     };
     uint64_t digits = 0;
-    for (uint64_t step = 100; digits == 0; step /= 10) {
+    for (uint64_t step = 100; digits == 0 && step > 0; step /= 10) {
         digits = nearest_multiple(&in, step); /* always found for step 1: 17 digits */
     }
     return make_decimal(digits, -(int)scale);

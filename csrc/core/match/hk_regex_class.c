@@ -227,7 +227,7 @@ static hk_status
 put_members(hk_regex_cursor *c, size_t open)
 {
     const size_t start = c->at;
-    uint32_t low;
+    uint32_t low = 0;
     hk_status status = read_member(c, open, &low);
     uint32_t high = low;
     if (status == HK_OK && hk_regex_peek(c, 0) == '-' && hk_regex_peek(c, 1) >= 0 &&

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/base/hk_utf8.h"
 #include "hk_regex_class.h"
 #include "hk_regex_limits.h"
 #include "hk_regex_repeat.h"
@@ -103,7 +104,7 @@ put_before(parser *p, size_t from, const char *text)
     if (status == HK_OK) {
         uint8_t *at = p->c.out->data + from;
         memmove(at + len, at, p->c.out->len - from - len);
-        memcpy(at, text, len);
+        hk_copy(at, text, len);
     }
     return status;
 }

@@ -52,8 +52,8 @@ hk_block_sign(hk_block *block, hk_slice signer, uint32_t version)
     assert(signer.len <= sizeof block->signer_name); /* it was in a header */
     block->verified = signer.data != NULL;
     block->version = version;
-    block->signer_len = signer.len;
-    if (signer.len > 0) {
+    block->signer_len = block->verified ? signer.len : 0;
+    if (block->verified) {
         memcpy(block->signer_name, signer.data, signer.len);
     }
 }

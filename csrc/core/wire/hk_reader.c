@@ -292,11 +292,11 @@ examine(hk_reader *r, hk_slice v, found *at, hk_frame *frame, hk_message *messag
     if (status == HK_ERR_TRUNCATED) {
         return FOUND_START;
     }
-    const size_t len = at->header.message_length;
-    if (status != HK_OK || len > HK_LENGTH_MAX) {
+    if (status != HK_OK || at->header.message_length > HK_LENGTH_MAX) {
         at->total = 1;
         return FOUND_GARBAGE;
     }
+    const size_t len = at->header.message_length;
     at->total = message_at + len;
     if (len > r->max_message) {
         at->refusal = HK_REFUSED_OVERSIZE;
