@@ -53,8 +53,13 @@ LAYERS = [
 ]
 # Names of older distributions, installed beside heka: each package of this folder stands on top.
 COMPAT = "compat"
-# Modules that import packages of others by a name: those of users, a TOML parser, rich.
-IMPORT_OTHERS = {"heka/cli/show/meter.py", "heka/config/toml.py", "heka/path.py"}
+# Modules that import packages of others by a name: those of users, a TOML parser, rich, shtab.
+IMPORT_OTHERS = {
+    "heka/cli/commands/completion.py",
+    "heka/cli/show/meter.py",
+    "heka/config/toml.py",
+    "heka/path.py",
+}
 # Who may import these; everything else of heka may not.
 IMPORTED_ONLY_BY = {"cli": {"cli", "__main__"}, "pytest_plugin": set(), "__main__": set()}
 # What is written for users, or beside them; it knows the public names of heka only.

@@ -48,6 +48,7 @@ _SHOWN_MAX: Final = 80
 COMMANDS: Final[dict[str, str]] = {
     "bench": "send messages as fast as possible, and print the rate",
     "cat": "show the messages in files, on standard input and in spools",
+    "completion": "print the script with which a shell completes the command line",
     "demo": "send messages from one process to another, and show them",
     "doctor": "find out why nothing arrives at a destination",
     "listen": "receive messages and show them, until Ctrl-C",
@@ -70,6 +71,10 @@ def command_of(name: str) -> Command:
             from heka.cli.commands import cat
 
             return cat
+        case "completion":
+            from heka.cli.commands import completion
+
+            return completion
         case "demo":
             from heka.cli.commands import demo
 
@@ -179,6 +184,7 @@ def build_parser(used: Container[str] = COMMANDS) -> argparse.ArgumentParser:
     parser.add_argument(
         "--version", action=_Version, nargs=0, help="show program's version number and exit"
     )
+    parser.set_defaults(build_parser=build_parser)  # `completion` asks for all commands
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     for name, summary in COMMANDS.items():
         below = commands.add_parser(name, help=summary, **_described(name))
