@@ -531,7 +531,7 @@ def test_a_logging_handler(capsys):
     [
         (lambda: heka.HekaConnection("stdout"), "a connection needs a socket"),
         (lambda: QueuedStream("stdout"), "stdout: is written in the call, without a queue"),
-        (lambda: heka.log("t", to="stdout?queue=1"), "is not a host name"),
+        (lambda: heka.log("t", to="stdout?queue=1"), "is the whole destination"),
     ],
     ids=["connection", "queue", "query"],
 )
