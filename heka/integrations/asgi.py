@@ -238,6 +238,7 @@ class _RoutedScope(dict[str, Any]):
         except Exception as error:
             self._request.recorder.failed(error)
 
+    # Takes a mapping or pairs, as dict does; the stubs of dict have an overload for each.
     def __ior__(self, other: Any) -> _RoutedScope:  # type: ignore[override, misc]
         self.update(other)
         return self

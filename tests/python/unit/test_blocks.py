@@ -1,4 +1,7 @@
-"""``heka.BlockReader`` and ``Block``: the same frames and account as StreamReader's."""
+"""``heka.BlockReader`` and ``Block``: the same frames and account as StreamReader's.
+
+What mypy is told to ignore are calls with wrong arguments, made on purpose.
+"""
 
 from __future__ import annotations
 
