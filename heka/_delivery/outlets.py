@@ -24,7 +24,15 @@ from heka._net.sockets import SocketTransport
 from heka._net.transports import FileTransport, make_socket
 from heka._runtime.reporter import Reporter
 
-__all__ = ["BATCH", "FileOutlet", "Outcome", "Outlet", "SocketOutlet", "StreamOutlet"]
+__all__ = [
+    "BATCH",
+    "FileOutlet",
+    "Outcome",
+    "Outlet",
+    "SocketOutlet",
+    "StreamOutlet",
+    "WrittenOutlet",
+]
 
 #: Bytes of frames that are sent with one call.
 BATCH = 65536
@@ -247,7 +255,7 @@ class SocketOutlet:
         self._transport = self._make(self._address)
 
 
-class _Written:
+class WrittenOutlet:
     """Base of outlets that write in Python: take frames, write them, acknowledge them."""
 
     #: Bytes taken for one write; 1: one frame.
@@ -304,7 +312,7 @@ class _Written:
         return False
 
 
-class FileOutlet(_Written):
+class FileOutlet(WrittenOutlet):
     """A file; frames are appended to it, many with one write."""
 
     def __init__(self, address: Address, options: QueueOptions) -> None:
@@ -344,7 +352,7 @@ class FileOutlet(_Written):
         self._transport = FileTransport(self._path)
 
 
-class StreamOutlet(_Written):
+class StreamOutlet(WrittenOutlet):
     """An object with ``write(data)``, which is called once for each frame.
 
     A partly written frame stays in flight, so that no other frame is taken from its ring before the
@@ -371,7 +379,7 @@ class StreamOutlet(_Written):
         """Do nothing."""
 
     def pump(self, ring: Ring, idle: float, linger: float, patience: float) -> Outcome:
-        """Write the rest of a partly written frame, then frames as ``_Written.pump`` does."""
+        """Write the rest of a partly written frame, then frames as ``WrittenOutlet.pump`` does."""
         if idle:
             patience = min(patience, idle)  # so that the drain calls on_tick in time
         if self._unflushed:

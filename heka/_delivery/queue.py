@@ -32,7 +32,7 @@ from heka._runtime.reporter import Reporter
 from heka._runtime.waiting import pause
 from heka.exceptions import ConfigError, QueueFullError
 
-__all__ = ["OnDrop", "Queue", "queue_for"]
+__all__ = ["OnDrop", "Queue", "outlet_for", "queue_for"]
 
 OnDrop = Callable[[str, int], object]
 
@@ -398,7 +398,7 @@ def queue_for(address: Address, options: QueueOptions | None = None, **more: Any
         raise ConfigError(f"{address}: is written in the call, without a queue")
     return Queue(
         str(address),
-        _outlet_for(address, options),
+        outlet_for(address, options),
         options,
         max_frame=address.max_frame,
         framed=address.framed,
@@ -406,7 +406,8 @@ def queue_for(address: Address, options: QueueOptions | None = None, **more: Any
     )
 
 
-def _outlet_for(address: Address, options: QueueOptions) -> Outlet:
+def outlet_for(address: Address, options: QueueOptions) -> Outlet:
+    """Return an outlet for *address*, not yet open; its queue is drained by one thread."""
     if address.scheme == "file":
         return FileOutlet(address, options)
     if address.scheme == "tls":

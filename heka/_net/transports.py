@@ -11,7 +11,7 @@ import errno
 import os
 import signal
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from heka._core import StreamReader
@@ -115,8 +115,23 @@ class FileTransport:
         kept: Bytes of the last ``send`` that are in the file, whole frames.
     """
 
-    def __init__(self, path: str) -> None:
-        """Keep *path*; nothing is opened yet."""
+    def __init__(
+        self,
+        path: str,
+        *,
+        mode: int = 0o644,
+        whole: Callable[[memoryview], int | None] | None = None,
+    ) -> None:
+        """Keep *path*; nothing is opened yet.
+
+        Args:
+            path: The file.
+            mode: Of a file that is made, less the umask.
+            whole: Given what was written when the disk was full: how many bytes of it stay in the
+                file; None: nothing is cut off. Left out: as many as are whole frames.
+        """
+        self._mode = mode
+        self._whole = whole or _whole_frames
         self.peer = 0
         self.failed: list[int] = []
         self._path = path
@@ -141,10 +156,12 @@ class FileTransport:
         return None
 
     def open(self, deadline: float, order: list[int] | None = None) -> None:
-        """Open the file for appending; create it with mode 0644 less the umask if it is missing."""
+        """Open the file for appending; create it if it is missing."""
         self.close()
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY
-        fd = os.open(self._path, flags | os.O_NONBLOCK, 0o644)  # a FIFO without a reader: ENXIO
+        fd = os.open(
+            self._path, flags | os.O_NONBLOCK, self._mode
+        )  # a FIFO without a reader: ENXIO
         try:
             status = os.fstat(fd)
             if stat.S_ISDIR(status.st_mode) or stat.S_ISBLK(status.st_mode):
@@ -197,12 +214,10 @@ class FileTransport:
             raise
 
     def _cut_back(self, written: memoryview, begin: int) -> None:
-        """Cut off what follows the last whole frame of *written*, which is at offset *begin*."""
-        reader = StreamReader()
-        reader.feed(written)
-        if reader.discarded_bytes:
+        """Cut off what is not whole of *written*, which is at offset *begin*."""
+        whole = self._whole(written)
+        if whole is None:
             return
-        whole = len(written) - reader.pending_bytes
         with contextlib.suppress(OSError):
             self.kept = whole
             if self._fd is not None and os.fstat(self._fd).st_size == begin + len(written):
@@ -226,6 +241,13 @@ class FileTransport:
         fd, self._fd = self._fd, None
         if fd is not None and identity_of(fd) == self._identity:
             os.close(fd)
+
+
+def _whole_frames(written: memoryview) -> int | None:
+    """Return the bytes of *written* that are whole frames; None if it is something else."""
+    reader = StreamReader()
+    reader.feed(written)
+    return None if reader.discarded_bytes else len(written) - reader.pending_bytes
 
 
 @contextlib.contextmanager

@@ -70,11 +70,21 @@ def listen_unix(path: str) -> socket.socket:
         ConfigError: There is a file at *path* that is not a socket.
         OSError: A program listens there, or a system call failed.
     """
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    return _bind_unix(path, socket.SOCK_STREAM)
+
+
+def listen_unixgram(path: str) -> socket.socket:
+    """Return a bound unix datagram socket at *path*, as ``listen_unix`` does."""
+    return _bind_unix(path, socket.SOCK_DGRAM)
+
+
+def _bind_unix(path: str, kind: socket.SocketKind) -> socket.socket:
+    sock = socket.socket(socket.AF_UNIX, kind)
     try:
-        _remove_stale(path)
+        _remove_stale(path, kind)
         sock.bind(path)
-        sock.listen(_BACKLOG)
+        if kind == socket.SOCK_STREAM:
+            sock.listen(_BACKLOG)
     except BaseException:
         sock.close()
         raise
@@ -84,7 +94,8 @@ def listen_unix(path: str) -> socket.socket:
 def name_of(sock: socket.socket) -> str:
     """Return the socket's own address as text: ``udp 127.0.0.1:5565``, ``unix /run/heka.sock``."""
     if sock.family == socket.AF_UNIX:
-        return f"unix {os.fsdecode(sock.getsockname())}"
+        kind = "unixgram" if sock.type == socket.SOCK_DGRAM else "unix"
+        return f"{kind} {os.fsdecode(sock.getsockname())}"
     transport = "udp" if sock.type == socket.SOCK_DGRAM else "tcp"
     return f"{transport} {format_address(sock.getsockname())}"
 
@@ -130,7 +141,7 @@ def _bind_inet(transport: str, kind: socket.SocketKind, host: str, port: int) ->
     return sock
 
 
-def _remove_stale(path: str) -> None:
+def _remove_stale(path: str, kind: socket.SocketKind) -> None:
     """Unlink *path* if it is a socket on which nothing listens; EADDRINUSE if a program does."""
     try:
         if not stat.S_ISSOCK(os.stat(path).st_mode):
@@ -140,7 +151,7 @@ def _remove_stale(path: str) -> None:
             )
     except FileNotFoundError:
         return
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+    with socket.socket(socket.AF_UNIX, kind) as probe:
         probe.settimeout(1.0)
         try:
             probe.connect(path)

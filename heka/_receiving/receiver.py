@@ -24,10 +24,10 @@ import errno
 import os
 import selectors
 import socket
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 from heka._core import monotonic
 from heka._receiving import endpoint
@@ -42,11 +42,45 @@ MESSAGE_LIMIT: Final = 16 * 1024 * 1024  # bytes; the largest limit that StreamR
 MAX_CONNECTIONS: Final = 256
 _PENDING_LIMIT: Final = 256 * 1024 * 1024  # bytes of incomplete frames, over all connections
 _CHUNK: Final = 256 * 1024  # bytes read at once; a datagram has at most 65,535
+_TURN: Final = 4 * 1024 * 1024  # bytes after which poll returns, and goes on with the next call
 _DATAGRAMS: Final = 64  # read per turn and socket: one busy socket cannot starve others
 _ACCEPTS: Final = 32  # connections accepted per turn and socket, for the same reason
 _ACCEPT_PAUSE: Final = 0.5  # seconds without accepting after descriptors ran out
 _RECORD_SEPARATOR: Final = 0x1E  # first byte of a frame; no protobuf Message starts with it
 _EXHAUSTED: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+
+
+class Reader(Protocol):
+    """Makes blocks of the bytes of one peer: BlockReader, or another with its account.
+
+    Of the bytes fed, each was delivered, refused, discarded, or is pending.
+    """
+
+    @property
+    def delivered_bytes(self) -> int:
+        """Bytes of what was delivered."""
+
+    @property
+    def refused(self) -> Mapping[str, int]:
+        """Reason -> records that were refused."""
+
+    @property
+    def refused_bytes(self) -> int:
+        """Bytes of what was refused."""
+
+    @property
+    def discarded_bytes(self) -> int:
+        """Bytes outside of any record."""
+
+    @property
+    def last_refused(self) -> tuple[str, str, int] | None:
+        """(reason, name, version) of the last refused record that names a signer."""
+
+    def feed(self, chunk: memoryview, /) -> list[Block]:
+        """Return the records that are complete with *chunk*."""
+
+    def close(self) -> None:
+        """End the input: what is incomplete is discarded."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +125,7 @@ class Receiver:
         require_signature: Refuse unsigned messages.
         max_connections: Connections open at once; lowered so that their incomplete frames take at
             most 256 MiB together.
+        make_reader: Called with the origin of each connection and datagram; None: BlockReaders.
     """
 
     def __init__(
@@ -100,6 +135,7 @@ class Receiver:
         signers: Mapping[tuple[str, int], bytes] | None = None,
         require_signature: bool = False,
         max_connections: int = MAX_CONNECTIONS,
+        make_reader: Callable[[str], Reader] | None = None,
     ) -> None:
         self.tally = Tally()
         self.checked = signers is not None
@@ -107,7 +143,9 @@ class Receiver:
         self._max_message_size = max_message_size
         self._signers = None if signers is None else dict(signers)
         self._require_signature = require_signature
+        self._make_reader = make_reader
         self._selector = selectors.DefaultSelector()
+        self._ready: deque[tuple[Any, Any]] = deque()  # (source, socket) that can be read
         self._listeners: list[_Listener | _Datagrams] = []
         self._connections: set[_Connection] = set()
         self._accept_after: float | None = None  # monotonic time until which accepting is paused
@@ -134,7 +172,7 @@ class Receiver:
         name = endpoint.name_of(sock)
         source: _Datagrams | _Listener
         if sock.type == socket.SOCK_DGRAM:
-            source = _Datagrams(sock)
+            source = _Datagrams(sock, name)
         else:
             if context is not None:
                 name = name.replace("tcp ", "tls ", 1)
@@ -155,8 +193,14 @@ class Receiver:
             timeout, or when only part of a frame came.
         """
         events: list[Event] = []
-        for key, _ in self._selector.select(self._select_timeout(timeout)):
-            source = key.data
+        if not self._ready:
+            self._ready.extend(
+                (key.data, key.fileobj)
+                for key, _ in self._selector.select(self._select_timeout(timeout))
+            )
+        enough = self.tally.received_bytes + _TURN
+        while self._ready and self.tally.received_bytes < enough:
+            source, sock = self._ready.popleft()
             if isinstance(source, _Connection):
                 if source in self._connections:  # not closed by an earlier event
                     self._read_stream(source, events)
@@ -165,7 +209,8 @@ class Receiver:
             elif isinstance(source, _Listener):
                 self._accept(source, events)
             elif source is not None:
-                source()
+                if sock.fileno() >= 0 and sock in self._selector.get_map():  # not ended yet
+                    source()
             else:
                 with contextlib.suppress(BlockingIOError):
                     self._wake_in.recv(4096)
@@ -185,6 +230,15 @@ class Receiver:
         """End what ``watch`` began."""
         if sock.fileno() >= 0 and sock in self._selector.get_map():
             self._selector.unregister(sock)
+
+    def fileno(self) -> int:
+        """Return a descriptor that can be read when ``poll`` has something to do."""
+        return self._selector.fileno()
+
+    @property
+    def due(self) -> float | None:
+        """Seconds after which ``poll`` is to be called in any case; None: no such time."""
+        return 0.0 if self._ready else self._select_timeout(None)
 
     def wake(self) -> None:
         """End the current ``poll``, or the next one; may be called from a signal handler."""
@@ -242,7 +296,8 @@ class Receiver:
                     continue
             if len(self._connections) >= self.max_connections:
                 self._displace(events)
-            connection = _Connection(sock, listener.origin(peer), self._new_reader())
+            origin = listener.origin(peer)
+            connection = _Connection(sock, origin, self._new_reader(origin))
             self._connections.add(connection)
             self._selector.register(sock, selectors.EVENT_READ, connection)
 
@@ -321,9 +376,10 @@ class Receiver:
             except OSError:  # no more data, or an error of an earlier datagram
                 return
             data = self._buffer[:size]
-            origin = f"udp {endpoint.format_address(peer)}"
-            if size and (data[0] == _RECORD_SEPARATOR or not self._read_bare(data, origin, events)):
-                account = _Account(self._new_reader(), origin)
+            origin = source.origin(peer)
+            is_framed = self._make_reader is not None or (size and data[0] == _RECORD_SEPARATOR)
+            if size and (is_framed or not self._read_bare(data, origin, events)):
+                account = _Account(self._new_reader(origin), origin)
                 self._feed(account, data, events, last=True)
 
     def _read_bare(self, data: memoryview, origin: str, events: list[Event]) -> bool:
@@ -352,7 +408,9 @@ class Receiver:
 
     # ---- streams and datagrams -------------------------------------------------------------------
 
-    def _new_reader(self) -> BlockReader:
+    def _new_reader(self, origin: str) -> Reader:
+        if self._make_reader is not None:
+            return self._make_reader(origin)
         return BlockReader(
             max_message_size=self._max_message_size,
             signers=self._signers,
@@ -394,7 +452,7 @@ class _Account:
 
     __slots__ = ("origin", "reader", "seen")
 
-    def __init__(self, reader: BlockReader, origin: str) -> None:
+    def __init__(self, reader: Reader, origin: str) -> None:
         self.reader = reader
         self.origin = origin
         self.seen = Tally()
@@ -405,7 +463,7 @@ class _Connection:
 
     __slots__ = ("account", "read_at", "sock")
 
-    def __init__(self, sock: socket.socket, origin: str, reader: BlockReader) -> None:
+    def __init__(self, sock: socket.socket, origin: str, reader: Reader) -> None:
         self.sock = sock
         self.account = _Account(reader, origin)
         self.read_at = monotonic()
@@ -432,7 +490,12 @@ class _Listener:
 class _Datagrams:
     """A bound datagram socket."""
 
-    __slots__ = ("sock",)
+    __slots__ = ("name", "sock")
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket.socket, name: str) -> None:
         self.sock = sock
+        self.name = name
+
+    def origin(self, peer: object) -> str:
+        """Return the peer's address as text; that of the socket itself for a unix socket."""
+        return f"udp {endpoint.format_address(peer)}" if isinstance(peer, tuple) else self.name

@@ -156,13 +156,14 @@ typedef enum {
     COLUMN_TYPE,
     COLUMN_LOGGER,
     COLUMN_HOSTNAME,
+    COLUMN_PAYLOAD,
     COLUMN_SEVERITY,
     COLUMN_TIMESTAMP,
     COLUMN_SIZE,
     COLUMNS
 } column;
 
-static const char *const columns[] = {"type",     "logger",    "hostname",
+static const char *const columns[] = {"type",     "logger",    "hostname", "payload",
                                       "severity", "timestamp", "size"};
 _Static_assert(sizeof columns / sizeof columns[0] == COLUMNS, "a name for each column");
 
@@ -177,6 +178,8 @@ cell(heka_state *state, const hk_block *block, size_t i, column which)
             return heka_text_new(state, message->logger);
         case COLUMN_HOSTNAME:
             return heka_text_new(state, message->hostname);
+        case COLUMN_PAYLOAD:
+            return heka_text_new(state, message->payload);
         case COLUMN_SEVERITY:
             return PyLong_FromLong(message->severity);
         case COLUMN_TIMESTAMP:
@@ -202,7 +205,8 @@ block_column(PyObject *op, PyObject *name)
     }
     if (which == COLUMNS) {
         (void)heka_value_error(name,
-                               "name must be type, logger, hostname, severity, timestamp or size");
+                               "name must be type, logger, hostname, payload, severity, timestamp "
+                               "or size");
         return NULL;
     }
     PyObject *list = PyList_New((Py_ssize_t)block->count);
@@ -245,7 +249,8 @@ static PyMethodDef block_methods[] = {
     {"column", block_column, METH_O,
      "column($self, name, /)\n--\n\n"
      "Return one attribute of every message as a list; no message is decoded for it.\n\n"
-     "*name*: type, logger, hostname, severity, timestamp (ns) or size (bytes of the message)."},
+     "*name*: type, logger, hostname, payload, severity, timestamp (ns) or size (bytes of the\n"
+     "message)."},
 #if PY_VERSION_HEX < 0x030C0000
     {"__buffer__", block_buffer, METH_O,
      "__buffer__($self, flags, /)\n--\n\nReturn a memoryview of the frames."},

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 from collections.abc import Iterator
 from typing import Final
 
 from heka._core import json_lines
 from heka._display.render import render
+from heka._runtime.rotation import move_away
 from heka.framing import Block
 
 FORMATS: Final = ("heka", "json", "text")
@@ -90,11 +90,7 @@ class MessageFile:
 
     def _begin_anew(self) -> None:
         self._file.close()
-        folder, name = os.path.split(self.path)
-        known = re.compile(rf"{re.escape(name)}\.(\d+)")
-        found = (known.fullmatch(other) for other in os.listdir(folder or "."))
-        number = max((int(match[1]) for match in found if match), default=0) + 1
-        os.rename(self.path, f"{self.path}.{number}")
+        move_away(self.path)
         self._open()
 
     def _bytes_of(self, block: Block, origin: str) -> bytes | Block:

@@ -1,0 +1,1 @@
+"""The agent: takes in messages and statistics, rolls them up, and forwards them."""

@@ -1,0 +1,247 @@
+"""The graph: which blocks go where, from inputs to filters and outputs.
+
+::
+
+    input -> Feed -> Graph -> for each Consumer: its matcher -> its part of the block -> accept()
+
+A consumer accepts its part at once or says that it is full. A feed keeps the parts that were not
+accepted and offers them again; until all are accepted it takes no further block: the input is
+paused. Parts are accepted whole, so a message is never half stored.
+
+Several threads may use feeds of one graph. Knows blocks and matchers; knows no sockets, queues or
+configuration.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Final
+
+from heka._core import monotonic
+
+if TYPE_CHECKING:
+    from heka.agent.world import World
+    from heka.framing import Block
+    from heka.matcher import Matcher
+
+__all__ = ["HOPS_MAX", "Consumer", "Feed", "Graph"]
+
+#: A message that filters made may lead to further messages this many times, as in hekad.
+HOPS_MAX: Final = 4
+#: Seconds between two offers of what a full consumer did not accept, at most.
+_AGAIN: Final = 0.05
+
+
+class Consumer:
+    """A filter or an output as the graph sees it.
+
+    Attributes:
+        name: Of its section.
+        matched: Messages that its matcher has met.
+        retired: Messages that were offered after ``retire``, and dropped.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        matcher: Matcher,
+        accept: Callable[[Block], bool],
+        *,
+        signer: str = "",
+        wait: Callable[[float], object] | None = None,
+    ) -> None:
+        """Make one.
+
+        Args:
+            name: Of its section.
+            matcher: Which messages it gets.
+            accept: Called with each part; False: it is full, nothing was taken.
+            signer: It gets only messages whose verified signer has this name; empty: all.
+            wait: Waits until there may be room, at most the given seconds.
+        """
+        self.name = name
+        self.matched = 0
+        self.retired = 0
+        self.accept = accept
+        self.wait = wait
+        self._signer = signer
+        self._matcher = None if matcher.text.strip() == "TRUE" else matcher
+        self._lock = threading.Lock()
+
+    def retire(self) -> None:
+        """Accept and drop what is still offered: the section is gone."""
+
+        def drop(part: Block) -> bool:
+            self.retired += len(part)
+            return True
+
+        self.accept = drop
+
+    def part_of(self, block: Block) -> Block:
+        """Return the messages of *block* that it gets, and count them; *block* itself if all."""
+        if self._signer and block.signer != self._signer:
+            return block[:0]
+        part = block if self._matcher is None else self._matcher.filter(block)
+        if len(part):
+            with self._lock:
+                self.matched += len(part)
+        return part
+
+
+class Graph:
+    """The consumers, which ``replace`` exchanges as a whole while feeds are in use."""
+
+    def __init__(self, consumers: Iterable[Consumer] = ()) -> None:
+        """Begin with *consumers*."""
+        self.consumers = tuple(consumers)
+        #: Called with each block that was accepted whole; None: nobody wants copies.
+        self.copy: Callable[[Block], object] | None = None
+        self.closed = threading.Event()
+        self._depth = threading.local()
+
+    def replace(self, consumers: Iterable[Consumer]) -> None:
+        """Route to *consumers* from the next block on."""
+        self.consumers = tuple(consumers)
+
+    def close(self) -> None:
+        """End every wait of a feed: what is not accepted now is given up, and counted."""
+        self.closed.set()
+
+    def parts_of(self, block: Block) -> list[tuple[Consumer, Block]]:
+        """Return what each consumer gets of *block*; nothing for those that get nothing."""
+        pairs = ((consumer, consumer.part_of(block)) for consumer in self.consumers)
+        return [(consumer, part) for consumer, part in pairs if len(part)]
+
+    def accept(self, parts: list[tuple[Consumer, Block]]) -> list[tuple[Consumer, Block]]:
+        """Offer each part to its consumer; return those that were not accepted."""
+        return [(consumer, part) for consumer, part in parts if not consumer.accept(part)]
+
+    @property
+    def hops(self) -> int:
+        """How many filters the message that this thread offers has come through."""
+        return getattr(self._depth, "hops", 0)
+
+    @hops.setter
+    def hops(self, hops: int) -> None:
+        self._depth.hops = hops
+
+
+class Feed:
+    """The way of one input, or of one filter, into the graph. One thread at a time uses it.
+
+    Attributes:
+        name: Of the section.
+        world: What its plugin may know of the agent.
+        messages: Messages that were accepted by every consumer that gets them.
+        bytes: Their bytes.
+        dropped: Messages that were not, by reason: ``stopped`` (the agent ended while the input was
+            paused), ``loop`` (over HOPS_MAX).
+        paused_since: When ``offer`` said False (``heka._core.monotonic``); None: not paused.
+    """
+
+    def __init__(self, graph: Graph, name: str, world: World) -> None:
+        """Make the feed of the section *name*."""
+        self.name = name
+        self.world = world
+        self.messages = 0
+        self.bytes = 0
+        self.dropped: Counter[str] = Counter()
+        self.paused_since: float | None = None
+        self.paused_seconds = 0.0
+        self._graph = graph
+        self._block: Block | None = None  # offered, and not yet accepted by all
+        self._left: list[tuple[Consumer, Block]] = []
+
+    def offer(self, block: Block) -> bool:
+        """Offer *block* to every consumer that it concerns; does not wait.
+
+        Returns:
+            True: all have accepted. False: the feed is paused; call ``retry`` until it returns
+            True, then offer the next block. Nothing of this one is lost.
+        """
+        assert self._block is None
+        if not len(block):
+            return True
+        graph = self._graph
+        hops = graph.hops
+        if hops > HOPS_MAX:
+            self.dropped["loop"] += len(block)
+            return True
+        self._block = block
+        graph.hops = hops + 1
+        try:
+            self._left = graph.accept(graph.parts_of(block))
+        finally:
+            graph.hops = hops
+        return self._is_accepted()
+
+    def retry(self) -> bool:
+        """Offer again what was not accepted; True: it is, or there is nothing to accept."""
+        if self._block is None:
+            return True
+        self._left = self._graph.accept(self._left)
+        return self._is_accepted()
+
+    def give(self, block: Block) -> bool:
+        """Offer *block*, and wait while the feed is paused.
+
+        Returns:
+            False: the agent stops; the block was dropped and counted.
+        """
+        return self.offer(block) or self.retry_until(math.inf)
+
+    def retry_until(self, deadline: float) -> bool:
+        """Offer again what was not accepted until *deadline* (of ``heka._core.monotonic``).
+
+        Returns:
+            False: it was not accepted in time, or the graph is closed; it was dropped and counted.
+        """
+        while not self.retry():
+            left = deadline - monotonic()
+            if left <= 0 or self._graph.closed.is_set():
+                self.give_up()
+                return False
+            wait = self._left[0][0].wait or self._graph.closed.wait
+            wait(min(left, _AGAIN))
+        return True
+
+    def give_up(self) -> None:
+        """Drop what was offered and not accepted, and count it."""
+        if self._block is not None:
+            self.dropped["stopped"] += max(len(part) for _, part in self._left)
+            self._end_pause()
+            self._block, self._left = None, []
+
+    def account(self) -> dict[str, object]:
+        """Return the counts, for a report."""
+        since = self.paused_since
+        return {
+            "in": self.messages,
+            "bytes": self.bytes,
+            "dropped": dict(self.dropped),
+            "paused": 0.0 if since is None else round(monotonic() - since, 3),
+            "paused_seconds": round(self.paused_seconds, 3),
+        }
+
+    def _is_accepted(self) -> bool:
+        if self._left:
+            if self.paused_since is None:
+                self.paused_since = monotonic()
+            return False
+        block, self._block = self._block, None
+        assert block is not None
+        self._end_pause()
+        self.messages += len(block)
+        self.bytes += block.nbytes
+        copy = self._graph.copy
+        if copy is not None:
+            copy(block)
+        return True
+
+    def _end_pause(self) -> None:
+        if self.paused_since is not None:
+            self.paused_seconds += monotonic() - self.paused_since
+            self.paused_since = None

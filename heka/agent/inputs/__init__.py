@@ -1,0 +1,1 @@
+"""The inputs of the agent, one module for each family."""

@@ -1,0 +1,111 @@
+"""Lines of text as messages: a reader for receivers, in the place of one for Heka frames.
+
+The message of a line is what hekad's network inputs make of it: Type ``NetInput``, Severity 7, the
+line as Payload, Logger the name of the input. Bytes that are not UTF-8 become U+FFFD.
+"""
+
+from __future__ import annotations
+
+from heka._core import pack
+from heka.framing import Block, BlockReader
+
+__all__ = ["LINE_TYPE", "LineReader"]
+
+#: Type of the message of a line.
+LINE_TYPE = "NetInput"
+
+
+class LineReader:
+    """Splits one peer's bytes; every byte fed is delivered, refused or pending.
+
+    Attributes:
+        delivered_bytes, refused, refused_bytes, discarded_bytes, last_refused: As of BlockReader;
+            nothing is discarded.
+    """
+
+    def __init__(
+        self,
+        logger: str,
+        hostname: str,
+        *,
+        delimiter: bytes = b"\n",
+        longest: int = 65_536,
+        whole: bool = False,
+    ) -> None:
+        """Begin without a line.
+
+        Args:
+            logger: Of the messages.
+            hostname: Of the messages.
+            delimiter: The byte or bytes that end a line; with the newline, a carriage return
+                before it is cut off too.
+            longest: Bytes of a line; a longer one is refused as ``oversize``.
+            whole: A chunk ends its last line, as a datagram does.
+        """
+        self.delivered_bytes = 0
+        self.refused: dict[str, int] = {}
+        self.refused_bytes = 0
+        self.discarded_bytes = 0
+        self.last_refused: tuple[str, str, int] | None = None
+        self._logger = logger
+        self._hostname = hostname
+        self._delimiter = delimiter
+        self._longest = longest
+        self._whole = whole
+        self._pending = bytearray()
+        self._passing_over = False  # the rest of a line that was too long
+
+    def feed(self, chunk: bytes | memoryview, /) -> list[Block]:
+        """Return the messages of the lines that end in *chunk*."""
+        self._pending += chunk
+        *lines, rest = self._pending.split(self._delimiter)
+        if self._whole and rest:
+            lines.append(rest)
+            self.delivered_bytes -= len(self._delimiter)  # which this line does not have
+            rest = bytearray()
+        self._pending = rest
+        blocks = self._blocks_of(lines)
+        if len(rest) > self._longest or self._passing_over:
+            self._pass_over(len(rest))
+            self._pending = bytearray()
+        return blocks
+
+    def close(self) -> None:
+        """Refuse a last line that has no end, as ``incomplete``."""
+        if self._pending:
+            self._refuse("incomplete", len(self._pending))
+            self._pending = bytearray()
+
+    def _blocks_of(self, lines: list[bytearray]) -> list[Block]:
+        frames = []
+        more = len(self._delimiter)
+        for line in lines:
+            if self._passing_over:  # this is the end of the line that was too long
+                self.refused_bytes += len(line) + more
+                self._passing_over = False
+            elif len(line) > self._longest:
+                self._refuse("oversize", len(line) + more)
+            else:
+                self.delivered_bytes += len(line) + more
+                frames.append(self._frame_of(line))
+        wire = b"".join(frame for frame in frames if frame)
+        return BlockReader().feed(wire) if wire else []
+
+    def _frame_of(self, line: bytearray) -> bytes:
+        text = line.decode("utf-8", "replace")
+        if self._delimiter == b"\n":
+            text = text.removesuffix("\r")
+        if not text:
+            return b""
+        return pack(LINE_TYPE, self._logger, payload=text, pid=0, hostname=self._hostname)
+
+    def _pass_over(self, size: int) -> None:
+        if self._passing_over:
+            self.refused_bytes += size
+        else:
+            self._refuse("oversize", size)
+            self._passing_over = True
+
+    def _refuse(self, reason: str, size: int) -> None:
+        self.refused[reason] = self.refused.get(reason, 0) + 1
+        self.refused_bytes += size
