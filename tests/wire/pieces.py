@@ -86,7 +86,10 @@ def _read_varint(data: bytes, at: int) -> tuple[int, int]:
 
 
 def entries(data: bytes) -> Iterator[tuple[int, int, int | bytes]]:
-    """Yield (number, wire type, value); ValueError or IndexError if torn. A group has no value."""
+    """Yield (number, wire type, value); ValueError or IndexError if torn. A group has no value.
+
+    Of what is in a group only entries with the number 0, which protobuf forbids, are yielded.
+    """
     at = 0
     opened: list[int] = []
     while at < len(data):
@@ -103,7 +106,7 @@ def entries(data: bytes) -> Iterator[tuple[int, int, int | bytes]]:
             at += size
             if at > len(data):
                 raise ValueError("torn")
-        if not opened:
+        if not opened or tag >> 3 == 0:
             yield tag >> 3, wire, value
         if wire == GROUP:
             opened.append(tag >> 3)
@@ -120,14 +123,19 @@ def peculiarities(data: bytes) -> set[str]:
     Google keeps it among the unknown.
     ``enum``: a value_type that proto2 does not know; we read STRING whatever came before it,
     Google keeps the last one that it knows.
+    ``number 0``: an entry with that number; we refuse it, Google passes over it in a group.
     """
     found = set()
     for number_, wire, value in entries(data):
-        if number_ in MESSAGE_WIRES and wire not in MESSAGE_WIRES[number_]:
+        if number_ == 0:
+            found.add("number 0")
+        elif number_ in MESSAGE_WIRES and wire not in MESSAGE_WIRES[number_]:
             found.add("wire type")
         elif number_ == 10 and isinstance(value, bytes):
             for inner, inner_wire, inner_value in entries(value):
-                if inner in FIELD_WIRES and inner_wire not in FIELD_WIRES[inner]:
+                if inner == 0:
+                    found.add("number 0")
+                elif inner in FIELD_WIRES and inner_wire not in FIELD_WIRES[inner]:
                     found.add("wire type")
                 elif inner == 2 and inner_value not in range(5):
                     found.add("enum")
