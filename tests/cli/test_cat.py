@@ -10,15 +10,19 @@ import stat
 import subprocess
 import sys
 import threading
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from cli.support import KEY, PATIENCE, environment, pack, signer, wire_message
+from hypothesis import given
+from hypothesis import strategies as st
 
 import heka
 from heka._receiving.files import Files
 from heka.cli import main
+from heka.cli.show.frequent import Frequent
 from heka.cli.show.moments import parse_moment
 from heka.cli.show.statistics import DISTINCT, Statistics
 from heka.streams.queued import QueuedStream
@@ -286,16 +290,50 @@ def test_stats(cat, file):
 
 
 def test_stats_are_bounded():
-    """Further names are "other", and long names are cut."""
+    """The most frequent name is kept, although it comes after the limit; long names are cut."""
     statistics = Statistics()
-    for first in range(0, DISTINCT + 2000, 1000):
-        frames = (pack(f"{i}-{'x' * 5000}") for i in range(first, first + 1000))
-        for one in heka.BlockReader().feed(b"".join(frames)):
+    rare = [f"{i}-{'x' * 120}" for i in range(2 * DISTINCT)]
+    for first in range(0, len(rare), 1000):
+        names = rare[first : first + 1000] + (["often"] * 500 if first >= DISTINCT else [])
+        for one in heka.BlockReader().feed(b"".join(map(pack, names))):
             statistics.add(one)
 
-    assert len(statistics._counts["type"]) == DISTINCT
-    assert max(map(len, statistics._counts["type"])) < 150
-    assert f"{DISTINCT + 2000 - 20:>9,}  other" in "\n".join(statistics.lines())
+    types = statistics._counts["type"]
+    assert len(types.counts) <= 2 * DISTINCT
+    assert max(map(len, types.counts)) < 150
+    assert (types.error, types.most(1)) == (1, [("often", 4999)])
+    text = "\n".join(statistics.lines())
+    assert (
+        "type: (more than 20,000 names: a count may be up to 1 too low)\n    4,999  often" in text
+    )
+    assert "severity:\n   25,000  INFO" in text
+
+
+def test_stats_below_the_limit_are_exact():
+    statistics = Statistics()
+    for one in heka.BlockReader().feed(b"".join(pack(f"{i}") for i in range(3000)) + pack("7")):
+        statistics.add(one)
+
+    types = statistics._counts["type"]
+    assert (types.error, types.most(2)) == (0, [("7", 2), ("0", 1)])
+    assert f"{3001 - 21:>9,}  other" in "\n".join(statistics.lines())
+
+
+@given(st.lists(st.dictionaries(st.sampled_from("abcdefghij"), st.integers(1, 20), max_size=6)))
+def test_frequent_names_are_within_the_error(batches):
+    """No count is too high, none is more than ``error`` too low, and ``error`` is bounded."""
+    truth: Counter[str] = Counter()
+    frequent = Frequent(2)
+    for batch in batches:
+        truth.update(batch)
+        frequent.add(batch)
+
+    assert frequent.total == truth.total()
+    assert len(frequent.counts) <= 4
+    assert frequent.error <= frequent.total / 3
+    assert frequent.error == 0 or len(truth) > 4
+    for name, count in truth.items():
+        assert count - frequent.error <= frequent.counts.get(name, 0) <= count
 
 
 # ---- spools --------------------------------------------------------------------------------------

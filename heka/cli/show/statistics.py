@@ -8,9 +8,10 @@ from typing import Final
 
 from heka._display.escape import counted, shortened, visible
 from heka._display.values import local_time, severity_name
+from heka.cli.show.frequent import Frequent
 from heka.framing import Block
 
-#: Different names that are counted of each kind; messages with further ones are counted as "other".
+#: Names that are kept of each kind, the most frequent; up to twice as many are counted exactly.
 DISTINCT: Final = 10_000
 _SHOWN: Final = 20  # names of each kind in the text, the most frequent first
 _NAME: Final = 100  # characters of a name
@@ -24,10 +25,9 @@ class Statistics:
         self.bytes = 0
         self._sizes = (0, 0)  # the smallest and the largest message
         self._times = (0, 0)
-        self._counts: dict[str, Counter[str]] = {
-            name: Counter() for name in ("type", "logger", "severity", "host", "signer")
+        self._counts = {
+            name: Frequent(DISTINCT) for name in ("type", "logger", "severity", "host", "signer")
         }
-        self._other: Counter[str] = Counter()
 
     def add(self, block: Block) -> None:
         """Count the messages of *block*."""
@@ -51,13 +51,7 @@ class Statistics:
             self._count("signer", Counter({f"{block.signer} v{block.signer_version}": len(block)}))
 
     def _count(self, kind: str, found: Counter[str]) -> None:
-        counts = self._counts[kind]
-        for name, count in found.items():
-            key = name if len(name) <= _NAME else shortened(name, _NAME)
-            if key in counts or len(counts) < DISTINCT:
-                counts[key] += count
-            else:
-                self._other[kind] += count
+        self._counts[kind].add(shortened_names(found))
 
     def lines(self) -> Iterator[str]:
         """Yield the counts as lines without a newline; names are escaped."""
@@ -68,14 +62,31 @@ class Statistics:
         yield f"size: {low:,} to {high:,} bytes, {self.bytes / self.messages:,.1f} on average"
         yield f"time: {local_time(self._times[0])} to {local_time(self._times[1])}"
         for kind, counts in self._counts.items():
-            if not counts:
+            if not counts.total:
                 continue
-            yield f"{kind}:"
-            shown = counts.most_common(_SHOWN)
-            rest = self.messages if kind != "signer" else counts.total() + self._other[kind]
-            width = len(f"{shown[0][1]:,}")
+            yield f"{kind}:{_accuracy(counts)}"
+            shown = counts.most(_SHOWN)
+            rest = counts.total
+            width = max(7, len(f"{counts.total:,}"))
             for name, count in shown:
-                yield f"  {count:>{max(width, 7)},}  {visible(name) or '(empty)'}"
+                yield f"  {count:>{width},}  {visible(name) or '(empty)'}"
                 rest -= count
             if rest:
-                yield f"  {rest:>{max(width, 7)},}  other"
+                yield f"  {rest:>{width},}  other"
+
+
+def shortened_names(found: Counter[str]) -> Counter[str]:
+    """Return *found* with long names cut, which may make several names one."""
+    if all(len(name) <= _NAME for name in found):
+        return found
+    names: Counter[str] = Counter()
+    for name, count in found.items():
+        names[name if len(name) <= _NAME else shortened(name, _NAME)] += count
+    return names
+
+
+def _accuracy(counts: Frequent) -> str:
+    """Return what is to be known of counts that are not exact, else an empty text."""
+    if not counts.error:
+        return ""
+    return f" (more than {2 * DISTINCT:,} names: a count may be up to {counts.error:,} too low)"
