@@ -8,6 +8,7 @@
 #include "python/base/state.h"
 #include "python/calls/client_object.h"
 #include "python/calls/emit.h"
+#include "python/match/csv.h"
 #include "python/match/lines.h"
 #include "python/messages/codec.h"
 #include "python/messages/json.h"
@@ -36,6 +37,7 @@ static PyMethodDef methods[] = {
     {"check_frame", heka_check_frame, METH_O, heka_check_frame_doc},
     {"encode_raw", (PyCFunction)(void (*)(void))heka_encode_raw, METH_FASTCALL,
      heka_encode_raw_doc},
+    {"csv_lines", (PyCFunction)(void (*)(void))heka_csv_lines, METH_FASTCALL, heka_csv_lines_doc},
     {"json_line", (PyCFunction)(void (*)(void))heka_json_line, METH_FASTCALL, heka_json_line_doc},
     {"json_lines", (PyCFunction)(void (*)(void))heka_json_lines, METH_FASTCALL,
      heka_json_lines_doc},

@@ -5,17 +5,18 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from heka._display.style import style_for
 from heka._receiving.receiver import MESSAGE_LIMIT
 from heka.cli.errors import CommandError
 from heka.cli.keys import parse_key
-from heka.cli.show.dump import Frames, JsonLines, Text, Writer
+from heka.cli.show.dump import Csv, Frames, JsonLines, Text, Writer
 from heka.cli.show.terminal import prepare_stdout
 from heka.message import MESSAGE_MAX
 
 _T = TypeVar("_T")
+_NAMES_MAX: Final = 256  # of --fields
 
 
 def argument(convert: Callable[[str], _T]) -> Callable[[str], _T]:
@@ -63,13 +64,14 @@ def add_size_argument(parser: argparse.ArgumentParser) -> None:
 def add_output_arguments(parser: argparse.ArgumentParser) -> None:
     """Add ``--format`` and ``--fields``; ``writer_of`` reads them."""
     parser.add_argument(
-        "--format", choices=("text", "json", "heka"), default="text", help="default text"
+        "--format", choices=("text", "json", "csv", "heka"), default="text", help="default text"
     )
     parser.add_argument(
         "--fields",
         metavar="A,B",
-        type=lambda text: frozenset(text.split(",")),
-        help="show these fields only; not with --format heka",
+        type=argument(_names),
+        help="show these fields only; with --format csv, these attributes and fields are the "
+        "columns; not with --format heka",
     )
 
 
@@ -88,10 +90,19 @@ def writer_of(args: argparse.Namespace, *, checked: bool) -> Writer:
                 "program"
             )
         return Frames(sys.stdout.buffer)
+    if args.format == "csv":
+        return Csv(sys.stdout.buffer, args.fields, checked=checked)
     if args.format == "json":
         return JsonLines(sys.stdout.buffer, args.fields, checked=checked)
     out = prepare_stdout()
     return Text(out, style_for(out), args.fields, checked=checked)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    names = tuple(text.split(","))
+    if len(names) > _NAMES_MAX:
+        raise ValueError(f"expected at most {_NAMES_MAX} names, got {len(names):,}")
+    return names
 
 
 def _message_size(text: str) -> int:

@@ -31,7 +31,7 @@ def script(tmp_path_factory):
         (["lis"], ["listen"]),
         (["s"], ["send", "sentry", "spool"]),
         (["cat", "--fo"], ["--format", "--follow"]),
-        (["cat", "--format", ""], ["text", "json", "heka"]),
+        (["cat", "--format", ""], ["text", "json", "csv", "heka"]),
         (["spool", "re"], ["replay"]),
         (["cat", "mess"], ["messages.heka"]),
         (["listen", "--key-file", "mess"], ["messages.heka"]),

@@ -70,9 +70,8 @@ put_date(uint8_t *p, int64_t day)
     return hk_decimal_put_padded(p, (uint64_t)date, 2);
 }
 
-/* Writes 2026-03-01T13:02:11.123456789Z. */
-static uint8_t *
-put_time(uint8_t *p, int64_t timestamp)
+uint8_t *
+hk_json_put_time(uint8_t *p, int64_t timestamp)
 {
     /* Rounded down, also before 1970. */
     const int64_t second = timestamp / SECOND_NS - (timestamp % SECOND_NS < 0);
@@ -93,8 +92,8 @@ put_time(uint8_t *p, int64_t timestamp)
 }
 
 /* Not uuid_unparse_lower, which formats by sprintf. */
-static uint8_t *
-put_uuid(uint8_t *p, const uint8_t uuid[16])
+uint8_t *
+hk_json_put_uuid(uint8_t *p, const uint8_t uuid[16])
 {
     static const char hex[] = "0123456789abcdef";
     for (size_t i = 0; i < 16; i++) {
@@ -107,8 +106,8 @@ put_uuid(uint8_t *p, const uint8_t uuid[16])
     return p;
 }
 
-static uint8_t *
-put_severity_name(uint8_t *p, int32_t severity)
+uint8_t *
+hk_json_put_severity_name(uint8_t *p, int32_t severity)
 {
     static const char *const names[] = {"EMERGENCY", "ALERT",  "CRITICAL", "ERROR",
                                         "WARNING",   "NOTICE", "INFO",     "DEBUG"};
@@ -127,11 +126,11 @@ put_head(hk_buffer *out, const hk_message *m)
         return status;
     }
     uint8_t *p = PUT(end_of(out), "{\"time\": \"");
-    p = PUT(put_time(p, m->timestamp), "\", \"timestamp_ns\": ");
+    p = PUT(hk_json_put_time(p, m->timestamp), "\", \"timestamp_ns\": ");
     p = PUT(hk_decimal_put_signed(p, m->timestamp), ", \"uuid\": \"");
-    p = PUT(put_uuid(p, m->uuid), "\", \"severity\": ");
+    p = PUT(hk_json_put_uuid(p, m->uuid), "\", \"severity\": ");
     p = PUT(hk_decimal_put_signed(p, m->severity), ", \"severity_name\": \"");
-    p = PUT(put_severity_name(p, m->severity), "\", \"type\": ");
+    p = PUT(hk_json_put_severity_name(p, m->severity), "\", \"type\": ");
     set_end(out, p);
     return HK_OK;
 }
@@ -171,9 +170,8 @@ put_real(uint8_t *p, double value)
                         : PUT(p, "\"-Infinity\"");
 }
 
-/* Appends one value and leaves HK_JSON_TAIL bytes of room. */
-static hk_status
-put_value(hk_buffer *out, hk_value_type type, const hk_value *value)
+hk_status
+hk_json_put_value(hk_buffer *out, hk_value_type type, const hk_value *value)
 {
     if (type == HK_STRING) {
         return hk_json_put_string(out, value->text);
@@ -197,14 +195,34 @@ put_value(hk_buffer *out, hk_value_type type, const hk_value *value)
     return HK_OK;
 }
 
+hk_status
+hk_json_put_values(hk_buffer *out, const hk_field *field)
+{
+    hk_slice values = field->values;
+    hk_value value;
+    hk_status status = hk_buffer_room(out, HK_JSON_TAIL);
+    if (HK_UNLIKELY(status != HK_OK)) {
+        return status;
+    }
+    set_end(out, PUT(end_of(out), "["));
+    for (bool first = true; hk_value_next(&values, field->type, &value); first = false) {
+        if (!first) {
+            set_end(out, PUT(end_of(out), ", "));
+        }
+        status = hk_json_put_value(out, field->type, &value);
+        if (HK_UNLIKELY(status != HK_OK)) {
+            return status;
+        }
+    }
+    set_end(out, PUT(end_of(out), "]"));
+    return HK_OK;
+}
+
 /* Appends "name": {"value_type": ..., "representation": ..., "values": [...]}. */
 static hk_status
 put_field(hk_buffer *out, const hk_field *field)
 {
     static const char *const types[] = {"string", "bytes", "integer", "double", "bool"};
-    hk_slice values = field->values;
-    hk_value value;
-
     hk_status status = hk_json_put_string(out, field->name);
     if (status == HK_OK) {
         const char *type = types[field->type];
@@ -216,18 +234,12 @@ put_field(hk_buffer *out, const hk_field *field)
     if (HK_UNLIKELY(status != HK_OK)) {
         return status;
     }
-    set_end(out, PUT(end_of(out), ", \"values\": ["));
-    for (bool first = true; hk_value_next(&values, field->type, &value); first = false) {
-        if (!first) {
-            set_end(out, PUT(end_of(out), ", "));
-        }
-        status = put_value(out, field->type, &value);
-        if (HK_UNLIKELY(status != HK_OK)) {
-            return status;
-        }
+    set_end(out, PUT(end_of(out), ", \"values\": "));
+    status = hk_json_put_values(out, field);
+    if (status == HK_OK) {
+        set_end(out, PUT(end_of(out), "}"));
     }
-    set_end(out, PUT(end_of(out), "]}"));
-    return HK_OK;
+    return status;
 }
 
 /* *is_first: whether no field before the one with that name has the same name. */

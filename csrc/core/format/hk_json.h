@@ -35,4 +35,22 @@ typedef struct {
 HK_CHECK hk_status hk_json_line(const hk_message *message, const hk_json_origin *origin,
                                 hk_buffer *out, hk_error *err);
 
+/* Parts of a line, for other formats. The first three write at p and return the end; p has room for
+ * 40 bytes. */
+
+/* 2026-03-01T13:02:11.123456789Z */
+uint8_t *hk_json_put_time(uint8_t *p, int64_t timestamp);
+
+/* 8-4-4-4-12 digits in lower case */
+uint8_t *hk_json_put_uuid(uint8_t *p, const uint8_t uuid[16]);
+
+/* ERROR, or SEVERITY 42 */
+uint8_t *hk_json_put_severity_name(uint8_t *p, int32_t severity);
+
+/* Appends one value, and leaves HK_JSON_TAIL bytes of room. HK_ERR_NOMEM, HK_ERR_TOO_BIG. */
+HK_CHECK hk_status hk_json_put_value(hk_buffer *out, hk_value_type type, const hk_value *value);
+
+/* Appends all values of a field as an array; errors and room as above, but two bytes less. */
+HK_CHECK hk_status hk_json_put_values(hk_buffer *out, const hk_field *field);
+
 #endif

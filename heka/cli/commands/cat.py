@@ -40,6 +40,9 @@ inputs:
 formats:
   text   as 'listen' shows messages; text of messages is escaped
   json   one JSON line for each message, see heka.jsonlines
+  csv    a line with the names of the columns, and a record for each message
+         (RFC 4180). --fields names the columns: attributes, signer, and fields;
+         Fields[type] is the field that has the name of an attribute
   heka   the frames as they are, for a file or another program
 
 times (--since, --until):
@@ -53,6 +56,7 @@ examples:
   heka cat messages.heka --tail 20
   heka cat messages.heka --match "Type == 'login' && Severity <= 3"
   heka cat messages.heka --since 15m --format json | jq .payload
+  heka cat messages.heka --format csv --fields time,type,amount > orders.csv
   heka cat /var/spool/heka --stats
   heka cat app.heka --follow
   heka cat a.heka b.heka --until 2026-03-01 --format heka > february.heka

@@ -27,6 +27,7 @@ examples:
   heka listen --control shop
   heka tap shop --match "Severity <= 3"
   heka tap ./shop.sock --format heka > copies.heka
+  heka tap shop --format csv --fields time,type,amount
 """
 _CHUNK: Final = 256 * 1024  # bytes
 _REPLY_TIMEOUT: Final = 10.0  # seconds

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import BinaryIO, Protocol, TextIO
+import csv
+import io
+from collections.abc import Collection, Sequence
+from typing import BinaryIO, Final, Protocol, TextIO
 
 import heka
-from heka._core import json_lines
+from heka._core import csv_lines, json_lines
+from heka._display.escape import visible
 from heka._display.render import render
 from heka._display.style import Style
 from heka.cli.show.jsonlines import json_line, parts_of
 from heka.framing import Block
 from heka.jsonlines import line_of
+
+#: Columns of CSV unless others are asked for.
+CSV_COLUMNS: Final = ("time", "severity", "type", "logger", "hostname", "pid", "payload")
 
 
 class Writer(Protocol):
@@ -94,6 +100,38 @@ class JsonLines:
     def flush(self) -> None:
         """Write what is buffered."""
         self._out.flush()
+
+
+class Csv:
+    """Writes a line with the names of the columns, and each message as a record of CSV.
+
+    On a terminal, what it would interpret is escaped; elsewhere only control characters are.
+    """
+
+    def __init__(self, out: BinaryIO, columns: Sequence[str] | None, *, checked: bool) -> None:
+        if columns is None:
+            columns = (*CSV_COLUMNS, "signer") if checked else CSV_COLUMNS
+        self._out = out
+        self._columns = tuple(columns)
+        self._is_terminal = out.isatty()
+        head = io.StringIO()
+        csv.writer(head).writerow(columns)
+        self._write(head.getvalue().encode("utf-8", "surrogateescape"))
+
+    def write(self, block: Block) -> None:
+        """Write the messages of *block*."""
+        for part in parts_of(block):
+            self._write(csv_lines(part, self._columns))
+
+    def flush(self) -> None:
+        """Write what is buffered."""
+        self._out.flush()
+
+    def _write(self, records: bytes) -> None:
+        if self._is_terminal:
+            lines = records.decode("utf-8", "surrogateescape").split("\n")
+            records = "\n".join(visible(line.removesuffix("\r")) for line in lines).encode()
+        self._out.write(records)
 
 
 def only(message: heka.Message, fields: Collection[str] | None) -> heka.Message:

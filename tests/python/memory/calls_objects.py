@@ -74,6 +74,14 @@ add(
 )
 add("json-lines-truth", lambda w: do(_core.json_lines, w.blocks[0], misfits.BadTruth(), ""), Oops)
 
+add("csv-lines", lambda w: do(_core.csv_lines, w.blocks[0], ("time", "payload", "a", "\u20ac")))
+add("csv-lines-none", lambda w: do(_core.csv_lines), TypeError)
+add("csv-lines-type", lambda w: do(_core.csv_lines, w.payload, ("a",)), TypeError)
+add("csv-lines-list", lambda w: do(_core.csv_lines, w.blocks[0], ["a"]), TypeError)
+add("csv-lines-empty", lambda w: do(_core.csv_lines, w.blocks[0], ()), ValueError)
+add("csv-lines-name", lambda w: do(_core.csv_lines, w.blocks[0], ("a", 1)), TypeError)
+add("csv-lines-text", lambda w: do(_core.csv_lines, w.blocks[0], ("\ud800",)), UnicodeEncodeError)
+
 # ---- encode_raw ----------------------------------------------------------------------------------
 
 RAW_TEXTS = ("t", "\udcff", "\u20ac" * 99, "", "h")
