@@ -57,6 +57,7 @@ COMMANDS: Final[dict[str, str]] = {
     "sentry": "show exceptions of the raven plugin, or post them to Sentry",
     "spool": "inspect queues on disk, and send what ended processes have left",
     "tap": "show copies of what a listener receives, without slowing it",
+    "top": "show rates, names and newest messages of a listener or a file, full screen",
 }
 
 
@@ -103,6 +104,10 @@ def command_of(name: str) -> Command:
             from heka.cli.commands import tap
 
             return tap
+        case "top":
+            from heka.cli.commands import top
+
+            return top
         case "spool":
             from heka.cli.commands import spool
 

@@ -29,7 +29,7 @@ examples:
   heka tap ./shop.sock --format heka > copies.heka
   heka tap shop --format csv --fields time,type,amount
 """
-_CHUNK: Final = 256 * 1024  # bytes
+CHUNK: Final = 256 * 1024  # bytes
 _REPLY_TIMEOUT: Final = 10.0  # seconds
 _REPLY_MAX: Final = 65_536  # bytes
 
@@ -58,8 +58,8 @@ def run(args: argparse.Namespace) -> int:
     told = matcher.compile(f"Type == '{TAP_TYPE}' && Logger == '{TAP_LOGGER}'")
     others = matcher.compile(f"Type != '{TAP_TYPE}' || Logger != '{TAP_LOGGER}'")
     try:
-        with _connect(args.socket) as sock:
-            chunk = _ask(sock, args)
+        with connect(args.socket) as sock:
+            chunk = ask(sock, None if args.match is None else args.match.text)
             while True:
                 for block in reader.feed(chunk):
                     lost = told.filter(block)
@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
                     if len(lost):
                         _tell(lost)
                 writer.flush()
-                chunk = sock.recv(_CHUNK)
+                chunk = sock.recv(CHUNK)
                 if not chunk:
                     break
     except KeyboardInterrupt:
@@ -79,7 +79,8 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _connect(text: str) -> socket.socket:
+def connect(text: str) -> socket.socket:
+    """Return a connection to the control socket *text*; CommandError: there is none."""
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         path = control_path(text)
@@ -97,16 +98,16 @@ def _connect(text: str) -> socket.socket:
     return sock
 
 
-def _ask(sock: socket.socket, args: argparse.Namespace) -> bytes:
-    """Send the request; return what followed the reply."""
+def ask(sock: socket.socket, match: str | None) -> bytes:
+    """Ask for copies; return what followed the reply. CommandError: the listener refuses."""
     request = {"request": "tap"}
-    if args.match is not None:
-        request["match"] = args.match.text
+    if match is not None:
+        request["match"] = match
     data = b""
     try:
         sock.sendall(json.dumps(request).encode() + b"\n")
         while b"\n" not in data and len(data) < _REPLY_MAX:
-            part = sock.recv(_CHUNK)
+            part = sock.recv(CHUNK)
             if not part:
                 break
             data += part
@@ -124,9 +125,13 @@ def _ask(sock: socket.socket, args: argparse.Namespace) -> bytes:
     return rest
 
 
-def _tell(block: Block) -> None:
-    """Say how many copies were lost, as the listener has counted."""
+def lost_copies(block: Block) -> int:
+    """Return how many copies were lost, as the listener has counted."""
     fields = (frame.message.fields.get("lost", [0]) for frame in block)
-    lost = sum(value for field in fields for value in field if isinstance(value, int))
-    text = f"{counted(lost, 'copy', 'copies')} lost: this reader is too slow"
+    return sum(value for field in fields for value in field if isinstance(value, int))
+
+
+def _tell(block: Block) -> None:
+    """Say how many copies were lost."""
+    text = f"{counted(lost_copies(block), 'copy', 'copies')} lost: this reader is too slow"
     print(style_for(sys.stderr).paint("warn", text), file=sys.stderr, flush=True)
