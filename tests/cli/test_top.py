@@ -6,10 +6,11 @@ import asyncio
 import sys
 import threading
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any
 
 import pytest
-from cli.support import pack, wire_message
+from cli.support import PATIENCE, pack, send_tcp, wire_message
 from textual.widgets import Input, Static
 
 import heka
@@ -157,6 +158,30 @@ def test_a_whole_message_is_escaped(file):
 
     assert text.replace("\n", "").isprintable()
     assert "  │ end\n" in text
+    assert "    uuid  00010203-0405-0607-0809-0a0b0c0d0e0f\n" in text
+
+
+def test_copies_come_from_a_control_socket(start, tmp_path):
+    """What a listener receives is counted; its end is told."""
+    run = start("listen", "--tcp", ":0", "--control", "./c.sock", "--quiet")
+    run.wait_for(lambda out, err: "control socket" in err)
+    (address,) = run.listening()
+    model = Model()
+    source = Source(model, str(tmp_path / "c.sock"), None, follow=False)
+    source.start()
+    try:
+        send_tcp(address, pack("a") * 50)
+        deadline = monotonic() + PATIENCE
+        while model.view().messages < 50 and monotonic() < deadline:
+            sleep(0.01)
+        assert (model.view().messages, source.state) == (50, "live")
+        run.stop()
+        for thread in threading.enumerate():
+            if thread.name == "heka top":
+                thread.join(PATIENCE)
+        assert source.state == "the listener has ended"
+    finally:
+        source.close()
 
 
 def test_without_a_terminal_or_textual_the_remedy_is_named(file, monkeypatch, capsys):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import ClassVar, Final
+from uuid import UUID
 
 from rich.text import Text
 from textual import events
@@ -66,7 +67,8 @@ def whole(frame: Frame) -> Text:
         ("logger", message.logger),
         ("host", message.hostname),
         ("pid", str(message.pid)),
-        ("uuid", str(message.uuid)),
+        ("uuid", str(UUID(bytes=message.uuid)) if len(message.uuid) == 16 else ""),
+        ("version", message.env_version),
     ):
         out.append(f"{name:>8}  ", "grey62").append(f"{visible(value)}\n")
     if message.payload:
@@ -80,7 +82,8 @@ def whole(frame: Frame) -> Text:
             f'"{visible(value, quoted=True)}"' if isinstance(value, str) else repr(value)
             for value in values_of(field)
         )
-        out.append(f"  {visible(name)}", "cyan").append(" = ", "grey62").append(f"{values}\n")
+        out.append(f"  {visible(name)}", "cyan").append(" = ", "grey62").append(values)
+        out.append(f" {visible(field.representation)}\n", "cyan")
     return out
 
 
