@@ -30,7 +30,8 @@
 
 /* ---- scenarios ---- */
 
-typedef enum { NOTHING, PUT, PUT_BLOCK, PUT_OLD, FLUSH } kind;
+/* The last three put two frames together. */
+typedef enum { NOTHING, PUT, PUT_BLOCK, PUT_OLD, FLUSH, RUN, RUN_BLOCK, RUN_OLD } kind;
 
 typedef struct {
     kind what;
@@ -50,6 +51,7 @@ typedef struct {
     unsigned rewinds;
     bool forks;
     bool wakings; /* waits may wake spuriously */
+    bool framed;  /* frames are Heka's in memory too: runs are */
 } scenario;
 
 static const scenario scenarios[] = {
@@ -98,6 +100,16 @@ static const scenario scenarios[] = {
      .scripts = {{{PUT, 24}, {PUT, 8}, {PUT, 8}, {PUT, 24}}, {{PUT, 24}, {PUT_OLD, 8}}},
      .most = SIZE_MAX,
      .forks = true},
+    {.name = "runs",
+     .scripts = {{{RUN_BLOCK, 8}, {PUT, 8}, {RUN_BLOCK, 8}}, {{RUN_BLOCK, 8}, {RUN, 8}, {PUT, 8}}},
+     .close = AFTER_FLUSH,
+     .most = SIZE_MAX,
+     .framed = true},
+    {.name = "runs, drop old",
+     .scripts = {{{RUN_OLD, 8}, {RUN, 8}, {PUT, 8}}, {{RUN_OLD, 8}, {PUT_OLD, 8}, {RUN_OLD, 8}}},
+     .most = SIZE_MAX,
+     .rewinds = 1,
+     .framed = true},
 };
 
 /* ---- the expected state of the frames ---- */
@@ -185,8 +197,8 @@ pause_between(unsigned self, const char *what)
 static size_t
 write_frame(uint8_t *to, size_t len, unsigned maker, unsigned number)
 {
-    const size_t head = on_disk ? HEAD : 0;
-    if (on_disk) {
+    const size_t head = on_disk || sc->framed ? HEAD : 0;
+    if (head > 0) {
         const uint8_t start[HEAD] = {HK_RS, 2, 0x08, (uint8_t)len, HK_US};
         memcpy(to, start, HEAD);
     }
@@ -215,6 +227,37 @@ offer(unsigned self, const op *o)
     return status;
 }
 
+static bool
+is_run(const op *o)
+{
+    return o->what >= RUN;
+}
+
+static hk_status
+offer_run(unsigned self, const op *o)
+{
+    uint8_t frames[2 * (HEAD + LONGEST)];
+    size_t dropped = 0;
+    size_t count = 0;
+    hk_status status;
+    size_t len = write_frame(frames, o->len, self, w.number[self]);
+    len += write_frame(frames + len, o->len, self, w.number[self] + 1);
+    while ((status = hk_queue_put_run(queue, frames, len, &count)) == HK_ERR_FULL &&
+           o->what != RUN) {
+        if (o->what == RUN_BLOCK) {
+            status = hk_queue_wait_room_for_run(queue, len, 2, -1);
+        } else {
+            status = hk_queue_drop_for_run(queue, len, 2, REASON, &dropped);
+            w.dropped += (unsigned)dropped;
+        }
+        if (status != HK_OK) {
+            break;
+        }
+    }
+    MODEL_CHECK(count == 2);
+    return status;
+}
+
 static hk_queue_outcome
 flush(void)
 {
@@ -240,14 +283,15 @@ produce(void *arg)
             (void)flush();
             continue;
         }
-        const hk_status status = offer(self, o);
+        const unsigned frames = is_run(o) ? 2 : 1;
+        const hk_status status = is_run(o) ? offer_run(self, o) : offer(self, o);
         MODEL_CHECK(status == HK_OK || status == HK_ERR_FULL || status == HK_ERR_CLOSED);
-        w.number[self]++;
+        w.number[self] += frames;
         if (status == HK_OK) {
-            w.accepted++;
+            w.accepted += frames;
         } else {
-            w.refused++;
-            hk_queue_refuse(queue, REASON);
+            w.refused += frames;
+            hk_queue_refuse_run(queue, frames, REASON);
         }
     }
     if (w.child) {
@@ -279,7 +323,7 @@ receive(const uint8_t *data, size_t left, size_t *len)
 {
     unsigned maker = PRODUCERS;
     unsigned number = 0;
-    const size_t head = on_disk ? HEAD : 0;
+    const size_t head = on_disk || sc->framed ? HEAD : 0;
     MODEL_CHECK(head == 0 || (left > HEAD && hk_segment_measure(data, left) > HEAD));
     *len = frames_read(data + head, left - head, &maker, &number);
     MODEL_CHECK(*len > 0 && maker < PRODUCERS);

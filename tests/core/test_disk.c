@@ -719,6 +719,33 @@ test_child_maps_no_file(const char *directory)
     hk_queue_free(q);
 }
 
+/* The floor of the file system is a full disk: what waits is sent, and nothing new is taken. */
+static void
+test_a_floor_of_free_space(const char *directory)
+{
+    hk_queue_settings settings = settings_of(5000);
+    hk_queue_stats s;
+    settings.min_free = 1;
+    hk_queue *q = open_with(directory, &settings);
+    made = 0;
+    put_many(q, 100, 4);
+    hk_queue_free(q);
+    settings.min_free = SIZE_MAX / 2;
+    q = open_with(directory, &settings);
+    CHECK_INT(put(q, 100), HK_ERR_FULL);
+    hk_queue_get_stats(q, &s);
+    CHECK_INT(s.disk_failure, ENOSPC);
+    CHECK(takes(q, 0, 4));
+    hk_queue_acknowledge(q, 0);
+    hk_queue_free(q);
+    settings.min_free = 0;
+    q = open_with(directory, &settings);
+    CHECK_INT(put(q, 100), HK_OK);
+    CHECK(takes(q, 4, 1));
+    hk_queue_acknowledge(q, 0);
+    hk_queue_free(q);
+}
+
 int
 main(void)
 {
@@ -726,6 +753,7 @@ main(void)
     for (unsigned i = 0; i < 2; i++) {
         const unsigned failed = (unsigned)check_failed;
         unmapped = i == 1;
+        on_disk(test_a_floor_of_free_space);
         on_disk(test_frames_over_many_segments);
         on_disk(test_only_frames_are_put);
         on_disk(test_dropping_spares_what_is_in_flight);

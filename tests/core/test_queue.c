@@ -376,10 +376,39 @@ test_no_signal_to_those_who_are_awake(const char *directory)
     hk_queue_free(q);
 }
 
+/* What the peer has refused for good is dropped; the others of the batch are sent. */
+static void
+test_refused_frames(const char *directory)
+{
+    hk_queue *q = open_queue(directory, 3000);
+    uint8_t frame[LARGEST];
+    unsigned maker;
+    unsigned number = 7;
+    CHECK_SIZE(hk_queue_peek(q, frame, sizeof frame), 0);
+    made = 0;
+    put_many(q, 100, 6);
+    CHECK(takes_at_once(q, 500, 0, 5));
+    CHECK_SIZE(hk_queue_settle(q, 100, 3, REASON), 4);
+    hk_queue_stats s = stats_of(q);
+    CHECK_SIZE(s.sent, 1);
+    CHECK_SIZE(s.dropped[REASON], 3);
+    CHECK_SIZE(s.queued_bytes, 200);
+    CHECK(hk_queue_peek(q, frame, sizeof frame) >= 100); /* one in flight */
+    CHECK(heka_frame_read(frame, 100, &maker, &number) == 100 && number == 4);
+    CHECK_SIZE(hk_queue_settle(q, 0, 9, REASON), 1); /* no more than have left */
+    s = stats_of(q);
+    CHECK_SIZE(s.sent, 1);
+    CHECK_SIZE(s.dropped[REASON], 4);
+    CHECK_SIZE(hk_queue_peek(q, frame, 50), 50); /* one that waits */
+    CHECK_INT(hk_queue_drop_all(q, REASON), 1);
+    hk_queue_free(q);
+}
+
 int
 main(void)
 {
     (void)alarm(DEADLINE);
+    both(test_refused_frames);
     both(test_settings_that_cannot_work);
     both(test_frame_goes_through);
     both(test_batch_is_bounded);

@@ -42,6 +42,8 @@ typedef struct {
     bool finished;         /* the script came to its end */
     unsigned count;        /* frames that were put, the last one maybe not whole */
     uint8_t state[FRAMES]; /* of each */
+    unsigned run;          /* number of the first frame of the last run */
+    unsigned run_end;      /* of the first frame behind it */
 } diary;
 
 static diary *book; /* shared with the child */
@@ -72,6 +74,31 @@ give(hk_queue *q, unsigned count)
         } else {
             book->state[number] = GONE;
         }
+    }
+}
+
+/* The same together: a crash leaves all of them or none. */
+static void
+give_run(hk_queue *q, unsigned count)
+{
+    uint8_t frames[8 * LARGEST];
+    size_t len = 0;
+    size_t counted = 0;
+    const unsigned first = book->count;
+    for (unsigned number = first; number < first + count; number++) {
+        heka_frame_write(frames + len, 75 + number * 7 % 20, 1, number);
+        len += 75 + number * 7 % 20;
+        book->state[number] = BEING_PUT;
+    }
+    book->run = first;
+    book->run_end = first + count;
+    book->count += count;
+    const hk_status status = hk_queue_put_run(q, frames, len, &counted);
+    for (unsigned number = first; number < first + count; number++) {
+        book->state[number] = status == HK_OK ? THERE : GONE;
+    }
+    if (counted != count) {
+        _exit(6);
     }
 }
 
@@ -176,6 +203,15 @@ script(const char *directory)
     hk_queue_free(q);
 
     q = start(directory);
+    give_run(q, 3);
+    give_run(q, 8); /* in the next segment */
+    send_some(q, SIZE_MAX, false);
+    hk_queue_rewind(q, 0);
+    give_run(q, 4);
+    give_run(q, 8);
+    hk_queue_free(q);
+
+    q = start(directory);
     hk_queue_close(q);
     send_some(q, SIZE_MAX, true);
     send_some(q, SIZE_MAX, true);
@@ -216,6 +252,7 @@ look(const char *directory, size_t n)
     bool right = stats.dropped[CORRUPT] <= 1; /* the frame that was being put */
     unsigned next = 0;
     size_t found = 0;
+    size_t of_run = 0;
     for (hk_queue_batch batch; right && (batch = hk_queue_take(q, SIZE_MAX)).frames > 0;) {
         for (size_t at = 0, len; right && at < batch.len; at += len) {
             unsigned maker = 0;
@@ -228,12 +265,16 @@ look(const char *directory, size_t n)
             right = right && book->state[number] != GONE;
             next = number + 1;
             found++;
+            of_run += number >= book->run && number < book->run_end;
         }
         hk_queue_acknowledge(q, 0);
     }
     for (; right && next < book->count; next++) {
         right = book->state[next] != THERE;
     }
+    const size_t run = book->run_end - book->run;
+    const bool in_run = run > 0 && book->state[book->run] == BEING_PUT;
+    right = right && (!in_run || of_run == 0 || of_run == run);
     right = right && found == stats.recovered - stats.dropped[CORRUPT];
     if (!CHECK(right)) {
         printf("  at point %zu: frame %u of %u, %zu found\n", n, next, book->count, found);

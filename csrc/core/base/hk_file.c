@@ -76,6 +76,23 @@ hk_file_reserve(int fd, size_t size, hk_error *err)
 #endif
 }
 
+bool
+hk_file_leaves(int fd, size_t size, size_t floor)
+{
+#if defined(__linux__)
+    struct statfs fs;
+    if (floor > 0 && fstatfs(fd, &fs) == 0 && fs.f_blocks > 0) {
+        /* In blocks, which cannot overflow. */
+        const size_t block = fs.f_bsize > 0 ? (size_t)fs.f_bsize : 512;
+        return fs.f_bavail > 0 && size / block < (size_t)fs.f_bavail &&
+               floor / block < (size_t)fs.f_bavail - size / block;
+    }
+#else
+    (void)fd, (void)size, (void)floor;
+#endif
+    return true;
+}
+
 hk_status
 hk_file_fill(int fd, size_t size, hk_error *err)
 {

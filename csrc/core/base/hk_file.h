@@ -20,6 +20,10 @@ HK_COLD hk_status hk_file_fail_open(hk_error *err, const char *what, const char 
  * e.g. the disk is full. */
 HK_CHECK hk_status hk_file_reserve(int fd, size_t size, hk_error *err);
 
+/* After `size` more bytes, `floor` bytes of its file system are still free for this user. True
+ * where the system cannot tell, and where the file system has no size. */
+bool hk_file_leaves(int fd, size_t size, size_t floor);
+
 /* Writes zeros over the first `size` bytes, which are reserved. The page cache then holds them in
  * large folios, so that the first writes through a mapping cost 23 us a MiB instead of 870 (ext4).
  * HK_ERR_SYSTEM. */

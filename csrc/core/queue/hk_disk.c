@@ -21,8 +21,11 @@ hk_disk_open(hk_disk *d, const char *directory, const hk_queue_settings *setting
              size_t *cut, hk_error *err)
 {
     d->capacity = settings->capacity;
-    return hk_journal_open(directory, hk_disk_segment_size(settings), !settings->unmapped,
-                           &d->journal, &found->frames, &found->bytes, cut, err);
+    const hk_status status =
+        hk_journal_open(directory, hk_disk_segment_size(settings), !settings->unmapped, &d->journal,
+                        &found->frames, &found->bytes, cut, err);
+    d->journal.min_free = settings->min_free;
+    return status;
 }
 
 /* The frames of that segment that were never handed out. */
@@ -108,6 +111,12 @@ hk_disk_fetch(hk_disk *d, hk_flight *flight, hk_tally waiting, size_t most, hk_t
     }
     j->next = j->taken;
     return batch;
+}
+
+size_t
+hk_disk_peek(const hk_disk *d, uint8_t *to, size_t room)
+{
+    return hk_journal_read_at(&d->journal, d->journal.first, to, room);
 }
 
 hk_tally

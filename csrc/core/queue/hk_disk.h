@@ -62,11 +62,17 @@ hk_disk_has_capacity(const hk_disk *d, hk_tally waiting, size_t len)
 }
 
 static inline HK_CHECK hk_status
-hk_disk_put(hk_disk *d, hk_tally waiting, const uint8_t *frame, size_t len)
+hk_disk_put_run(hk_disk *d, hk_tally waiting, const uint8_t *data, size_t len, size_t frames)
 {
     return HK_LIKELY(hk_disk_has_capacity(d, waiting, len))
-               ? hk_journal_append(&d->journal, frame, len)
+               ? hk_journal_append_run(&d->journal, data, len, frames)
                : HK_ERR_FULL;
+}
+
+static inline HK_CHECK hk_status
+hk_disk_put(hk_disk *d, hk_tally waiting, const uint8_t *frame, size_t len)
+{
+    return hk_disk_put_run(d, waiting, frame, len, 1);
 }
 
 static inline bool
@@ -81,6 +87,9 @@ hk_tally hk_disk_drop_oldest(hk_disk *d, bool in_flight, hk_disk_work *work);
 /* *lost: frames that are damaged, or not in the file any more, which are given up. */
 hk_queue_batch hk_disk_fetch(hk_disk *d, hk_flight *flight, hk_tally waiting, size_t most,
                              hk_tally *lost);
+
+/* Copies the oldest frame, or its first `room` bytes: how many. */
+size_t hk_disk_peek(const hk_disk *d, uint8_t *to, size_t room);
 
 /* hk_journal_again had no frame to begin a batch with: the file has become shorter. Gives up what
  * is behind it in its segment: returns the frames in flight, *waiting are those that were never

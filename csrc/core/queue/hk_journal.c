@@ -214,6 +214,18 @@ use_spare(hk_journal *j, const char *name)
     return NULL;
 }
 
+/* Makes a segment, if enough of the file system stays free then. */
+static hk_status
+create(const hk_journal *j, const char *name, bool populate, hk_segment **s, hk_error *err)
+{
+    *s = NULL;
+    if (!hk_file_leaves(j->directory, j->segment_size, j->min_free)) {
+        errno = ENOSPC;
+        return hk_file_fail(err, "too little space is left");
+    }
+    return hk_segment_create(j->directory, name, j->segment_size, j->mapped, populate, s, err);
+}
+
 hk_status
 hk_journal_turn(hk_journal *j)
 {
@@ -226,8 +238,7 @@ hk_journal_turn(hk_journal *j)
     }
     hk_segment_name(j->number, name);
     hk_segment *s = use_spare(j, name);
-    if (s == NULL && hk_segment_create(j->directory, name, j->segment_size, j->mapped, false, &s,
-                                       &err) != HK_OK) {
+    if (s == NULL && create(j, name, false, &s, &err) != HK_OK) {
         j->failure = (int)err.offset; /* see hk_file_fail */
         j->retry_at = now + HK_JOURNAL_PAUSE;
         return HK_ERR_FULL;
@@ -324,22 +335,34 @@ hk_journal_again(hk_journal *j, size_t len, bool follows)
     return data;
 }
 
-/* Length of the frame at a place; 0: none is there. Leaves what was read before as it is. */
+size_t
+hk_journal_read_at(const hk_journal *j, hk_place place, uint8_t *to, size_t room)
+{
+    (void)hk_journal_settle(j, &place);
+    const hk_segment *s = place.segment;
+    if (s == NULL) {
+        return 0;
+    }
+    size_t left = s->end - place.at;
+    if (s->data == NULL) {
+        return hk_segment_read(s, place.at, to, left < room ? left : room);
+    }
+    const size_t end = hk_segment_look(j->directory, s);
+    left = end > place.at ? end - place.at : 0;
+    memcpy(to, s->data + place.at, left < room ? left : room);
+    return left < room ? left : room;
+}
+
+/* Length of the frame at a place; 0: none is there. */
 static size_t
 measure_at(const hk_journal *j, const hk_place *place)
 {
     const hk_segment *s = place->segment;
     uint8_t head[HK_FRAME_ROOM] = {0};
-    if (s == NULL) {
+    if (s == NULL || hk_journal_read_at(j, *place, head, sizeof head) == 0) {
         return 0;
     }
-    if (s->data != NULL) {
-        const size_t end = hk_segment_look(j->directory, s);
-        return end > place->at ? hk_segment_measure(s->data + place->at, end - place->at) : 0;
-    }
-    const size_t left = s->end - place->at;
-    (void)hk_segment_read(s, place->at, head, left < sizeof head ? left : sizeof head);
-    return hk_segment_measure(head, left); /* looks at the header only */
+    return hk_segment_measure(head, s->end - place->at); /* looks at the header only */
 }
 
 size_t
@@ -545,8 +568,7 @@ hk_journal_do_chores(const hk_journal *j, hk_chores *chores)
         HK_POINT();
         hk_file_cut(j->directory, name, chores->end);
     }
-    if (chores->prepare && hk_segment_create(j->directory, HK_JOURNAL_SPARE, j->segment_size,
-                                             j->mapped, true, &chores->spare, &err) != HK_OK) {
+    if (chores->prepare && create(j, HK_JOURNAL_SPARE, true, &chores->spare, &err) != HK_OK) {
         chores->spare = NULL;
         chores->failure = (int)err.offset;
     }

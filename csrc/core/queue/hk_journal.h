@@ -28,6 +28,7 @@ typedef struct {
 typedef struct {
     int directory;       /* owned */
     size_t segment_size; /* bytes */
+    size_t min_free;     /* bytes that a new segment leaves on the file system */
     bool mapped;         /* segments are, where that is possible */
     hk_cursor cursor;
     uint8_t *buffer; /* owned: bytes of a segment that is not mapped */
@@ -66,26 +67,33 @@ void hk_journal_forget(hk_journal *j);
 
 HK_COLD HK_CHECK hk_status hk_journal_turn(hk_journal *j);
 
-/* Appends a frame, in the next segment if it does not fit in this one. HK_ERR_FULL: the disk is. */
+/* Appends a run of frames, in the next segment if it does not fit in this one, with one move of the
+ * cursor. HK_ERR_FULL: the disk is. */
 static inline HK_CHECK hk_status
-hk_journal_append(hk_journal *j, const uint8_t *frame, size_t len)
+hk_journal_append_run(hk_journal *j, const uint8_t *data, size_t len, size_t frames)
 {
     hk_status status = HK_OK;
     if (HK_UNLIKELY(j->newest == NULL || !hk_segment_fits(j->newest, len))) {
         status = hk_journal_turn(j);
     }
     if (HK_LIKELY(status == HK_OK)) {
-        status = hk_segment_append(j->newest, frame, len);
+        status = hk_segment_append_run(j->newest, data, len, frames);
     }
     if (HK_LIKELY(status == HK_OK)) {
-        j->number++;
+        j->number += frames;
         hk_cursor_move(&j->cursor, HK_CURSOR_END,
                        (hk_mark){j->number, j->newest->number, j->newest->end});
     }
     return status;
 }
 
-/* A frame of `len` bytes can be appended, for all that is known. */
+static inline HK_CHECK hk_status
+hk_journal_append(hk_journal *j, const uint8_t *frame, size_t len)
+{
+    return hk_journal_append_run(j, frame, len, 1);
+}
+
+/* A frame, or a run, of `len` bytes can be appended, for all that is known. */
 bool hk_journal_has_room(const hk_journal *j, size_t len);
 
 /* When to ask for room on the disk again, if it was refused. */
@@ -138,6 +146,10 @@ hk_journal_rewind(hk_journal *j)
 {
     j->next = j->first;
 }
+
+/* Copies up to `room` bytes of the segment from the place on, behind holes: how many. Leaves what
+ * was read before as it is. */
+size_t hk_journal_read_at(const hk_journal *j, hk_place place, uint8_t *to, size_t room);
 
 /* The frames from j->first to the end, counted one by one. */
 size_t hk_journal_count(const hk_journal *j);

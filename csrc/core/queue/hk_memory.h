@@ -49,6 +49,16 @@ hk_memory_is_roomy(const hk_memory *m)
     return m->records.used <= m->records.size - m->records.size / 8;
 }
 
+/* The frame that was put first of those that are there; there is one. */
+static inline hk_slice
+hk_memory_oldest(const hk_memory *m, const hk_flight *flight)
+{
+    if (flight->count == 0) {
+        return hk_records_oldest(&m->records);
+    }
+    return (hk_slice){m->window.data + m->window.first, flight->lengths[flight->slot]};
+}
+
 hk_tally hk_memory_drop_oldest(hk_memory *m);
 hk_queue_batch hk_memory_fetch(hk_memory *m, hk_flight *flight, size_t most);
 

@@ -6,8 +6,9 @@
 #include <time.h>
 
 #include "core/base/hk_clock.h"
+#include "hk_engine.h"
 
-typedef struct hk_queue_guarded guarded;
+typedef hk_guarded guarded;
 
 /* ---- opened, forked, freed ---- */
 
@@ -50,6 +51,18 @@ hk_queue_after_fork(hk_queue *q)
     }
 }
 
+/* Bytes of the longest run: it goes into an empty queue, and into one segment. */
+static size_t
+longest_run(const hk_queue *q)
+{
+    const hk_disk *disk = &q->in.store.disk;
+    if (!q->on_disk) {
+        return q->in.store.memory.records.size - HK_RECORD_HEAD;
+    }
+    return disk->capacity < disk->journal.segment_size ? disk->capacity
+                                                       : disk->journal.segment_size;
+}
+
 hk_status
 hk_queue_open(const char *directory, const hk_queue_settings *settings, hk_queue **queue,
               hk_error *err)
@@ -90,6 +103,7 @@ hk_queue_open(const char *directory, const hk_queue_settings *settings, hk_queue
     q->on_disk = on_disk;
     q->corrupt = settings->corrupt;
     q->frame_max = settings->frame_max;
+    q->run_max = longest_run(q);
     q->closed = false;
     atomic_init(&q->owner, hk_fork_generation() & ~RENEWING);
     in->placed = in->stats.high_water = in->waiting.frames;
@@ -113,121 +127,19 @@ hk_queue_free(hk_queue *q)
     }
 }
 
-/* ---- the lock ---- */
-
-static inline guarded *
-enter(hk_queue *q)
-{
-    hk_queue_after_fork(q);
-    (void)pthread_mutex_lock(&q->monitor.mutex);
-    return &q->in;
-}
-
-/* Nobody is woken with the lock held: it would wake up to wait. */
-static inline void
-leave(hk_queue *q, bool wake_consumer, bool wake_others)
-{
-    (void)pthread_mutex_unlock(&q->monitor.mutex);
-    if (HK_UNLIKELY(wake_consumer)) {
-        (void)pthread_cond_signal(&q->monitor.filled);
-    }
-    if (HK_UNLIKELY(wake_others)) {
-        (void)pthread_cond_broadcast(&q->monitor.left);
-    }
-}
-
-/* The same, and on disk the work that was left over. */
-static inline void
-leave_and_finish(hk_queue *q, bool wake_consumer, bool wake_others, hk_disk_work *work)
-{
-    leave(q, wake_consumer, wake_others);
-    if (q->on_disk) {
-        hk_disk_finish(&q->in.store.disk, work);
-    }
-}
-
-/* What the consumer would find now. */
-static inline hk_queue_event
-look(const hk_queue *q, const guarded *in)
-{
-    if (in->flight.out < in->flight.count ||
-        (in->waiting.frames > 0 && (in->waiting.bytes >= in->wake_at || q->closed))) {
-        return HK_QUEUE_READY;
-    }
-    return q->closed && in->waiting.frames == 0 ? HK_QUEUE_DRAINED : HK_QUEUE_WOKEN;
-}
-
-/* After a change: the consumer is to be woken, if it sleeps and this is what it waits for. */
-static inline bool
-wakes(const hk_queue *q, guarded *in)
-{
-    if (HK_LIKELY(!in->idle) || look(q, in) == HK_QUEUE_WOKEN) {
-        return false;
-    }
-    in->idle = false; /* one signal a sleep */
-    return true;
-}
-
-/* Tells the consumer not to wait for more, as others wait for it. True: it is to be woken. */
-static inline bool
-hurry(guarded *in)
-{
-    const bool wake = in->idle;
-    in->woken = true;
-    in->idle = false;
-    return wake;
-}
-
-/* Counts frames that are given up: waiting ones, and some in flight. */
-static void
-lose(guarded *in, hk_tally waiting, size_t flight, unsigned reason)
-{
-    in->waiting.frames -= waiting.frames;
-    in->waiting.bytes -= waiting.bytes;
-    in->settled += flight;
-    in->lost += waiting.frames + flight;
-    in->stats.dropped[reason] += waiting.frames + flight;
-}
-
 /* ---- producers ---- */
-
-/* HK_OK: a frame may have this size. */
-static inline hk_status
-check_size(const hk_queue *q, size_t len)
-{
-    return HK_LIKELY(len > 0 && len <= q->frame_max) ? HK_OK
-           : len == 0                                ? HK_ERR_ARGUMENT
-                                                     : HK_ERR_TOO_BIG;
-}
-
-static inline bool
-fits(const hk_queue *q, const guarded *in, size_t len)
-{
-    return q->on_disk ? hk_disk_fits(&in->store.disk, in->waiting, len)
-                      : hk_records_fit(&in->store.memory.records, len);
-}
 
 /* For either store: compiled twice, so that one look at q->on_disk is enough. */
 static inline __attribute__((always_inline)) hk_status
 put(hk_queue *q, bool on_disk, const uint8_t *frame, size_t len)
 {
     hk_status status = HK_ERR_CLOSED;
-    bool wake;
     guarded *in = enter(q);
     if (HK_LIKELY(!q->closed)) {
         status = on_disk ? hk_disk_put(&in->store.disk, in->waiting, frame, len)
                          : hk_memory_put(&in->store.memory, frame, len);
     }
-    if (HK_LIKELY(status == HK_OK)) {
-        const uint64_t queued = ++in->waiting.frames + in->flight.count;
-        in->stats.high_water = queued > in->stats.high_water ? queued : in->stats.high_water;
-        in->waiting.bytes += len;
-        in->placed++;
-        in->stats.offered++;
-        wake = wakes(q, in);
-    } else { /* the idle consumer may wait for more than there is room for */
-        wake = in->idle && in->waiting.frames > 0 && hurry(in);
-    }
+    const bool wake = count_put(q, in, status, 1, len);
     leave(q, wake, false);
     return status;
 }
@@ -258,15 +170,11 @@ hk_queue_refuse(hk_queue *q, unsigned reason)
 }
 
 hk_status
-hk_queue_drop_oldest(hk_queue *q, size_t len, unsigned reason, size_t *dropped)
+hk_engine_drop_oldest(hk_queue *q, size_t len, unsigned reason, size_t *dropped)
 {
-    assert(reason < HK_QUEUE_REASONS && dropped != NULL);
-    hk_status status = check_size(q, len);
+    hk_status status = HK_OK;
     hk_disk_work work = {0};
     *dropped = 0;
-    if (HK_UNLIKELY(status != HK_OK)) {
-        return status;
-    }
     guarded *in = enter(q);
     while (status == HK_OK && !fits(q, in, len)) {
         const hk_tally gone =
@@ -281,6 +189,15 @@ hk_queue_drop_oldest(hk_queue *q, size_t len, unsigned reason, size_t *dropped)
     }
     leave_and_finish(q, wakes(q, in), in->sleepers > 0, &work);
     return status;
+}
+
+hk_status
+hk_queue_drop_oldest(hk_queue *q, size_t len, unsigned reason, size_t *dropped)
+{
+    assert(reason < HK_QUEUE_REASONS && dropped != NULL);
+    *dropped = 0;
+    const hk_status status = check_size(q, len);
+    return HK_LIKELY(status == HK_OK) ? hk_engine_drop_oldest(q, len, reason, dropped) : status;
 }
 
 /* ---- the consumer ---- */
@@ -398,15 +315,26 @@ release(hk_queue *q, guarded *in, size_t outstanding, hk_disk_work *work)
 void
 hk_queue_acknowledge(hk_queue *q, size_t outstanding)
 {
+    (void)hk_queue_settle(q, outstanding, 0, 0);
+}
+
+size_t
+hk_queue_settle(hk_queue *q, size_t outstanding, size_t refused, unsigned reason)
+{
+    assert(reason < HK_QUEUE_REASONS);
     hk_disk_work work = {0};
     guarded *in = enter(q);
     const hk_tally gone = release(q, in, outstanding, &work);
-    in->stats.sent += gone.frames;
+    refused = refused < gone.frames ? refused : gone.frames;
+    in->stats.sent += gone.frames - refused;
+    in->stats.dropped[reason] += refused;
+    in->lost += refused;
     in->stats.bytes += gone.bytes;
     in->settled += gone.frames;
     /* In memory that makes no room for producers; on disk it may. */
     leave_and_finish(q, false, gone.frames > 0 && in->sleepers > (q->on_disk ? 0 : in->producers),
                      &work);
+    return gone.frames;
 }
 
 void
@@ -467,8 +395,26 @@ hk_queue_get_stats(hk_queue *q, hk_queue_stats *out)
     *out = in->stats;
     out->in_flight = in->flight.count;
     out->queued = in->waiting.frames + in->flight.count;
+    out->queued_bytes = in->waiting.bytes + in->flight.bytes;
     out->disk_failure = q->on_disk ? hk_journal_failure(&in->store.disk.journal) : 0;
     leave(q, false, false);
+}
+
+size_t
+hk_queue_peek(hk_queue *q, uint8_t *to, size_t room)
+{
+    guarded *in = enter(q);
+    const bool any = in->waiting.frames + in->flight.count > 0;
+    size_t len = 0;
+    if (any && q->on_disk) {
+        len = hk_disk_peek(&in->store.disk, to, room);
+    } else if (any) {
+        const hk_slice oldest = hk_memory_oldest(&in->store.memory, &in->flight);
+        len = oldest.len < room ? oldest.len : room;
+        memcpy(to, oldest.data, len);
+    }
+    leave(q, false, false);
+    return len;
 }
 
 size_t
@@ -529,15 +475,11 @@ sleep_until_left(hk_queue *q, guarded *in, int64_t deadline)
 }
 
 hk_status
-hk_queue_wait_room(hk_queue *q, size_t len, int64_t timeout_ns)
+hk_engine_wait_room(hk_queue *q, size_t len, int64_t timeout_ns)
 {
     const int64_t deadline = hk_deadline(timeout_ns);
     bool in_time = true;
     bool room;
-    const hk_status status = check_size(q, len);
-    if (HK_UNLIKELY(status != HK_OK)) {
-        return status;
-    }
     guarded *in = enter(q);
     in->producers++;
     while (!(room = fits(q, in, len)) && !q->closed && in_time) {
@@ -554,6 +496,13 @@ hk_queue_wait_room(hk_queue *q, size_t len, int64_t timeout_ns)
     const bool closed = q->closed;
     leave(q, false, false);
     return closed ? HK_ERR_CLOSED : room ? HK_OK : HK_ERR_FULL;
+}
+
+hk_status
+hk_queue_wait_room(hk_queue *q, size_t len, int64_t timeout_ns)
+{
+    const hk_status status = check_size(q, len);
+    return HK_LIKELY(status == HK_OK) ? hk_engine_wait_room(q, len, timeout_ns) : status;
 }
 
 void

@@ -15,62 +15,11 @@
  * that is to be woken.
  * fork: in the child the queue is empty, its counters are zero, and its mutex is new, from the
  * first call in the child on, whoever makes it. A queue that was closed stays closed. One on disk
- * is closed: no call of the child touches a file of the parent's. Includes: hk_disk.h, hk_memory.h,
- * hk_monitor.h. */
+ * is closed: no call of the child touches a file of the parent's. Includes: hk_queue_state.h. */
 #ifndef HK_QUEUE_H
 #define HK_QUEUE_H
 
-#include <stdatomic.h>
-
-#include "core/base/hk_monitor.h"
-#include "hk_disk.h"
-#include "hk_memory.h"
-
-#define HK_QUEUE_REASONS 24u /* why frames were dropped: the caller's numbers */
-
-/* Frames, but for `bytes`. At every moment: offered + recovered = sent + sum(dropped) + queued. */
-typedef struct {
-    uint64_t offered;    /* put or refused */
-    uint64_t recovered;  /* found when the queue was opened: 0 in memory */
-    uint64_t sent;       /* acknowledged; each counts once */
-    uint64_t resent;     /* handed out again although they may have been sent before */
-    uint64_t bytes;      /* of the frames in `sent` */
-    uint64_t queued;     /* waiting or in flight */
-    uint64_t in_flight;  /* of those, in flight */
-    uint64_t high_water; /* the most that were ever queued */
-    uint64_t dropped[HK_QUEUE_REASONS];
-    int disk_failure; /* errno of the last file that the disk refused; 0: it refuses none */
-} hk_queue_stats;
-
-/* All is private: see hk_queue.c. */
-typedef struct {
-    bool on_disk;       /* which store; never written after hk_queue_open, as the next two */
-    unsigned corrupt;   /* reason */
-    size_t frame_max;   /* bytes */
-    atomic_uint owner;  /* fork generation of the process whose frames these are */
-    bool closed;        /* guarded; the one thing that a child inherits */
-    hk_monitor monitor; /* the consumer sleeps on `filled`; on `left`, who waits for room, or for
-                           the end of what is queued */
-    struct hk_queue_guarded { /* by monitor.mutex */
-        hk_tally waiting;     /* frames that were never handed out */
-        hk_flight flight;     /* lengths of those in flight */
-        uint64_t placed;      /* frames ever, recovered ones too */
-        uint64_t taken;       /* frames that came in flight */
-        uint64_t settled;     /* of those, how many are no more */
-        uint64_t lost;        /* frames dropped after they were put */
-        size_t wake_at;       /* bytes that have to wait before the idle consumer is woken */
-        size_t sleepers;      /* on `left` */
-        size_t producers;     /* of those, who wait for room */
-        bool idle;            /* the consumer sleeps on `filled`, and nobody has woken it yet */
-        bool woken;           /* it was told not to sleep, and has not seen it yet */
-        hk_queue_stats stats; /* but queued and in_flight, which follow from the above */
-        union {
-            hk_memory memory;
-            hk_disk disk;
-        } store;
-    } in;
-    uint32_t lengths[]; /* in.flight's; behind them, the memory of in.store.memory */
-} hk_queue;
+#include "hk_queue_state.h"
 
 /* Opens a queue: in memory, in one allocation of at most capacity + HK_QUEUE_EXTRA bytes, when
  * `directory` is NULL; pages that are never used cost nothing. Else on disk, in a directory that
@@ -109,14 +58,26 @@ HK_CHECK hk_status hk_queue_drop_oldest(hk_queue *q, size_t len, unsigned reason
  * consumer that stops before that is noticed at the end of the timeout only. */
 HK_CHECK hk_status hk_queue_wait_room(hk_queue *q, size_t len, int64_t timeout_ns);
 
-/* ---- the consumer ---- */
+/* ---- producers of runs: hk_queue_run.c ---- */
 
-typedef enum {
-    HK_QUEUE_READY,   /* frames can be taken; if none are, the window is full: acknowledge first */
-    HK_QUEUE_WOKEN,   /* hk_queue_wake was called, or the time is over; frames may be there */
-    HK_QUEUE_DRAINED, /* closed, and nothing is there to be taken, nor will be; frames may be in
-                         flight */
-} hk_queue_event;
+/* Puts a copy of data[0..len): whole Heka frames that follow each other, at least one. All of them
+ * are offered then, or none is. On disk they lie in one segment; who is killed meanwhile leaves all
+ * or none of them, without maps those that were written. *frames: how many there are, always.
+ * HK_ERR_FULL, HK_ERR_CLOSED; HK_ERR_TOO_BIG: a frame is larger than frame_max, or all are larger
+ * than a segment or the queue; HK_ERR_ARGUMENT: they are not whole frames. */
+HK_CHECK hk_status hk_queue_put_run(hk_queue *q, const uint8_t *data, size_t len, size_t *frames);
+
+/* Counts frames that are given up before they are put. */
+void hk_queue_refuse_run(hk_queue *q, size_t frames, unsigned reason);
+
+/* As hk_queue_drop_oldest and hk_queue_wait_room, for a run of `frames` frames. HK_ERR_TOO_BIG: it
+ * is larger than a segment or the queue. */
+HK_CHECK hk_status hk_queue_drop_for_run(hk_queue *q, size_t len, size_t frames, unsigned reason,
+                                         size_t *dropped);
+HK_CHECK hk_status hk_queue_wait_room_for_run(hk_queue *q, size_t len, size_t frames,
+                                              int64_t timeout_ns);
+
+/* ---- the consumer ---- */
 
 /* Sleeps until frames can be taken and at least `bytes` bytes of them wait (any, when the queue is
  * closed), or frames are to be taken again; until it is woken; or until timeout_ns has passed
@@ -131,6 +92,10 @@ hk_queue_batch hk_queue_take(hk_queue *q, size_t most);
 /* All that was taken has arrived, but for its last `outstanding` bytes (what the kernel still holds
  * and what was not written yet): frames that lie before them whole are sent, and gone. */
 void hk_queue_acknowledge(hk_queue *q, size_t outstanding);
+
+/* The same, but the peer has refused `refused` of these frames for good (at most all): they are
+ * dropped for `reason`. How many frames have left. */
+size_t hk_queue_settle(hk_queue *q, size_t outstanding, size_t refused, unsigned reason);
 
 /* The connection is lost: takes begin at the first frame that is not acknowledged. The last
  * `unsent` bytes of what was taken were never written: frames in them are not counted as resent. */
@@ -180,11 +145,10 @@ HK_CHECK hk_status hk_queue_sync(hk_queue *q, hk_error *err);
 /* The counters of one moment. */
 void hk_queue_get_stats(hk_queue *q, hk_queue_stats *out);
 
+/* Copies the oldest frame, or its first `room` bytes: how many; 0: none is there. */
+size_t hk_queue_peek(hk_queue *q, uint8_t *to, size_t room);
+
 /* The frames that lie in the queue, counted one by one: what stats.queued must be. For tests. */
 size_t hk_queue_count(hk_queue *q);
-
-/* What every other call does first: in a forked child, empties the queue and renews its mutex. For
- * handlers of fork, so that the parent's frames are not kept until the first message. */
-void hk_queue_after_fork(hk_queue *q);
 
 #endif

@@ -10,7 +10,7 @@
     X(ERROR, "error") X(STREAM, "stream") X(REFUSED, "refused") X(UNRESOLVED, "unresolved") \
     X(UNREACHABLE, "unreachable") X(TIMEOUT, "timeout") X(INTERRUPTED, "interrupted")    \
     X(CORRUPT, "corrupt") X(TLS, "tls") X(MISCONFIGURED, "misconfigured") \
-    X(FILTER, "filter") X(REENTRANT, "reentrant")
+    X(FILTER, "filter") X(REENTRANT, "reentrant") X(REJECTED, "rejected")
 /* clang-format on */
 #define HEKA_REASON_ENUM(name, word) HEKA_REASON_##name,
 typedef enum { HEKA_REASONS(HEKA_REASON_ENUM) HEKA_REASON_COUNT } heka_reason;

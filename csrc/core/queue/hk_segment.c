@@ -180,7 +180,7 @@ copy(uint8_t *to, const uint8_t *from, size_t len)
 }
 
 hk_status
-hk_segment_append(hk_segment *s, const uint8_t *frame, size_t len)
+hk_segment_append_run(hk_segment *s, const uint8_t *frame, size_t len, size_t frames)
 {
     assert(hk_segment_fits(s, len) && len > 1);
     if (HK_UNLIKELY(s->fd >= 0)) {
@@ -200,7 +200,7 @@ hk_segment_append(hk_segment *s, const uint8_t *frame, size_t len)
     }
     HK_POINT();
     s->end += len;
-    s->frames++;
+    s->frames += frames;
     return HK_OK;
 }
 

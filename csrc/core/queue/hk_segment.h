@@ -117,8 +117,17 @@ hk_segment_fits(const hk_segment *s, size_t len)
     return s->open && len <= s->size - s->end;
 }
 
-/* Appends a frame, which fits. HK_ERR_FULL: the disk is (with pwrite only). */
-HK_CHECK hk_status hk_segment_append(hk_segment *s, const uint8_t *frame, size_t len);
+/* Appends `frames` frames that follow each other and fit. The first byte of the first is stored
+ * last, so who is killed before leaves none of them; without a map, those that were written.
+ * HK_ERR_FULL: the disk is (with pwrite only); none is left then. */
+HK_CHECK hk_status hk_segment_append_run(hk_segment *s, const uint8_t *data, size_t len,
+                                         size_t frames);
+
+static inline HK_CHECK hk_status
+hk_segment_append(hk_segment *s, const uint8_t *frame, size_t len)
+{
+    return hk_segment_append_run(s, frame, len, 1);
+}
 
 /* Nothing more is appended. */
 void hk_segment_end(hk_segment *s);

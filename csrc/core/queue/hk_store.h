@@ -37,6 +37,7 @@ typedef struct {
     size_t frame_max; /* bytes of the largest frame, at most HK_FRAME_MAX */
     size_t window;    /* bytes that may be in flight at once, at least frame_max */
     size_t segment;   /* disk: bytes of a segment; 0: an eighth of the capacity, within limits */
+    size_t min_free;  /* disk: bytes of the file system that are left unused; below, it is full */
     unsigned corrupt; /* disk: the reason that damaged frames are counted for */
     bool unmapped;    /* disk: files are written and read by calls, and not mapped */
 } hk_queue_settings;

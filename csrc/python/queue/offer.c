@@ -202,6 +202,92 @@ heka_ring_offer(HekaRing *r, const uint8_t *data, size_t len)
     return HK_LIKELY(status == HK_OK && has_consumer(r)) ? 1 : finish_offer(r, status, data, len);
 }
 
+/* ---- blocks ---- */
+
+#define LARGE 16384u /* bytes: copying more takes longer than taking the GIL again */
+
+/* May run without the GIL. */
+static hk_status
+put_run(hk_queue *q, hk_slice run, bool drop_old)
+{
+    size_t frames;
+    size_t dropped;
+    hk_status status = hk_queue_put_run(q, run.data, run.len, &frames);
+    for (int i = 0; status == HK_ERR_FULL && drop_old && i < TRIES_MAX; i++) {
+        status = hk_queue_drop_for_run(q, run.len, frames, HEKA_REASON_FULL, &dropped);
+        if (status != HK_OK) {
+            break;
+        }
+        status = hk_queue_put_run(q, run.data, run.len, &frames);
+    }
+    return status;
+}
+
+/* The block without its frames that are larger than the ring takes; *large: how many these are. */
+static HK_COLD hk_status
+select_small(const HekaRing *r, const hk_block *block, hk_block *small, size_t *large,
+             hk_error *err)
+{
+    bool keep[HK_BLOCK_FRAMES];
+    *large = 0;
+    for (size_t i = 0; i < block->count; i++) {
+        keep[i] = hk_block_frame(block, i).len <= r->max_frame;
+        *large += !keep[i];
+    }
+    return hk_block_select(small, block, keep, err);
+}
+
+/* A block that is too large as it is. The others count when they are queued. */
+static HK_COLD int
+offer_small(HekaRing *r, const hk_block *block, bool drop_old)
+{
+    hk_block small;
+    hk_error err;
+    size_t large;
+    hk_block_init(&small);
+    hk_status status = select_small(r, block, &small, &large, &err);
+    if (status != HK_OK) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    if (large == 0) {
+        hk_block_clear(&small);
+        PyErr_Format(PyExc_ValueError,
+                     "a block of %zu bytes does not fit into a segment of the ring (%zu bytes)",
+                     block->frames.len, r->queue->run_max);
+        return -1;
+    }
+    status = small.count > 0 ? put_run(r->queue, small.frames, drop_old) : HK_OK;
+    hk_block_clear(&small);
+    if (status == HK_OK) {
+        hk_queue_refuse_run(r->queue, large, HEKA_REASON_OVERSIZE);
+    }
+    return status == HK_OK;
+}
+
+int
+heka_ring_offer_block(HekaRing *r, const hk_block *block, bool drop_old)
+{
+    hk_status status;
+    if (block->count == 0) {
+        return 1;
+    }
+    if (block->frames.len < LARGE) {
+        status = put_run(r->queue, block->frames, drop_old);
+    } else {
+        Py_BEGIN_ALLOW_THREADS /* the caller keeps the block, which does not change */
+        status = put_run(r->queue, block->frames, drop_old);
+        Py_END_ALLOW_THREADS
+    }
+    if (HK_UNLIKELY(status == HK_ERR_TOO_BIG)) {
+        return offer_small(r, block, drop_old);
+    }
+    if (status == HK_OK && !has_consumer(r) && start(r) < 0) {
+        return -1;
+    }
+    return status == HK_OK;
+}
+
 /* ---- flush ---- */
 
 /* Waits for the goal until `end`, one slice at most. 0, or -1 with an exception. */

@@ -7,49 +7,22 @@
 #include "python/base/errors.h"
 #include "python/base/read.h"
 
-/* ---- arguments ---- */
-
-/* Reads a size in bytes. Without a value, *out keeps its default. 0, or -1 with an exception. */
-static int
-read_size(PyObject *value, const char *name, size_t *out)
-{
-    int64_t size;
-    if (value == NULL) {
-        return 0;
-    }
-    if (heka_read_int64(value, name, &size) < 0) {
-        return -1;
-    }
-    if (size < 0) {
-        return heka_value_error(value, "%s must not be negative", name);
-    }
-    *out = (size_t)size;
-    return 0;
-}
-
 /* ---- life ---- */
 
-/* Opens the queue: on disk in `directory`, with its files mapped or not, or in memory if that is
- * NULL or None. */
+/* Opens the queue: on disk in `directory`, or in memory if that is NULL or None. */
 static int
-open_queue(heka_state *state, HekaRing *self, size_t window, PyObject *directory, bool mapped)
+open_queue(heka_state *state, HekaRing *self, const hk_queue_settings *settings,
+           PyObject *directory)
 {
     hk_error err;
     hk_status status;
     PyObject *path = NULL;
-    const hk_queue_settings settings = {
-        .capacity = self->capacity,
-        .frame_max = self->max_frame,
-        .window = window,
-        .corrupt = HEKA_REASON_CORRUPT,
-        .unmapped = !mapped,
-    };
     if (directory != NULL && directory != Py_None && !PyUnicode_FSConverter(directory, &path)) {
         return -1;
     }
     const char *name = path == NULL ? NULL : PyBytes_AS_STRING(path); /* borrowed from path */
     Py_BEGIN_ALLOW_THREADS /* opening reads every file of the directory */
-    status = hk_queue_open(name, &settings, &self->queue, &err);
+    status = hk_queue_open(name, settings, &self->queue, &err);
     Py_END_ALLOW_THREADS
     Py_XDECREF(path);
     if (status != HK_OK) {
@@ -62,24 +35,28 @@ open_queue(heka_state *state, HekaRing *self, size_t window, PyObject *directory
 static PyObject *
 ring_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    static const uint8_t names[] = {HEKA_NAME_capacity, HEKA_NAME_max_frame, HEKA_NAME_window,
-                                    HEKA_NAME_directory, HEKA_NAME_mapped};
+    static const uint8_t names[] = {HEKA_NAME_capacity,  HEKA_NAME_max_frame, HEKA_NAME_window,
+                                    HEKA_NAME_directory, HEKA_NAME_mapped,    HEKA_NAME_segment,
+                                    HEKA_NAME_min_free};
     static const heka_signature sig = {
-        .fname = "Ring", .names = names, .count = 5, .required = 1, .positional = 4};
+        .fname = "Ring", .names = names, .count = 7, .required = 1, .positional = 4};
     heka_state *state = heka_state_of_type(type);
-    PyObject *in[5];
-    size_t capacity = 0;
-    size_t max_frame = HK_FRAME_MAX;
-    size_t window = HK_QUEUE_WINDOW;
+    PyObject *in[7];
+    hk_queue_settings settings = {
+        .frame_max = HK_FRAME_MAX, .window = HK_QUEUE_WINDOW, .corrupt = HEKA_REASON_CORRUPT};
     if (heka_parse_tuple(state, &sig, args, kwargs, in) < 0 ||
-        read_size(in[0], "capacity", &capacity) < 0 ||
-        read_size(in[1], "max_frame", &max_frame) < 0 || read_size(in[2], "window", &window) < 0) {
+        heka_ring_read_size(in[0], "capacity", &settings.capacity) < 0 ||
+        heka_ring_read_size(in[1], "max_frame", &settings.frame_max) < 0 ||
+        heka_ring_read_size(in[2], "window", &settings.window) < 0 ||
+        heka_ring_read_size(in[5], "segment", &settings.segment) < 0 ||
+        heka_ring_read_size(in[6], "min_free", &settings.min_free) < 0) {
         return NULL;
     }
     const int mapped = in[4] == NULL ? 1 : PyObject_IsTrue(in[4]);
     if (mapped < 0) {
         return NULL;
     }
+    settings.unmapped = mapped == 0;
     HekaRing *self = (HekaRing *)type->tp_alloc(type, 0);
     if (self == NULL) {
         return NULL;
@@ -90,13 +67,13 @@ ring_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     }
     self->has_monitor = true;
     self->generation = self->created = hk_fork_generation();
-    self->capacity = capacity;
-    self->max_frame = max_frame;
+    self->capacity = settings.capacity;
+    self->max_frame = settings.frame_max;
     self->block_timeout = 1.0;
     self->full_error = Py_NewRef(state->HekaError);
     atomic_init(&self->interrupted, false);
     atomic_init(&self->refused, 0);
-    if (open_queue(state, self, window, in[3], mapped != 0) < 0) {
+    if (open_queue(state, self, &settings, in[3]) < 0) {
         goto failed;
     }
     return (PyObject *)self;
@@ -180,7 +157,7 @@ ring_wait(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnam
     double timeout;
     hk_queue_event event;
     if (heka_parse_args(heka_state_of(op), &sig, args, (size_t)nargs, kwnames, in) < 0 ||
-        read_size(in[0], "bytes", &bytes) < 0 || heka_read_timeout(in[1], &timeout) < 0) {
+        heka_ring_read_size(in[0], "bytes", &bytes) < 0 || heka_read_timeout(in[1], &timeout) < 0) {
         return NULL;
     }
     const int64_t timeout_ns = heka_to_ns(timeout);
@@ -198,7 +175,7 @@ ring_take(PyObject *op, PyObject *value)
 {
     const HekaRing *self = (HekaRing *)op;
     size_t most = 0;
-    if (read_size(value, "most", &most) < 0) {
+    if (heka_ring_read_size(value, "most", &most) < 0) {
         return NULL;
     }
     /* The batch points into the queue's memory, which stays valid until it is acknowledged, so the
@@ -212,23 +189,6 @@ ring_take(PyObject *op, PyObject *value)
 }
 
 static PyObject *
-ring_acknowledge(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
-{
-    static const uint8_t names[] = {HEKA_NAME_outstanding};
-    static const heka_signature sig = {
-        .fname = "acknowledge", .names = names, .count = 1, .required = 0, .positional = 1};
-    const HekaRing *self = (HekaRing *)op;
-    PyObject *in[1];
-    size_t outstanding = 0;
-    if (heka_parse_args(heka_state_of(op), &sig, args, (size_t)nargs, kwnames, in) < 0 ||
-        read_size(in[0], "outstanding", &outstanding) < 0) {
-        return NULL;
-    }
-    hk_queue_acknowledge(self->queue, outstanding);
-    Py_RETURN_NONE;
-}
-
-static PyObject *
 ring_rewind(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
     static const uint8_t names[] = {HEKA_NAME_unsent};
@@ -238,7 +198,7 @@ ring_rewind(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwn
     PyObject *in[1];
     size_t unsent = 0;
     if (heka_parse_args(heka_state_of(op), &sig, args, (size_t)nargs, kwnames, in) < 0 ||
-        read_size(in[0], "unsent", &unsent) < 0) {
+        heka_ring_read_size(in[0], "unsent", &unsent) < 0) {
         return NULL;
     }
     hk_queue_rewind(self->queue, unsent);
@@ -276,7 +236,8 @@ read_pump(heka_state *state, PyObject *const *args, size_t nargs, PyObject *kwna
     double write_timeout;
     double idle;
     if (heka_parse_args(state, &sig, args, nargs, kwnames, in) < 0 ||
-        heka_read_int32(in[0], "fd", &fd) < 0 || read_size(in[1], "datagram", &p->datagram) < 0 ||
+        heka_read_int32(in[0], "fd", &fd) < 0 ||
+        heka_ring_read_size(in[1], "datagram", &p->datagram) < 0 ||
         heka_read_seconds(in[2], "linger", &linger) < 0 ||
         heka_read_seconds(in[3], "write_timeout", &write_timeout) < 0 ||
         heka_read_seconds(in[4], "idle", &idle) < 0) {
@@ -445,8 +406,19 @@ ring_outstanding(PyObject *ignored, PyObject *value)
 static PyMethodDef ring_methods[] = {
     {"put", ring_put, METH_O,
      "put($self, frame, /)\n--\n\nQueue a copy of *frame*; False: it is dropped and counted."},
-    {"refuse", heka_ring_refuse_reason, METH_O,
-     "refuse($self, reason, /)\n--\n\nCount one frame offered and dropped."},
+    {"put_block", WITH_NAMES(heka_ring_put_block),
+     "put_block($self, block, *, drop_old=False)\n--\n\n"
+     "Queue copies of all frames of *block*; False: of none, and none is counted, because there is "
+     "no room, or the ring is closed.\n\n"
+     "*drop_old*: drop the oldest waiting frames to make room. Frames over max_frame are dropped "
+     "and counted.\n\n"
+     "Raises:\n"
+     "    ValueError: It does not fit into an empty ring, or into a segment of the files."},
+    {"wait_room", WITH_NAMES(heka_ring_wait_room),
+     "wait_room($self, bytes, timeout)\n--\n\n"
+     "Wait until there is room for *bytes* bytes; False after *timeout* seconds without."},
+    {"refuse", WITH_NAMES(heka_ring_refuse_reason),
+     "refuse($self, reason, count=1)\n--\n\nCount *count* frames offered and dropped."},
     {"flush", ring_flush, METH_O,
      "flush($self, timeout, /)\n--\n\n"
      "Wait at most *timeout* seconds; True when all frames accepted before the call were "
@@ -460,10 +432,12 @@ static PyMethodDef ring_methods[] = {
      "take($self, most, /)\n--\n\n"
      "Return a copy of the next whole frames, at most *most* bytes but at least one frame; b'' if "
      "there is none. They stay in the ring until they are acknowledged."},
-    {"acknowledge", WITH_NAMES(ring_acknowledge),
-     "acknowledge($self, outstanding=0)\n--\n\n"
+    {"acknowledge", WITH_NAMES(heka_ring_acknowledge),
+     "acknowledge($self, outstanding=0, *, rejected=0)\n--\n\n"
      "Remove the frames that were taken, except those that reach into the last *outstanding* bytes "
-     "taken."},
+     "taken; return how many. *rejected* of them are counted as dropped."},
+    {"oldest", heka_ring_oldest, METH_NOARGS,
+     "oldest($self)\n--\n\nReturn a copy of the oldest frame in the ring; b'' if it is empty."},
     {"rewind", WITH_NAMES(ring_rewind),
      "rewind($self, unsent=0)\n--\n\n"
      "Make take() return the frames in flight again; the last *unsent* bytes were never sent."},
@@ -505,10 +479,9 @@ static PyMethodDef ring_methods[] = {
 };
 
 static PyType_Slot ring_slots[] = {
-    {Py_tp_doc,
-     (void
-          *)"Ring(capacity, max_frame=65794, window=114688, directory=None, *, mapped=True)\n--\n\n"
-            "A bounded queue of whole frames, in *capacity* bytes of memory."},
+    {Py_tp_doc, (void *)"Ring(capacity, max_frame=65794, window=114688, directory=None, *, "
+                        "mapped=True, segment=0, min_free=0)\n--\n\n"
+                        "A bounded queue of whole frames, in *capacity* bytes of memory."},
     {Py_tp_new, ring_new},
     {Py_tp_dealloc, ring_dealloc},
     {Py_tp_traverse, ring_traverse},

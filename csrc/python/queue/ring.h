@@ -9,6 +9,7 @@
 
 #include "core/io/hk_pump.h"
 #include "core/queue/hk_queue.h"
+#include "core/wire/hk_block.h"
 #include "python/base/state.h"
 
 typedef enum {
@@ -52,6 +53,11 @@ heka_ring_is_usable(const HekaRing *ring)
  * a signal handler during a wait. */
 int heka_ring_offer(HekaRing *ring, const uint8_t *data, size_t len);
 
+/* Offers the frames of a block together: 1 all are queued, 0 none is, and none is counted, for want
+ * of room or because the queue is closed; -1 an exception. `drop_old`: older frames make room.
+ * Frames larger than the ring takes are dropped and counted when the others are queued. */
+int heka_ring_offer_block(HekaRing *ring, const hk_block *block, bool drop_old);
+
 /* Counts a frame that the caller drops, for a reason of hk_reasons.h; any other counts as 'error'.
  */
 void heka_ring_refuse(HekaRing *ring, PyObject *reason);
@@ -62,9 +68,21 @@ int heka_ring_flush(HekaRing *ring, double timeout);
 
 extern PyGetSetDef heka_ring_getset[]; /* ring_attributes.c */
 
+/* ring_blocks.c: methods; and a size in bytes: without a value, *out keeps its default. 0, or -1
+ * with an exception. */
+int heka_ring_read_size(PyObject *value, const char *name, size_t *out);
+PyObject *heka_ring_put_block(PyObject *ring, PyObject *const *args, Py_ssize_t nargs,
+                              PyObject *kwnames);
+PyObject *heka_ring_wait_room(PyObject *ring, PyObject *const *args, Py_ssize_t nargs,
+                              PyObject *kwnames);
+PyObject *heka_ring_acknowledge(PyObject *ring, PyObject *const *args, Py_ssize_t nargs,
+                                PyObject *kwnames);
+PyObject *heka_ring_oldest(PyObject *ring, PyObject *ignored);
+
 /* ring_account.c: the number of a reason, or -1 with TypeError or ValueError; and methods. */
 int heka_ring_read_reason(PyObject *value);
-PyObject *heka_ring_refuse_reason(PyObject *ring, PyObject *value);
+PyObject *heka_ring_refuse_reason(PyObject *ring, PyObject *const *args, Py_ssize_t nargs,
+                                  PyObject *kwnames);
 PyObject *heka_ring_stats(PyObject *ring, PyObject *ignored);
 PyObject *heka_ring_count(PyObject *ring, PyObject *ignored);
 

@@ -1,6 +1,8 @@
 /* ring_account.c -- the counters of a ring, and the names of its drop reasons. */
 #include "core/queue/hk_reasons.h"
+#include "python/base/args.h"
 #include "python/base/errors.h"
+#include "python/base/read.h"
 #include "ring.h"
 
 #define REASON_NAME(name, text) text,
@@ -41,14 +43,26 @@ heka_ring_refuse(HekaRing *ring, PyObject *reason_name)
 }
 
 PyObject *
-heka_ring_refuse_reason(PyObject *op, PyObject *value)
+heka_ring_refuse_reason(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
+    static const uint8_t names[] = {HEKA_NAME_reason, HEKA_NAME_count};
+    static const heka_signature sig = {
+        .fname = "refuse", .names = names, .count = 2, .required = 1, .positional = 2};
     const HekaRing *self = (HekaRing *)op;
-    const int reason = heka_ring_read_reason(value);
-    if (reason < 0) {
+    PyObject *in[2];
+    int64_t count = 1;
+    if (heka_parse_args(heka_state_of(op), &sig, args, (size_t)nargs, kwnames, in) < 0) {
         return NULL;
     }
-    hk_queue_refuse(self->queue, (unsigned)reason);
+    const int reason = heka_ring_read_reason(in[0]);
+    if (reason < 0 || (in[1] != NULL && heka_read_int64(in[1], "count", &count) < 0)) {
+        return NULL;
+    }
+    if (count < 0) {
+        (void)heka_value_error(in[1], "count must not be negative");
+        return NULL;
+    }
+    hk_queue_refuse_run(self->queue, (size_t)count, (unsigned)reason);
     Py_RETURN_NONE;
 }
 

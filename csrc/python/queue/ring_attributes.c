@@ -146,6 +146,15 @@ get_disk_failure(PyObject *op, void *closure)
 }
 
 static PyObject *
+get_queued_bytes(PyObject *op, void *closure)
+{
+    (void)closure;
+    hk_queue_stats stats;
+    hk_queue_get_stats(((HekaRing *)op)->queue, &stats);
+    return PyLong_FromUnsignedLongLong(stats.queued_bytes);
+}
+
+static PyObject *
 get_refuses(PyObject *op, void *closure)
 {
     (void)closure;
@@ -192,6 +201,7 @@ PyGetSetDef heka_ring_getset[] = {
     {"refused", get_refused, NULL, "How many new frames found no room.", NULL},
     {"disk_failure", get_disk_failure, NULL,
      "The errno of the last file that the disk refused; 0: it refuses none.", NULL},
+    {"queued_bytes", get_queued_bytes, NULL, "Bytes of the frames in the ring.", NULL},
     {"refuses", get_refuses, set_refuses, "Every new frame is dropped as full.", NULL},
     {"has_consumer", get_has_consumer, NULL, "A thread of this process drains the ring.", NULL},
     {"interrupted", get_interrupted, NULL, "interrupt() was called, and clear_interrupt() not yet.",
