@@ -163,6 +163,7 @@ class OutputQueue:
                 self.directory,
                 segment=settings.segment,
                 min_free=_floor(self.directory, settings.min_free),
+                lazy=True,
             )
         except BaseException:
             unlock_file(self._lock)

@@ -81,6 +81,39 @@ def test_what_waits_is_found_by_the_next_process(made):
     assert taken(queue) == ["a", "b", "c"]
 
 
+def test_800_files_that_wait_are_not_read(made, tmp_path):
+    """They are sparse: reading them would take minutes, and their frames are counted by names."""
+    (tmp_path / "q").mkdir()
+    for n in range(800):
+        with open(tmp_path / "q" / f"{n * 100_000:020}.heka", "wb") as file:
+            file.truncate(64 << 20 if n < 799 else 0)
+
+    queue = made()
+
+    assert queue.account()["recovered"] == 79_900_000
+    queue.ring.drop_all("full")
+
+
+def test_a_damaged_message_costs_itself(made, tmp_path):
+    first = made()
+    for n in range(100):
+        first.offer(block_of(f"{n}" + BIG))
+    first.close()
+    path = tmp_path / "q" / "00000000000000000000.heka"
+    with path.open("r+b") as file:
+        file.seek(block_of("0" + BIG).nbytes)  # a change of text alone cannot be seen
+        file.write(bytes(10))
+
+    queue = made()
+    payloads = []
+    while batch := taken(queue):
+        payloads += [int(payload.rstrip("x")) for payload in batch]
+        queue.acknowledge()
+
+    assert payloads == [0, *range(2, 100)]
+    assert queue.account()["dropped"] == {"corrupt": 1}
+
+
 KILLED = """
 import os, signal, sys
 from agent.support import block_of

@@ -178,7 +178,8 @@ open_again(state *s, size_t how)
                                         .window = 1000,
                                         .segment = 1000,
                                         .corrupt = CORRUPT,
-                                        .unmapped = (how & 1) != 0};
+                                        .unmapped = (how & 1) != 0,
+                                        .lazy = (how & 2) != 0};
     hk_error err;
     close_queue(s);
     s->mapped = !settings.unmapped;

@@ -29,6 +29,7 @@ settings_of(size_t capacity)
 }
 
 static bool unmapped; /* queues on disk are opened without maps */
+static bool lazy;     /* segments are looked through when they are reached */
 
 /* In memory when `directory` is NULL. */
 static inline hk_queue *
@@ -38,6 +39,7 @@ open_with(const char *directory, const hk_queue_settings *settings)
     hk_error err = {.text = ""};
     hk_queue_settings all = *settings;
     all.unmapped = all.unmapped || unmapped;
+    all.lazy = all.lazy || lazy;
     if (!CHECK_INT(hk_queue_open(directory, &all, &q, &err), HK_OK)) {
         printf("  %s\n", err.text);
         exit(check_report());

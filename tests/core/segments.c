@@ -7,7 +7,7 @@
 
 /* ---- the linker hands these calls to us ---- */
 
-hk_status __wrap_hk_journal_open(const char *directory, size_t segment_size, bool mapped,
+hk_status __wrap_hk_journal_open(const char *directory, size_t segment_size, bool mapped, bool lazy,
                                  hk_journal *j, size_t *frames, size_t *bytes, size_t *cut,
                                  hk_error *err);
 hk_status __wrap_hk_segment_create(int directory, const char *name, size_t size, bool mapped,
@@ -26,10 +26,11 @@ static struct {
 } pool;
 
 hk_status
-__wrap_hk_journal_open(const char *directory, size_t segment_size, bool mapped, hk_journal *j,
-                       size_t *frames, size_t *bytes, size_t *cut, hk_error *err)
+__wrap_hk_journal_open(const char *directory, size_t segment_size, bool mapped, bool lazy,
+                       hk_journal *j, size_t *frames, size_t *bytes, size_t *cut, hk_error *err)
 {
     (void)mapped;
+    (void)lazy;
     (void)directory;
     (void)err;
     memset(&pool, 0, sizeof pool);

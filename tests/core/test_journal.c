@@ -31,7 +31,7 @@ open_journal(void)
 {
     hk_journal j;
     hk_error err = {.text = ""};
-    if (!CHECK_INT(hk_journal_open(directory, SEGMENT, true, &j, &frames_found, &bytes_found,
+    if (!CHECK_INT(hk_journal_open(directory, SEGMENT, true, false, &j, &frames_found, &bytes_found,
                                    &cut_found, &err),
                    HK_OK)) {
         printf("  %s\n", err.text);

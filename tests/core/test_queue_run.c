@@ -161,8 +161,9 @@ int
 main(void)
 {
     (void)alarm(DEADLINE);
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 3; i++) {
         unmapped = i == 1;
+        lazy = i == 2;
         both(test_a_run_counts_as_its_frames);
         both(test_what_is_no_run_changes_nothing);
         both(test_a_full_queue_takes_none);

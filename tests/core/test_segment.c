@@ -206,7 +206,7 @@ read_from(const hk_segment *s, size_t at, uint8_t *to)
     const size_t len = s->end - at;
     CHECK((s->data != NULL) == mapped && (s->fd < 0) == mapped);
     if (s->data == NULL) {
-        return hk_segment_read(s, at, to, len);
+        return hk_segment_read(directory, s, at, to, len);
     }
     CHECK_SIZE(hk_segment_look(directory, s), s->end);
     memcpy(to, s->data + at, len);

@@ -49,7 +49,8 @@ static bool
 is_further(const hk_mark *mark, const hk_mark *than)
 {
     return mark->segment != than->segment ? mark->segment > than->segment
-                                          : mark->offset > than->offset;
+           : mark->offset != than->offset ? mark->offset > than->offset
+                                          : mark->frame > than->frame;
 }
 
 /* Which of the two counts: 0, 1, or -1 when none is right. */

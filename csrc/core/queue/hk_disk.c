@@ -22,8 +22,8 @@ hk_disk_open(hk_disk *d, const char *directory, const hk_queue_settings *setting
 {
     d->capacity = settings->capacity;
     const hk_status status =
-        hk_journal_open(directory, hk_disk_segment_size(settings), !settings->unmapped, &d->journal,
-                        &found->frames, &found->bytes, cut, err);
+        hk_journal_open(directory, hk_disk_segment_size(settings), !settings->unmapped,
+                        settings->lazy, &d->journal, &found->frames, &found->bytes, cut, err);
     d->journal.min_free = settings->min_free;
     return status;
 }
@@ -82,6 +82,10 @@ hk_disk_fetch(hk_disk *d, hk_flight *flight, hk_tally waiting, size_t most, hk_t
             break;
         }
         hk_segment *segment = j->taken.segment;
+        if (HK_UNLIKELY(segment->parked)) { /* the caller wakes it, and comes again */
+            j->wants = true;
+            break;
+        }
         if (HK_UNLIKELY(segment != viewed)) {
             view = hk_journal_look(j, &j->taken);
             viewed = segment;

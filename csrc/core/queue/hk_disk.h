@@ -11,6 +11,12 @@
  * into the segments: nothing is copied. A segment is removed when its last frame is acknowledged,
  * and unmapped when no batch can point into it.
  *
+ * A lazy queue (settings.lazy) opens in a time that does not grow with what waits: names of files
+ * say how many frames there are, and only what is behind the cursor's end is read. A segment that
+ * the consumer has not reached is parked: neither mapped nor open. When it is reached it is woken
+ * (hk_chores.h), and looked through if this process has not written it: counters that were guesses
+ * are corrected, and damaged frames are counted then.
+ *
  * A waiting frame costs its bytes. The disk holds at most the capacity, the window and three
  * segments more. Dropping makes room by segments: all waiting frames of the oldest one.
  * Symbolic links are not followed: neither the directory nor a file in it may be one.
@@ -21,12 +27,12 @@
  * System calls with the lock: a segment that begins, if the consumer has not prepared it; the look
  * at a size; without maps, reads and writes. All others are work left over for later
  * (hk_disk_work). The calls are described in hk_store.h.
- * Includes: hk_journal.h, hk_store.h. */
+ * Includes: hk_chores.h, hk_store.h. */
 #ifndef HK_DISK_H
 #define HK_DISK_H
 
 #include "core/base/hk_monitor.h"
-#include "hk_journal.h"
+#include "hk_chores.h"
 #include "hk_store.h"
 
 #define HK_DISK_SEGMENT_LEAST (128u * 1024u)      /* bytes; and a frame has to fit */

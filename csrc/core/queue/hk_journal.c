@@ -49,39 +49,22 @@ mark_end(hk_journal *j)
     hk_cursor_move(&j->cursor, HK_CURSOR_END, (hk_mark){j->number, j->number, 0});
 }
 
-/* Opens the segments; the marks say how far each is to be trusted. */
 static hk_status
 recover(hk_journal *j, const uint64_t *numbers, size_t count, size_t *cut, hk_error *err)
 {
-    hk_mark end = {0, 0, 0};
-    hk_mark done = {0, 0, 0};
-    const bool has_end = hk_cursor_read(&j->cursor, HK_CURSOR_END, &end);
-    (void)hk_cursor_read(&j->cursor, HK_CURSOR_ACKNOWLEDGED, &done); /* else nothing is */
-    j->number = later(later(end.frame, end.segment + (end.offset > 0)),
-                      later(done.frame, done.segment + (done.offset > 0)));
+    hk_recovery r = {.directory = j->directory, .mapped = j->mapped, .lazy = j->lazy};
+    r.has_end = hk_cursor_read(&j->cursor, HK_CURSOR_END, &r.end);
+    (void)hk_cursor_read(&j->cursor, HK_CURSOR_ACKNOWLEDGED, &r.done); /* else nothing is */
+    j->number = later(later(r.end.frame, r.end.segment + (r.end.offset > 0)),
+                      later(r.done.frame, r.done.segment + (r.done.offset > 0)));
     for (size_t i = 0; i < count; i++) {
         hk_segment *s = NULL;
         size_t pieces = 0;
-        if (numbers[i] >= done.segment) {
-            const size_t begin = numbers[i] == done.segment ? (size_t)done.offset : 0;
-            const bool is_last = i == count - 1;
-            size_t known = SIZE_MAX;
-            if (has_end && numbers[i] >= end.segment && is_last) {
-                known = numbers[i] == end.segment ? (size_t)end.offset : 0;
-            }
-            /* Before it is opened, which cuts what is behind the last frame. */
-            const bool is_short = hk_recover_is_short(j->directory, numbers[i],
-                                                      known == SIZE_MAX ? begin : known - 1);
-            const hk_status status = hk_segment_open(j->directory, numbers[i], begin, known,
-                                                     j->mapped, &s, &pieces, err);
+        if (numbers[i] >= r.done.segment) {
+            const uint64_t next = i < count - 1 ? numbers[i + 1] : HK_RECOVER_LAST;
+            const hk_status status = hk_recover_open(&r, numbers[i], next, &s, &pieces, err);
             if (status != HK_OK) {
                 return status;
-            }
-            if (!is_last) {
-                pieces += s == NULL && pieces == 0 && is_short;
-            } else if (known > 0 && known != SIZE_MAX && is_short) {
-                const uint64_t found = (s == NULL ? 0 : s->frames) + pieces;
-                pieces += hk_recover_missing(&end, &done, numbers[i], found);
             }
         }
         *cut += pieces;
@@ -109,14 +92,15 @@ close_all(hk_journal *j)
 }
 
 hk_status
-hk_journal_open(const char *directory, size_t segment_size, bool mapped, hk_journal *j,
+hk_journal_open(const char *directory, size_t segment_size, bool mapped, bool lazy, hk_journal *j,
                 size_t *frames, size_t *bytes, size_t *cut, hk_error *err)
 {
     uint64_t *numbers = NULL;
     size_t count;
     hk_error inner = {.text = ""};
     *frames = *bytes = *cut = 0;
-    *j = (hk_journal){.segment_size = segment_size, .mapped = mapped, .cursor = {.fd = -1}};
+    *j = (hk_journal){
+        .segment_size = segment_size, .mapped = mapped, .lazy = lazy, .cursor = {.fd = -1}};
     j->directory = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     hk_status status = j->directory >= 0 ? hk_cursor_open(j->directory, mapped, &j->cursor, &inner)
                                          : hk_file_fail(&inner, "cannot open the directory");
@@ -214,9 +198,9 @@ use_spare(hk_journal *j, const char *name)
     return NULL;
 }
 
-/* Makes a segment, if enough of the file system stays free then. */
-static hk_status
-create(const hk_journal *j, const char *name, bool populate, hk_segment **s, hk_error *err)
+hk_status
+hk_journal_create(const hk_journal *j, const char *name, bool populate, hk_segment **s,
+                  hk_error *err)
 {
     *s = NULL;
     if (!hk_file_leaves(j->directory, j->segment_size, j->min_free)) {
@@ -238,7 +222,7 @@ hk_journal_turn(hk_journal *j)
     }
     hk_segment_name(j->number, name);
     hk_segment *s = use_spare(j, name);
-    if (s == NULL && create(j, name, false, &s, &err) != HK_OK) {
+    if (s == NULL && hk_journal_create(j, name, false, &s, &err) != HK_OK) {
         j->failure = (int)err.offset; /* see hk_file_fail */
         j->retry_at = now + HK_JOURNAL_PAUSE;
         return HK_ERR_FULL;
@@ -249,6 +233,9 @@ hk_journal_turn(hk_journal *j)
     if (old != NULL && old->open) {
         hk_segment_end(old);
         j->uncut += !old->cut;
+        if (j->lazy && old != j->first.segment && old != j->taken.segment) {
+            hk_segment_park(old); /* nothing of it was handed out */
+        }
     }
     append_segment(j, s);
     return HK_OK;
@@ -303,7 +290,7 @@ read_file(hk_journal *j, const hk_segment *s, size_t at)
     j->read.segment = s->number;
     j->read.from = at;
     j->read.len =
-        hk_segment_read(s, at, j->buffer, left < HK_JOURNAL_BUFFER ? left : HK_JOURNAL_BUFFER);
+        hk_segment_read(-1, s, at, j->buffer, left < HK_JOURNAL_BUFFER ? left : HK_JOURNAL_BUFFER);
     return (hk_slice){j->buffer, j->read.len};
 }
 
@@ -345,7 +332,7 @@ hk_journal_read_at(const hk_journal *j, hk_place place, uint8_t *to, size_t room
     }
     size_t left = s->end - place.at;
     if (s->data == NULL) {
-        return hk_segment_read(s, place.at, to, left < room ? left : room);
+        return hk_segment_read(j->directory, s, place.at, to, left < room ? left : room);
     }
     const size_t end = hk_segment_look(j->directory, s);
     left = end > place.at ? end - place.at : 0;
@@ -372,6 +359,11 @@ hk_journal_count(const hk_journal *j)
     size_t frames = 0;
     for (size_t len = 1; len > 0; frames += len > 0) {
         (void)hk_journal_settle(j, &place);
+        if (place.segment != NULL && place.segment->parked && place.at != place.segment->end) {
+            frames += place.segment->frames - 1; /* and one by `len` */
+            place.at = place.segment->end;
+            continue;
+        }
         len = measure_at(j, &place);
         place.at += len;
     }
@@ -534,55 +526,4 @@ hk_journal_next_unsynced(hk_journal *j, uint64_t from, uint64_t to, char name[HK
     hk_segment_name(s->number, name);
     *next = s->number + 1;
     return true;
-}
-
-/* ---- what was put off ---- */
-
-hk_chores
-hk_journal_ask_chores(hk_journal *j)
-{
-    hk_chores chores = {.prepare = false};
-    if (hk_journal_wants_spare(j) && hk_deadline(0) >= j->retry_at) {
-        chores.prepare = j->preparing = true;
-    }
-    for (hk_segment *s = j->oldest; j->uncut > 0 && s != NULL; s = s->next) {
-        if (!s->open && !s->cut) {
-            s->cut = true;
-            j->uncut--;
-            chores.cut = true;
-            chores.number = s->number;
-            chores.end = s->end;
-            break;
-        }
-    }
-    return chores;
-}
-
-void
-hk_journal_do_chores(const hk_journal *j, hk_chores *chores)
-{
-    hk_error err = {.offset = 0};
-    if (chores->cut) {
-        char name[HK_SEGMENT_NAME];
-        hk_segment_name(chores->number, name);
-        HK_POINT();
-        hk_file_cut(j->directory, name, chores->end);
-    }
-    if (chores->prepare && create(j, HK_JOURNAL_SPARE, true, &chores->spare, &err) != HK_OK) {
-        chores->spare = NULL;
-        chores->failure = (int)err.offset;
-    }
-}
-
-void
-hk_journal_end_chores(hk_journal *j, hk_chores *chores)
-{
-    if (chores->prepare) {
-        j->preparing = false;
-        j->spare = chores->spare;
-        if (chores->spare == NULL) {
-            j->retry_at = hk_deadline(0) + HK_JOURNAL_PAUSE;
-            j->failure = chores->failure;
-        }
-    }
 }

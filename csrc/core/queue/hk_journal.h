@@ -6,7 +6,7 @@
  *
  * Knows bytes, places and files; who may take which frame when, and the counting, is hk_queue.c's.
  * No lock: each call is made with the queue's, or where said without. What is slow and can wait is
- * left over for hk_journal_discard and hk_journal_do_chores, which are called without it.
+ * left over for hk_journal_discard and hk_chores.h, which are called without it.
  * Includes: hk_cursor.h, hk_segment.h. */
 #ifndef HK_JOURNAL_H
 #define HK_JOURNAL_H
@@ -29,6 +29,7 @@ typedef struct {
     int directory;       /* owned */
     size_t segment_size; /* bytes */
     size_t min_free;     /* bytes that a new segment leaves on the file system */
+    bool lazy;           /* those that wait are parked */
     bool mapped;         /* segments are, where that is possible */
     hk_cursor cursor;
     uint8_t *buffer; /* owned: bytes of a segment that is not mapped */
@@ -49,15 +50,17 @@ typedef struct {
     int64_t retry_at;     /* not to ask for room on the disk before (as hk_deadline) */
     int failure;          /* errno of the last segment that could not be made; 0: the last could */
     size_t uncut;         /* segments that are written no more, and not cut to their end yet */
+    bool wants;           /* the consumer has come to a parked segment: that of j->taken */
     bool preparing;       /* a spare is being made, without the lock */
 } hk_journal;
 
-/* Opens the directory: what is acknowledged is removed, the rest looked through. *frames: how many
- * wait; *cut: pieces that are no frame, and frames that the cursor has and the last file has not,
- * because somebody has cut it. HK_ERR_SYSTEM, HK_ERR_NOMEM; nothing is open then. */
+/* Opens the directory: what is acknowledged is removed, the rest looked through. With `lazy` only
+ * what is behind the cursor's end is, and *frames and *bytes of the others are guesses. *frames:
+ * how many wait; *cut: pieces that are no frame, and frames that the cursor has and the last file
+ * has not, because somebody has cut it. HK_ERR_SYSTEM, HK_ERR_NOMEM; nothing is open then. */
 HK_CHECK hk_status hk_journal_open(const char *directory, size_t segment_size, bool mapped,
-                                   hk_journal *j, size_t *frames, size_t *bytes, size_t *cut,
-                                   hk_error *err);
+                                   bool lazy, hk_journal *j, size_t *frames, size_t *bytes,
+                                   size_t *cut, hk_error *err);
 
 /* Closes everything; a segment without frames is removed, and `empty` removes the cursor too. */
 void hk_journal_close(hk_journal *j, bool empty);
@@ -180,37 +183,12 @@ void hk_journal_clear(hk_journal *j);
 bool hk_journal_next_unsynced(hk_journal *j, uint64_t from, uint64_t to, char name[HK_SEGMENT_NAME],
                               uint64_t *next);
 
-/* ---- without the lock ---- */
+/* Makes a segment, if enough of the file system stays free then. HK_ERR_SYSTEM, HK_ERR_NOMEM. */
+HK_CHECK hk_status hk_journal_create(const hk_journal *j, const char *name, bool populate,
+                                     hk_segment **s, hk_error *err);
 
-/* Unmaps a list of segments; removes their files first, unless `directory` is -1. */
+/* Without the lock: unmaps a list of segments; removes their files first, unless `directory` is -1.
+ */
 void hk_journal_discard(int directory, hk_segment *list);
-
-/* What was put off: a file to be cut to its end, a segment to be prepared. To be asked for with the
- * lock, done without it, and handed in with it. */
-typedef struct {
-    hk_segment *spare;
-    uint64_t number; /* of the segment to be cut */
-    size_t end;      /* where, in bytes */
-    int failure;     /* errno: why there is no spare */
-    bool cut;
-    bool prepare;
-} hk_chores;
-
-static inline bool
-hk_journal_wants_spare(const hk_journal *j)
-{
-    const hk_segment *s = j->newest;
-    return s != NULL && s->open && s->end > s->size / 2 && j->spare == NULL && !j->preparing;
-}
-
-static inline bool
-hk_journal_has_chores(const hk_journal *j)
-{
-    return j->uncut > 0 || hk_journal_wants_spare(j);
-}
-
-hk_chores hk_journal_ask_chores(hk_journal *j);
-void hk_journal_do_chores(const hk_journal *j, hk_chores *chores); /* reads what never changes */
-void hk_journal_end_chores(hk_journal *j, hk_chores *chores);
 
 #endif

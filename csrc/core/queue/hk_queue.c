@@ -184,7 +184,8 @@ hk_engine_drop_oldest(hk_queue *q, size_t len, unsigned reason, size_t *dropped)
         *dropped += gone.frames;
         lose(in, gone, 0, reason);
     }
-    if (work.done != NULL && in->flight.count == 0) { /* what is gone stays gone */
+    if (work.done != NULL && (in->flight.count == 0 || in->store.disk.journal.lazy)) {
+        /* What is gone stays gone, and the numbers in the cursor say how much is left. */
         hk_disk_mark(&in->store.disk, in->waiting.frames, &work);
     }
     leave_and_finish(q, wakes(q, in), in->sleepers > 0, &work);
@@ -247,25 +248,56 @@ repeat(hk_queue *q, guarded *in, size_t most)
     return batch;
 }
 
-/* What was put off is done by the consumer of a queue on disk, without the lock. */
-static HK_COLD void
+/* A segment was woken. What its name said was a guess: then `recovered` was one too. */
+static void
+correct(hk_queue *q, guarded *in, const hk_waking *waking)
+{
+    const uint64_t queued = in->waiting.frames + in->flight.count;
+    in->waiting.frames = in->waiting.frames - waking->before.frames + waking->now.frames;
+    in->waiting.bytes = in->waiting.bytes - waking->before.bytes + waking->now.bytes;
+    if (waking->unread) {
+        in->stats.recovered =
+            in->stats.recovered - waking->before.frames + waking->now.frames + waking->pieces;
+    }
+    if (waking->now.frames > waking->before.frames) {
+        const size_t more = waking->now.frames - waking->before.frames;
+        in->placed += more;
+        in->stats.high_water =
+            in->stats.high_water < queued + more ? queued + more : in->stats.high_water;
+    }
+    in->stats.dropped[q->corrupt] += waking->pieces;
+    in->lost += waking->pieces;
+}
+
+/* What was put off is done by the consumer of a queue on disk, without the lock. True: a segment
+ * was woken, and frames may be there that were not. */
+static HK_COLD bool
 do_chores(hk_queue *q)
 {
     hk_journal *j = &q->in.store.disk.journal;
+    hk_disk_work work = {0};
     (void)enter(q);
     hk_chores chores = hk_journal_ask_chores(j);
     leave(q, false, false);
     hk_journal_do_chores(j, &chores);
-    const guarded *in = enter(q);
-    hk_journal_end_chores(j, &chores);
-    leave(q, false, in->sleepers > 0);
+    guarded *in = enter(q);
+    const hk_waking waking = hk_journal_end_chores(j, &chores);
+    correct(q, in, &waking);
+    work.done = waking.done;
+    if (waking.done != NULL) {
+        hk_disk_mark(&in->store.disk, in->waiting.frames + in->flight.count, &work);
+    }
+    leave_and_finish(q, false, in->sleepers > 0, &work);
+    if (HK_UNLIKELY(chores.waked != HK_OK)) { /* no descriptor is left, for example */
+        (void)nanosleep(&(struct timespec){0, HK_SEGMENT_PAUSE}, NULL);
+    }
+    return chores.wake && chores.waked == HK_OK;
 }
 
-hk_queue_batch
-hk_queue_take(hk_queue *q, size_t most)
+static inline hk_queue_batch
+take(hk_queue *q, size_t most, bool *has_chores)
 {
     hk_disk_work work = {0};
-    most = most < HK_QUEUE_BATCH_MAX ? most : HK_QUEUE_BATCH_MAX;
     guarded *in = enter(q);
     const uint64_t lost = in->lost;
     const bool again = in->flight.out < in->flight.count;
@@ -286,8 +318,20 @@ hk_queue_take(hk_queue *q, size_t most)
                                hk_memory_is_roomy(&in->store.memory))) ||
                          has_lost,
                      &work);
-    if (HK_UNLIKELY(work.has_chores)) {
-        do_chores(q);
+    *has_chores = work.has_chores;
+    return batch;
+}
+
+hk_queue_batch
+hk_queue_take(hk_queue *q, size_t most)
+{
+    bool has_chores;
+    bool again = true;
+    hk_queue_batch batch = {NULL, 0, 0};
+    most = most < HK_QUEUE_BATCH_MAX ? most : HK_QUEUE_BATCH_MAX;
+    while (again) {
+        batch = take(q, most, &has_chores);
+        again = HK_UNLIKELY(has_chores) && do_chores(q) && batch.frames == 0;
     }
     return batch;
 }

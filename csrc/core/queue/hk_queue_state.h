@@ -15,7 +15,7 @@
 /* Frames, but for `bytes`. At every moment: offered + recovered = sent + sum(dropped) + queued. */
 typedef struct {
     uint64_t offered;      /* put or refused */
-    uint64_t recovered;    /* found when the queue was opened: 0 in memory */
+    uint64_t recovered;    /* found when the queue was opened, or when a lazy one was read */
     uint64_t sent;         /* acknowledged; each counts once */
     uint64_t resent;       /* handed out again although they may have been sent before */
     uint64_t bytes;        /* of the frames that were acknowledged, refused ones too */

@@ -127,16 +127,24 @@ done:
     return status;
 }
 
+static void
+let_go(hk_segment *s)
+{
+    if (s->data != NULL) {
+        (void)munmap(s->data, s->size);
+        s->data = NULL;
+    }
+    if (s->fd >= 0) {
+        (void)close(s->fd);
+        s->fd = -1;
+    }
+}
+
 void
 hk_segment_close(hk_segment *s)
 {
     if (s != NULL) {
-        if (s->data != NULL) {
-            (void)munmap(s->data, s->size);
-        }
-        if (s->fd >= 0) {
-            (void)close(s->fd);
-        }
+        let_go(s);
         free(s->holes);
         free(s);
     }
@@ -223,17 +231,29 @@ hk_segment_look(int directory, const hk_segment *s)
     return now.st_size >= (off_t)s->end ? s->end : (size_t)now.st_size;
 }
 
-size_t
-hk_segment_read(const hk_segment *s, size_t at, uint8_t *to, size_t len)
+static int
+open_file(int directory, uint64_t number)
 {
+    char name[HK_SEGMENT_NAME];
+    hk_segment_name(number, name);
+    return openat(directory, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+}
+
+size_t
+hk_segment_read(int directory, const hk_segment *s, size_t at, uint8_t *to, size_t len)
+{
+    const int fd = s->parked ? open_file(directory, s->number) : s->fd;
     size_t done = 0;
-    while (done < len) {
-        const ssize_t n = pread(s->fd, to + done, len - done, (off_t)(at + done));
+    while (done < len && fd >= 0) {
+        const ssize_t n = pread(fd, to + done, len - done, (off_t)(at + done));
         if (n > 0) {
             done += (size_t)n;
         } else if (n == 0 || errno != EINTR) {
             break; /* what is missing, or cannot be read, is not there */
         }
+    }
+    if (s->parked && fd >= 0) {
+        (void)close(fd);
     }
     return done;
 }
@@ -277,7 +297,7 @@ next_bytes(const source *in, size_t from, size_t to)
         return (hk_slice){in->segment->data + from, left};
     }
     const size_t len = left < PIECE ? left : PIECE;
-    return (hk_slice){in->piece, hk_segment_read(in->segment, from, in->piece, len)};
+    return (hk_slice){in->piece, hk_segment_read(-1, in->segment, from, in->piece, len)};
 }
 
 /* Takes in what one stream reader finds in the bytes from `from` to `to`; with `strictly`, as long
@@ -381,7 +401,7 @@ hk_segment_open(int directory, uint64_t number, size_t begin, size_t known, bool
     hk_segment_name(number, name);
     *out = NULL;
     *cut = 0;
-    int fd = openat(directory, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    int fd = open_file(directory, number);
     if (fd < 0 || fstat(fd, &now) != 0) {
         status = hk_file_fail_open(err, "cannot open a segment", name);
         goto done;
@@ -429,6 +449,86 @@ done:
         (void)close(fd);
     }
     free(piece);
+    hk_segment_close(s);
+    return status;
+}
+
+/* ---- parked ---- */
+
+hk_status
+hk_segment_guess(int directory, uint64_t number, size_t begin, uint64_t frames, hk_segment **out,
+                 hk_error *err)
+{
+    struct stat now;
+    char name[HK_SEGMENT_NAME];
+    hk_segment_name(number, name);
+    *out = NULL;
+    if (frames == 0 || fstatat(directory, name, &now, AT_SYMLINK_NOFOLLOW) != 0 ||
+        !S_ISREG(now.st_mode) || now.st_size <= (off_t)begin ||
+        now.st_size > (off_t)HK_SEGMENT_LIMIT ||
+        frames > ((uint64_t)now.st_size - begin) / HK_FRAME_OVERHEAD) {
+        return HK_OK;
+    }
+    hk_segment *s = new_segment();
+    if (s == NULL) {
+        return hk_fail(err, HK_ERR_NOMEM, 0, "no memory for a segment");
+    }
+    s->number = number;
+    memcpy(s->name, name, sizeof name);
+    s->begin = begin;
+    s->size = s->end = (size_t)now.st_size;
+    s->frames = (size_t)frames;
+    s->inode = now.st_ino;
+    s->parked = s->unread = s->cut = true;
+    *out = s;
+    return HK_OK;
+}
+
+void
+hk_segment_park(hk_segment *s)
+{
+    let_go(s);
+    s->parked = true;
+}
+
+hk_status
+hk_segment_wake(int directory, uint64_t number, size_t end, ino_t inode, bool mapped,
+                hk_segment **out, hk_error *err)
+{
+    hk_status status = HK_OK;
+    hk_segment *s = NULL;
+    struct stat now;
+    *out = NULL;
+    int fd = open_file(directory, number);
+    if (fd < 0 || fstat(fd, &now) != 0) {
+        const bool gone = errno == ENOENT || errno == ELOOP;
+        status = gone ? HK_OK : hk_file_fail(err, "cannot open a segment");
+        goto done;
+    }
+    if (now.st_ino != inode) {
+        goto done;
+    }
+    s = new_segment();
+    if (s == NULL) {
+        status = hk_fail(err, HK_ERR_NOMEM, 0, "no memory for a segment");
+        goto done;
+    }
+    s->size = end;
+    if (mapped) {
+        s->data = hk_file_map(fd, end, false);
+        status = s->data != NULL ? HK_OK : hk_file_fail(err, "cannot map a segment");
+    } else {
+        s->fd = fd;
+        fd = -1;
+    }
+    if (status == HK_OK) {
+        *out = s;
+        s = NULL;
+    }
+done:
+    if (fd >= 0) {
+        (void)close(fd);
+    }
     hk_segment_close(s);
     return status;
 }

@@ -50,6 +50,8 @@ typedef struct hk_segment {
     int failure;                /* errno of the last write through fd; 0: it was done */
     int64_t retry_at;           /* not to write before (as hk_deadline), if somebody can wait */
     bool open;                  /* frames are appended */
+    bool parked;                /* neither mapped nor open: to be woken before it is read */
+    bool unread;                /* parked since it was found: frames and end are guesses */
     bool cut;                   /* what is behind the end was cut off the file, or will never be */
     char name[HK_SEGMENT_NAME]; /* of the file */
 } hk_segment;
@@ -101,12 +103,27 @@ HK_CHECK hk_status hk_segment_create(int directory, const char *name, size_t siz
 HK_CHECK hk_status hk_segment_open(int directory, uint64_t number, size_t begin, size_t known,
                                    bool mapped, hk_segment **out, size_t *cut, hk_error *err);
 
+/* A parked segment for a file that nobody has read: its frames begin at `begin`, are `frames` by
+ * the names of files, and end with the file. *out is NULL where that cannot be; only HK_ERR_NOMEM.
+ */
+HK_CHECK hk_status hk_segment_guess(int directory, uint64_t number, size_t begin, uint64_t frames,
+                                    hk_segment **out, hk_error *err);
+
+/* Unmaps, or closes, a segment that nobody writes to and no batch points into. */
+void hk_segment_park(hk_segment *s);
+
+/* Opens the file of a parked segment that was read before: `end` bytes of it, and this inode. *out
+ * has `data` or `fd`, and nothing else; NULL: the file is not there any more. HK_ERR_SYSTEM,
+ * HK_ERR_NOMEM. */
+HK_CHECK hk_status hk_segment_wake(int directory, uint64_t number, size_t end, ino_t inode,
+                                   bool mapped, hk_segment **out, hk_error *err);
+
 /* The offset up to which a mapped segment can be read: its end, or that of a file that became
  * shorter, also if it was removed or renamed then (hk_file_readable). */
 size_t hk_segment_look(int directory, const hk_segment *s);
 
-/* Reads the file of a segment that is not mapped: how many bytes, 0 to `len`. */
-size_t hk_segment_read(const hk_segment *s, size_t at, uint8_t *to, size_t len);
+/* Reads the file of a segment that is not mapped, or parked: how many bytes, 0 to `len`. */
+size_t hk_segment_read(int directory, const hk_segment *s, size_t at, uint8_t *to, size_t len);
 
 /* Unmaps it. NULL is allowed. The file stays. */
 void hk_segment_close(hk_segment *s);

@@ -39,6 +39,8 @@ typedef struct {
     size_t segment;   /* disk: bytes of a segment; 0: an eighth of the capacity, within limits */
     size_t min_free;  /* disk: bytes of the file system that are left unused; below, it is full */
     unsigned corrupt; /* disk: the reason that damaged frames are counted for */
+    bool lazy;        /* disk: segments are looked through when they are reached, not when the queue
+                         is opened; those that wait are not mapped */
     bool unmapped;    /* disk: files are written and read by calls, and not mapped */
 } hk_queue_settings;
 

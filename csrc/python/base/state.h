@@ -23,7 +23,7 @@
     X(max_frame) X(window) X(directory) X(ring) X(bytes) X(most) X(reason)   \
     X(outstanding) X(unsent) X(linger) X(write_timeout) X(idle) X(wait)       \
     X(weak) X(flushes) X(mapped) X(text) X(dialect) X(segment)  \
-    X(drop_old) X(block) X(min_free) X(rejected)
+    X(drop_old) X(block) X(min_free) X(rejected) X(lazy)
 /* clang-format on */
 /* `default` is a keyword of C. */
 #define HEKA_NAME_ENUM(name) HEKA_NAME_##name,

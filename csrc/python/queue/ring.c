@@ -37,11 +37,11 @@ ring_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
     static const uint8_t names[] = {HEKA_NAME_capacity,  HEKA_NAME_max_frame, HEKA_NAME_window,
                                     HEKA_NAME_directory, HEKA_NAME_mapped,    HEKA_NAME_segment,
-                                    HEKA_NAME_min_free};
+                                    HEKA_NAME_min_free,  HEKA_NAME_lazy};
     static const heka_signature sig = {
-        .fname = "Ring", .names = names, .count = 7, .required = 1, .positional = 4};
+        .fname = "Ring", .names = names, .count = 8, .required = 1, .positional = 4};
     heka_state *state = heka_state_of_type(type);
-    PyObject *in[7];
+    PyObject *in[8];
     hk_queue_settings settings = {
         .frame_max = HK_FRAME_MAX, .window = HK_QUEUE_WINDOW, .corrupt = HEKA_REASON_CORRUPT};
     if (heka_parse_tuple(state, &sig, args, kwargs, in) < 0 ||
@@ -53,9 +53,11 @@ ring_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
         return NULL;
     }
     const int mapped = in[4] == NULL ? 1 : PyObject_IsTrue(in[4]);
-    if (mapped < 0) {
+    const int lazy = in[7] == NULL ? 0 : PyObject_IsTrue(in[7]);
+    if (mapped < 0 || lazy < 0) {
         return NULL;
     }
+    settings.lazy = lazy != 0;
     settings.unmapped = mapped == 0;
     HekaRing *self = (HekaRing *)type->tp_alloc(type, 0);
     if (self == NULL) {
@@ -480,7 +482,7 @@ static PyMethodDef ring_methods[] = {
 
 static PyType_Slot ring_slots[] = {
     {Py_tp_doc, (void *)"Ring(capacity, max_frame=65794, window=114688, directory=None, *, "
-                        "mapped=True, segment=0, min_free=0)\n--\n\n"
+                        "mapped=True, segment=0, min_free=0, lazy=False)\n--\n\n"
                         "A bounded queue of whole frames, in *capacity* bytes of memory."},
     {Py_tp_new, ring_new},
     {Py_tp_dealloc, ring_dealloc},
