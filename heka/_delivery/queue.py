@@ -407,6 +407,7 @@ def queue_for(address: Address, options: QueueOptions | None = None, **more: Any
 
 
 def outlet_for(address: Address, options: QueueOptions) -> Outlet:
+    """Return the outlet that sends to *address*."""
     """Return an outlet for *address*, not yet open; its queue is drained by one thread."""
     if address.scheme == "file":
         return FileOutlet(address, options)

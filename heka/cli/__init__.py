@@ -53,6 +53,7 @@ COMMANDS: Final[dict[str, str]] = {
     "doctor": "find out why nothing arrives at a destination",
     "listen": "receive messages and show them, until Ctrl-C",
     "match": "check a matcher expression, explain it, and try it on messages",
+    "queue": "list, show, check, skip and send what waits in queues on disk",
     "send": "send one message, or those of JSON lines",
     "sentry": "show exceptions of the raven plugin, or post them to Sentry",
     "spool": "inspect queues on disk, and send what ended processes have left",
@@ -92,6 +93,10 @@ def command_of(name: str) -> Command:
             from heka.cli.commands import match
 
             return match
+        case "queue":
+            from heka.cli.commands import queue
+
+            return queue
         case "send":
             from heka.cli.commands import send
 
