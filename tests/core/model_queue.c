@@ -52,6 +52,7 @@ typedef struct {
     bool forks;
     bool wakings; /* waits may wake spuriously */
     bool framed;  /* frames are Heka's in memory too: runs are */
+    bool lazy;    /* on disk only: two short frames a segment, and segments that wait are parked */
 } scenario;
 
 static const scenario scenarios[] = {
@@ -110,6 +111,18 @@ static const scenario scenarios[] = {
      .most = SIZE_MAX,
      .rewinds = 1,
      .framed = true},
+    {.name = "parked",
+     .scripts = {{{RUN_BLOCK, 8}, {RUN, 8}, {PUT, 8}}, {{PUT_BLOCK, 8}, {RUN_OLD, 8}, {RUN, 8}}},
+     .most = SIZE_MAX,
+     .rewinds = 1,
+     .framed = true,
+     .lazy = true},
+    {.name = "parked, drop",
+     .scripts = {{{RUN, 8}, {RUN_OLD, 8}, {PUT, 8}}, {{RUN, 8}, {PUT_OLD, 8}, {RUN, 8}}},
+     .close = ANY_TIME_DROP,
+     .most = SIZE_MAX,
+     .framed = true,
+     .lazy = true},
 };
 
 /* ---- the expected state of the frames ---- */
@@ -573,7 +586,8 @@ explore(const scenario *s)
     const hk_queue_settings settings = {.capacity = CAPACITY,
                                         .frame_max = LONGEST + (on_disk ? HEAD : 0),
                                         .window = WINDOW,
-                                        .segment = SEGMENT_BYTES};
+                                        .lazy = s->lazy,
+                                        .segment = s->lazy ? SEGMENT_BYTES / 2 : SEGMENT_BYTES};
     sc = s;
     memset(&w, 0, sizeof w);
     w.rewinds = sc->rewinds;
@@ -603,6 +617,9 @@ explore_all(bool disk)
     printf("\n%-6s %-18s %9s %12s %9s %6s\n", store, "scenario", "states", "transitions", "ends",
            "depth");
     for (size_t i = 0; i < sizeof scenarios / sizeof scenarios[0]; i++) {
+        if (scenarios[i].lazy && !disk) {
+            continue;
+        }
         explore(&scenarios[i]);
         const model_hooks hooks = {check, check_end, digest, can_fork, make_child, sc->wakings};
         const model_counts c = model_run(&hooks);

@@ -13,6 +13,9 @@ hk_status __wrap_hk_journal_open(const char *directory, size_t segment_size, boo
 hk_status __wrap_hk_segment_create(int directory, const char *name, size_t size, bool mapped,
                                    bool populate, hk_segment **out, hk_error *err);
 size_t __wrap_hk_segment_look(int directory, const hk_segment *s);
+void __wrap_hk_segment_park(hk_segment *s);
+hk_status __wrap_hk_segment_wake(int directory, uint64_t number, size_t end, ino_t inode,
+                                 bool mapped, hk_segment **out, hk_error *err);
 void __wrap_hk_segment_close(hk_segment *s);
 void __wrap_hk_file_cut(int directory, const char *name, size_t end);
 int __wrap_unlinkat(int directory, const char *name, int flags);
@@ -30,14 +33,62 @@ __wrap_hk_journal_open(const char *directory, size_t segment_size, bool mapped, 
                        hk_journal *j, size_t *frames, size_t *bytes, size_t *cut, hk_error *err)
 {
     (void)mapped;
-    (void)lazy;
     (void)directory;
     (void)err;
     memset(&pool, 0, sizeof pool);
     *frames = *bytes = *cut = 0;
     *j = (hk_journal){.directory = 1 << 20, /* no descriptor has this number */
                       .segment_size = segment_size,
+                      .lazy = lazy,
                       .cursor = {.map = pool.cursor, .fd = -1}};
+    return HK_OK;
+}
+
+static hk_segment *
+allocate(void)
+{
+    size_t i = 0;
+    while (i < SEGMENTS && pool.used[i]) {
+        i++;
+    }
+    MODEL_CHECK(i < SEGMENTS);
+    pool.used[i] = true;
+    pool.segments[i] = (hk_segment){.fd = -1};
+    return &pool.segments[i];
+}
+
+static uint8_t *
+data_of(const hk_segment *s)
+{
+    return pool.data[s - pool.segments];
+}
+
+/* The bytes stay where they are. */
+void
+__wrap_hk_segment_park(hk_segment *s)
+{
+    s->data = NULL;
+    s->parked = true;
+}
+
+hk_status
+__wrap_hk_segment_wake(int directory, uint64_t number, size_t end, ino_t inode, bool mapped,
+                       hk_segment **out, hk_error *err)
+{
+    (void)directory;
+    (void)inode;
+    (void)mapped;
+    (void)err;
+    *out = NULL;
+    model_step("wake a segment"); /* without the lock */
+    for (size_t i = 0; i < SEGMENTS; i++) {
+        const hk_segment *s = &pool.segments[i];
+        if (pool.used[i] && s->parked && s->number == number) {
+            *out = allocate();
+            (*out)->data = data_of(s);
+            (*out)->size = end;
+        }
+    }
     return HK_OK;
 }
 
@@ -46,21 +97,18 @@ __wrap_hk_segment_create(int directory, const char *name, size_t size, bool mapp
                          hk_segment **out, hk_error *err)
 {
     (void)mapped;
-    size_t i = 0;
     (void)directory;
     (void)name;
     (void)err;
     if (populate) { /* without the lock */
         model_step("prepare a segment");
     }
-    while (i < SEGMENTS && pool.used[i]) {
-        i++;
-    }
-    MODEL_CHECK(i < SEGMENTS);
-    pool.used[i] = true;
-    memset(pool.data[i], 0, SEGMENT_BYTES);
-    pool.segments[i] = (hk_segment){.data = pool.data[i], .size = size, .fd = -1, .open = true};
-    *out = &pool.segments[i];
+    hk_segment *s = allocate();
+    s->data = data_of(s);
+    memset(s->data, 0, SEGMENT_BYTES);
+    s->size = size;
+    s->open = true;
+    *out = s;
     return HK_OK;
 }
 
@@ -160,11 +208,12 @@ mix_segments(model_hash *at, const hk_journal *j, const hk_segment *list)
                                   s->taken_bytes,
                                   s->open,
                                   s->cut,
+                                  s->parked,
                                   s == j->first.segment,
                                   s == j->next.segment,
                                   s == j->taken.segment};
         model_mix(at, known, sizeof known);
-        model_mix(at, s->data + from, s->end - from);
+        model_mix(at, data_of(s) + from, s->end - from);
     }
     model_mix(at, &(uint64_t){0}, sizeof(uint64_t));
 }

@@ -296,6 +296,34 @@ test_the_last_file_of_a_process_that_was_killed(const char *directory)
     hk_queue_free(q);
 }
 
+/* Pages that were written, or read, are released by pieces; what is in them is there. */
+static void
+test_pages_are_released(const char *directory)
+{
+    hk_queue_settings settings = settings_of(64u << 20);
+    uint8_t run[10 * LARGEST];
+    size_t frames = 0;
+    settings.segment = 16u << 20;
+    hk_queue *q = open_with(directory, &settings);
+    made = 0;
+    for (unsigned i = 0; i < 3200; i++) { /* 12 MiB */
+        for (unsigned k = 0; k < 10; k++) {
+            heka_frame_write(run + k * LARGEST, LARGEST, 1, made++);
+        }
+        CHECK_INT(hk_queue_put_run(q, run, sizeof run, &frames), HK_OK);
+    }
+    CHECK_SIZE(q->in.store.disk.journal.newest->written_out, 12588000);
+    bool whole = true;
+    for (unsigned i = 0; i < 32000; i += 2) {
+        const hk_queue_batch batch = hk_queue_take(q, 2 * LARGEST);
+        whole = whole && holds(&batch, i, 2);
+        hk_queue_acknowledge(q, i == 31998 ? LARGEST : 0);
+    }
+    CHECK(whole);
+    CHECK_SIZE(q->in.store.disk.journal.newest->read_out, 12583200);
+    hk_queue_free(q);
+}
+
 int
 main(void)
 {
@@ -314,6 +342,7 @@ main(void)
         on_disk(test_the_last_file_of_a_process_that_was_killed);
     }
     unmapped = false;
+    on_disk(test_pages_are_released);
     on_disk(test_800_segments);
     return check_report();
 }

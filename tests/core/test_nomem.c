@@ -273,8 +273,9 @@ static hk_status
 use_disk(void *arg)
 {
     const char *directory = arg;
-    const hk_queue_settings settings = settings_of(20000);
+    hk_queue_settings settings = settings_of(20000);
     uint8_t frame[LARGEST];
+    settings.lazy = lazy;
     hk_queue *q = NULL;
     hk_error err = {HK_OK, 0, ""};
     hk_status status = hk_queue_open(directory, &settings, &q, &err);
@@ -307,6 +308,9 @@ test_disk(void)
     CHECK_INT(pwrite(fd, "\x1e", 1, 999), 1); /* the beginning of one more, at the end */
     (void)close(fd);
     sweep("queue on disk", use_disk, (void *)(uintptr_t)directory, false);
+    lazy = true;
+    sweep("lazy queue on disk", use_disk, (void *)(uintptr_t)directory, false);
+    lazy = false;
     remove_directory(directory);
 }
 

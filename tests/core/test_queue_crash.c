@@ -20,6 +20,13 @@
 #define FRAMES 200u
 #define CAPACITY 3000u
 
+/* From point to point with a lazy queue: a fork under AddressSanitizer costs 5 ms. */
+#if defined(__SANITIZE_ADDRESS__)
+#define LAZY_STRIDE 5u
+#else
+#define LAZY_STRIDE 1u
+#endif
+
 int __real_fallocate(int fd, int mode, off_t offset, off_t len);
 int __wrap_fallocate(int fd, int mode, off_t offset, off_t len);
 
@@ -287,11 +294,11 @@ look(const char *directory, size_t n)
 }
 
 static void
-test_every_crash(size_t least)
+test_every_crash(size_t least, size_t stride)
 {
     const char *directory = fresh_directory();
     size_t n = 1;
-    for (; crash_at(directory, n) && check_failed < 20; n++) {
+    for (; crash_at(directory, n) && check_failed < 20; n += stride) {
         look(directory, n);
     }
     CHECK(n > least);
@@ -341,12 +348,12 @@ main(void)
     if (book == MAP_FAILED) {
         return 1;
     }
-    test_every_crash(500);
+    test_every_crash(500, 1);
     lazy = true;
-    test_every_crash(500);
+    test_every_crash(500, LAZY_STRIDE);
     lazy = false;
     refusal = EOPNOTSUPP;
-    test_every_crash(250);
+    test_every_crash(250, 1);
     refusal = 0;
     test_crashes_while_it_is_opened();
     return check_report();

@@ -135,6 +135,18 @@ hk_file_populate(void *map, size_t size)
 #endif
 }
 
+void
+hk_file_release(void *map, size_t from, size_t to)
+{
+    const long answer = sysconf(_SC_PAGESIZE);
+    const size_t page = answer > 0 ? (size_t)answer : 4096;
+    from -= from % page;
+    to -= to % page;
+    if (to > from) {
+        (void)madvise((uint8_t *)map + from, to - from, MADV_DONTNEED);
+    }
+}
+
 size_t
 hk_file_readable(void *map, size_t size)
 {

@@ -35,6 +35,10 @@ void *hk_file_map(int fd, size_t size, bool writable);
 /* Faults in the pages of a writable mapping ahead of time, so that the writer does not. */
 void hk_file_populate(void *map, size_t size);
 
+/* Takes the whole pages from one offset to another out of the process's memory; they stay in the
+ * page cache, and are faulted in when they are used again. */
+void hk_file_release(void *map, size_t from, size_t to);
+
 /* How many of the first `size` bytes of a mapping can be read: fewer when the file was truncated,
  * whatever its name is now, or if it has none. Rounded up to pages; `size` where the system cannot
  * tell (before Linux 5.14). Slow: for when the file cannot be asked. */

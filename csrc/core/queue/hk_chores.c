@@ -50,6 +50,9 @@ wake(const hk_journal *j, hk_chores *chores)
     const bool is_short = hk_recover_is_short(j->directory, chores->parked, chores->begin);
     chores->waked = hk_segment_open(j->directory, chores->parked, chores->begin, SIZE_MAX,
                                     j->mapped, &chores->woken, &chores->pieces, &err);
+    if (chores->woken != NULL && chores->woken->data != NULL) { /* it is sent piece by piece */
+        hk_file_release(chores->woken->data, 0, chores->woken->end);
+    }
     const bool is_gone =
         chores->waked == HK_ERR_SYSTEM && (err.offset == ENOENT || err.offset == ELOOP);
     if (is_gone || (chores->waked == HK_OK && is_short)) {
@@ -69,7 +72,7 @@ hk_journal_do_chores(const hk_journal *j, hk_chores *chores)
         hk_file_cut(j->directory, name, chores->end);
     }
     if (chores->prepare &&
-        hk_journal_create(j, HK_JOURNAL_SPARE, true, &chores->spare, &err) != HK_OK) {
+        hk_journal_create(j, HK_JOURNAL_SPARE, !j->lazy, &chores->spare, &err) != HK_OK) {
         chores->spare = NULL;
         chores->failure = (int)err.offset;
     }

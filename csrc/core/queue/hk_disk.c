@@ -149,6 +149,10 @@ hk_disk_mark(hk_disk *d, size_t there, hk_disk_work *work)
     /* Segments that somebody has put into the directory may overlap: more frames than numbers. */
     const uint64_t end = d->journal.number;
     hk_segment *done = hk_journal_acknowledge(&d->journal, end > there ? end - there : 0);
+    hk_segment *first = d->journal.first.segment;
+    if (d->journal.lazy && first != NULL) {
+        hk_segment_trim(first, &first->read_out, d->journal.first.at);
+    }
     while (done != NULL) {
         hk_segment *one = done;
         done = one->next;

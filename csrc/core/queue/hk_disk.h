@@ -75,6 +75,16 @@ hk_disk_put_run(hk_disk *d, hk_tally waiting, const uint8_t *data, size_t len, s
                : HK_ERR_FULL;
 }
 
+/* Pages of a lazy queue that were written, or read, leave the process's memory. */
+static inline void
+hk_disk_trim(hk_disk *d)
+{
+    hk_segment *s = d->journal.newest;
+    if (d->journal.lazy && s != NULL) {
+        hk_segment_trim(s, &s->written_out, s->end);
+    }
+}
+
 static inline HK_CHECK hk_status
 hk_disk_put(hk_disk *d, hk_tally waiting, const uint8_t *frame, size_t len)
 {

@@ -186,7 +186,7 @@ hk_engine_drop_oldest(hk_queue *q, size_t len, unsigned reason, size_t *dropped)
     }
     if (work.done != NULL && (in->flight.count == 0 || in->store.disk.journal.lazy)) {
         /* What is gone stays gone, and the numbers in the cursor say how much is left. */
-        hk_disk_mark(&in->store.disk, in->waiting.frames, &work);
+        hk_disk_mark(&in->store.disk, in->waiting.frames + in->flight.count, &work);
     }
     leave_and_finish(q, wakes(q, in), in->sleepers > 0, &work);
     return status;

@@ -58,6 +58,9 @@ hk_queue_put_run(hk_queue *q, const uint8_t *data, size_t len, size_t *frames)
     status = q->closed    ? HK_ERR_CLOSED
              : q->on_disk ? hk_disk_put_run(&in->store.disk, in->waiting, data, len, *frames)
                           : put_in_memory(&in->store.memory, data, len);
+    if (q->on_disk) {
+        hk_disk_trim(&in->store.disk);
+    }
     const bool wake = count_put(q, in, status, *frames, len);
     leave(q, wake, false);
     return status;

@@ -105,7 +105,9 @@ guess_last(const hk_recovery *r, uint64_t number, hk_segment **s, size_t *pieces
         *s = NULL;
         return status;
     }
-    status = hk_segment_open(r->directory, number, known, 0, r->mapped, &more, pieces, err);
+    if ((*s)->end > known) {
+        status = hk_segment_open(r->directory, number, known, 0, r->mapped, &more, pieces, err);
+    }
     if (status != HK_OK) {
         hk_segment_close(*s);
         *s = NULL;

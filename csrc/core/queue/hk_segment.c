@@ -213,6 +213,15 @@ hk_segment_append_run(hk_segment *s, const uint8_t *frame, size_t len, size_t fr
 }
 
 void
+hk_segment_trim(const hk_segment *s, size_t *from, size_t to)
+{
+    if (s->data != NULL && to > *from && to - *from >= HK_SEGMENT_TRIM) {
+        hk_file_release(s->data, *from, to);
+        *from = to;
+    }
+}
+
+void
 hk_segment_end(hk_segment *s)
 {
     s->open = false;

@@ -22,6 +22,7 @@
 #include "core/wire/hk_frame.h"
 
 #define HK_SEGMENT_LIMIT (256u * 1024u * 1024u) /* bytes of a segment */
+#define HK_SEGMENT_TRIM (4u * 1024u * 1024u)    /* bytes of pages that are released at once */
 #define HK_SEGMENT_PAUSE INT64_C(50000000)      /* ns until a full disk is asked again */
 #define HK_SEGMENT_NAME 26u                     /* bytes of a name: 20 digits, ".heka", NUL */
 
@@ -45,6 +46,8 @@ typedef struct hk_segment {
     size_t taken;               /* frames that its owner has handed out; for the owner */
     size_t taken_bytes;         /* of those */
     size_t synced;              /* offset up to which it was written out; for the owner */
+    size_t written_out;         /* offset up to which pages that were written are released */
+    size_t read_out;            /* the same of pages that were read */
     ino_t inode;                /* of the file */
     int fd;                     /* owned, -1: the file is mapped */
     int failure;                /* errno of the last write through fd; 0: it was done */
@@ -145,6 +148,9 @@ hk_segment_append(hk_segment *s, const uint8_t *frame, size_t len)
 {
     return hk_segment_append_run(s, frame, len, 1);
 }
+
+/* Releases the pages from *from to `to`, if they are many, and moves *from there. */
+void hk_segment_trim(const hk_segment *s, size_t *from, size_t to);
 
 /* Nothing more is appended. */
 void hk_segment_end(hk_segment *s);

@@ -26,6 +26,8 @@ atexit.register(shutil.rmtree, LOCKED.parent, ignore_errors=True)
 
 #: Frames of this size fill a small ring four at a time.
 FRAME = bytes(1000)
+[BLOCK] = heka.BlockReader().feed(heka.pack(payload="x" * 100) * 3)
+[LONG_BLOCK] = heka.BlockReader().feed(heka.pack(payload="x" * 100) * 40)
 
 
 def ring(count: int = 0, **attributes: Any) -> Ring:
@@ -104,6 +106,18 @@ add(
     KeyboardInterrupt,
 )
 add("ring-start-replaces", lambda w: do(replacing().put, FRAME))
+add("ring-block", lambda w: do(ring().put_block, BLOCK))
+add("ring-block-full", lambda w: do(ring(4).put_block, BLOCK))
+add("ring-block-over-old", lambda w: do(ring(4).put_block, BLOCK, drop_old=True))
+add("ring-block-oversize", lambda w: do(Ring(4096, 100).put_block, BLOCK))
+add("ring-block-too-long", lambda w: do(ring().put_block, LONG_BLOCK), ValueError)
+add("ring-block-type", lambda w: do(ring().put_block, w.frame), TypeError)
+add("ring-room", lambda w: do(ring().wait_room, 100, 0.0))
+add("ring-room-none", lambda w: do(ring(4).wait_room, 3000, 0.001))
+add("ring-oldest", lambda w: do(ring(1).oldest))
+add("ring-refuse-many", lambda w: do(ring().refuse, "full", w.number % 9))
+add("ring-refuse-negative", lambda w: do(ring().refuse, "full", -1), ValueError)
+add("ring-refuse-count-type", lambda w: do(ring().refuse, "full", w.text), TypeError)
 add("ring-refuse", lambda w: do(ring().refuse, "full"))
 add("ring-refuse-type", lambda w: do(ring().refuse, w.blob), TypeError)
 add("ring-refuse-value", lambda w: do(ring().refuse, w.lone), ValueError)
@@ -162,6 +176,8 @@ add("ring-take-type", lambda w: do(ring().take, w.text), TypeError)
 add("ring-take-range", lambda w: do(ring().take, -1), ValueError)
 add("ring-acknowledge", lambda w: taken().acknowledge)
 add("ring-acknowledge-part", lambda w: do(taken().acknowledge, outstanding=1))
+add("ring-acknowledge-rejected", lambda w: do(taken().acknowledge, rejected=1))
+add("ring-acknowledge-rejected-type", lambda w: do(taken().acknowledge, rejected=w.text), TypeError)
 add("ring-acknowledge-type", lambda w: do(taken().acknowledge, w.text), TypeError)
 add("ring-rewind", lambda w: taken().rewind)
 add("ring-rewind-part", lambda w: do(taken().rewind, unsent=w.number))
