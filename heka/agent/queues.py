@@ -154,6 +154,7 @@ class OutputQueue:
         self._letters = settings.dead_letter and os.path.abspath(settings.dead_letter)
         if self._letters:
             os.makedirs(self._letters, 0o700, exist_ok=True)
+        self._min_free = _floor(self.directory, settings.min_free)
         self._lock = _hold(self.directory)
         try:
             self.ring = Ring(
@@ -162,7 +163,7 @@ class OutputQueue:
                 _WINDOW,
                 self.directory,
                 segment=settings.segment,
-                min_free=_floor(self.directory, settings.min_free),
+                min_free=self._min_free,
                 lazy=True,
             )
         except BaseException:
@@ -233,9 +234,13 @@ class OutputQueue:
         refused = [frame for frames in rejected.values() for frame in frames]
         if refused:
             self._keep(refused)
-            for reason, frames in rejected.items():
-                self._rejected[reason] += len(frames)
-        return self.ring.acknowledge(outstanding, rejected=len(refused))
+        gone = left = self.ring.acknowledge(outstanding, rejected=len(refused))
+        for reason, frames in rejected.items():  # no more than have left
+            count = min(left, len(frames))
+            left -= count
+            if count:
+                self._rejected[reason] += count
+        return gone
 
     def _keep(self, frames: list[bytes]) -> None:
         """Append *frames* to today's file of the directory for dead letters."""
@@ -244,6 +249,9 @@ class OutputQueue:
         path = os.path.join(self._letters, f"{self.name}-{time.strftime('%Y%m%d')}.heka")
         data = b"".join(frames)
         try:
+            status = os.statvfs(self._letters)
+            if status.f_blocks and status.f_bavail * status.f_frsize < self._min_free + len(data):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
             descriptor = os.open(
                 path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600
             )

@@ -274,6 +274,18 @@ def test_dead_letters_that_cannot_be_kept_are_said(made, tmp_path, capfd):
     assert "1 refused messages are lost: cannot keep them" in capfd.readouterr().err
 
 
+def test_dead_letters_leave_min_free_too(made, tmp_path, capfd):
+    queue = made(dead_letter=str(tmp_path / "letters"))
+    queue.offer(block_of("a"))
+    queue.ring.take(1)
+    queue._min_free = 1 << 60
+
+    queue.acknowledge(rejected={"400": [bytes(block_of("a"))]})
+
+    assert list((tmp_path / "letters").iterdir()) == []
+    assert "cannot keep them: [Errno 28] No space left on device" in capfd.readouterr().err
+
+
 @pytest.mark.parametrize("sync", ["interval", "batch"])
 def test_files_are_synced(made, sync, monkeypatch):
     """With ``batch`` before offer returns; with ``interval`` soon after."""

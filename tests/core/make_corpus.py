@@ -149,7 +149,7 @@ def spool_seeds() -> dict[str, bytes]:
     forged = ("forge-frames", 0, 10, bytes(range(10)))
     more = ("forge-frames", 10, 5, bytes(5))
     seeds = {}
-    for how in (0, 1):
+    for how in range(4):  # bits: not mapped, lazy
         opened = ("open", how, 0)
         seeds |= {
             f"use-{how}": steps(opened, put, put, take, done, take, ("rewind", 0, 0), take, done),
