@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 import sys
 import threading
@@ -199,6 +200,26 @@ def test_drop_old_keeps_what_came_last(made):
         payloads += batch
         queue.acknowledge()
     assert payloads[-1] == "last"
+
+
+def test_a_disk_that_refuses_costs_at_most_one_file_of_what_waits(made, capfd):
+    """Dropping does not help where no file can be made; it is said, and ends when one can be."""
+    queue = made(full_action="drop_old")
+    fill(queue)
+    before = queue.account()["waiting"]
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+    try:
+        for _ in range(200):
+            assert queue.offer(block_of(BIG))
+        waiting = queue.account()["waiting"]
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+    assert waiting >= before // 2
+    assert "takes no more (File too large)" in capfd.readouterr().err
+    while queue.account()["waiting"] <= waiting:
+        assert queue.offer(block_of("later"))
 
 
 def test_shutdown_asks_for_the_end_and_drops_nothing(made):

@@ -1,5 +1,7 @@
 /* offer.c -- the producer's side: puts a frame, and applies the overflow policy when there is no
  * room. */
+#include <errno.h>
+
 #include "core/base/hk_clock.h"
 #include "core/queue/hk_reasons.h"
 #include "python/base/read.h"
@@ -206,6 +208,16 @@ heka_ring_offer(HekaRing *r, const uint8_t *data, size_t len)
 
 #define LARGE 16384u /* bytes: copying more takes longer than taking the GIL again */
 
+/* Older frames take room that a new one could have: not where the disk refuses for another reason.
+ */
+static bool
+dropping_helps(hk_queue *q)
+{
+    hk_queue_stats stats;
+    hk_queue_get_stats(q, &stats);
+    return stats.disk_failure == 0 || stats.disk_failure == ENOSPC || stats.disk_failure == EDQUOT;
+}
+
 /* May run without the GIL. */
 static hk_status
 put_run(hk_queue *q, hk_slice run, bool drop_old)
@@ -213,7 +225,7 @@ put_run(hk_queue *q, hk_slice run, bool drop_old)
     size_t frames;
     size_t dropped;
     hk_status status = hk_queue_put_run(q, run.data, run.len, &frames);
-    for (int i = 0; status == HK_ERR_FULL && drop_old && i < TRIES_MAX; i++) {
+    for (int i = 0; status == HK_ERR_FULL && drop_old && i < TRIES_MAX && dropping_helps(q); i++) {
         status = hk_queue_drop_for_run(q, run.len, frames, HEKA_REASON_FULL, &dropped);
         if (status != HK_OK) {
             break;
