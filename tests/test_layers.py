@@ -54,8 +54,10 @@ LAYERS = [
 ]
 # Names of older distributions, installed beside heka: each package of this folder stands on top.
 COMPAT = "compat"
-# Modules that import packages of others by a name: those of users, a TOML parser, rich, shtab.
+# Modules that import packages of others by a name: those of users, a TOML parser, rich, shtab; and
+# plugins of the agent.
 IMPORT_OTHERS = {
+    "heka/agent/registry.py",
     "heka/cli/commands/completion.py",
     "heka/cli/show/meter.py",
     "heka/config/toml.py",

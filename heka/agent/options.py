@@ -15,8 +15,10 @@ them at once.
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
@@ -24,13 +26,32 @@ from heka import matcher
 from heka._core import nearest
 from heka._net.options import as_size
 from heka._receiving.endpoint import parse_address
-from heka._secrets import masked
+from heka._secrets import is_secret_name, masked
 from heka.exceptions import ConfigError, MatcherError
 
-__all__ = ["KINDS", "REQUIRED", "Kind", "Problem", "choice", "option", "read", "tables_of"]
+__all__ = [
+    "KINDS",
+    "REQUIRED",
+    "Described",
+    "Kind",
+    "Problem",
+    "choice",
+    "closest",
+    "described",
+    "dotted",
+    "option",
+    "read",
+    "shown",
+    "tables_of",
+]
 
 #: The default of an option that a section must give.
 REQUIRED: Final[Any] = type("Required", (), {"__repr__": lambda self: "REQUIRED"})()
+_SAME: Final[Any] = object()
+_UNITS: Final = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
+_DURATION: Final = r"([0-9]{1,18}(?:\.[0-9]{1,18})?)(h|ms|m|s|us|ns)"
+#: A key that needs no quotes.
+_BARE: Final = re.compile(r"[A-Za-z0-9_-]{1,100}")
 #: Characters of a value that an error text quotes.
 _SHOWN_MAX: Final = 100
 _T = TypeVar("_T")
@@ -86,6 +107,10 @@ def _number(value: Any) -> float:
 
 
 def _seconds(value: Any) -> float:
+    """Return a number, or a duration as Go writes it: ``'250ms'``, ``'1m30s'``."""
+    if isinstance(value, str) and re.fullmatch(rf"(?:{_DURATION})+", value):
+        parts = re.findall(_DURATION, value)
+        return _number(sum(float(number) * _UNITS[unit] for number, unit in parts))
     number = _number(value)
     if number < 0:
         raise ValueError
@@ -96,6 +121,12 @@ def _boolean(value: Any) -> bool:
     if not isinstance(value, bool):
         raise ValueError
     return value
+
+
+def _mode(value: Any) -> str:
+    if not re.fullmatch(r"0?[0-7]{3,4}", _text(value)):
+        raise ValueError
+    return str(value)
 
 
 def _size(value: Any) -> int:
@@ -142,8 +173,9 @@ KINDS: Final = {
         Kind("text", "text", _text),
         Kind("integer", "an integer", _integer),
         Kind("number", "a number", _number),
-        Kind("seconds", "seconds, 0 or more", _seconds),
+        Kind("seconds", "seconds, 0 or more, or a duration as '250ms'", _seconds),
         Kind("boolean", "true or false", _boolean),
+        Kind("mode", "an octal mode as in '644'", _mode),
         Kind("size", "bytes, as a number or as in '64 KiB', '8 MiB' or '1 GiB'", _size),
         Kind("names", "a list of texts", _names),
         Kind("numbers", "a list of numbers", _numbers),
@@ -172,16 +204,19 @@ def tables_of(options: type) -> Kind:
     return Kind("tables", "a table of tables", dict, options)
 
 
-def option(default: Any, kind: str | Kind | type, doc: str) -> Any:
+def option(default: Any, kind: str | Kind | type, doc: str, *, hekad: Any = _SAME) -> Any:
     """Return a field of an Options dataclass.
 
     Args:
         default: Its value when the section does not give it; REQUIRED: the section must.
         kind: A name in KINDS, a Kind, or a dataclass for a table of its own.
         doc: One or two sentences for the reference.
+        hekad: The default in a hekad configuration, where that is another.
     """
     found = KINDS[kind] if isinstance(kind, str) else kind
     metadata = {"kind": found, "doc": doc}
+    if hekad is not _SAME:
+        metadata["hekad"] = hekad
     if default is REQUIRED:
         return dataclasses.field(metadata={**metadata, "required": True}, default=REQUIRED)
     if isinstance(default, (list, dict)):
@@ -195,7 +230,8 @@ def read(
     problems: list[Problem],
     path: tuple[str, ...] = (),
     *,
-    ignored: tuple[str, ...] = (),
+    known: tuple[str, ...] = (),
+    hekad: bool = False,
 ) -> _T | None:
     """Return *options* as *table* gives them; None, and at least one more problem, if it cannot.
 
@@ -204,18 +240,22 @@ def read(
         table: Of the configuration.
         problems: Gets what is wrong.
         path: The keys that lead to *table*.
-        ignored: Keys of *table* that somebody else reads.
+        known: Further keys that the author may have meant by an unknown one.
+        hekad: Take the defaults of a hekad configuration.
     """
     fields = {field.name: field for field in dataclasses.fields(options)}  # type: ignore[arg-type]
     before = len(problems)
     values: dict[str, Any] = {}
     for key, value in table.items():
         if key in fields:
-            values[key] = _read_value(fields[key].metadata["kind"], value, problems, (*path, key))
-        elif key not in ignored:
-            known = [*fields, *ignored]
-            problems.append(Problem((*path, key), f"unknown option{_closest(key, known)}"))
+            kind = fields[key].metadata["kind"]
+            values[key] = _read_value(kind, value, problems, (*path, key), hekad)
+        else:
+            near = closest(key, [*fields, *known], f"; known are {', '.join(sorted(fields))}")
+            problems.append(Problem((*path, key), f"unknown option{near if fields else ''}"))
     for name, field in fields.items():
+        if hekad and "hekad" in field.metadata:
+            values.setdefault(name, field.metadata["hekad"])
         if field.metadata.get("required") and name not in table:
             kind = field.metadata["kind"]
             problems.append(
@@ -226,21 +266,23 @@ def read(
     try:
         return options(**values)
     except ConfigError as problem:
-        problems.append(Problem(path, str(problem)))
+        key, colon, text = str(problem).partition(": ")
+        is_named = bool(colon) and key in fields
+        problems.append(Problem((*path, key), text) if is_named else Problem(path, str(problem)))
         return None
 
 
 def _read_value(
-    kind: Kind | type, value: Any, problems: list[Problem], path: tuple[str, ...]
+    kind: Kind | type, value: Any, problems: list[Problem], path: tuple[str, ...], hekad: bool
 ) -> Any:
     if isinstance(kind, type):
         if isinstance(value, Mapping):
-            return read(kind, value, problems, path)
+            return read(kind, value, problems, path, hekad=hekad)
         problems.append(Problem(path, f"expected a table, got {shown(value, path)}"))
         return None
     if kind.inner is not None and isinstance(value, Mapping):
         return {
-            name: _read_value(kind.inner, table, problems, (*path, name))
+            name: _read_value(kind.inner, table, problems, (*path, name), hekad)
             for name, table in value.items()
         }
     try:
@@ -253,8 +295,12 @@ def _read_value(
 
 def shown(value: Any, path: tuple[str, ...]) -> str:
     """Return *value* for an error text, cut, without a secret; *path* ends in its key."""
-    text = masked(repr(value))
-    if any(word in path[-1].lower() for word in ("key", "password", "secret", "token")):
+    if isinstance(value, Mapping):
+        return "a table"
+    if isinstance(value, list) and any(isinstance(each, (dict, list)) for each in value):
+        return "a list of tables or lists"
+    text = masked(str(value).lower() if isinstance(value, bool) else repr(value))
+    if any(is_secret_name(key) for key in path):
         text = "a value that is not shown"
     return text if len(text) <= _SHOWN_MAX else text[:_SHOWN_MAX] + "..."
 
@@ -263,24 +309,68 @@ def _expected(kind: Kind | type) -> str:
     return "a table" if isinstance(kind, type) else kind.expected
 
 
-def _closest(word: str, known: list[str]) -> str:
+def closest(word: str, known: list[str], other: str = "") -> str:
+    """Return ``; did you mean 'x'?`` for the closest of *known*; *other* if none is similar."""
     found = nearest(word, known)
-    return f"; did you mean {found!r}?" if found else f"; known are {', '.join(sorted(known))}"
+    return f"; did you mean {found!r}?" if found else other
 
 
-def described(options: type) -> Iterator[tuple[str, str, str, str]]:
-    """Yield (key, kind, default, doc) for each option, for the reference."""
-    for field in dataclasses.fields(options):
-        kind = field.metadata["kind"]
-        name = "table" if isinstance(kind, type) else kind.name
-        if name == "choice":
-            name = kind.expected
-        required = field.metadata.get("required")
-        default = "required" if required else _default(field.default)
-        yield field.name, name, default, field.metadata["doc"]
+def dotted(path: Sequence[str]) -> str:
+    """Return *path* as TOML writes it, for an error text; a long key is cut."""
+    shown_keys = (key if len(key) <= _SHOWN_MAX else key[:_SHOWN_MAX] + "..." for key in path)
+    return ".".join(key if _BARE.fullmatch(key) else repr(key) for key in shown_keys)
 
 
-def _default(value: Any) -> str:
-    if value is None or value is dataclasses.MISSING:
+@dataclass(frozen=True)
+class Described:
+    """An option for the reference.
+
+    Attributes:
+        key: Its name.
+        kind: What its value is.
+        default: As TOML writes it; empty: none.
+        hekad: The default in a configuration of hekad, where that is another.
+        required: A section must have it.
+        doc: One or two sentences.
+        table: The dataclass of a table, or of each table of a table of tables.
+    """
+
+    key: str
+    kind: str
+    default: str
+    hekad: str | None
+    required: bool
+    doc: str
+    table: type | None
+
+
+def described(options: type) -> Iterator[Described]:
+    """Yield each option of *options*."""
+    for each in dataclasses.fields(options):
+        kind = each.metadata["kind"]
+        is_table = isinstance(kind, type)
+        name = "table" if is_table else kind.expected if kind.name == "choice" else kind.name
+        required = bool(each.metadata.get("required"))
+        hekad = each.metadata.get("hekad", _SAME)
+        yield Described(
+            key=each.name,
+            kind=name,
+            default="" if required else _written(name, each.default),
+            hekad=None if hekad is _SAME else _written(name, hekad),
+            required=required,
+            doc=each.metadata["doc"],
+            table=kind if is_table else kind.inner,
+        )
+
+
+def _written(kind: str, value: Any) -> str:
+    """Return a default as TOML writes it; empty: none."""
+    if value is None or value is dataclasses.MISSING or value in ("", ()):
         return ""
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    if kind == "size":
+        for unit, name in ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")):
+            if value and value % unit == 0:
+                return f'"{value // unit} {name}"'
+    if kind == "seconds":
+        return f"{value:g}"
+    return json.dumps(list(value) if isinstance(value, tuple) else value)

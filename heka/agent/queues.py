@@ -71,13 +71,17 @@ class QueueSettings:
 
     directory: str = option("", "text", "Its directory; empty: queues/NAME below base_dir.")
     max_buffer_size: int = option(
-        1 << 30, _LIMIT, "Bytes that may wait, at least 1 MiB; 0: only min_free limits them."
+        1 << 30,
+        _LIMIT,
+        "Bytes that may wait, at least 1 MiB; 0: only min_free limits them.",
+        hekad=0,
     )
     full_action: str = option(
         "block",
         choice("block", "drop_new", "drop_old", "shutdown", "drop"),
         "When the queue is full: pause the inputs, drop what comes (drop is its name in hekad), "
         "drop what has waited longest, or stop the agent.",
+        hekad="shutdown",
     )
     max_file_size: int = option(
         64 << 20, "size", "Bytes of a file, 512 KiB to 256 MiB, and at most 1/8 of the queue."

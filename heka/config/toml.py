@@ -20,7 +20,7 @@ _PARSER = "tomllib" if sys.version_info >= (3, 11) else "tomli"
 
 def read_toml(toml: TomlSource, section: str) -> tuple[Mapping[str, Any], TomlPlaces]:
     """Return the table *section* of the document, and the names of its places."""
-    table: Any = toml if isinstance(toml, Mapping) else _parsed(_text(toml))
+    table: Any = toml if isinstance(toml, Mapping) else parse_toml(_text(toml))
     for part in section.split(".") if section else ():
         if not isinstance(table, Mapping) or part not in table:
             there = [str(key) for key in table] if isinstance(table, Mapping) else []
@@ -48,7 +48,8 @@ def _text(toml: str | bytes | os.PathLike[str] | IO[bytes]) -> str:
         raise ConfigError(f"TOML: expected UTF-8, got an invalid byte at {error.start}") from None
 
 
-def _parsed(text: str) -> Any:
+def parse_toml(text: str) -> Any:
+    """Return the document *text*; ConfigError with line and column when it is not TOML."""
     try:
         parser = importlib.import_module(_PARSER)
     except ImportError:

@@ -1,0 +1,130 @@
+"""What sections must not say together: listeners on one address, filters that feed themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any, Final
+
+from heka._receiving.endpoint import parse_address
+from heka.agent.config.plan import Section
+from heka.agent.options import Problem
+from heka.message import Message
+
+__all__ = ["conflicts"]
+
+_ANY: Final = ("", "0.0.0.0", "::")
+
+
+def conflicts(
+    sections: Sequence[Section], names: Collection[str]
+) -> Iterator[tuple[bool, Section, Problem]]:
+    """Yield (whether it is an error, the section, what is wrong).
+
+    Args:
+        sections: All that are right by themselves.
+        names: Of all sections, also of those that are wrong.
+    """
+    yield from _listeners(sections)
+    yield from _cycles(sections)
+    yield from _missing(sections, names)
+
+
+def _listeners(sections: Sequence[Section]) -> Iterator[tuple[bool, Section, Problem]]:
+    """Two inputs that listen on one port or one path."""
+    before: list[tuple[Section, tuple[str, str, int]]] = []
+    for section in sections:
+        found = _listens(section)
+        if found is None:
+            continue
+        for other, its in before:
+            if _meet(found, its):
+                said = f"{section.options.address!r} is already listened on by [{other.name}]"
+                yield True, section, Problem((section.name, "address"), f"{said}, {other.place}")
+                break
+        before.append((section, found))
+
+
+def _listens(section: Section) -> tuple[str, str, int] | None:
+    """Return (transport, host, port) that an input listens on; the port of a path is -1."""
+    address = getattr(section.options, "address", "")
+    if section.kind != "input" or not address:
+        return None
+    net = str(getattr(section.options, "net", "tcp"))
+    if net.startswith("unix"):
+        return "unix", address, -1
+    host, port = parse_address(address)
+    return net[:3], host, port
+
+
+def _meet(one: tuple[str, str, int], two: tuple[str, str, int]) -> bool:
+    if one[0] != two[0] or one[2] != two[2] or one[2] == 0:
+        return False
+    return one[1] == two[1] or (one[2] > 0 and (one[1] in _ANY or two[1] in _ANY))
+
+
+def _cycles(sections: Sequence[Section]) -> Iterator[tuple[bool, Section, Problem]]:
+    """Filters whose matcher meets what they make, by themselves or by way of others.
+
+    A plugin may have ``sample(name, options)``, which returns keywords of a message as it makes
+    them. Of others it is known only that Logger is the section's name: that is a note.
+    """
+    filters = [section for section in sections if section.kind == "filter"]
+    feeds = {
+        each.name: [other.name for other in filters if _feeds(each, other)] for each in filters
+    }
+    for section in filters:
+        way = _way_back(section.name, feeds)
+        if way is None:
+            continue
+        is_known = hasattr(section.plugin, "sample")
+        verb = "meets" if is_known else "may meet"
+        through = f" by way of {', '.join(way)}" if way else ""
+        yield (
+            is_known,
+            section,
+            Problem(
+                (section.name, "message_matcher"),
+                f"{verb} the messages that this filter makes{through}; exclude them, as in "
+                f"... && Logger != '{section.name}'",
+            ),
+        )
+
+
+def _feeds(one: Section, two: Section) -> bool:
+    sample: dict[str, Any] = {"type": "", "logger": one.name}
+    if hasattr(one.plugin, "sample"):
+        sample = one.plugin.sample(one.name, one.options)
+    return two.matcher is not None and two.matcher.matches(Message(**sample))
+
+
+def _way_back(start: str, feeds: dict[str, list[str]]) -> list[str] | None:
+    """Return the filters between *start* and itself; None: there is no way back."""
+    ways: list[list[str]] = [[]]
+    seen: set[str] = set()
+    while ways:
+        way = ways.pop(0)
+        for name in feeds[way[-1] if way else start]:
+            if name == start:
+                return way
+            if name not in seen:
+                seen.add(name)
+                ways.append([*way, name])
+    return None
+
+
+def _missing(
+    sections: Sequence[Section], names: Collection[str]
+) -> Iterator[tuple[bool, Section, Problem]]:
+    """The section that a StatsdInput feeds."""
+    for section in sections:
+        target = getattr(section.options, "stat_accum_name", None)
+        if target and target not in names:
+            yield (
+                True,
+                section,
+                Problem(
+                    (section.name, "stat_accum_name"),
+                    f"expected the name of a section, got {target!r}; add [{target}]"
+                    + ("" if target == "StatAccumInput" else " with type = 'StatAccumInput'"),
+                ),
+            )

@@ -1,0 +1,1 @@
+"""The outputs of the agent, one module for each family."""

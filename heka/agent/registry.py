@@ -1,0 +1,146 @@
+"""Which class is meant by a type: the built-in ones, and those that packages offer.
+
+Only what a configuration names is imported. A package offers a plugin by an entry point of the
+group ``heka.agent``, whose name is the type.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+from typing import Any, Final
+
+from heka._core import nearest
+from heka.exceptions import ConfigError
+
+__all__ = ["BUILT_IN", "ELSEWHERE", "GROUP", "KINDS", "kind_of", "options_by_name", "plugin_class"]
+
+#: Characters of a type that an error text quotes.
+_SHOWN_MAX: Final = 100
+#: Group of the entry points.
+GROUP: Final = "heka.agent"
+#: The kinds of sections; the name of a type ends in its kind.
+KINDS: Final = ("Input", "Splitter", "Decoder", "Filter", "Encoder", "Output")
+
+BUILT_IN: Final = {
+    "TcpInput": "heka.agent.inputs.network:TcpInput",
+    "UdpInput": "heka.agent.inputs.network:UdpInput",
+    "TcpOutput": "heka.agent.outputs.sockets:TcpOutput",
+    "UdpOutput": "heka.agent.outputs.sockets:UdpOutput",
+    "FileOutput": "heka.agent.outputs.files:FileOutput",
+    "LogOutput": "heka.agent.outputs.files:LogOutput",
+    "ProtobufEncoder": "heka.agent.outputs.encoders:ProtobufEncoder",
+    "PayloadEncoder": "heka.agent.outputs.encoders:PayloadEncoder",
+    "JsonEncoder": "heka.agent.outputs.encoders:JsonEncoder",
+    "HekaFramingSplitter": "heka.agent.inputs.splitters:HekaFramingSplitter",
+    "TokenSplitter": "heka.agent.inputs.splitters:TokenSplitter",
+    "ProtobufDecoder": "heka.agent.inputs.splitters:ProtobufDecoder",
+}
+#: What hekad has and this agent has not, with what to do instead.
+ELSEWHERE: Final = {
+    **dict.fromkeys(
+        ("AMQPInput", "AMQPOutput", "KafkaInput", "KafkaOutput"),
+        "let a bridge such as Vector connect it with the broker",
+    ),
+    **dict.fromkeys(
+        ("DockerEventInput", "DockerLogInput", "DockerStatsInput"),
+        "let containers send to TcpInput, UdpInput or StatsdInput",
+    ),
+    **dict.fromkeys(
+        ("ElasticSearchOutput", "HttpOutput", "InfluxdbOutput", "NagiosOutput", "SmtpOutput"),
+        "forward the messages by TcpOutput to a program that delivers them",
+    ),
+    **dict.fromkeys(
+        ("LogstreamerInput", "LogfileInput", "LogfileDirectoryManagerInput"),
+        "let programs send their log themselves, or keep hekad for files, with a TcpOutput to the "
+        "TcpInput of this agent",
+    ),
+    **dict.fromkeys(
+        (
+            *("GeoIpDecoder", "MultiDecoder", "PayloadJsonDecoder", "PayloadRegexDecoder"),
+            *("PayloadXmlDecoder", "ScribbleDecoder", "StatsToFieldsDecoder"),
+        ),
+        "messages are forwarded as they came; decode them where they are read",
+    ),
+    **dict.fromkeys(
+        ("NullSplitter", "PatternGroupingSplitter", "RegexSplitter"), "use TokenSplitter"
+    ),
+    **dict.fromkeys(("ESJsonEncoder", "ESLogstashV0Encoder", "RstEncoder"), "use JsonEncoder"),
+    "CarbonOutput": "use TcpOutput with encoder = 'PayloadEncoder' to the port of carbon",
+    "CounterFilter": "use 'heka agent status', which counts for each section",
+    "DashboardOutput": "use 'heka agent status'",
+    "FilePollingInput": "use ProcessInput with the command cat",
+    "HttpInput": "use ProcessInput with the command curl",
+    "HttpListenInput": "send to TcpInput",
+    "IrcOutput": "use a program that reads 'heka tap'",
+    "StatFilter": "send the numbers to StatsdInput where they arise",
+    "WhisperOutput": "send to carbon, which owns those files",
+}
+#: Lua programs that come with hekad and have a counterpart, by the begin of their names.
+_PROGRAMS: Final = {
+    "linux_": "HostInput measures the same",
+    "heka_memstat": "'heka agent status' shows the same",
+    "heka_message_": "'heka agent status' counts by section",
+    "schema_carbon_line": "StatAccumInput writes these lines itself: use PayloadEncoder",
+    "statmetric_": "StatAccumInput writes lines itself: use PayloadEncoder",
+}
+
+
+def kind_of(type_: str) -> str | None:
+    """Return the kind that the name *type_* ends in, in lower case; None: in none."""
+    return next((kind.lower() for kind in KINDS if type_.endswith(kind)), None)
+
+
+def plugin_class(type_: str, program: object = None) -> type[Any]:
+    """Return the class of *type_*.
+
+    Args:
+        type_: Of a section.
+        program: The Lua program that a section of hekad names.
+
+    Raises:
+        ConfigError: There is none; the text has the nearest name, or what to use instead.
+    """
+    target = BUILT_IN.get(type_)
+    if target is not None:
+        module, _, name = target.partition(":")
+        found: type[Any] = getattr(importlib.import_module(module), name)
+        return found
+    offered = importlib.metadata.entry_points(group=GROUP)
+    for point in offered:
+        if point.name == type_:
+            return _load(point, type_)
+    if type_.startswith("Sandbox"):
+        raise ConfigError(_on_lua(type_, program))
+    if type_ in ELSEWHERE:
+        raise ConfigError(f"{type_} is not part of this agent: {ELSEWHERE[type_]}")
+    close = nearest(type_, [*BUILT_IN, *(point.name for point in offered)])
+    kind = kind_of(type_)
+    same = ", ".join(sorted(name for name in BUILT_IN if kind in (None, kind_of(name))))
+    more = f"did you mean {close!r}?" if close else f"known are {same}"
+    raise ConfigError(f"there is no type {type_[:_SHOWN_MAX]!r}; {more}")
+
+
+def options_by_name() -> dict[str, type[Any]]:
+    """Return the options of all built-in types, for the reference; imports all of them."""
+    return {type_: plugin_class(type_).Options for type_ in BUILT_IN}
+
+
+def _on_lua(type_: str, program: object) -> str:
+    """Return why a section of *type_* with that *program* does not run here."""
+    file = program.rpartition("/")[2] if isinstance(program, str) else ""
+    for begin, instead in _PROGRAMS.items():
+        if file.startswith(begin):
+            return f"{type_} runs a Lua program, and this agent has no Lua: {instead}"
+    return (
+        f"{type_} runs a Lua program, and this agent has no Lua: leave the section to Hindsight, "
+        "to which a TcpOutput can send"
+    )
+
+
+def _load(point: importlib.metadata.EntryPoint, type_: str) -> type[Any]:
+    try:
+        found: type[Any] = point.load()
+    except Exception as failure:  # another package's code
+        raise ConfigError(f"{type_}: {point.value} cannot be loaded: {failure!r}") from failure
+    return found
