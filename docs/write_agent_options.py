@@ -1,32 +1,54 @@
 """Write the tables of docs/reference/agent.md: every option of every section of the agent.
 
-They come from the dataclasses that the agent reads sections into. Each table stands between the
-lines ``<!-- options NAME -->`` and ``<!-- end -->``. Run it after a change of an option;
-tests/docs/test_reference.py compares the page with its output.
+They come from the dataclasses that the agent reads sections into, and stand below the line MARK.
+Run it after a change of an option; tests/docs/test_reference.py compares the page with its output.
 """
 
 from __future__ import annotations
 
-import re
+import inspect
 from collections.abc import Iterator
 from pathlib import Path
 
+from heka.agent.config import Settings
+from heka.agent.config.common import COMMON, Common
 from heka.agent.options import Described, described
-from heka.agent.registry import options_by_name
+from heka.agent.registry import BUILT_IN, KINDS, kind_of, plugin_class
 
 FILE = Path(__file__).resolve().parent / "reference" / "agent.md"
-_BLOCK = re.compile(r"^<!-- options (\S+) -->\n.*?^<!-- end -->$", re.MULTILINE | re.DOTALL)
+MARK = "<!-- Below, this page is written by docs/write_agent_options.py. -->\n"
 
 
-def table(options: type) -> str:
-    """Return the Markdown table of *options*, with those of its tables below their key."""
-    rows = [*_rows(described(options))]
-    if not rows:
-        return "It has no options of its own."
-    return "\n".join(["| key | value | default | |", "|---|---|---|---|", *rows])
+def text() -> str:
+    """Return the page as it should be."""
+    above = FILE.read_text(encoding="utf-8").partition(MARK)[0]
+    return above + MARK + "\n" + "\n".join(_below()).rstrip("\n") + "\n"
 
 
-def _rows(found: Iterator[Described], above: str = "") -> Iterator[str]:
+def _below() -> Iterator[str]:
+    yield from ("## The agent", "", "Options of `[agent]`, which hekad calls `[hekad]`:", "")
+    yield from (*_table(Settings), "")
+    for kind in KINDS:
+        types = [type_ for type_ in BUILT_IN if kind_of(type_) == kind.lower()]
+        if types:
+            yield from (f"## {kind}s", "")
+        common = COMMON[kind.lower()]
+        if types and common is not Common:
+            yield from (f"Keys that every {kind.lower()} has:", "")
+            yield from (*_table(common), "")
+        for type_ in types:
+            plugin = plugin_class(type_)
+            about = inspect.getdoc(plugin) or ""
+            yield from (f"### {type_}", "", about.partition("\n\n")[0], "")
+            if described(plugin.Options):
+                yield from (*_table(plugin.Options), "")
+
+
+def _table(options: type) -> Iterator[str]:
+    yield from ("| key | value | default | |", "|---|---|---|---|", *_rows(described(options)))
+
+
+def _rows(found: list[Described], above: str = "") -> Iterator[str]:
     for each in found:
         key = f"{above}{each.key}"
         yield f"| `{key}` | {_cell(each.kind)} | {_default(each)} | {_cell(each.doc)} |"
@@ -38,21 +60,12 @@ def _rows(found: Iterator[Described], above: str = "") -> Iterator[str]:
 def _default(each: Described) -> str:
     if each.required:
         return "required"
-    text = f"`{each.default}`" if each.default else ""
-    return text if each.hekad is None else f"{text}; in a configuration of hekad `{each.hekad}`"
+    default = f"`{each.default}`" if each.default else ""
+    return default if each.hekad is None else f"{default}, with `[hekad]` `{each.hekad}`"
 
 
-def _cell(text: str) -> str:
-    return text.replace("|", r"\|")
-
-
-def text() -> str:
-    """Return the page as it should be."""
-    known = options_by_name()
-    return _BLOCK.sub(
-        lambda match: f"<!-- options {match[1]} -->\n{table(known[match[1]])}\n<!-- end -->",
-        FILE.read_text(encoding="utf-8"),
-    )
+def _cell(cell: str) -> str:
+    return cell.replace("|", r"\|")
 
 
 if __name__ == "__main__":

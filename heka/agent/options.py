@@ -18,7 +18,7 @@ import dataclasses
 import json
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
@@ -344,23 +344,27 @@ class Described:
     table: type | None
 
 
-def described(options: type) -> Iterator[Described]:
-    """Yield each option of *options*."""
+def described(options: type) -> list[Described]:
+    """Return each option of *options*."""
+    found = []
     for each in dataclasses.fields(options):
         kind = each.metadata["kind"]
         is_table = isinstance(kind, type)
         name = "table" if is_table else kind.expected if kind.name == "choice" else kind.name
         required = bool(each.metadata.get("required"))
         hekad = each.metadata.get("hekad", _SAME)
-        yield Described(
-            key=each.name,
-            kind=name,
-            default="" if required else _written(name, each.default),
-            hekad=None if hekad is _SAME else _written(name, hekad),
-            required=required,
-            doc=each.metadata["doc"],
-            table=kind if is_table else kind.inner,
+        found.append(
+            Described(
+                key=each.name,
+                kind=name,
+                default="" if required else _written(name, each.default),
+                hekad=None if hekad is _SAME else _written(name, hekad),
+                required=required,
+                doc=each.metadata["doc"],
+                table=kind if is_table else kind.inner,
+            )
         )
+    return found
 
 
 def _written(kind: str, value: Any) -> str:

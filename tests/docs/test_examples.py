@@ -24,12 +24,15 @@ from docs.pages import DOCS, PAGES, ROOT, blocks, name_of, pages_with
 
 import heka
 from heka._net.addresses import parse
+from heka.agent.config import load_text
 from heka.config import client_from_text_config, client_from_toml_config
 from heka.holder import CLIENT_HOLDER
 from heka.logging import HekaHandler
 
 #: A destination in a text. What is written for a part of it is not one.
 URL = re.compile(r"\b(?:udp|tcp|tls|unix|unixgram|file)://[^\s\"'`()<>|]+")
+#: Pages whose configurations are those of the agent.
+OF_THE_AGENT = ("agent", "from-hekad")
 PLACEHOLDERS = ("://host:port", "://...", "{")
 
 
@@ -118,13 +121,15 @@ def check_unit(text):
 
 @pytest.mark.parametrize("page", pages_with("toml"), ids=name_of)
 def test_toml_blocks_are_toml(page):
-    """Those of heka make a client; those of hekad can be parsed."""
+    """Those of heka make a client, those of the agent a plan; those of hekad can be parsed."""
     tomllib = pytest.importorskip("tomllib", reason="new in Python 3.11")
     for block in blocks(page, "toml"):
         table = tomllib.loads(block.text)
         assert table
         if "heka" in table.get("tool", {}):
             client_from_toml_config(table, strict=True).close()
+        elif page.stem in OF_THE_AGENT:
+            load_text(block.text, page.name)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)

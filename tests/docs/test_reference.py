@@ -11,6 +11,7 @@ import importlib
 import inspect
 import pkgutil
 import re
+import runpy
 from collections.abc import Iterator
 
 import pytest
@@ -22,6 +23,7 @@ from heka.cli import build_parser
 from heka.config import queueing, schema
 
 REFERENCE = DOCS / "reference"
+AGENT = runpy.run_path(str(DOCS / "write_agent_options.py"))
 #: Pages that describe Python names; plugins and frameworks are described where they are used.
 DESCRIBED_IN = [*REFERENCE.glob("*.md"), *(DOCS / "howto").glob("*.md")]
 #: Modules of old programs: they have other modules' names, and docs/howto/upgrading.md lists them.
@@ -126,6 +128,12 @@ def test_every_configuration_key_is_described():
     urls = rows(page("destinations"))
     queue = set(queueing._OPTIONS) - {word.partition("=")[0] for word in urls}
     assert all(f"`stream_queue_{option}`" in text for option in queue)
+
+
+def test_every_option_of_the_agent_is_described():
+    assert AGENT["FILE"].read_text(encoding="utf-8") == AGENT["text"](), (
+        "run: python docs/write_agent_options.py"
+    )
 
 
 def environment_variables() -> set[str]:

@@ -32,8 +32,7 @@ class InputCommon(Common):
     decoder: str = option(
         "",
         "text",
-        "A section, or the type of a decoder. ProtobufDecoder: Heka messages are "
-        "always decoded, lines never.",
+        "A section, or the type of a decoder: ProtobufDecoder, which HekaFramingSplitter implies.",
     )
     ticker_interval: float = option(0.0, "seconds", "For inputs that work at intervals.")
     can_exit: bool = option(False, "boolean", "No effect: no section that ends stops the agent.")
