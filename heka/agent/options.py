@@ -35,6 +35,7 @@ __all__ = [
     "Described",
     "Kind",
     "Problem",
+    "Untyped",
     "choice",
     "closest",
     "described",
@@ -86,6 +87,32 @@ class Problem:
 
     path: tuple[str, ...]
     text: str
+
+
+class Untyped(str):
+    """A value of INI text: it may stand for a value of any kind."""
+
+    __slots__ = ()
+
+    def typed(self, kind: str) -> Any:
+        """Return the value that TOML would have for an option of *kind*; itself, if none."""
+        lines = [line.strip() for line in self.splitlines() if line.strip()]
+        if kind == "names":
+            return lines
+        if kind == "numbers":
+            return [_as_number(line) for line in lines]
+        if kind == "boolean":
+            return {"true": True, "false": False}.get(self.lower(), str(self))
+        return _as_number(self) if kind in ("integer", "number", "seconds", "size") else str(self)
+
+
+def _as_number(text: str) -> int | float | str:
+    for number in (int, float):
+        try:
+            return number(text)
+        except ValueError:
+            continue
+    return str(text)
 
 
 def _text(value: Any) -> str:
@@ -285,6 +312,8 @@ def _read_value(
             name: _read_value(kind.inner, table, problems, (*path, name), hekad)
             for name, table in value.items()
         }
+    if isinstance(value, Untyped):
+        value = value.typed(kind.name)
     try:
         return kind.read(value)
     except (ValueError, TypeError) as problem:

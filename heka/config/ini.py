@@ -73,7 +73,7 @@ class _Interpolation(configparser.Interpolation):
 
 def read_ini(stream: Source, section: str, strict: bool) -> ReadConfig:
     """Return the configuration of the client in the section *section*."""
-    parser = _parsed(stream)
+    parser = parse_ini(stream)
     _check_sections(parser, section, strict)
     places = IniPlaces(section)
     config = ReadConfig(_main(parser, section, places, strict))
@@ -173,7 +173,8 @@ def _check_sections(parser: configparser.ConfigParser, section: str, strict: boo
                 schema.report_no_effect(f"[{name}]: unknown section{close}", strict)
 
 
-def _parsed(stream: Source) -> configparser.ConfigParser:
+def parse_ini(stream: Source) -> configparser.ConfigParser:
+    """Return the sections of *stream*; ConfigError, with the line, when it is not INI."""
     parser = configparser.ConfigParser(
         # Python 2's default, for which existing files were written.
         inline_comment_prefixes=(";",),

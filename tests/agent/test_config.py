@@ -74,6 +74,34 @@ use_buffering = false
 """
 
 
+INI = """\
+[heka]
+to = udp://localhost:5565
+
+[agent]
+stop_timeout = 2.5
+max_message_size = 128 KiB
+
+[agent:TcpInput]
+address = 127.0.0.1:5565
+require_signature = true
+max_connections = 9 ; few
+
+[agent:TcpInput.signer.ops_1]
+hmac_key = ${HEKA_TEST_KEY}
+
+[agent:counters]
+type = FileOutput
+message_matcher = Type == 'counter'
+path = /var/log/counters
+perm = 600
+
+[agent:counters.buffering]
+max_buffer_size = 4194304
+full_action = drop_old
+"""
+
+
 # ---- files of hekad ------------------------------------------------------------------------------
 
 
@@ -232,7 +260,17 @@ y = 1
 
 PIECES = st.lists(
     st.one_of(
-        st.sampled_from([*HEKAD.splitlines(), "[agent]", "x = {", "y = '''", "[[TcpInput]]"]),
+        st.sampled_from(
+            [
+                *HEKAD.splitlines(),
+                *INI.splitlines(),
+                "[agent]",
+                "[agent:agent]",
+                "x = {",
+                "y = '''",
+                "[[TcpInput]]",
+            ]
+        ),
         st.sampled_from(["type", "encoder", "splitter", "decoder", "retries", "address"]).flatmap(
             lambda key: st.sampled_from(
                 ["1", "-1", "nan", "1e400", "{}", "[[]]", "true", "1979-05-27", "'TcpInput'"]
@@ -245,12 +283,51 @@ PIECES = st.lists(
 
 
 @settings(max_examples=150, deadline=None)
-@given(data=st.one_of(st.binary(max_size=64), PIECES))
-def test_any_bytes_are_a_plan_or_a_config_error(tmp_path_factory, data):
-    path = tmp_path_factory.mktemp("any") / "a.toml"
+@given(data=st.one_of(st.binary(max_size=64), PIECES), name=st.sampled_from(["a.toml", "a.ini"]))
+def test_any_bytes_are_a_plan_or_a_config_error(tmp_path_factory, data, name):
+    path = tmp_path_factory.mktemp("any") / name
     path.write_bytes(data)
     with suppress(ConfigError):
         assert compare(load(str(path)), load(str(path))).is_empty
+
+
+def test_ini_says_the_same(tmp_path, monkeypatch):
+    monkeypatch.setenv("HEKA_TEST_KEY", "007")
+    path = tmp_path / "agent.ini"
+    path.write_text(INI)
+    plan = load(str(path))
+    tcp, counters = plan.sections
+
+    assert (plan.settings.stop_timeout, plan.is_hekad) == (2.5, False)
+    assert (tcp.options.max_message_size, tcp.options.max_connections) == (1 << 17, 9)
+    assert tcp.options.signers() == {("ops", 1): b"007"}
+    assert (counters.options.perm, counters.place.line) == ("600", 16)
+    assert (counters.queue.max_buffer_size, counters.queue.full_action) == (1 << 22, "drop_old")
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("[agent]\nstop_timeout = soon", "2: agent.stop_timeout: expected seconds"),
+        ("[agent:TcpInput]\naddress = :1\nmax_connections = 1.5", "3: TcpInput.max_connections: "),
+        ("[agent:TcpInput]\nadress = :1", "1: TcpInput.address: expected text, got nothing"),
+        ("[agent:TcpInput]\naddress = ${HEKA_TEST_UNSET}", "2: "),
+        ("[agent:TcpInput]\naddress", "2: expected 'option = value'"),
+        ("[agent:hekad]", "1: [agent:hekad]: expected [agent], or [agent:NAME]"),
+        ("[agent:a]\nb = 1\n[agent:a.b]\n", " [agent:a.b]: 'b' is an option, not a table"),
+        ("[heka]\nto = x", " expected [agent] or a section as [agent:TcpInput], found none"),
+        ("[agent]\n[agent]", "2: section [agent] occurs twice"),
+    ],
+)
+def test_an_error_in_ini_has_its_line(tmp_path, monkeypatch, text, answer):
+    monkeypatch.delenv("HEKA_TEST_UNSET", raising=False)
+    path = tmp_path / "agent.ini"
+    path.write_text(text)
+
+    with pytest.raises(ConfigError) as caught:
+        load(str(path))
+
+    assert str(caught.value).startswith(f"{path}:{answer}")
 
 
 # ---- options -------------------------------------------------------------------------------------

@@ -60,6 +60,7 @@ class FilterCommon(Common):
         True, "boolean", "No effect: every output has a queue on disk, and no filter has one."
     )
     buffering: QueueSettings | None = option(None, QueueSettings, "The queue of an output.")
+    retries: Retries | None = option(None, Retries, "When an output tries again.")
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,6 @@ class OutputCommon(FilterCommon):
         "boolean",
         "Whether messages are framed. ProtobufEncoder always frames, no other does.",
     )
-    retries: Retries | None = option(None, Retries, "When it tries again.")
 
 
 COMMON: Final[Mapping[str, type[Common]]] = {
@@ -95,10 +95,10 @@ IGNORED_SETTINGS: Final = (
 )
 
 
-def without_effect(given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def without_effect(common: Common, given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield (key, why) for each key of *given* that asks for what the agent does not do."""
     for key, why in _NO_EFFECT.items():
-        if key in given and given[key] is not _AS_IT_IS.get(key):
+        if key in given and getattr(common, key) is not _AS_IT_IS.get(key):
             yield key, why
 
 

@@ -10,9 +10,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from heka.agent.config.common import IGNORED_SETTINGS
+from heka.agent.config.files import read_files
 from heka.agent.config.plan import Place, Plan, Section, Settings
 from heka.agent.config.sections import Named, SectionReader
-from heka.agent.config.text import Text, read_files, read_text
+from heka.agent.config.text import Text, read_toml
 from heka.agent.config.together import conflicts
 from heka.agent.options import Problem, closest, dotted, read, shown
 from heka.agent.registry import BUILT_IN, kind_of, plugin_class
@@ -36,8 +37,8 @@ def load(path: str) -> Plan:
 
 
 def load_text(text: str, file: str) -> Plan:
-    """Return what *text* says; *file* stands in error texts. Raises as ``load``."""
-    return _Loader([read_text(text, file)]).plan()
+    """Return what *text*, which is TOML, says; *file* stands in error texts. Raises as ``load``."""
+    return _Loader([read_toml(text, file)]).plan()
 
 
 class _Loader:

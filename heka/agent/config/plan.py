@@ -67,9 +67,9 @@ class Retries:
     """The table ``[X.retries]``."""
 
     max_delay: float = option(30.0, "seconds", "Longest time between two tries.")
-    delay: float = option(0.25, "seconds", "Time before the second try; the first waits drawn.")
-    max_jitter: float = option(0.5, "seconds", "Has no effect: every wait is drawn at random.")
-    max_retries: int = option(-1, "integer", "Has no effect: an output tries for ever.")
+    delay: float = option(0.25, "seconds", "No effect: the first tries follow at once.")
+    max_jitter: float = option(0.5, "seconds", "No effect: every wait is drawn at random.")
+    max_retries: int = option(-1, "integer", "No effect: an output tries for ever.")
 
 
 @dataclass(frozen=True)

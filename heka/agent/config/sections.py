@@ -151,7 +151,11 @@ class SectionReader:
         if self._kind == "output":
             table.setdefault("buffering", {})
         common = read(kind, table, self.problems, (self._name,), hekad=self._is_hekad) or kind()
-        for key, why in without_effect(table):
+        retries = getattr(common, "retries", None)
+        if retries is not None and retries.max_retries != -1:
+            path = (self._name, "retries", "max_retries")
+            self.notes.append(Problem(path, "has no effect: an output tries for ever"))
+        for key, why in without_effect(common, table):
             self._note(key, f"has no effect: {why}")
         if "ticker_interval" in table and self._kind in ("input", "filter", "output"):
             self._note("ticker_interval", f"has no effect: {self._type} does nothing at intervals")

@@ -1,4 +1,4 @@
-"""The text of a configuration: files, environment variables, TOML, and which line says what."""
+"""The text of a configuration in TOML: environment variables, tables, and which line says what."""
 
 from __future__ import annotations
 
@@ -13,10 +13,8 @@ from heka.agent.config.plan import Place
 from heka.config.toml import parse_toml
 from heka.exceptions import ConfigError
 
-__all__ = ["Text", "read_files", "read_text"]
+__all__ = ["Text", "read_toml"]
 
-#: Bytes of one file.
-_FILE_MAX: Final = 16 * 1024 * 1024
 #: Where the parser of TOML says that an error is.
 _LINE: Final = re.compile(r"\(at line (\d+), column \d+\)$")
 _ENV: Final = re.compile(r"%ENV\[([^\]\n]*)\]")
@@ -45,42 +43,12 @@ class Text:
         return Place(self.file, 0)
 
 
-def read_files(path: str) -> list[Text]:
-    """Return the file at *path*, or all ``.toml`` files of that directory in alphabetical order.
+def read_toml(text: str, file: str) -> Text:
+    """Return what *text*, which came from *file*, says.
 
     Raises:
-        ConfigError: A file cannot be read, is not TOML, or names a variable that is not set.
+        ConfigError: It is not TOML, or names a variable that is not set.
     """
-    if not os.path.isdir(path):
-        return [_read_file(path)]
-    try:
-        names = sorted(name for name in os.listdir(path) if name.endswith(".toml"))
-    except OSError as failure:
-        raise ConfigError(f"{path}: cannot read the directory: {failure.strerror}") from failure
-    if not names:
-        raise ConfigError(f"{path}: expected at least one file that ends in .toml, found none")
-    return [_read_file(os.path.join(path, name)) for name in names]
-
-
-def _read_file(path: str) -> Text:
-    try:
-        with open(path, "rb") as file:
-            data = file.read(_FILE_MAX + 1)
-    except (OSError, ValueError) as failure:
-        reason = getattr(failure, "strerror", None) or failure
-        raise ConfigError(f"{path}: cannot read the configuration: {reason}") from failure
-    if len(data) > _FILE_MAX:
-        raise ConfigError(f"{path}: expected at most {_FILE_MAX} bytes")
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise ConfigError(f"{path}:{line}: expected UTF-8, got another byte") from None
-    return read_text(text, path)
-
-
-def read_text(text: str, file: str) -> Text:
-    """Return *text*, which came from *file*; ConfigError as ``read_files``."""
     text = _with_environment(text, file)
     try:
         table = parse_toml(text)
