@@ -90,6 +90,7 @@ setup(
             depends=sorted(glob("csrc/**/*.h", recursive=True)),
             include_dirs=["csrc"],
             define_macros=[("_GNU_SOURCE", "1")],
+            libraries=["m"],
             extra_compile_args=["-std=c11", "-fvisibility=hidden"],
         )
     ],

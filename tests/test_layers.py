@@ -74,6 +74,7 @@ README_LINES = 15
 # or in its own folder, as long as no circle closes.
 FLOORS = [
     *("gen", "core/base", "core/wire", "core/format", "core/queue", "core/io", "core/match"),
+    "core/agent",
     *(
         "python/base",
         "python/values",
@@ -89,7 +90,7 @@ FLOORS = [
 LIBC = {
     *("assert.h", "errno.h", "limits.h", "stdalign.h", "stdarg.h", "stdatomic.h", "stdbool.h"),
     *("stddef.h", "stdint.h", "stdio.h", "stdlib.h", "string.h", "time.h", "unistd.h"),
-    *("inttypes.h", "math.h", "pthread.h", "sys/random.h", "sys/types.h"),
+    *("float.h", "inttypes.h", "math.h", "pthread.h", "sys/random.h", "sys/types.h"),
 }
 # Headers for some files only, as regular expressions over "folder/file" without its ending.
 HEADERS = {

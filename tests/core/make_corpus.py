@@ -217,6 +217,27 @@ def matcher_seeds() -> dict[str, bytes]:
     }
 
 
+def statsd_seeds() -> dict[str, bytes]:
+    """Return datagrams behind a byte that sets up the table; 0xff flushes it."""
+    datagrams = {
+        "types": b"a:1|c\nb:2|ms\nc:3|g\nd:4|h\ne:5|m\nf:6|d\ng:x|s",
+        "rates": b"a:9|c|@0.3\na:1|ms|@.1\na:1|c|@0\na:1|c|@1e-320",
+        "numbers": b"a:-1.5e3|c\na:nan|g\na:inf|g\na:1e999|g\na:9007199254740993|g",
+        "gauges": b"g:5|g\ng:+3|g\xffg:-2|g\xff\xffg:1|g",
+        "timers": b"t:4|ms\nt:1|ms\nt:7|ms\xfft:1|ms",
+        "values": b"a:1|ms:2|ms\nb:1:2:3|h|@0.5",
+        "tags": b"a:1|c|@0.5|#b:x,a:y,z|c:box|T1",
+        "keys": b"a b/c\xc3\xa9:1|c\n:1|c\na\0:1|c\na;b=c:1|c\r\n",
+        "limits": b"\n".join(b"%d:1|c" % n for n in range(9)) + b"\na:1:2:3:4:5:6:7:8:9|ms",
+        "members": b"u:a|s\nu:b|s\nu:a|s\nu:|s",
+    }
+    return {
+        f"{name}-{how:02x}": bytes([how]) + datagram
+        for name, datagram in datagrams.items()
+        for how in (0x00, 0x03, 0x05, 0x09)
+    }
+
+
 def main(corpus: Path) -> None:
     """Write all corpora into *corpus*."""
     vectors = json.loads(VECTORS.read_text())
@@ -234,6 +255,7 @@ def main(corpus: Path) -> None:
     write(corpus / "fuzz_spool", spool_seeds())
     write(corpus / "fuzz_regex", regex_seeds())
     write(corpus / "fuzz_match", matcher_seeds())
+    write(corpus / "fuzz_statsd", statsd_seeds())
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ COMPILER = next((name for name in ("gcc", "clang") if shutil.which(name)), None)
 MODES = ("sanitized", "release")
 THREADED = (
     *("test_monitor", "test_memory", "test_queue", "test_queue_fork", "test_queue_threads"),
-    *("test_regex", "test_match_threads"),
+    *("test_regex", "test_match_threads", "test_stats"),
 )
 TIMEOUT = 600  # seconds a program, its build included; test_hostile guards itself at 300
 

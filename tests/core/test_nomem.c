@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <openssl/err.h>
 
+#include "core/agent/hk_stats.h"
 #include "core/format/hk_json.h"
 #include "core/match/hk_match_run.h"
 #include "core/match/hk_regex.h"
@@ -566,6 +567,36 @@ test_reader(void)
     hk_buffer_clear(&in.stream);
 }
 
+/* A value without memory is dropped and counted; a flush without memory fails. */
+static hk_status
+use_stats(void *arg)
+{
+    const hk_slice name = slice_of("s");
+    const hk_stats_options options = {.dialect = HK_STATS_STATSD,
+                                      .interval = 10,
+                                      .prefixes = {name, name, name, name, name, name},
+                                      .max_stats = 100,
+                                      .max_values = 100};
+    hk_stats *stats = NULL;
+    hk_stats_account account;
+    hk_buffer out;
+    (void)arg;
+    hk_status status = hk_stats_new(&options, &stats, NULL);
+    if (status != HK_OK) {
+        return status;
+    }
+    const hk_stats_fed fed =
+        hk_stats_feed(stats, slice_of("a:1|c\nb:1|ms:2|ms:3|ms:4|ms:5|ms:6|ms:7|ms:8|ms:9|ms\n"
+                                      "c:a|s\nc:b|s\nc:c|s\nc:d|s\nc:e|s\nd:1|g"));
+    hk_stats_look(stats, &account);
+    CHECK_SIZE(account.dropped_keys + account.dropped_values, fed.lost);
+    hk_buffer_init(&out, NULL, 0, HK_LENGTH_MAX);
+    status = hk_stats_flush(stats, 1, &out, NULL);
+    hk_buffer_clear(&out);
+    hk_stats_free(stats);
+    return status == HK_OK && fed.lost > 0 ? HK_ERR_NOMEM : status;
+}
+
 int
 main(void)
 {
@@ -579,6 +610,7 @@ main(void)
     test_keys();
     test_error_queue();
     sweep("queue", make_queue, NULL, false);
+    sweep("stats", use_stats, NULL, false);
     test_disk();
     test_blocks();
     test_regex();
