@@ -21,6 +21,7 @@ from uuid import UUID
 from _typeshed import structseq
 from typing_extensions import Buffer, Self, disjoint_base
 
+from heka._stat_table import StatTable as StatTable
 from heka._typing import FieldValue, TimerContext
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])

@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # is in it but the rooms that have an entry of their own. A module may import from its own room and
 # from lower layers, not from another room of its layer.
 LAYERS = [
-    ["_typing"],
+    ["_typing", "_stat_table"],
     ["_core", "_secrets", "_recording", "_missing", "_values"],
     ["_lines"],
     ["_runtime", "_config_errors"],
@@ -82,6 +82,7 @@ FLOORS = [
         "python/match",
         "python/queue",
         "python/calls",
+        "python/agent",
         "python",
     ),
 ]
@@ -101,7 +102,7 @@ HEADERS = {
     r"uuid/.*": r"core/wire/hk_uuid",
     r"gen/message\.pb-c\.h": r"core/wire/hk_normalise",
     r"sys/(socket|un|uio)\.h|netinet/.*|arpa/.*|netdb\.h": r"core/io/hk_\w+",
-    r"poll\.h|sys/ioctl\.h|linux/sockios\.h": r"core/io/hk_pump",
+    r"poll\.h|sys/ioctl\.h|linux/sockios\.h": r"core/io/hk_(pump|datagrams)",
     r"fcntl\.h|sys/(file|mman|stat)\.h|dirent\.h": (
         r"core/(base/hk_(file|lock)|queue/hk_(cursor|segment|journal|recover))"
     ),

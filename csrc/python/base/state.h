@@ -22,8 +22,10 @@
     X(elapsed) X(rate) X(stream) X(failed) X(function) X(capacity)           \
     X(max_frame) X(window) X(directory) X(ring) X(bytes) X(most) X(reason)   \
     X(outstanding) X(unsent) X(linger) X(write_timeout) X(idle) X(wait)       \
-    X(weak) X(flushes) X(mapped) X(text) X(dialect) X(segment)  \
-    X(drop_old) X(block) X(min_free) X(rejected) X(lazy)
+    X(weak) X(flushes) X(mapped) X(text) X(dialect) X(segment) X(drop_old)    \
+    X(block) X(min_free) X(rejected) X(lazy) X(interval) X(percents)          \
+    X(prefixes) X(legacy) X(delete_idle) X(idle_flushes) X(max_stats)         \
+    X(max_values)
 /* clang-format on */
 /* `default` is a keyword of C. */
 #define HEKA_NAME_ENUM(name) HEKA_NAME_##name,
@@ -84,7 +86,7 @@ typedef enum { HEKA_NAMES(HEKA_NAME_ENUM) HEKA_NAME_default_, HEKA_NAME_COUNT } 
     X(PyTypeObject, ring_type) X(PyTypeObject, settings_type) X(PyTypeObject, bound_type)         \
     X(PyTypeObject, emitter_type) X(PyTypeObject, no_timer_type) X(PyTypeObject, client_type)     \
     X(PyTypeObject, block_type) X(PyTypeObject, block_reader_type)                                \
-    X(PyTypeObject, matcher_type) X(PyTypeObject, clause_type)
+    X(PyTypeObject, matcher_type) X(PyTypeObject, clause_type) X(PyTypeObject, stats_type)
 /* clang-format on */
 #define HEKA_STATE_MEMBER(type, name) type *name;
 
@@ -154,5 +156,6 @@ int heka_block_init(PyObject *module, heka_state *state);
 int heka_block_reader_init(PyObject *module, heka_state *state);
 int heka_clause_init(PyObject *module, heka_state *state);
 int heka_matcher_init(PyObject *module, heka_state *state);
+int heka_stats_init(PyObject *module, heka_state *state);
 
 #endif

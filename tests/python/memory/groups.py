@@ -9,6 +9,7 @@ from python.memory import (
     calls_objects,
     calls_package,
     calls_ring,
+    calls_stats,
     calls_streams,
 )
 from python.memory.table import Call
@@ -21,6 +22,7 @@ CORE: dict[str, list[Call]] = {
     "client": calls_client.CALLS,
     "ring": calls_ring.CALLS,
     "match": calls_match.CALLS,
+    "stats": calls_stats.CALLS,
 }
 #: Those, and calls of the package around it, to real peers.
 ALL = {**CORE, "package": calls_package.CALLS}

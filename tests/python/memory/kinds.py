@@ -76,6 +76,12 @@ KINDS = [
         lambda: _core.Clause(("Type == 'a'", 1, False, None)),
         lambda: _core.Clause(5),  # type: ignore[call-overload]
     ),
+    Kind(
+        _core.StatTable,
+        lambda: _core.StatTable("heka", 1, percents=(50, 90)),
+        lambda: _core.StatTable(percents=(90, 50)),
+        is_collected=False,
+    ),
     Kind(_core.Ring, lambda: _core.Ring(4096, 1000), lambda: _core.Ring(4096, 5000)),
     Kind(_core.Sink, sink, lambda: _core.Sink(5)),
     Kind(_core.Emitter, lambda: emitter_to(None), lambda: _core.Emitter(5)),

@@ -26,6 +26,7 @@ TYPES = [
     *(_core.Sink, _core.Ring, _core.Emitter, _core.Client, _core.Settings, _core.Bound),
     *(heka.HekaError, heka.EncodeError, heka.FieldError, heka.DecodeError),
     *(heka.SignatureError, heka.ConfigError, _core.MatcherError, _core.Matcher, _core.Clause),
+    _core.StatTable,
 ]
 SINGLETONS: list[Any] = [None, True, False, "", b"", (), 0, 1, NotImplemented]
 

@@ -36,6 +36,7 @@ INSTANCES: dict[str, Callable[[], Any]] = {
     "Ring": lambda: _core.Ring(4096, 1000),
     "SignerConfig": lambda: SIGNER,
     "Sink": lambda: _core.Sink(print),
+    "StatTable": _core.StatTable,
     "StreamReader": heka.StreamReader,
 }
 #: Types that only the extension itself makes.
