@@ -18,10 +18,10 @@ from typing import (
 )
 from uuid import UUID
 
-from _typeshed import structseq
 from typing_extensions import Buffer, Self, disjoint_base
 
-from heka._stat_table import StatTable as StatTable
+from heka._core_types import Clause as Clause
+from heka._core_types import StatTable as StatTable
 from heka._typing import FieldValue, TimerContext
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -185,18 +185,6 @@ class Block:
 @final
 class BlockReader(_Reader):
     def feed(self, chunk: Buffer, /) -> list[Block]: ...
-
-@final
-class Clause(structseq[str | int | bool | None], tuple[str, int, bool, bool | None]):
-    __match_args__: Final = ("text", "column", "needs_regex", "matched")
-    @property
-    def text(self) -> str: ...
-    @property
-    def column(self) -> int: ...
-    @property
-    def needs_regex(self) -> bool: ...
-    @property
-    def matched(self) -> bool | None: ...
 
 @final
 class Matcher:

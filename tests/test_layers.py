@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # is in it but the rooms that have an entry of their own. A module may import from its own room and
 # from lower layers, not from another room of its layer.
 LAYERS = [
-    ["_typing", "_stat_table"],
+    ["_typing", "_core_types"],
     ["_core", "_secrets", "_recording", "_missing", "_values"],
     ["_lines"],
     ["_runtime", "_config_errors"],

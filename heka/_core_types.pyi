@@ -1,8 +1,21 @@
-"""Types of ``heka._core.StatTable``; a file of its own, as that of ``heka._core`` is full."""
+"""Types of ``heka._core`` that stand by themselves; ``_core.pyi`` has the others."""
 
-from typing import Literal, SupportsIndex, final
+from typing import Final, Literal, SupportsIndex, final
 
+from _typeshed import structseq
 from typing_extensions import Buffer, Self
+
+@final
+class Clause(structseq[str | int | bool | None], tuple[str, int, bool, bool | None]):
+    __match_args__: Final = ("text", "column", "needs_regex", "matched")
+    @property
+    def text(self) -> str: ...
+    @property
+    def column(self) -> int: ...
+    @property
+    def needs_regex(self) -> bool: ...
+    @property
+    def matched(self) -> bool | None: ...
 
 @final
 class StatTable:
