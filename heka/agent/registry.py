@@ -25,6 +25,9 @@ KINDS: Final = ("Input", "Splitter", "Decoder", "Filter", "Encoder", "Output")
 BUILT_IN: Final = {
     "TcpInput": "heka.agent.inputs.network:TcpInput",
     "UdpInput": "heka.agent.inputs.network:UdpInput",
+    "StatsdInput": "heka.agent.inputs.statsd:StatsdInput",
+    "StatAccumInput": "heka.agent.inputs.stat_accum:StatAccumInput",
+    "HostInput": "heka.agent.inputs.host:HostInput",
     "TcpOutput": "heka.agent.outputs.sockets:TcpOutput",
     "UdpOutput": "heka.agent.outputs.sockets:UdpOutput",
     "FileOutput": "heka.agent.outputs.files:FileOutput",

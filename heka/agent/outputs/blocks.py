@@ -5,13 +5,16 @@ A writer is an object of ``BlockWriter``; ``BlockOutlet`` moves frames from a qu
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol
 
 from heka._core import Ring, monotonic
 from heka._delivery.outlets import WrittenOutlet
 from heka.framing import Block, BlockReader
 from heka.message import MESSAGE_MAX
+
+if TYPE_CHECKING:
+    from heka.agent.queues import OutputQueue
 
 __all__ = ["BlockOutlet", "BlockWriter"]
 
@@ -25,11 +28,12 @@ class BlockWriter(Protocol):
     def open(self, deadline: float) -> None:
         """Connect; OSError when that fails or takes longer than *deadline*."""
 
-    def write(self, block: Block, deadline: float) -> Mapping[str, int]:
+    def write(self, block: Block, deadline: float) -> Mapping[str, Sequence[int]]:
         """Write all messages of *block*.
 
         Returns:
-            Reason -> messages that the destination refuses for ever; all others it has taken.
+            Reason -> indexes of the messages that the destination refuses for ever; all others it
+            has taken.
 
         Raises:
             OSError: Nothing is known to be taken; the block is written again later.
@@ -44,6 +48,8 @@ class BlockOutlet(WrittenOutlet):
 
     def __init__(self, writer: BlockWriter) -> None:
         """Write to *writer*."""
+        #: The queue that is drained, which keeps what is refused; the agent sets it.
+        self.queue: OutputQueue | None = None
         self._writer = writer
 
     def is_open(self) -> bool:
@@ -65,7 +71,10 @@ class BlockOutlet(WrittenOutlet):
                 self._writer.close(deadline)
                 raise
             left -= block.nbytes
-            ring.acknowledge(left, rejected=rejected)
+            if self.queue is None:
+                ring.acknowledge(left, rejected=sum(map(len, rejected.values())))
+            else:
+                self.queue.acknowledge(left, _frames_of(block, rejected))
 
     def close(self, deadline: float) -> None:
         """Close the writer."""
@@ -73,3 +82,11 @@ class BlockOutlet(WrittenOutlet):
 
     def abandon(self) -> None:
         """Do nothing: an agent does not fork."""
+
+
+def _frames_of(block: Block, rejected: Mapping[str, Sequence[int]]) -> dict[str, list[bytes]]:
+    """Return the frames of the messages that were *rejected*, by reason."""
+    return {
+        reason: [bytes(block[index : index + 1]) for index in indexes]
+        for reason, indexes in rejected.items()
+    }

@@ -7,7 +7,7 @@ import os
 import stat
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -78,7 +78,7 @@ class _FileWriter:
         self._transport = FileTransport(self._path, mode=int(options.perm, 8), whole=lambda _: 0)
         self._transport.open(deadline)
 
-    def write(self, block: Block, deadline: float) -> Mapping[str, int]:
+    def write(self, block: Block, deadline: float) -> Mapping[str, Sequence[int]]:
         data = bytes(block) if self._encoder is None else self._encoder.encode(block)
         if not self.is_open():
             self.open(deadline)
@@ -131,7 +131,7 @@ class _StdoutWriter:
     def open(self, deadline: float) -> None:
         """Do nothing: it is open, or the process was started without."""
 
-    def write(self, block: Block, deadline: float) -> Mapping[str, int]:
+    def write(self, block: Block, deadline: float) -> Mapping[str, Sequence[int]]:
         if sys.stdout is None:
             raise OSError(errno.EBADF, "the process has no standard output")
         sys.stdout.buffer.write(self._encoder.encode(block))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -135,7 +135,7 @@ class _EncodedWriter:
     def open(self, deadline: float) -> None:
         self._transport.open(deadline)
 
-    def write(self, block: Block, deadline: float) -> Mapping[str, int]:
+    def write(self, block: Block, deadline: float) -> Mapping[str, Sequence[int]]:
         parts = (block[i : i + 1] for i in range(len(block))) if self._each else (block,)
         for part in parts:
             data = self._encoder.encode(part)
