@@ -118,6 +118,8 @@ class Bridge:
         """Return the client for the next message; None while there is no client of that name."""
         if self.fixed is not None:
             return self.fixed
+        if self._name is None and CLIENT_HOLDER._default_clientname is None:  # as in most programs
+            return PROCESS
         client = CLIENT_HOLDER.find_client(self._name)
         return PROCESS if client is None and self._name is None else client
 

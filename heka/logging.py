@@ -48,6 +48,8 @@ SEVERITY_MAP: dict[int, int | str] = {
 }
 #: The exact int of each severity, whatever number SEVERITY_MAP has for it.
 _EXACT: dict[object, int] = {number: number for number in range(8)}
+#: A level in this range that has no name is taken for a port.
+_PORTS = range(1024, 65536)
 #: Calls between ``logging.shutdown`` and ``flush()`` that are looked at.
 _CALLERS_MAX = 8
 #: Attributes of a record without `extra`.
@@ -79,6 +81,17 @@ def severity_of(level: int) -> int:
     return NOTICE if level > logging.INFO else DEBUG
 
 
+def _refuse_port(level: int) -> None:
+    """Raise ConfigError if *level* is a port, which the program meant for the host."""
+    if logging.getLevelName(level) == f"Level {level}":  # the program has not named it
+        from heka.exceptions import ConfigError
+
+        raise ConfigError(
+            f"HekaHandler: the second argument is level, got {level}; a port belongs to the URL, "
+            f"as in HekaHandler('udp://localhost:{level}')"
+        )
+
+
 class HekaHandler(logging.Handler):
     """Sends each record as one message.
 
@@ -106,7 +119,7 @@ class HekaHandler(logging.Handler):
     unless ``logging.raiseExceptions`` is false.
 
     Raises:
-        ConfigError: The URL is not a valid destination.
+        ConfigError: The URL is not a valid destination, or *level* is a port.
         TypeError: An argument has another type than described, or *client* is given twice.
     """
 
@@ -125,6 +138,8 @@ class HekaHandler(logging.Handler):
         with importing():
             from heka._bridge import Bridge  # and with it all that sends
 
+        if isinstance(client, str) and isinstance(level, int) and level in _PORTS:
+            _refuse_port(level)
         self._bridge = Bridge(heka_client if client is None else client, type, "HekaHandler")
         self._client = self._bridge.fixed
         self._local = self._bridge.local

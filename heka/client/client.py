@@ -25,6 +25,7 @@ from heka._runtime.debug import debug, debugging
 from heka._runtime.explaining import explained
 from heka._runtime.forks import register_fork_reset
 from heka._runtime.reporter import Reporter
+from heka._runtime.seconds import check_seconds
 from heka._timer import NO_TIMER, Timer
 from heka._typing import Stats
 from heka.client.parts import checked_filters, checked_stream, make_encoder, make_stream
@@ -379,7 +380,12 @@ class HekaClient(Client, Lines):
     # ---- life -------------------------------------------------------------------------------
 
     def flush(self, timeout: float = 1.0) -> bool:
-        """Flush the stream; False if its ``flush`` returns False or raises."""
+        """Flush the stream within *timeout* seconds; False if its ``flush`` returns False or raises.
+
+        Raises:
+            TypeError: *timeout* is no number.
+        """
+        check_seconds(timeout)
         sink = self.sink
         if sink is None:
             return True

@@ -16,8 +16,10 @@ from typing import Any
 
 from heka._bridge import Bridge
 from heka._core import Bound, Field, context_var
+from heka._process import PROCESS
 from heka._recording import describe
 from heka._secrets import masked
+from heka.api import log
 from heka.integrations._vocabulary import (
     CLOSED_STATUS,
     FAILED_STATUS,
@@ -29,9 +31,8 @@ from heka.integrations._vocabulary import (
     new_request_id,
     read_request_id,
     read_trace,
-    severity_of,
 )
-from heka.severity import ERROR
+from heka.severity import ERROR, INFORMATIONAL
 
 __all__ = ["FLUSH_TIMEOUT", "Recorder", "Request", "current_trace", "flush_queues"]
 
@@ -59,6 +60,8 @@ class Recorder:
         """
         self.bridge = Bridge(client, REQUEST, owner)
         self.ignored = Ignored(ignore, owner)
+        #: Whether something is ignored.
+        self.ignores = not self.ignored.is_empty
 
     def begin(
         self, method: object, path: object, request_id: object, traceparent: object
@@ -80,7 +83,9 @@ class Recorder:
         bridge = self.bridge
         try:
             client = bridge.find()
-            if client is None:
+            if client is PROCESS:
+                log(type, None, severity, fields, bad_values="repr")
+            elif client is None:
                 bridge.count_unsent(client, type, severity)
             else:
                 client.heka(type, None, severity, "", fields, bad_values="repr")
@@ -112,7 +117,7 @@ class Request:
     """
 
     __slots__ = (
-        *("_before", "_bound", "_fields", "_is_ignored", "_saved", "_token", "_trace_token"),
+        *("_bound", "_fields", "_is_ignored", "_is_nested", "_saved", "_token", "_trace_token"),
         *("bytes", "is_done", "recorder", "reported", "route", "started", "status", "trace"),
     )
 
@@ -133,20 +138,22 @@ class Request:
         self.is_done = False
         #: The exception that was reported last.
         self.reported: BaseException | None = None
-        self._is_ignored = path in recorder.ignored
+        self._is_ignored = recorder.ignores and path in recorder.ignored
         before = context_var.get(None)
         outer = None if before is None else before.fields
         given = "" if request_id is None else read_request_id(request_id)
         if not given and outer and type(outer.get("request_id")) is str:
             given = outer["request_id"]
         fields = {"request_id": given or new_request_id(), "method": method_of(method)}
-        self.trace = None if traceparent is None else read_trace(traceparent)
-        if self.trace is not None:
-            fields["trace_id"] = self.trace.trace_id
-            fields["parent_id"] = self.trace.parent_id
+        trace = self.trace = None if traceparent is None else read_trace(traceparent)
+        if trace is not None:
+            fields["trace_id"] = trace.trace_id
+            fields["parent_id"] = trace.parent_id
         if "opentelemetry.trace" in sys.modules:
             _add_span(fields)
         self._fields: dict[str, str] = fields
+        #: Whether fields were bound outside of the request.
+        self._is_nested = bool(outer)
         self._bound = self._saved = Bound({**outer, **fields} if outer else fields)
 
     def __deepcopy__(self, memo: object) -> Request:
@@ -162,9 +169,8 @@ class Request:
     def __enter__(self) -> None:
         """Bind the fields of the request."""
         self._token: Token[Bound] = context_var.set(self._saved)
-        self._trace_token: Token[Trace | None] | None = (
-            None if self.trace is None else current_trace.set(self.trace)
-        )
+        if self.trace is not None:
+            self._trace_token: Token[Trace | None] = current_trace.set(self.trace)
 
     def __exit__(
         self,
@@ -176,7 +182,7 @@ class Request:
         try:
             self._saved = context_var.get()
             context_var.reset(self._token)
-            if self._trace_token is not None:
+            if self.trace is not None:
                 current_trace.reset(self._trace_token)
         except (LookupError, ValueError):
             pass  # the server has continued the request in another context, which ends with it
@@ -192,7 +198,10 @@ class Request:
             now = context_var.get(None)
             if now is None:
                 now = self._bound
-            self._bound = Bound({**now.fields, **self._fields})
+            fields: dict[str, Any] = self._fields
+            if self._is_nested or now is not self._bound:  # others are bound too
+                fields = {**now.fields, **fields}
+            self._bound = Bound(fields)
             context_var.set(self._bound)
         except Exception as error:
             self.recorder.failed(error)
@@ -219,7 +228,10 @@ class Request:
             return
         self.is_done = True
         try:
-            if self._is_ignored or (self.route and self.route in self.recorder.ignored):
+            recorder = self.recorder
+            if self._is_ignored or (
+                recorder.ignores and self.route and self.route in recorder.ignored
+            ):
                 return
             fields: dict[str, Any] = {
                 "status": self.status,
@@ -228,7 +240,7 @@ class Request:
             }
             if context_var.get(None) is not self._bound:  # the application has bound others
                 fields.update(self._fields)
-            self.recorder.send(REQUEST, severity_of(self.status), fields)
+            recorder.send(REQUEST, ERROR if self.status >= 500 else INFORMATIONAL, fields)
         except Exception as error:
             self.recorder.failed(error)
 

@@ -6,7 +6,6 @@ request ids and trace contexts that are invalid, methods that are no names.
 
 from __future__ import annotations
 
-import contextlib
 import re
 import sys
 from collections.abc import Iterable
@@ -48,6 +47,8 @@ FAILED_STATUS = 500
 #: The status of a request whose client hung up before a part of the response was sent; nginx's.
 CLOSED_STATUS = 499
 
+#: What has neither the name nor the beginning of any secret: numbers in hexadecimal, UUIDs.
+_PLAIN_ID = re.compile("[0-9a-fA-F-]+").fullmatch
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _METHOD = re.compile("[A-Z][A-Z-]{0,19}").fullmatch
 #: https://www.w3.org/TR/trace-context/#traceparent-header; later versions may add parts.
@@ -80,6 +81,8 @@ def read_request_id(given: object) -> str:
     Valid are 1 to 128 printable ASCII characters.
     """
     if type(given) is str and len(given) <= REQUEST_ID_MAX:
+        if _PLAIN_ID(given) is not None:  # as most are; masked() finds no secret in them
+            return given
         given = given.strip(" ")
         if given.isascii() and given.isprintable():
             return masked(given)
@@ -112,14 +115,19 @@ def current_span() -> tuple[str, str, str] | None:
     trace = sys.modules.get("opentelemetry.trace")
     if trace is None:
         return None
-    with contextlib.suppress(Exception):
-        context: Any = trace.get_current_span().get_span_context()
+    try:
+        span: Any = trace.get_current_span()
+        if span is getattr(trace, "INVALID_SPAN", None):  # there is none
+            return None
+        context = span.get_span_context()
         if context.is_valid:
             return (
                 f"{context.trace_id:032x}",
                 f"{context.span_id:016x}",
                 f"{int(context.trace_flags):02x}",
             )
+    except Exception:  # an implementation of spans that fails has none
+        return None
     return None
 
 
@@ -140,6 +148,8 @@ class Ignored:
             )
         self._names = frozenset(name for name in given if not name.endswith("*"))
         self._prefixes = tuple(name[:-1] for name in given if name.endswith("*"))
+        #: Whether the list is empty.
+        self.is_empty = not given
 
     def __contains__(self, name: object) -> bool:
         """Return whether *name* is ignored."""

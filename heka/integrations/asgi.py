@@ -132,10 +132,16 @@ class _Response:
 
     async def send(self, message: MutableMapping[str, Any]) -> None:
         """Send a message of the application."""
+        is_last = False
         try:
-            is_last = self._note(message)
-        except Exception:  # it is no valid message: the server refuses it
-            is_last = False
+            kind = message["type"]
+            if kind == "http.response.body":
+                self._request.bytes += len(message.get("body", b""))
+                is_last = not message.get("more_body", False)
+            else:
+                self._note(kind, message)
+        except Exception:
+            pass  # it is no valid message: the server refuses it
         try:
             await self._send(message)
         except BaseException as error:
@@ -144,16 +150,11 @@ class _Response:
         if is_last:
             self._request.finish()
 
-    def _note(self, message: MutableMapping[str, Any]) -> bool:
-        """Keep what *message* tells; return whether it is the last one of the response."""
-        kind = message["type"]
-        if kind == "http.response.body":
-            self._request.bytes += len(message.get("body", b""))
-            return not message.get("more_body", False)
+    def _note(self, kind: str, message: MutableMapping[str, Any]) -> None:
+        """Keep what a *message* other than a part of the body tells."""
         if kind == "http.response.start":
             self._scope.show()
             self._request.status = int(message["status"])
-        return False
 
 
 class _Conversation(_Response):
@@ -164,8 +165,7 @@ class _Conversation(_Response):
     #: The status if the application has not accepted the websocket.
     MISSING = _REFUSED
 
-    def _note(self, message: MutableMapping[str, Any]) -> bool:
-        kind = message["type"]
+    def _note(self, kind: str, message: MutableMapping[str, Any]) -> None:
         request = self._request
         if kind == "websocket.send":
             text = message.get("text")
@@ -180,7 +180,6 @@ class _Conversation(_Response):
             request.status = int(message["status"])
         elif kind == "websocket.http.response.body":
             request.bytes += len(message.get("body", b""))
-        return False
 
 
 def _is_hang_up(error: BaseException) -> bool:
@@ -192,6 +191,9 @@ def _is_hang_up(error: BaseException) -> bool:
 
 
 # ---- the route -----------------------------------------------------------------------------------
+
+
+_set = dict.__setitem__
 
 
 class _RoutedScope(dict[str, Any]):
@@ -209,7 +211,7 @@ class _RoutedScope(dict[str, Any]):
         self._outer = outer
         #: The patterns of the mounts that lead to the current router.
         self._prefix = ""
-        dict.__setitem__(self, KEY, request)
+        _set(self, KEY, request)
 
     def show(self) -> None:
         """Write to the outer scope what was written to this one."""
@@ -220,7 +222,7 @@ class _RoutedScope(dict[str, Any]):
             self._request.recorder.failed(error)
 
     def __setitem__(self, key: str, value: Any) -> None:
-        dict.__setitem__(self, key, value)
+        _set(self, key, value)
         if key == "route":
             self._bind(value)
 

@@ -52,6 +52,12 @@ def test_client_without_a_stream_is_inactive():
     assert client.stats() == {**total([]), "offered": 5, "dropped": {"inactive": 5}, "altered": 0}
 
 
+def test_flush_takes_seconds():
+    for client in (HekaClient(None, "tests"), HekaClient(Kept(), "tests")):
+        with pytest.raises(TypeError, match=r"^timeout must be seconds \(int or float\), not str$"):
+            client.flush("x")
+
+
 @pytest.mark.parametrize(
     "call",
     [

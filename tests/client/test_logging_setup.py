@@ -161,6 +161,13 @@ def test_old_name_of_the_argument_is_known(client):
             id="both-names",
         ),
         pytest.param({"type": 5}, TypeError, "type must be str, not int", id="type"),
+        pytest.param(
+            {"client": "localhost", "level": 5565},
+            ConfigError,
+            r"the second argument is level, got 5565; a port belongs to the URL, as in "
+            r"HekaHandler\('udp://localhost:5565'\)",
+            id="port",
+        ),
         pytest.param({"level": "LOUD"}, ValueError, "LOUD", id="level"),
         pytest.param({"fields": "name"}, TypeError, r"such as \['name', 'lineno'\]", id="text"),
         pytest.param({"fields": [5]}, TypeError, "names of record attributes", id="field"),
@@ -169,6 +176,13 @@ def test_old_name_of_the_argument_is_known(client):
 def test_wrong_argument_raises_where_the_handler_is_made(arguments, error, text):
     with pytest.raises(error, match=text):
         HekaHandler(**arguments)
+
+
+def test_a_high_level_with_a_name_is_no_port(monkeypatch):
+    monkeypatch.setitem(logging._levelToName, 5000, "SILENT")
+
+    assert HekaHandler("name", 5000).level == 5000
+    assert HekaHandler(None, 5565).level == 5565
 
 
 # ---- configuration -------------------------------------------------------------------------------

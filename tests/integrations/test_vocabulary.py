@@ -10,6 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from heka._secrets import masked
 from heka.integrations._vocabulary import (
     Ignored,
     current_span,
@@ -39,6 +40,14 @@ def test_a_request_id_is_refused(bad):
 
 def test_a_request_id_hides_a_secret():
     assert "hunter2" not in read_request_id("password=hunter2hunter2")
+
+
+@given(st.text("0123456789abcdefABCDEF-", min_size=1, max_size=128))
+@example("9f8e7d6c-5b4a-3928-1706-f5e4d3c2b1a0")
+@example("4111-1111-1111-1111")
+def test_no_hexadecimal_number_or_uuid_holds_a_secret(text):
+    """So the search for secrets is left out for them."""
+    assert masked(text) == text == read_request_id(text)
 
 
 def test_new_request_ids_are_32_digits_and_differ():

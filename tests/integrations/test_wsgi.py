@@ -16,6 +16,7 @@ import heka
 import heka.testing
 from heka.client import HekaClient
 from heka.config import client_from_dict_config
+from heka.integrations._recorder import Request
 from heka.integrations.wsgi import HekaMiddleware, worker_exit
 from heka.streams import FileStream, NullStream
 
@@ -420,6 +421,20 @@ def test_gunicorns_hook_flushes_what_is_queued(tmp_path):
 
 
 @pytest.mark.slow
+def test_a_request_is_no_garbage(captured):
+    """It is freed when it ends, without the collector."""
+    middleware = HekaMiddleware(APPLICATIONS["list"])
+    serve(middleware)
+    gc.collect()
+    gc.disable()
+    try:
+        before = sum(type(one) is Request for one in gc.get_objects())
+        serve(middleware)
+        assert sum(type(one) is Request for one in gc.get_objects()) == before
+    finally:
+        gc.enable()
+
+
 def test_memory_is_flat_over_100_000_requests():
     client = HekaClient(NullStream(), "app")
     app = HekaMiddleware(APPLICATIONS["generator"], client=client)

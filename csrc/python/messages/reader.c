@@ -271,8 +271,8 @@ heka_reader_new(PyTypeObject *type, const char *fname, PyObject *args, PyObject 
         (in[0] != NULL && heka_read_int64(in[0], "max_message_size", &limit) < 0)) {
         return NULL;
     }
-    if (limit < 0 || limit > (int64_t)HK_LENGTH_MAX) {
-        PyErr_Format(PyExc_ValueError, "max_message_size must be from 0 to %u bytes, got %lld",
+    if (limit < 1 || limit > (int64_t)HK_LENGTH_MAX) {
+        PyErr_Format(PyExc_ValueError, "max_message_size must be from 1 to %u bytes, got %lld",
                      HK_LENGTH_MAX, (long long)limit);
         return NULL;
     }
@@ -551,7 +551,7 @@ PyDoc_STRVAR(
     "StreamReader(max_message_size=65536, signers=None, require_signature=False)\n--\n\n"
     "Split a stream of bytes into frames, and recover from invalid bytes.\n\n"
     "Args:\n"
-    "    max_message_size: Largest message in bytes, at most 16,777,216. A frame with a\n"
+    "    max_message_size: Largest message in bytes, 1 to 16,777,216. A frame with a\n"
     "        larger message is refused and skipped.\n"
     "    signers: Maps ``(name, version)`` to a key (str or bytes). None: signatures are\n"
     "        not verified and all frames are returned. A mapping, even an empty one:\n"

@@ -182,7 +182,7 @@ def test_feed_needs_bytes(value):
 
 
 def test_arguments_are_those_of_stream_reader():
-    with pytest.raises(ValueError, match="max_message_size must be from 0 to"):
+    with pytest.raises(ValueError, match="max_message_size must be from 1 to"):
         BlockReader(-1)
     with pytest.raises(ValueError, match="require_signature needs signers"):
         BlockReader(require_signature=True)
