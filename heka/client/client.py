@@ -380,7 +380,7 @@ class HekaClient(Client, Lines):
     # ---- life -------------------------------------------------------------------------------
 
     def flush(self, timeout: float = 1.0) -> bool:
-        """Flush the stream within *timeout* seconds; False if its ``flush`` returns False or raises.
+        """Flush the stream in *timeout* seconds; False if its ``flush`` returns False or raises.
 
         Raises:
             TypeError: *timeout* is no number.

@@ -138,12 +138,12 @@ def test_columns():
     (block,) = BlockReader().feed(stream)
 
     expected = [frame.message for frame in block]
-    for name in ("type", "logger", "hostname", "severity", "timestamp"):
+    for name in ("type", "logger", "hostname", "payload", "severity", "timestamp"):
         assert block.column(name) == [getattr(one, name) for one in expected]
     assert block.column("size") == [len(frame.payload) for frame in block]
     assert block.column("type") == ["odd", "t"]
-    with pytest.raises(ValueError, match="name must be type, logger, hostname, severity, timest"):
-        block.column("payload")  # type: ignore[call-overload]
+    with pytest.raises(ValueError, match="name must be type, logger, hostname, payload, sever"):
+        block.column("pid")  # type: ignore[call-overload]
     with pytest.raises(TypeError, match="name must be str, not int"):
         block.column(5)  # type: ignore[call-overload]
 
