@@ -46,6 +46,7 @@ _SHOWN_MAX: Final = 80
 
 #: One line for each command, without a capital and a full stop.
 COMMANDS: Final[dict[str, str]] = {
+    "agent": "take in messages and statistics, and forward them",
     "bench": "send messages as fast as possible, and print the rate",
     "cat": "show the messages in files, on standard input and in spools",
     "completion": "print the script with which a shell completes the command line",
@@ -65,6 +66,10 @@ COMMANDS: Final[dict[str, str]] = {
 def command_of(name: str) -> Command:
     """Import and return the module of the command *name*."""
     match name:
+        case "agent":
+            from heka.cli.commands import agent
+
+            return agent
         case "bench":
             from heka.cli.commands import bench
 
