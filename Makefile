@@ -134,10 +134,10 @@ fuzz: $(STAMP)/system-fuzz ## Run each libFuzzer target for FUZZ_SECONDS (60).
 # These builds go beside the release build, and tests/conftest.py refuses to run with any other core
 # than the one HEKA_TEST_CORE names. Left out are the tests that do not depend on the build: packaging
 # makes release builds of its own, tests/core sanitized and release programs of its own; tests/docs
-# and tests/integrations start many programs, whose calls other tests make too, as does tests/cli,
-# which only the measurement of what is run needs.
+# and tests/integrations start many programs, whose calls other tests make too, as do tests/cli and
+# tests/agent/test_agent.py, which only the measurement of what is run needs.
 SAME_TESTS := -m 'not packaging' --ignore=tests/core --ignore=tests/docs --ignore=tests/integrations
-CHECKED_TESTS := $(SAME_TESTS) --ignore=tests/cli
+CHECKED_TESTS := $(SAME_TESTS) --ignore=tests/cli --ignore=tests/agent/test_agent.py
 OTHER_BUILD = $(BIN)/python setup.py -q build --build-base build/$(1) --build-lib build/$(1)/lib
 WITH_BUILD = PYTHONSAFEPATH=1 PYTHONPATH=build/$(1)/lib HEKA_TEST_CORE=build/$(1)/lib
 

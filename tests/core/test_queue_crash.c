@@ -283,7 +283,7 @@ look(const char *directory, size_t n)
     const size_t run = book->run_end - book->run;
     const bool in_run = run > 0 && book->state[book->run] == BEING_PUT;
     right = right && (!in_run || of_run == 0 || of_run == run);
-    stats = stats_of(q); /* a lazy queue has found out by now */
+    stats = stats_of(q);                          /* a lazy queue has found out by now */
     right = right && stats.dropped[CORRUPT] <= 1; /* the frame that was being put */
     right = right && found == stats.recovered - stats.dropped[CORRUPT];
     if (!CHECK(right)) {

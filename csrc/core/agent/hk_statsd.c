@@ -127,7 +127,7 @@ clean_tag(hk_slice tag, uint8_t *out)
             out[len++] = '=';
             name = rest;
         } else if (len == start) {
-            memcpy(out + len, "true", 4);
+            hk_copy(out + len, "true", 4);
             len += 4;
         }
     }
@@ -155,7 +155,8 @@ add_tags(hk_slice tags, uint8_t room[HK_STATSD_KEY_MAX], size_t *len)
             tag.len + TAG_MORE > HK_STATSD_KEY_MAX - used || count == HK_STATSD_TAGS_MAX) {
             return false;
         }
-        const hk_slice made = {text + used, clean_tag(tag, text + used)};
+        const size_t len_made = clean_tag(tag, text + used);
+        const hk_slice made = {text + used, len_made};
         used += made.len;
         size_t at = made.len == 0 ? 0 : count++;
         for (; made.len > 0 && at > 0 && compare(made, sorted[at - 1]) < 0; at--) {

@@ -222,7 +222,7 @@ hk_journal_turn(hk_journal *j)
     }
     hk_segment_name(j->number, name);
     hk_segment *s = use_spare(j, name);
-    if (s == NULL && hk_journal_create(j, name, false, &s, &err) != HK_OK) {
+    if (s == NULL && (hk_journal_create(j, name, false, &s, &err) != HK_OK || s == NULL)) {
         j->failure = (int)err.offset; /* see hk_file_fail */
         j->retry_at = now + HK_JOURNAL_PAUSE;
         return HK_ERR_FULL;
