@@ -420,7 +420,6 @@ def test_gunicorns_hook_flushes_what_is_queued(tmp_path):
     assert frame.message.type == "queued"
 
 
-@pytest.mark.slow
 def test_a_request_is_no_garbage(captured):
     """It is freed when it ends, without the collector."""
     middleware = HekaMiddleware(APPLICATIONS["list"])
@@ -435,6 +434,7 @@ def test_a_request_is_no_garbage(captured):
         gc.enable()
 
 
+@pytest.mark.slow
 def test_memory_is_flat_over_100_000_requests():
     client = HekaClient(NullStream(), "app")
     app = HekaMiddleware(APPLICATIONS["generator"], client=client)
