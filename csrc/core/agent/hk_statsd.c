@@ -107,6 +107,8 @@ clean(hk_slice text, uint8_t *out)
  * for a tag of which nothing is left. A tag without a value has the value "true": Graphite takes
  * none that is empty. */
 #define TAG_MORE 6u
+static const uint8_t NO_VALUE[] = {'t', 'r', 'u', 'e'};
+
 static size_t
 clean_tag(hk_slice tag, uint8_t *out)
 {
@@ -127,8 +129,8 @@ clean_tag(hk_slice tag, uint8_t *out)
             out[len++] = '=';
             name = rest;
         } else if (len == start) {
-            hk_copy(out + len, "true", 4);
-            len += 4;
+            memcpy(out + len, NO_VALUE, sizeof NO_VALUE);
+            len += sizeof NO_VALUE;
         }
     }
     return len;

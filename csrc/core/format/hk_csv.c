@@ -76,8 +76,11 @@ put_characters(uint8_t *p, const uint8_t *data, size_t len)
         } else if (need_of(byte) == ESCAPE) {
             p = put_byte_escape(p, byte);
         } else if (byte == 0xc2 && data[i + 1] < 0xa0) { /* a C1 control: 0x80 to 0x9f */
-            hk_copy(p, "\\u00", 4);
-            p = put_hex(p + 4, data[++i]);
+            *p++ = '\\';
+            *p++ = 'u';
+            *p++ = '0';
+            *p++ = '0';
+            p = put_hex(p, data[++i]);
         } else {
             *p++ = byte;
         }
