@@ -454,8 +454,10 @@ hk_queue_peek(hk_queue *q, uint8_t *to, size_t room)
         len = hk_disk_peek(&in->store.disk, to, room);
     } else if (any) {
         const hk_slice oldest = hk_memory_oldest(&in->store.memory, &in->flight);
-        len = oldest.len < room ? oldest.len : room;
-        memcpy(to, oldest.data, len);
+        if (oldest.data != NULL) {
+            len = oldest.len < room ? oldest.len : room;
+            memcpy(to, oldest.data, len);
+        }
     }
     leave(q, false, false);
     return len;
