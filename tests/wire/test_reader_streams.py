@@ -86,7 +86,7 @@ STREAMS = st.lists(FRAMES | FRAMES | GARBAGE, max_size=8).map(b"".join)
 CUTS = st.lists(st.integers(0, 3000), max_size=12)
 SETTINGS = st.fixed_dictionaries(
     {
-        "max_message_size": st.sampled_from([0, 40, LIMIT, 65536]),
+        "max_message_size": st.sampled_from([1, 40, LIMIT, 65536]),
         "signers": st.sampled_from([None, {}, SIGNERS]),
         "require_signature": st.booleans(),
     }
