@@ -32,6 +32,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 from heka._core import monotonic
 from heka._receiving import endpoint
 from heka._receiving.tally import Tally
+from heka._receiving.watching import Watching
 from heka.framing import Block, BlockReader, frame
 from heka.message import MESSAGE_MAX
 
@@ -116,7 +117,7 @@ class Ended:
 Event = Received | Rejected | Ended
 
 
-class Receiver:
+class Receiver(Watching):
     """Receives on any number of sockets; the module docstring shows the loop.
 
     Args:
@@ -144,7 +145,7 @@ class Receiver:
         self._signers = None if signers is None else dict(signers)
         self._require_signature = require_signature
         self._make_reader = make_reader
-        self._selector = selectors.DefaultSelector()
+        super().__init__()
         self._ready: deque[tuple[Any, Any]] = deque()  # (source, socket) that can be read
         self._listeners: list[_Listener | _Datagrams] = []
         self._connections: set[_Connection] = set()
@@ -209,27 +210,12 @@ class Receiver:
             elif isinstance(source, _Listener):
                 self._accept(source, events)
             elif source is not None:
-                if sock.fileno() >= 0 and sock in self._selector.get_map():  # not ended yet
+                if self._is_watched(sock):  # not ended by an earlier event
                     source()
             else:
                 with contextlib.suppress(BlockingIOError):
                     self._wake_in.recv(4096)
         return events
-
-    def watch(
-        self, sock: socket.socket, call: Callable[[], object], *, writing: bool = False
-    ) -> None:
-        """Have ``poll`` call *call* when *sock* can be read, with *writing* also when written."""
-        events = selectors.EVENT_READ | (selectors.EVENT_WRITE if writing else 0)
-        if sock in self._selector.get_map():
-            self._selector.modify(sock, events, call)
-        else:
-            self._selector.register(sock, events, call)
-
-    def unwatch(self, sock: socket.socket) -> None:
-        """End what ``watch`` began."""
-        if sock.fileno() >= 0 and sock in self._selector.get_map():
-            self._selector.unregister(sock)
 
     def fileno(self) -> int:
         """Return a descriptor that can be read when ``poll`` has something to do."""

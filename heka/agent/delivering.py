@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from heka._core import monotonic
 from heka._delivery.drain import Drain
 from heka._delivery.threads import Worker
 from heka._net.options import QueueOptions
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Delivery"]
 
-#: Seconds after which a delivery that raised an unexpected error begins again.
+#: Seconds after which a delivery that raised an unexpected error begins again, and between two
+#: looks whether a former one has ended.
 _AGAIN = 1.0
 
 
@@ -32,7 +34,12 @@ class Delivery:
     """
 
     def __init__(
-        self, name: str, queue: OutputQueue, outlet: Outlet, options: QueueOptions
+        self,
+        name: str,
+        queue: OutputQueue,
+        outlet: Outlet,
+        options: QueueOptions,
+        former: Delivery | None = None,
     ) -> None:
         """Prepare to drain *queue* to *outlet*.
 
@@ -41,8 +48,11 @@ class Delivery:
             queue: Its queue; somebody else closes it.
             outlet: Where the frames go.
             options: Deadlines, linger and back-off.
+            former: The delivery of this queue that was stopped. Its destination may not have let it
+                go yet: this one begins when it has ended, as a queue has one consumer.
         """
         self.failures = 0
+        self._former = former
         self._name = name
         self._queue = queue
         self._drain = Drain(name, outlet, options)
@@ -76,6 +86,11 @@ class Delivery:
         }
 
     def _run(self) -> None:
+        while self._former is not None:
+            if self._former.stop(monotonic() + _AGAIN):
+                self._former = None
+            if self._drain.stopping:
+                return
         ring = self._queue.ring
         ring.set_consumer()
         try:

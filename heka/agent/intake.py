@@ -7,14 +7,16 @@ not watched, so the kernel's buffers fill and its peers wait. Knows no messages.
 from __future__ import annotations
 
 import contextlib
-import queue
 import selectors
 import socket
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
 from typing import Any, Final, TypeVar
 
 from heka._delivery.threads import Worker
+from heka._receiving.watching import Watching
 from heka._runtime.reporter import Reporter
 from heka.agent.plugin import Source
 
@@ -22,10 +24,12 @@ __all__ = ["Intake"]
 
 #: Seconds between two tries of a paused source.
 _AGAIN: Final = 0.005
+#: Seconds that ``call`` waits for the thread.
+_PATIENCE: Final = 10.0
 _T = TypeVar("_T")
 
 
-class Intake:
+class Intake(Watching):
     """Reads sources until ``stop``.
 
     Attributes:
@@ -34,8 +38,8 @@ class Intake:
 
     def __init__(self) -> None:
         """Begin without sources; ``start`` starts the thread."""
+        super().__init__()
         self.failures = 0
-        self._selector = selectors.DefaultSelector()
         self._sources: dict[Source, bool] = {}  # whether it is watched
         self._work: deque[Callable[[], object]] = deque()
         self._reporter = Reporter()
@@ -60,20 +64,24 @@ class Intake:
             self._wake_out.send(b"\0")
 
     def call(self, work: Callable[[], _T]) -> _T:
-        """Have the thread call *work*, wait, and return its result or raise what it raised."""
-        results: queue.SimpleQueue[tuple[_T | None, BaseException | None]] = queue.SimpleQueue()
+        """Have the thread call *work*, wait, and return its result or raise what it raised.
+
+        Raises:
+            TimeoutError: A source does not return; *work* may still be called later.
+        """
+        done: Future[_T] = Future()
 
         def run() -> None:
             try:
-                results.put((work(), None))
+                done.set_result(work())
             except BaseException as failure:
-                results.put((None, failure))
+                done.set_exception(failure)
 
         self.soon(run)
-        result, failure = results.get()
-        if failure is not None:
-            raise failure
-        return result  # type: ignore[return-value]
+        try:
+            return done.result(_PATIENCE)
+        except FutureTimeout:  # before Python 3.11 it is no TimeoutError
+            raise TimeoutError(f"an input has kept the intake busy for {_PATIENCE:g} s") from None
 
     def add(self, source: Source) -> None:
         """Read *source* from now on."""
@@ -98,21 +106,6 @@ class Intake:
         return True
 
     # ---- called in the thread ----------------------------------------------------------------
-
-    def watch(
-        self, sock: socket.socket, call: Callable[[], object], *, writing: bool = False
-    ) -> None:
-        """Call *call* when *sock* can be read, with *writing* also when it can be written."""
-        events = selectors.EVENT_READ | (selectors.EVENT_WRITE if writing else 0)
-        if sock in self._selector.get_map():
-            self._selector.modify(sock, events, call)
-        else:
-            self._selector.register(sock, events, call)
-
-    def unwatch(self, sock: socket.socket) -> None:
-        """End what ``watch`` began."""
-        if sock.fileno() >= 0 and sock in self._selector.get_map():
-            self._selector.unregister(sock)
 
     def _add(self, source: Source) -> None:
         self._selector.register(source.fileno(), selectors.EVENT_READ, source)

@@ -270,7 +270,8 @@ def read(
         known: Further keys that the author may have meant by an unknown one.
         hekad: Take the defaults of a hekad configuration.
     """
-    fields = {field.name: field for field in dataclasses.fields(options)}  # type: ignore[arg-type]
+    dataclass_: Any = options  # mypy does not know that it is one
+    fields = {field.name: field for field in dataclasses.fields(dataclass_)}
     before = len(problems)
     values: dict[str, Any] = {}
     for key, value in table.items():

@@ -31,7 +31,7 @@ def status_of(
         running: Its sections by name.
     """
     sections = [
-        {"name": name, "kind": item.section.kind, "type": item.section.type, **item.account()}
+        {"name": name, "kind": item.section.kind, "type": item.section.type, **_account_of(item)}
         for name, item in running.items()
     ]
     return {
@@ -40,6 +40,14 @@ def status_of(
         "seconds": round(time.time() - started_at, 3),
         "sections": sections,
     }
+
+
+def _account_of(running: Running) -> Mapping[str, object]:
+    """Return its counts; what it raised instead, if it is a plugin with a fault."""
+    try:
+        return running.account()
+    except Exception as failure:
+        return {"error": repr(failure)}
 
 
 def report_block(status: Mapping[str, Any]) -> Block:

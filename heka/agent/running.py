@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import threading
+import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from heka._core import monotonic
 from heka._net.options import QueueOptions
 from heka.agent.delivering import Delivery
 from heka.agent.graph import Consumer, Feed, Graph
@@ -19,21 +23,37 @@ from heka.agent.queues import OutputQueue, QueueSettings
 from heka.exceptions import ConfigError
 
 if TYPE_CHECKING:
+    from heka._delivery.outlets import Outlet
     from heka.agent.config import Section
     from heka.agent.intake import Intake
     from heka.agent.plugin import Encoder
-from heka.agent.world import World
+    from heka.agent.world import World
+    from heka.framing import Block
 
-__all__ = ["STOPPING", "Running", "RunningFilter", "RunningInput", "RunningOutput", "cannot"]
+__all__ = ["STOPPING", "Running", "RunningFilter", "RunningInput", "RunningOutput", "attempt"]
 
+_T = TypeVar("_T")
 #: Seconds that the end of one section may take when others go on.
 STOPPING = 2.0
 
 
-def cannot(section: Section, what: str, failure: Exception) -> ConfigError:
-    """Return the error that *section* cannot *what*, with its place."""
-    reason = getattr(failure, "strerror", None) or failure
-    return ConfigError(f"{section.place}: {section.name}: cannot {what}: {reason}")
+def attempt(section: Section, what: str, call: Callable[[], _T]) -> _T:
+    """Return what *call* returns; ConfigError that *section* cannot *what* when it raises.
+
+    A plugin may be anybody's: whatever it raises must not end the agent.
+    """
+    try:
+        return call()
+    except Exception as failure:
+        raise ConfigError(
+            f"{section.place}: {section.name}: cannot {what}: {_reason(failure)}"
+        ) from failure
+
+
+def _reason(failure: Exception) -> str:
+    if isinstance(failure, OSError) and failure.strerror:
+        return failure.strerror + (f": {failure.filename!r}" if failure.filename else "")
+    return str(failure) if isinstance(failure, ConfigError) else repr(failure)
 
 
 class RunningInput:
@@ -43,7 +63,9 @@ class RunningInput:
         """Make the plugin; nothing is opened."""
         self.section = section
         self.feed = Feed(graph, section.name, world)
-        self.plugin: Any = section.plugin(section.name, section.options, self.feed)
+        self.plugin: Any = attempt(
+            section, "be made", lambda: section.plugin(section.name, section.options, self.feed)
+        )
         #: Whether other inputs feed it: it is stopped after them.
         self.stops_last: bool = getattr(self.plugin, "STOPS_LAST", False)
         self._intake = intake
@@ -51,12 +73,9 @@ class RunningInput:
 
     def start(self) -> None:
         """Open and read; ConfigError with the section when it cannot."""
-        try:
-            self.plugin.start()
-        except OSError as failure:
-            raise cannot(self.section, "start", failure) from failure
+        attempt(self.section, "start", self.plugin.start)
         if hasattr(self.plugin, "fileno"):
-            self._intake.add(self.plugin)
+            attempt(self.section, "be read", lambda: self._intake.add(self.plugin))
             self._is_read = True
 
     def stop(self, deadline: float) -> None:
@@ -78,15 +97,14 @@ class RunningFilter:
         """Make the plugin."""
         self.section = section
         self.feed = Feed(graph, section.name, world)
-        self.plugin: Any = section.plugin(section.name, section.options, self.feed)
+        self.plugin: Any = attempt(
+            section, "be made", lambda: section.plugin(section.name, section.options, self.feed)
+        )
         self.consumer = _consumer(section, self.plugin.accept)
 
     def start(self) -> None:
         """Begin; ConfigError with the section when it cannot."""
-        try:
-            self.plugin.start()
-        except OSError as failure:
-            raise cannot(self.section, "start", failure) from failure
+        attempt(self.section, "start", self.plugin.start)
 
     def stop(self, deadline: float) -> None:
         """Give what is left until *deadline*."""
@@ -102,41 +120,88 @@ class RunningFilter:
 
 
 class RunningOutput:
-    """An output, its consumer, its queue and the thread that drains it."""
+    """An output, its consumer, its queue and the thread that drains it.
 
-    def __init__(
-        self,
-        section: Section,
-        encoder: Encoder | None,
-        base_dir: str,
-        queue: OutputQueue | None = None,
-    ) -> None:
-        """Make the plugin and open the queue.
+    Attributes:
+        queue: None while it is not open: messages for it wait in the feeds, which are paused.
+    """
+
+    def __init__(self, section: Section, encoder: Encoder | None, base_dir: str) -> None:
+        """Make the plugin and its outlet; nothing is opened.
 
         Args:
             section: Of the output.
             encoder: What it writes; None: frames as they are.
             base_dir: Of the agent; the queue is below it.
-            queue: The open queue of the section as it was before a reload; None: it is opened.
 
         Raises:
-            ConfigError: An option is wrong, or the queue cannot be opened.
+            ConfigError: An option is wrong.
         """
         self.section = section
-        self.plugin: Any = section.plugin(section.name, section.options, encoder)
-        outlet = self.plugin.outlet()
-        settings = section.queue or QueueSettings()
-        try:
-            self.queue = queue or OutputQueue(
-                section.name, os.path.join(base_dir, "queues", section.name), settings
-            )
-        except OSError as failure:
-            raise cannot(section, "open its queue", failure) from failure
+        self.plugin: Any = attempt(
+            section, "be made", lambda: section.plugin(section.name, section.options, encoder)
+        )
+        self.queue: OutputQueue | None = None
+        self.consumer = _consumer(section, self._offer, self._wait)
+        self._outlet: Outlet | None = attempt(section, "be made", self.plugin.outlet)
+        given = "" if section.queue is None else section.queue.directory
+        #: Of its queue.
+        self.directory = os.path.abspath(given or os.path.join(base_dir, "queues", section.name))
+        self._successor: RunningOutput | None = None
+        self._delivery: Delivery | None = None
+        # Held while a block is offered, so that no block gets into a queue that is being closed.
+        self._lock = threading.Lock()
+
+    # ---- what the graph calls -----------------------------------------------------------------
+
+    def _offer(self, block: Block) -> bool:
+        with self._lock:
+            if self._successor is None:
+                return self.queue is not None and self.queue.offer(block)
+        return self._successor._offer(block)  # it was offered before a reload, and waited
+
+    def _wait(self, seconds: float) -> None:
+        queue = self.queue
+        if queue is None:
+            time.sleep(seconds)
+        else:
+            queue.wait_for_room(seconds)
+
+    # ---- life ---------------------------------------------------------------------------------
+
+    def open(self) -> None:
+        """Open the queue; ConfigError when it cannot be opened."""
+        settings = self.section.queue or QueueSettings()
+        make = partial(OutputQueue, self.section.name, self.directory, settings)
+        self.queue = attempt(self.section, "open its queue", make)
+
+    def succeed(self, former: RunningOutput) -> None:
+        """Take over from *former*, the section as it was: messages that wait for it come here.
+
+        Its queue too, unless it has closed it.
+        """
+        with former._lock:
+            self.queue = self.queue or former.queue
+            former._successor = self
+
+    def start(self) -> None:
+        """Start to drain."""
+        outlet, self._outlet = self._outlet, None
+        if outlet is None:  # it was stopped, and is started again
+            outlet = attempt(self.section, "start", self.plugin.outlet)
+        queue = self.queue
+        assert queue is not None
         if isinstance(outlet, BlockOutlet):
-            outlet.queue = self.queue
-        self.consumer = _consumer(section, self.queue.offer, self.queue.wait_for_room)
-        self._delivery = Delivery(section.name, self.queue, outlet, self._drain_options())
-        self._is_started = False
+            outlet.queue = queue
+        self._delivery = Delivery(
+            self.section.name, queue, outlet, self._drain_options(), self._delivery
+        )
+        attempt(self.section, "start", self._delivery.start)
+
+    def start_after(self, former: RunningOutput) -> None:
+        """Start to drain the queue that was taken over, as soon as *former* does not any more."""
+        self._delivery = former._delivery
+        self.start()
 
     def _drain_options(self) -> QueueOptions:
         address = getattr(self.plugin, "address", None)
@@ -146,32 +211,41 @@ class RunningOutput:
             options = dataclasses.replace(options, backoff_max=retries.max_delay)
         return options
 
-    def start(self) -> None:
-        """Start to drain."""
-        self._delivery.start()
-        self._is_started = True
-
     def stop(self, deadline: float) -> bool:
         """Stop to drain; the queue stays open. False: the thread has not ended at *deadline*."""
-        if self._is_started:
-            self._is_started = not self._delivery.stop(deadline)
-        return not self._is_started
+        if self._delivery is not None and not self._delivery.stop(deadline):
+            return False
+        self._delivery = None
+        return True
 
-    def retire(self) -> None:
-        """Close the queue of a section that is gone; what a paused feed still has is dropped."""
-        self.consumer.retire()
-        self.close()
+    def close(self) -> int:
+        """Close the queue, which no thread drains; return how many messages stay in it."""
+        with self._lock:
+            queue, self.queue = self.queue, None
+        if queue is None:
+            return 0
+        queue.close()
+        return int(queue.account()["waiting"])
 
-    def close(self) -> None:
-        """Close the queue; what waits stays on disk."""
-        self.queue.close()
+    @property
+    def wants_shutdown(self) -> bool:
+        """Whether its queue was full, and ``full_action`` is ``shutdown``."""
+        queue = self.queue
+        return queue is not None and queue.wants_shutdown
+
+    def flush(self, deadline: float) -> None:
+        """Wait until its queue is empty, at most until *deadline*."""
+        queue = self.queue
+        if queue is not None:
+            queue.ring.flush(max(0.0, deadline - monotonic()))
 
     def account(self) -> dict[str, object]:
         """Return its counts and those of its queue."""
+        queue, delivery = self.queue, self._delivery
         return {
             "matched": self.consumer.matched,
-            **self.queue.account(),
-            **self._delivery.account(),
+            **({} if queue is None else queue.account()),
+            **({} if delivery is None else delivery.account()),
         }
 
 

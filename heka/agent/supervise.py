@@ -16,14 +16,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
 from types import FrameType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from heka._core import lock_file, monotonic, unlock_file
 from heka._delivery.spool import holder_of
 from heka._receiving.control import Control, Reply
-from heka._runtime.reporter import Reporter
 from heka.agent.config import Changes, Plan, Section, compare
-from heka.agent.graph import Feed, Graph
+from heka.agent.graph import Consumer, Feed, Graph
 from heka.agent.intake import Intake
 from heka.agent.notify import notify, watchdog_interval
 from heka.agent.registry import plugin_class
@@ -34,6 +33,7 @@ from heka.agent.running import (
     RunningFilter,
     RunningInput,
     RunningOutput,
+    attempt,
 )
 from heka.agent.world import World
 from heka.exceptions import ConfigError
@@ -46,6 +46,44 @@ __all__ = ["Agent"]
 
 #: Seconds between two looks of the main thread at what is due, at most.
 _LOOK: Final = 1.0
+
+
+_R = TypeVar("_R", bound=Running)
+
+
+class _Swap:
+    """A reload that is under way.
+
+    Attributes:
+        plan: That ran before.
+        before: The sections that ran before.
+        begin, end: Names of those that begin and of those that end; a changed one does both.
+        made: Those that begin.
+        closed: Outputs of before whose queue was closed.
+        stopped, started: Inputs that were.
+    """
+
+    def __init__(self, plan: Plan, before: dict[str, Running], changes: Changes) -> None:
+        self.plan = plan
+        self.before = before
+        self.begin = {*changes.new, *changes.changed}
+        self.end = {*changes.gone, *changes.changed}
+        self.made: dict[str, Running] = {}
+        self.closed: dict[str, RunningOutput] = {}
+        self.stopped: list[RunningInput] = []
+        self.started: list[RunningInput] = []
+
+    def new(self, kind: type[_R]) -> dict[str, _R]:
+        """Return the sections of *kind* that begin."""
+        return {name: item for name, item in self.made.items() if isinstance(item, kind)}
+
+    def old(self, kind: type[_R]) -> dict[str, _R]:
+        """Return the sections of *kind* that end."""
+        return {
+            name: item
+            for name, item in self.before.items()
+            if name in self.end and isinstance(item, kind)
+        }
 
 
 class Agent:
@@ -82,7 +120,9 @@ class Agent:
         self._world = World(plan.settings.hostname, plan.settings.base_dir, self._find)
         self._feed = Feed(self.graph, "agent", self._world)
         self._reports_due = math.inf
-        self._reporter = Reporter()
+        self._reports_left_out = 0  # while a queue that gets them was full
+        self._pid_file = ""  # that was written
+        self._retired: list[Consumer] = []  # of outputs that are gone
 
     # ---- the main thread ----------------------------------------------------------------------
 
@@ -92,15 +132,26 @@ class Agent:
         self._lock = _lock_directory(settings.base_dir)
         self._intake.start()
         try:
-            self._begin(self._build(self.plan.sections, {}))
+            self._begin(self._build(self.plan.sections))
             if settings.control:
                 self._control = self._intake.call(self._open_control)
                 self.graph.copy = self._copy
+            self._write_pid(settings.pid_file)
         except BaseException:
             self._end(monotonic() + STOPPING)
             raise
         if settings.report_interval:
             self._reports_due = monotonic() + settings.report_interval
+
+    def _write_pid(self, path: str) -> None:
+        if not path:
+            return
+        try:
+            with open(path, "w", encoding="ascii") as file:
+                file.write(f"{os.getpid()}\n")
+        except OSError as failure:
+            raise ConfigError(f"pid_file: cannot write {path!r}: {failure.strerror}") from failure
+        self._pid_file = path
 
     def run(self) -> int:
         """Do what signals and requests ask for until one of them ends the agent.
@@ -127,8 +178,10 @@ class Agent:
             self._reports_due = monotonic() + self.plan.settings.report_interval
             if self._feed.retry():
                 self._feed.offer(report_block(self.status()))
+            else:
+                self._reports_left_out += 1
         for running in self._running.values():
-            if isinstance(running, RunningOutput) and running.queue.wants_shutdown:
+            if isinstance(running, RunningOutput) and running.wants_shutdown:
                 self._say(f"{running.section.name}: its queue is full: full_action is shutdown")
                 self.exit_code = 1
                 self._stopping = True
@@ -166,29 +219,18 @@ class Agent:
         running = self._running.get(name)
         return None if running is None else running.plugin
 
-    def _build(self, sections: Iterable[Section], queues: Mapping[str, Any]) -> dict[str, Running]:
-        """Make the plugins of *sections*; what was opened is closed again when one fails."""
+    def _build(self, sections: Iterable[Section]) -> dict[str, Running]:
+        """Make the plugins of *sections*; nothing is opened."""
         made: dict[str, Running] = {}
-        try:
-            for section in sections:
-                if section.kind == "input":
-                    made[section.name] = RunningInput(
-                        section, self.graph, self._world, self._intake
-                    )
-                elif section.kind == "filter":
-                    made[section.name] = RunningFilter(section, self.graph, self._world)
-                elif section.kind == "output":
-                    made[section.name] = RunningOutput(
-                        section,
-                        self._encoder_of(section),
-                        self.plan.settings.base_dir,
-                        queues.get(section.name),
-                    )
-        except BaseException:
-            for running in made.values():
-                if isinstance(running, RunningOutput) and running.section.name not in queues:
-                    running.close()
-            raise
+        for section in sections:
+            if section.kind == "input":
+                made[section.name] = RunningInput(section, self.graph, self._world, self._intake)
+            elif section.kind == "filter":
+                made[section.name] = RunningFilter(section, self.graph, self._world)
+            elif section.kind == "output":
+                encoder = self._encoder_of(section)
+                base_dir = self.plan.settings.base_dir
+                made[section.name] = RunningOutput(section, encoder, base_dir)
         return made
 
     def _encoder_of(self, section: Section) -> Encoder | None:
@@ -198,13 +240,19 @@ class Agent:
             return None
         for other in self.plan.sections:
             if other.kind == "encoder" and other.name == name:
-                return other.plugin(name, other.options)  # type: ignore[no-any-return]
+                make = partial(other.plugin, name, other.options)
+                named: Encoder = attempt(other, "be made", make)
+                return named
         found = plugin_class(name)
-        return found(name, found.Options())  # type: ignore[no-any-return]
+        encoder: Encoder = found(name, found.Options())
+        return encoder
 
     def _begin(self, made: dict[str, Running]) -> None:
-        """Start *made*: outputs, filters, then inputs."""
+        """Open and start *made*: outputs, filters, then inputs."""
         self._running.update(made)
+        for running in made.values():
+            if isinstance(running, RunningOutput):
+                running.open()
         self._route()
         for kind in (RunningOutput, RunningFilter, RunningInput):
             for running in made.values():
@@ -230,26 +278,32 @@ class Agent:
             self._safely(item, partial(item.stop, deadline))
         outputs = [item for item in running if isinstance(item, RunningOutput)]
         for output in outputs:
-            output.queue.ring.flush(max(0.0, deadline - monotonic()))
+            output.flush(deadline)
         self.graph.close()
         last = max(deadline, monotonic() + STOPPING)
         for output in outputs:
             self._safely(output, partial(self._close, output, last))
         if self._control is not None:
-            self._intake.call(self._control.close)
+            with suppress(TimeoutError):  # its thread is a daemon, and ends with the process
+                self._intake.call(self._control.close)
         self._intake.stop(last)
+        if self._pid_file:
+            with suppress(OSError):
+                os.unlink(self._pid_file)
         if self._lock is not None:
             unlock_file(self._lock)
             self._lock = None
 
-    def _close(self, output: RunningOutput, deadline: float) -> None:
-        """Close the queue of *output*, unless its destination does not let the thread end."""
-        ended = output.stop(deadline)
-        waiting = output.queue.account()["waiting"]
+    def _close(self, output: RunningOutput, deadline: float) -> bool:
+        """Close the queue of *output*; False: its destination does not let the thread end."""
+        name = output.section.name
+        if not output.stop(deadline):
+            self._say(f"{name}: its destination does not let go; what waits stays in its queue")
+            return False
+        waiting = output.close()
         if waiting:
-            self._say(f"{output.section.name}: {waiting} messages stay in its queue on disk")
-        if ended:
-            output.close()
+            self._say(f"{name}: {waiting} messages stay in its queue on disk")
+        return True
 
     def addresses(self) -> list[tuple[str, str]]:
         """Return (section, address) for each socket on which an input listens."""
@@ -262,8 +316,10 @@ class Agent:
     def _safely(self, running: Running, call: Callable[[], object]) -> None:
         try:
             call()
-        except Exception as failure:  # a plugin must not keep the others from ending
-            self._reporter.report(f"{running.section.name} raised {failure!r} when it was stopped")
+        except ConfigError as failure:
+            self._say(str(failure))
+        except Exception as failure:  # a plugin must not keep the others from going on or ending
+            self._say(f"{running.section.name} raised {failure!r}")
 
     # ---- reload --------------------------------------------------------------------------------
 
@@ -298,7 +354,7 @@ class Agent:
 
     def _check_fixed(self, new: Plan) -> None:
         """Refuse a change of what only a new process can change."""
-        for name in ("base_dir", "control"):
+        for name in ("base_dir", "control", "pid_file"):
             before, after = getattr(self.plan.settings, name), getattr(new.settings, name)
             if before != after:
                 raise ConfigError(
@@ -306,73 +362,94 @@ class Agent:
                 )
 
     def _replace(self, new: Plan, changes: Changes) -> None:
-        """Go from the plan that runs to *new*; when something cannot be opened, back again."""
-        old_plan, self.plan = self.plan, new
-        before = dict(self._running)
-        begin = {*changes.new, *changes.changed}
-        end = {*changes.gone, *changes.changed}
-        queues = {
-            name: running.queue
-            for name, running in before.items()
-            if name in changes.changed and isinstance(running, RunningOutput)
-        }
-        try:
-            made = self._build([s for s in new.sections if s.name in begin], queues)
-        except BaseException:
-            self.plan = old_plan
-            raise
-        deadline = monotonic() + STOPPING
-        for name in end:
-            if isinstance(before[name], RunningInput):
-                before[name].stop(deadline)
-        started: list[Running] = []
-        try:
-            self._running = {name: item for name, item in before.items() if name not in end} | made
-            for running in made.values():
-                if isinstance(running, RunningInput):
-                    running.start()
-                    started.append(running)
-        except ConfigError:
-            self._go_back(old_plan, before, end, made, queues, started)
-            raise
-        for name in end:
-            if isinstance(before[name], RunningOutput):
-                before[name].stop(deadline)
-        self._route()
-        for running in made.values():
-            if not isinstance(running, RunningInput):
-                running.start()
-        for name in end:
-            item = before[name]
-            if isinstance(item, RunningFilter):
-                item.stop(deadline)
-            elif isinstance(item, RunningOutput) and name not in queues:
-                item.retire()
+        """Go from the plan that runs to *new*; when something cannot be opened, back again.
 
-    def _go_back(
-        self,
-        plan: Plan,
-        before: dict[str, Running],
-        end: set[str],
-        made: dict[str, Running],
-        queues: Mapping[str, Any],
-        started: list[Running],
-    ) -> None:
-        """Undo a reload that failed when its inputs were opened: open the old ones again."""
+        Plugins are made before anything is stopped. An output keeps its queue open, unless the
+        settings of the queue change: then its feeds are paused until it is open again.
+        """
+        swap = _Swap(self.plan, dict(self._running), changes)
+        self.plan = new
+        try:
+            swap.made = self._build(
+                section for section in new.sections if section.name in swap.begin
+            )
+            self._open_outputs(swap)
+            self._open_inputs(swap)
+        except ConfigError:
+            self._go_back(swap)
+            raise
         deadline = monotonic() + STOPPING
-        for running in started:
-            running.stop(deadline)
-        for name, running in made.items():
-            if isinstance(running, RunningOutput) and name not in queues:
-                running.close()
-        self.plan = plan
-        self._running = before
-        for name in end:
-            old = before[name]
-            if isinstance(old, RunningInput):
-                again = RunningInput(old.section, self.graph, self._world, self._intake)
-                self._running[name] = again
-                again.start()
+        for name, output in swap.old(RunningOutput).items():
+            if isinstance(swap.made.get(name), RunningOutput):
+                self._safely(output, partial(output.stop, deadline))
+        for name, output in swap.new(RunningOutput).items():
+            former = swap.before.get(name)
+            if isinstance(former, RunningOutput):
+                output.succeed(former)
+        self._route()
+        for name, output in swap.new(RunningOutput).items():
+            former = swap.before.get(name)
+            if isinstance(former, RunningOutput):
+                self._safely(output, partial(output.start_after, former))
+            else:
+                self._safely(output, output.start)
+        for one in swap.new(RunningFilter).values():
+            self._safely(one, one.start)
+        for name, output in swap.old(RunningOutput).items():
+            if not isinstance(swap.made.get(name), RunningOutput):
+                output.consumer.retire()
+                self._retired.append(output.consumer)
+                self._safely(output, partial(self._close, output, deadline))
+        for old in swap.old(RunningFilter).values():
+            self._safely(old, partial(old.stop, deadline))
+
+    def _open_outputs(self, swap: _Swap) -> None:
+        """Open the queues of outputs that are new, and of those whose queue has other settings."""
+        for name, output in swap.new(RunningOutput).items():
+            former = swap.before.get(name)
+            if isinstance(former, RunningOutput):
+                if former.section.queue == output.section.queue:
+                    continue
+                swap.closed[name] = former
+                if not former.stop(monotonic() + STOPPING):
+                    raise ConfigError(
+                        f"{output.section.place}: {name}: cannot change its queue while its "
+                        "destination does not let go; reload again later"
+                    )
+                waiting = former.close()
+                if waiting and former.directory != output.directory:
+                    self._say(f"{name}: {waiting} messages stay in {former.directory}")
+            output.open()
+
+    def _open_inputs(self, swap: _Swap) -> None:
+        """Stop the inputs that end, and start those that begin."""
+        deadline = monotonic() + STOPPING
+        for old in sorted(swap.old(RunningInput).values(), key=lambda item: item.stops_last):
+            swap.stopped.append(old)
+            self._safely(old, partial(old.stop, deadline))
+        kept = {name: item for name, item in swap.before.items() if name not in swap.end}
+        self._running = kept | swap.made
+        for running in swap.new(RunningInput).values():
+            swap.started.append(running)
+            running.start()
+
+    def _go_back(self, swap: _Swap) -> None:
+        """Undo a reload that failed: close what it has opened, open again what it has closed."""
+        deadline = monotonic() + STOPPING
+        self.plan = swap.plan
+        for running in swap.started:
+            self._safely(running, partial(running.stop, deadline))
+        for output in swap.new(RunningOutput).values():
+            output.close()
+        self._running = swap.before
+        for former in swap.closed.values():
+            if former.queue is None:
+                self._safely(former, former.open)
+            self._safely(former, former.start)
+        for old in swap.stopped:
+            again = RunningInput(old.section, self.graph, self._world, self._intake)
+            self._running = self._running | {old.section.name: again}
+            self._safely(again, again.start)
 
     # ---- the control socket --------------------------------------------------------------------
 
@@ -401,7 +478,11 @@ class Agent:
         return status_of(self.plan.settings.hostname, self.started_at, self._running)
 
     def _on_status(self, request: Mapping[str, Any], reply: Reply) -> None:
-        reply({"ok": True, **self.status()})
+        more = {
+            "reports_left_out": self._reports_left_out,
+            "dropped_for_gone_outputs": sum(one.retired for one in self._retired),
+        }
+        reply({"ok": True, **more, **self.status()})
 
     def _on_stop(self, request: Mapping[str, Any], reply: Reply) -> None:
         reply({"ok": True})

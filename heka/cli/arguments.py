@@ -50,6 +50,17 @@ def add_key_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_timeout_argument(parser: argparse.ArgumentParser) -> None:
+    """Add ``--timeout`` of a command that sends what waits."""
+    parser.add_argument(
+        "--timeout",
+        type=float,
+        default=30.0,
+        metavar="SECONDS",
+        help="give up after this time without progress (default 30)",
+    )
+
+
 def add_size_argument(parser: argparse.ArgumentParser) -> None:
     """Add ``--max-message``."""
     parser.add_argument(

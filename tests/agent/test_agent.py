@@ -247,6 +247,92 @@ def test_a_wrong_configuration_changes_nothing(site: Site) -> None:
     assert agent.end() == 0
 
 
+def test_a_reload_opens_a_queue_anew_whose_settings_change(site: Site) -> None:
+    site.peer.close()
+    agent = site.start()
+    with agent.connect() as sock:
+        sock.sendall(frames(0, 500))
+        wait_until(lambda: site.section("forward")["waiting"] == 500, "500 messages")
+        site.write(buffering='[forward.buffering]\nmax_buffer_size = "2 MiB"\nmin_free = 0')
+        reply = site.heka("reload", str(site.config))
+        assert (reply.returncode, reply.stdout) == (0, "forward (changed)\n")
+        assert site.section("forward")["waiting"] == 500
+
+        bad = site.folder / "file"
+        bad.touch()
+        site.write(buffering=f"[forward.buffering]\ndirectory = {json.dumps(str(bad))}")
+        reply = site.heka("reload", str(site.config))
+        assert reply.returncode == 1
+        assert f"forward: cannot open its queue: File exists: {str(bad)!r}" in reply.stderr
+        assert site.section("forward")["waiting"] == 500
+
+        sock.sendall(frames(500, 510))
+        site.peer.open()
+        wait_until(lambda: len(site.peer.payloads) == 510, "all messages")
+    assert site.peer.payloads == numbers(0, 510)
+    assert agent.end() == 0
+
+
+def test_a_plugin_with_a_fault_ends_nothing(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = site.folder / "faulty"
+    (package / "faulty-1.dist-info").mkdir(parents=True)
+    (package / "faulty-1.dist-info" / "METADATA").write_text("Name: faulty\nVersion: 1\n")
+    (package / "faulty-1.dist-info" / "entry_points.txt").write_text(
+        "[heka.agent]\nFaultyInput = faulty:FaultyInput\n"
+    )
+    (package / "faulty.py").write_text(
+        """
+import os
+from dataclasses import dataclass
+
+@dataclass(frozen=True)
+class Options:
+    pass
+
+class FaultyInput:
+    Options = Options
+    def __init__(self, name, options, feed):
+        if os.path.exists(os.environ["FAULTY"]):
+            raise KeyError("made")
+    def start(self):
+        pass
+    def stop(self, deadline):
+        raise KeyError("stopped")
+    def account(self):
+        raise KeyError("counted")
+"""
+    )
+    switch = site.folder / "switch"
+    monkeypatch.setenv("PYTHONPATH", str(package))
+    monkeypatch.setenv("FAULTY", str(switch))
+    agent = site.start()
+    with agent.connect() as sock:
+        switch.touch()
+        site.write("[FaultyInput]")
+        reply = site.heka("reload", str(site.config))
+        assert reply.returncode == 1
+        assert "FaultyInput: cannot be made: KeyError('made')" in reply.stderr
+        switch.unlink()
+        assert site.heka("reload", str(site.config)).returncode == 0
+        assert site.section("FaultyInput")["error"] == "KeyError('counted')"
+        site.write()
+        assert site.heka("reload", str(site.config)).returncode == 0
+        wait_until(lambda: agent.has("FaultyInput raised KeyError('stopped')"), "the report")
+        sock.sendall(frames(0, 10))
+        wait_until(lambda: len(site.peer.payloads) == 10, "10 messages")
+    assert agent.end() == 0
+
+
+def test_the_pid_file_stands_while_the_agent_runs(site: Site) -> None:
+    path = site.folder / "pid"
+    text = site.config.read_text().replace("report_interval = 0", f'pid_file = "{path}"')
+    site.config.write_text(text)
+    agent = site.start()
+    assert path.read_text() == f"{agent.process.pid}\n"
+    assert agent.end() == 0
+    assert not path.exists()
+
+
 def test_a_full_queue_pauses_its_input_until_there_is_room(site: Site) -> None:
     site.peer.close()
     site.write(buffering='[forward.buffering]\nmax_buffer_size = "1 MiB"')

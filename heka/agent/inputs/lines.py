@@ -6,7 +6,7 @@ line as Payload, Logger the name of the input. Bytes that are not UTF-8 become U
 
 from __future__ import annotations
 
-from heka._core import pack
+from heka._core import EncodeError, pack
 from heka.framing import Block, BlockReader
 
 __all__ = ["LINE_TYPE", "LineReader"]
@@ -77,27 +77,33 @@ class LineReader:
             self._pending = bytearray()
 
     def _blocks_of(self, lines: list[bytearray]) -> list[Block]:
-        frames = []
+        frames: list[bytes] = []
         more = len(self._delimiter)
         for line in lines:
             if self._passing_over:  # this is the end of the line that was too long
                 self.refused_bytes += len(line) + more
                 self._passing_over = False
-            elif len(line) > self._longest:
-                self._refuse("oversize", len(line) + more)
             else:
-                self.delivered_bytes += len(line) + more
-                frames.append(self._frame_of(line))
-        wire = b"".join(frame for frame in frames if frame)
+                self._take(line, more, frames)
+        wire = b"".join(frames)
         return BlockReader().feed(wire) if wire else []
 
-    def _frame_of(self, line: bytearray) -> bytes:
+    def _take(self, line: bytearray, more: int, frames: list[bytes]) -> None:
+        """Append the frame of *line* to *frames*, and count it with the *more* bytes of its end."""
         text = line.decode("utf-8", "replace")
         if self._delimiter == b"\n":
             text = text.removesuffix("\r")
-        if not text:
-            return b""
-        return pack(LINE_TYPE, self._logger, payload=text, pid=0, hostname=self._hostname)
+        try:
+            if len(line) > self._longest:
+                raise EncodeError
+            if text:
+                frames.append(
+                    pack(LINE_TYPE, self._logger, payload=text, pid=0, hostname=self._hostname)
+                )
+        except EncodeError:  # with its attributes, or with U+FFFD, it is too long for a message
+            self._refuse("oversize", len(line) + more)
+        else:
+            self.delivered_bytes += len(line) + more
 
     def _pass_over(self, size: int) -> None:
         if self._passing_over:

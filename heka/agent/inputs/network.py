@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import socket
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -61,7 +62,10 @@ class NetworkOptions:
     )
     delimiter: str = option("\n", "text", "What ends a line of TokenSplitter.")
     max_message_size: int = option(
-        MESSAGE_MAX, "size", "Bytes of a message or a line; a longer one is refused and counted."
+        MESSAGE_MAX,
+        "size",
+        "Bytes of a message or a line; a longer one is refused and counted. A queue holds messages "
+        "of at most 64 KiB: a larger number means the same.",
     )
     signer: dict[str, SignerOptions] | None = option(
         None,
@@ -150,7 +154,7 @@ def _parsed(address: str) -> tuple[str, int]:
         raise ConfigError(f"address: {problem}") from None
 
 
-class _Network:
+class _Network(ABC):
     """What both have in common: the receiver, the feed, and what waits for it."""
 
     def __init__(self, name: str, options: Any, feed: Feed) -> None:
@@ -162,8 +166,9 @@ class _Network:
         self._receiver: Receiver | None = None
         self._tally = Tally()
 
+    @abstractmethod
     def _sockets(self) -> list[socket.socket]:
-        raise NotImplementedError
+        """Return the sockets, bound; OSError or ConfigError."""
 
     def _context(self) -> SSLContext | None:
         return None
@@ -172,7 +177,7 @@ class _Network:
         """Bind; OSError or ConfigError when that fails."""
         options = self._options
         receiver = Receiver(
-            max_message_size=options.max_message_size,
+            max_message_size=min(options.max_message_size, MESSAGE_MAX),
             signers=options.signers(),
             require_signature=options.require_signature,
             max_connections=options.max_connections,
@@ -196,7 +201,7 @@ class _Network:
             self.name,
             host.strip("[]") or self._feed.world.hostname,
             delimiter=options.delimiter.encode(),
-            longest=options.max_message_size,
+            longest=min(options.max_message_size, MESSAGE_MAX),
             whole=transport in ("udp", "unixgram"),
         )
 

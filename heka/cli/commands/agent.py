@@ -204,12 +204,18 @@ def request(path: str, line: Mapping[str, object]) -> dict[str, Any]:
 
 #: Columns of the table of ``status``: the heading, and the counts that it adds up.
 _COLUMNS: Final = (
-    ("in", ("in",)),
+    ("in", ("in", "datagrams")),
     ("matched", ("matched",)),
     ("delivered", ("acknowledged",)),
     ("waiting", ("waiting",)),
     ("queue bytes", ("bytes_waiting",)),
-    ("dropped", ("dropped", "refused", "rejected")),
+    (
+        "dropped",
+        (
+            *("dropped", "refused", "rejected", "lost", "cut", "bad_lines", "bad_values"),
+            *("dropped_keys", "dropped_values", "dropped_messages"),
+        ),
+    ),
     ("paused s", ("paused",)),
 )
 

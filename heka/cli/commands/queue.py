@@ -23,6 +23,7 @@ from heka._display.style import style_for
 from heka._display.values import local_time
 from heka._net.addresses import parse
 from heka._net.options import QueueOptions
+from heka.cli.arguments import add_timeout_argument
 from heka.cli.commands import cat
 from heka.cli.errors import CommandError
 from heka.cli.show.moments import parse_moment
@@ -79,13 +80,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     which.add_argument("--all", action="store_true", help="drop all")
     sent.add_argument("--to", metavar="URL", required=True, help="as tcp://host:5565")
     sent.add_argument("--keep", action="store_true", help="do not change the queue")
-    sent.add_argument(
-        "--timeout",
-        type=float,
-        default=30.0,
-        metavar="SECONDS",
-        help="give up after this time without progress (default 30)",
-    )
+    add_timeout_argument(sent)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -18,6 +18,7 @@ from heka._delivery.spool import Spool, size_of
 from heka._display.escape import counted, visible
 from heka._display.style import Style, style_for
 from heka._display.values import local_time
+from heka.cli.arguments import add_timeout_argument
 from heka.cli.errors import CommandError
 from heka.cli.show.terminal import prepare_stdout
 from heka.exceptions import ConfigError
@@ -58,13 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="also send frames that were sent before and are still in the files",
     )
     replay.add_argument("--keep", action="store_true", help="do not change or remove the files")
-    replay.add_argument(
-        "--timeout",
-        type=float,
-        default=30.0,
-        metavar="SECONDS",
-        help="give up after this time without progress (default 30)",
-    )
+    add_timeout_argument(replay)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from heka._core import monotonic
 from heka.cli.show.frequent import Frequent
@@ -18,7 +18,11 @@ from heka.cli.show.statistics import shortened_names
 from heka.framing import Block, Frame
 
 #: Kinds of names, and the column of a block that has them.
-KINDS: Final = {"type": "type", "logger": "logger", "host": "hostname"}
+KINDS: Final[Mapping[str, Literal["type", "logger", "hostname"]]] = {
+    "type": "type",
+    "logger": "logger",
+    "host": "hostname",
+}
 SORTS: Final = ("rate", "total", "name")
 NEWEST: Final = 200  # messages that are kept
 WINDOW: Final = 5  # whole seconds over which a rate is measured
@@ -91,8 +95,7 @@ class Model:
         if not len(block):
             return
         names = {
-            kind: shortened_names(Counter(block.column(column)))  # type: ignore[call-overload]
-            for kind, column in KINDS.items()
+            kind: shortened_names(Counter(block.column(column))) for kind, column in KINDS.items()
         }
         severities = Counter(block.column("severity"))
         with self._lock:
