@@ -165,6 +165,22 @@ def test_while_a_queue_is_full_the_peer_waits_and_nothing_is_lost(site: Site) ->
     assert site.shelf.payloads == numbers(0, 1000) * (expected // 1000)
 
 
+def test_datagrams_that_the_kernel_has_no_room_for_are_counted(site: Site) -> None:
+    site.shelf.room = 0
+    made = site.add(UdpInput, UdpOptions(address="127.0.0.1:0"))
+    sock = site.connect(made)
+    sock.send(frames(0, 1))
+    wait_until(lambda: made.is_paused, "the pause")
+    datagram = pack(payload="x" * 1000)
+    for _ in range(20_000):
+        sock.send(datagram)
+    lost = made.account()["lost"]
+    assert lost > 0
+    site.shelf.room = None
+    wait_until(lambda: len(site.shelf.payloads) == 20_001 - lost, "what was not lost")
+    assert made.account()["lost"] == lost
+
+
 def test_signed_messages_only(site: Site) -> None:
     options = TcpOptions(
         address="127.0.0.1:0", signer={"ops_1": SignerOptions("key")}, require_signature=True

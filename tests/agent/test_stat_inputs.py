@@ -85,7 +85,7 @@ def running(*plugins: Any) -> Iterator[None]:
 
 
 def port_of(statsd: StatsdInput) -> tuple[str, int]:
-    host, _, port = statsd.address.partition(" ")[2].rpartition(":")
+    host, _, port = statsd.addresses[0].partition(" ")[2].rpartition(":")
     return host, int(port)
 
 

@@ -18,6 +18,7 @@ from heka._receiving import endpoint
 from heka._receiving.receiver import Reader, Received, Receiver
 from heka._receiving.tally import Tally
 from heka.agent.inputs.lines import LineReader
+from heka.agent.inputs.losses import lost_datagrams
 from heka.agent.options import REQUIRED, choice, option, tables_of
 from heka.exceptions import ConfigError
 from heka.message import MESSAGE_MAX
@@ -165,6 +166,8 @@ class _Network(ABC):
         self._waiting: deque[Block] = deque()
         self._receiver: Receiver | None = None
         self._tally = Tally()
+        self._bound: list[socket.socket] = []
+        self._lost = 0  # datagrams that the kernel had no room for
 
     @abstractmethod
     def _sockets(self) -> list[socket.socket]:
@@ -187,6 +190,7 @@ class _Network(ABC):
             context = self._context()
             for sock in self._sockets():
                 self.addresses.append(receiver.add(sock, context))
+                self._bound.append(sock)
         except BaseException:
             receiver.close()
             raise
@@ -247,6 +251,8 @@ class _Network(ABC):
         receiver, self._receiver = self._receiver, None
         if receiver is None:
             return
+        self._count_losses()
+        self._bound.clear()
         receiver.close()
         self._feed.retry_until(deadline)
         while self._waiting:
@@ -254,14 +260,20 @@ class _Network(ABC):
             self._feed.retry_until(deadline)
 
     def account(self) -> Mapping[str, object]:
-        """Return what was refused by reason, and what was discarded."""
+        """Return what the kernel has lost, what was refused by reason, and what was discarded."""
         tally = self._tally
+        self._count_losses()
         return {
+            "lost": self._lost,
             "received_bytes": tally.received_bytes,
             "refused": dict(tally.refused),
             "discarded_bytes": tally.discarded_bytes,
             "displaced": tally.displaced,
         }
+
+    def _count_losses(self) -> None:
+        bound = [sock for sock in tuple(self._bound) if sock.fileno() >= 0]
+        self._lost = max(self._lost, sum(map(lost_datagrams, bound)))
 
     def _running(self) -> Receiver:
         if self._receiver is None:

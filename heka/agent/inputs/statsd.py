@@ -83,7 +83,7 @@ class StatsdInput:
     def __init__(self, name: str, options: StatsdOptions, feed: Feed) -> None:
         """Keep the arguments; opens nothing."""
         self.name = name
-        self.address = ""  # as bound: "udp 127.0.0.1:8125"
+        self.addresses: list[str] = []  # as bound: "udp 127.0.0.1:8125"
         self._options = options
         self._feed = feed
         self._server: _DatagramServer | _StreamServer | None = None
@@ -97,7 +97,7 @@ class StatsdInput:
             self._server = _StreamServer(self._table, options)
         else:
             self._server = _DatagramServer(self._table, options)
-        self.address = self._server.address
+        self.addresses = [self._server.address]
         self._server.start(self.name)
 
     def stop(self, deadline: float) -> None:
