@@ -18,7 +18,7 @@ import math
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from heka._core import monotonic
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from heka.framing import Block
     from heka.matcher import Matcher
 
-__all__ = ["HOPS_MAX", "Consumer", "Feed", "Graph"]
+__all__ = ["HOPS_MAX", "Consumer", "Feed", "Graph", "Rewriting"]
 
 #: A message that filters made may lead to further messages this many times, as in hekad.
 HOPS_MAX: Final = 4
@@ -129,6 +129,19 @@ class Graph:
         self._depth.hops = hops
 
 
+class Rewriting(Protocol):
+    """What a feed does with its blocks before it routes them."""
+
+    def decode(self, block: Block) -> Block:
+        """Return what is routed instead of *block*."""
+
+    def flush(self) -> Block | None:
+        """Return what was kept, at the end of the input; None: nothing."""
+
+    def account(self) -> dict[str, object]:
+        """Return its counts, for a report."""
+
+
 class Feed:
     """The way of one input, or of one filter, into the graph. One thread at a time uses it.
 
@@ -136,7 +149,7 @@ class Feed:
         name: Of the section.
         world: What its plugin may know of the agent.
         messages: Messages that were accepted by every consumer that gets them.
-        bytes: Their bytes.
+        bytes: Their bytes, decoded.
         dropped: Messages that were not, by reason: ``stopped`` (the agent ended while the input was
             paused), ``loop`` (over HOPS_MAX).
         paused_since: When ``offer`` said False (``heka._core.monotonic``); None: not paused.
@@ -151,18 +164,22 @@ class Feed:
         self.dropped: Counter[str] = Counter()
         self.paused_since: float | None = None
         self.paused_seconds = 0.0
+        #: Rewrites each block before it is routed; None: blocks are routed as they came.
+        self.decoding: Rewriting | None = None
         self._graph = graph
         self._block: Block | None = None  # offered, and not yet accepted by all
         self._left: list[tuple[Consumer, Block]] = []
 
     def offer(self, block: Block) -> bool:
-        """Offer *block* to every consumer that it concerns; does not wait.
+        """Decode *block*, and offer it to every consumer that it concerns; does not wait.
 
         Returns:
             True: all have accepted. False: the feed is paused; call ``retry`` until it returns
             True, then offer the next block. Nothing of this one is lost.
         """
         assert self._block is None
+        if self.decoding is not None and len(block):
+            block = self.decoding.decode(block)
         if not len(block):
             return True
         graph = self._graph
@@ -208,6 +225,15 @@ class Feed:
             wait(min(left, _AGAIN))
         return True
 
+    def finish(self, deadline: float) -> None:
+        """Offer until *deadline* what the decoder has kept: its input has ended."""
+        block = None if self.decoding is None else self.decoding.flush()
+        if block is not None and len(block) and self._block is None:
+            self._block = block
+            self._left = self._graph.accept(self._graph.parts_of(block))
+            if not self._is_accepted():
+                self.retry_until(deadline)
+
     def give_up(self) -> None:
         """Drop what was offered and not accepted, and count it."""
         if self._block is not None:
@@ -224,6 +250,7 @@ class Feed:
             "dropped": dict(self.dropped),
             "paused": 0.0 if since is None else round(monotonic() - since, 3),
             "paused_seconds": round(self.paused_seconds, 3),
+            **({} if self.decoding is None else {"decoder": self.decoding.account()}),
         }
 
     def _is_accepted(self) -> bool:

@@ -1,4 +1,4 @@
-"""What a plugin is: the interfaces of inputs, filters, encoders and outputs.
+"""What a plugin is: the interfaces of inputs, decoders, filters, encoders and outputs.
 
 A plugin is a class with ``Options``, a frozen dataclass whose fields are made by
 ``heka.agent.options.option``; the configuration makes its instance from the section. The classes
@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 if TYPE_CHECKING:
     from heka._delivery.outlets import Outlet
     from heka.agent.graph import Feed
+    from heka.agent.world import World
     from heka.framing import Block
 
-__all__ = ["Encoder", "Filter", "Input", "Output", "Source"]
+__all__ = ["Decoder", "Encoder", "Filter", "Input", "Output", "Source"]
 
 
 class Input(Protocol):
@@ -57,6 +58,30 @@ class Source(Protocol):
     @property
     def due(self) -> float | None:
         """Seconds after which ``read`` is to be called in any case; None: no such time."""
+
+
+class Decoder(Protocol):
+    """Rewrites the blocks of one input before they are routed; its feed's thread calls it.
+
+    A decoder that joins messages may also have ``flush() -> Block | None``: what it has kept, at
+    the end of its input.
+
+    Attributes:
+        undecoded: Messages so far that it could not decode. They are in the block that ``decode``
+            returns, as they came, with the field ``heka.undecoded``.
+    """
+
+    Options: ClassVar[type]
+    undecoded: int
+
+    def __init__(self, name: str, options: Any, world: World) -> None:
+        """Keep the arguments; ConfigError when an option is wrong."""
+
+    def decode(self, block: Block) -> Block:
+        """Return the messages to route instead of *block*; raises for no content of a message."""
+
+    def account(self) -> Mapping[str, object]:
+        """Return its counts, for a report."""
 
 
 class Filter(Protocol):

@@ -8,12 +8,23 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
+from collections.abc import Mapping
 from typing import Any, Final
 
 from heka._core import nearest
 from heka.exceptions import ConfigError
 
-__all__ = ["BUILT_IN", "ELSEWHERE", "GROUP", "KINDS", "kind_of", "options_by_name", "plugin_class"]
+__all__ = [
+    "BUILT_IN",
+    "ELSEWHERE",
+    "GROUP",
+    "KINDS",
+    "NATIVE",
+    "kind_of",
+    "native",
+    "options_by_name",
+    "plugin_class",
+]
 
 #: Characters of a type that an error text quotes.
 _SHOWN_MAX: Final = 100
@@ -79,6 +90,18 @@ ELSEWHERE: Final = {
     "StatFilter": "send the numbers to StatsdInput where they arise",
     "WhisperOutput": "send to carbon, which owns those files",
 }
+#: Decoders that come with hekad as Lua programs, and the type that does the same here.
+NATIVE: Final = {
+    "apache_access.lua": "ApacheAccessDecoder",
+    "json.lua": "JsonDecoder",
+    "nginx_access.lua": "NginxAccessDecoder",
+    "rsyslog.lua": "RsyslogDecoder",
+}
+#: Keys of a section with a Lua program that are about Lua.
+_LUA_KEYS: Final = (
+    *("filename", "script_type", "preserve_data", "memory_limit", "instruction_limit"),
+    *("output_limit", "module_directory"),
+)
 #: Lua programs that come with hekad and have a counterpart, by the begin of their names.
 _PROGRAMS: Final = {
     "linux_": "HostInput measures the same",
@@ -92,6 +115,26 @@ _PROGRAMS: Final = {
 def kind_of(type_: str) -> str | None:
     """Return the kind that the name *type_* ends in, in lower case; None: in none."""
     return next((kind.lower() for kind in KINDS if type_.endswith(kind)), None)
+
+
+def native(type_: str, table: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+    """Return type and table of the section that does here what the Lua program of *table* does.
+
+    What is said to the program, in ``[X.config]``, becomes options of the section.
+
+    Returns:
+        The arguments themselves, unless the section is a SandboxDecoder with a program in NATIVE.
+    """
+    program = table.get("filename")
+    file = program.rpartition("/")[2] if isinstance(program, str) else ""
+    if type_ != "SandboxDecoder" or NATIVE.get(file) not in BUILT_IN:
+        return type_, table
+    said = {key: value for key, value in table.items() if key not in (*_LUA_KEYS, "config")}
+    config = table.get("config", {})
+    if not isinstance(config, Mapping):
+        return NATIVE[file], {**said, "config": config}
+    told = {"message_type" if key == "type" else key: value for key, value in config.items()}
+    return NATIVE[file], {**said, **told}
 
 
 def plugin_class(type_: str, program: object = None) -> type[Any]:

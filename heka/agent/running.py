@@ -84,6 +84,7 @@ class RunningInput:
             self._intake.remove(self.plugin)
             self._is_read = False
         self.plugin.stop(deadline)
+        self.feed.finish(deadline)
 
     def account(self) -> dict[str, object]:
         """Return its counts."""

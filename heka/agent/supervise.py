@@ -22,6 +22,7 @@ from heka._core import lock_file, monotonic, unlock_file
 from heka._delivery.spool import holder_of
 from heka._receiving.control import Control, Reply
 from heka.agent.config import Changes, Plan, Section, compare
+from heka.agent.decoding import Decoding, decoder_of
 from heka.agent.graph import Consumer, Feed, Graph
 from heka.agent.intake import Intake
 from heka.agent.notify import notify, watchdog_interval
@@ -117,7 +118,7 @@ class Agent:
         self._reload_asked = False
         self._control: Control | None = None
         self._lock: int | None = None
-        self._world = World(plan.settings.hostname, plan.settings.base_dir, self._find)
+        self._world = World(plan.settings.hostname, plan.settings.base_dir, self._find, say)
         self._feed = Feed(self.graph, "agent", self._world)
         self._reports_due = math.inf
         self._reports_left_out = 0  # while a queue that gets them was full
@@ -224,13 +225,21 @@ class Agent:
         made: dict[str, Running] = {}
         for section in sections:
             if section.kind == "input":
-                made[section.name] = RunningInput(section, self.graph, self._world, self._intake)
+                made[section.name] = self._input(section)
             elif section.kind == "filter":
                 made[section.name] = RunningFilter(section, self.graph, self._world)
             elif section.kind == "output":
                 encoder = self._encoder_of(section)
                 base_dir = self.plan.settings.base_dir
                 made[section.name] = RunningOutput(section, encoder, base_dir)
+        return made
+
+    def _input(self, section: Section) -> RunningInput:
+        made = RunningInput(section, self.graph, self._world, self._intake)
+        if section.decoder:
+            decoder = decoder_of(section.decoder, self.plan.sections, self._world, attempt)
+            if decoder is not None:
+                made.feed.decoding = Decoding(section, decoder, self._say)
         return made
 
     def _encoder_of(self, section: Section) -> Encoder | None:

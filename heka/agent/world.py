@@ -9,6 +9,10 @@ from typing import Any
 __all__ = ["World"]
 
 
+def _nothing(line: str) -> None:
+    """Say nothing."""
+
+
 @dataclass(frozen=True)
 class World:
     """What every plugin may know of the agent; its feed has it as ``feed.world``.
@@ -17,8 +21,10 @@ class World:
         hostname: Of the messages that the agent makes.
         base_dir: Directory for what plugins keep.
         find: Returns the plugin of a section, from ``start`` on; None: there is no such section.
+        say: Gets a line for people, at a rate that its caller bounds; any thread may call it.
     """
 
     hostname: str
     base_dir: str
     find: Callable[[str], Any]
+    say: Callable[[str], object] = _nothing

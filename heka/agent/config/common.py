@@ -32,16 +32,20 @@ class InputCommon(Common):
     decoder: str = option(
         "",
         "text",
-        "A section, or the type of a decoder: ProtobufDecoder, which HekaFramingSplitter implies.",
+        "What turns the text of a message into fields: a section, or the type of a decoder.",
     )
     ticker_interval: float = option(0.0, "seconds", "For inputs that work at intervals.")
     can_exit: bool = option(False, "boolean", "No effect: no section that ends stops the agent.")
     synchronous_decode: bool = option(False, "boolean", "No effect: inputs decode by themselves.")
     send_decode_failures: bool = option(
-        False, "boolean", "No effect: what cannot be decoded is counted."
+        True,
+        "boolean",
+        "Whether messages that cannot be decoded are routed, as they came, with the field "
+        "heka.undecoded; else they are dropped and counted.",
+        hekad=False,
     )
     log_decode_failures: bool = option(
-        True, "boolean", "No effect: what cannot be decoded is counted."
+        True, "boolean", "Whether a line, at most one a minute, tells of such messages."
     )
     retries: Retries | None = option(None, Retries, "No effect: an input is opened once.")
 
@@ -108,6 +112,4 @@ _NO_EFFECT: Final = {
     "can_exit": "no section that ends stops the agent",
     "use_buffering": "every output has a queue on disk, and no filter has one",
     "synchronous_decode": "inputs decode by themselves",
-    "send_decode_failures": "what cannot be decoded is counted",
-    "log_decode_failures": "what cannot be decoded is counted",
 }

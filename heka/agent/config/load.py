@@ -16,7 +16,7 @@ from heka.agent.config.sections import Named, SectionReader
 from heka.agent.config.text import Text, read_toml
 from heka.agent.config.together import conflicts
 from heka.agent.options import Problem, closest, dotted, read, shown
-from heka.agent.registry import BUILT_IN, kind_of, plugin_class
+from heka.agent.registry import BUILT_IN, kind_of, native, plugin_class
 from heka.exceptions import ConfigError
 
 __all__ = ["load", "load_text"]
@@ -121,7 +121,7 @@ class _Loader:
     def _types(self) -> dict[str, tuple[str, type[Any]]]:
         """Return the type of each section, and its class."""
         found = {}
-        for name, (text, table) in self._tables.items():
+        for name, (text, table) in list(self._tables.items()):
             if name in _GLOBAL:
                 continue
             path = (name, "type") if "type" in table else (name,)
@@ -134,6 +134,8 @@ class _Loader:
                     raise ConfigError(
                         f"expected the key type, the name of a plugin, got nothing{near}"
                     )
+                type_, table = native(type_, table)
+                self._tables[name] = (text, table)
                 found[name] = (type_, plugin_class(type_, table.get("filename")))
             except ConfigError as failure:
                 self._fail(text.place(*path), Problem(path, str(failure)))

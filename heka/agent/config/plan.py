@@ -87,6 +87,9 @@ class Section:
         matcher: Which messages it gets; None for inputs and their like.
         signer: It gets messages with this verified signer only; empty: all.
         encoder: The section or the type of its encoder; empty: none.
+        decoder: The section or the type of an input's decoder; empty: none.
+        send_decode_failures: Of an input: whether what cannot be decoded is routed.
+        log_decode_failures: Of an input: whether a line tells of it.
         queue: Of an output.
         retries: Of an output.
     """
@@ -101,6 +104,9 @@ class Section:
     matcher: Matcher | None = field(default=None, compare=False, repr=False)
     signer: str = ""
     encoder: str = ""
+    decoder: str = ""
+    send_decode_failures: bool = True
+    log_decode_failures: bool = True
     queue: QueueSettings | None = None
     retries: Retries | None = None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -136,6 +136,9 @@ class SectionReader:
             matcher=compiled,
             signer=getattr(common, "message_signer", ""),
             encoder=getattr(common, "encoder", ""),
+            decoder=getattr(common, "decoder", ""),
+            send_decode_failures=getattr(common, "send_decode_failures", True),
+            log_decode_failures=getattr(common, "log_decode_failures", True),
             queue=getattr(common, "buffering", None),
             retries=getattr(common, "retries", None),
         )
@@ -169,12 +172,9 @@ class SectionReader:
             if key in self._own and key in self._settings:
                 self._raw.setdefault(key, self._settings[key])
                 table.setdefault(key, self._settings[key])
-        if "splitter" not in self._own:
-            for key in ("splitter", "decoder"):
-                if key in self._table and key not in self._own:
-                    self._fail(key, f"{self._type} takes no {key}")
-            return
-        splitter = self._splitter(table)
+        if "splitter" not in self._own and "splitter" in self._table:
+            self._fail("splitter", f"{self._type} takes no splitter")
+        splitter = self._splitter(table) if "splitter" in self._own else ""
         if common.decoder:
             self._decoder(common.decoder, splitter)
 
@@ -209,14 +209,25 @@ class SectionReader:
 
     def _decoder(self, name: str, splitter: str) -> None:
         try:
-            self._named.plugin(name, "decoder")
+            plugin = self._named.plugin(name, "decoder")
         except ConfigError as failure:
             self._fail("decoder", str(failure))
             return
-        if splitter == "TokenSplitter":
-            self._fail(
-                "decoder", f"expected none with {splitter}, whose lines are no Heka messages"
-            )
+        if plugin is None:
+            return
+        if not hasattr(plugin, "decode") and splitter != "HekaFramingSplitter":
+            said = f"of {splitter}, whose lines" if splitter else f"of {self._type}, which"
+            self._fail("decoder", f"expected none for the messages {said} are no Heka messages")
+        self._raw["decoder options"] = list(self._decoder_tables(name, set()))
+
+    def _decoder_tables(self, name: str, seen: set[str]) -> Iterator[Mapping[str, Any]]:
+        """Yield what the section *name* says, and those of the decoders that it names."""
+        section = self._named.sections.get(name)
+        if section is not None and name not in seen:
+            seen.add(name)
+            yield section.raw
+            for sub in getattr(section.options, "subs", ()):
+                yield from self._decoder_tables(sub, seen)
 
     # ---- outputs -------------------------------------------------------------------------------
 

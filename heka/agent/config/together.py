@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from heka._receiving.endpoint import parse_address
 from heka.agent.config.plan import Section
 from heka.agent.options import Problem
+from heka.agent.registry import kind_of
 from heka.message import Message
 
 __all__ = ["conflicts"]
@@ -27,6 +28,7 @@ def conflicts(
     yield from _listeners(sections)
     yield from _cycles(sections)
     yield from _missing(sections, names)
+    yield from _own_decoders(sections)
 
 
 def _listeners(sections: Sequence[Section]) -> Iterator[tuple[bool, Section, Problem]]:
@@ -128,3 +130,28 @@ def _missing(
                     + ("" if target == "StatAccumInput" else " with type = 'StatAccumInput'"),
                 ),
             )
+
+
+def _own_decoders(sections: Sequence[Section]) -> Iterator[tuple[bool, Section, Problem]]:
+    """Decoders that name themselves, or by way of others, among those that they try."""
+    subs = {
+        each.name: getattr(each.options, "subs", ()) for each in sections if each.kind == "decoder"
+    }
+    for section in sections:
+        for sub in subs.get(section.name, ()):
+            if sub not in subs and kind_of(sub) != "decoder":
+                said = f"expected sections or types of kind decoder, got {sub!r}"
+                yield True, section, Problem((section.name, "subs"), said)
+        if section.name in subs and _reaches(section.name, section.name, subs, set()):
+            yield True, section, Problem((section.name, "subs"), "names this section itself")
+
+
+def _reaches(start: str, end: str, subs: Mapping[str, Collection[str]], seen: set[str]) -> bool:
+    for sub in subs.get(start, ()):
+        if sub == end:
+            return True
+        if sub not in seen:
+            seen.add(sub)
+            if _reaches(sub, end, subs, seen):
+                return True
+    return False

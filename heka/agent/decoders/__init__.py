@@ -1,0 +1,1 @@
+"""Decoders: turn the text of a message into its fields. The work is done in C, block by block."""
