@@ -6,6 +6,9 @@ line as Payload, Logger the name of the input. Bytes that are not UTF-8 become U
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from heka._core import EncodeError, pack
 from heka.framing import Block, BlockReader
 
@@ -31,6 +34,7 @@ class LineReader:
         delimiter: bytes = b"\n",
         longest: int = 65_536,
         whole: bool = False,
+        head: Mapping[str, Any] | None = None,
     ) -> None:
         """Begin without a line.
 
@@ -41,14 +45,20 @@ class LineReader:
                 before it is cut off too.
             longest: Bytes of a line; a longer one is refused as ``oversize``.
             whole: A chunk ends its last line, as a datagram does.
+            head: Keywords of ``pack`` that the messages have instead of those above.
         """
         self.delivered_bytes = 0
         self.refused: dict[str, int] = {}
         self.refused_bytes = 0
         self.discarded_bytes = 0
         self.last_refused: tuple[str, str, int] | None = None
-        self._logger = logger
-        self._hostname = hostname
+        self._head: dict[str, Any] = {
+            "type": LINE_TYPE,
+            "logger": logger,
+            "hostname": hostname,
+            "pid": 0,
+        }
+        self._head |= head or {}
         self._delimiter = delimiter
         self._longest = longest
         self._whole = whole
@@ -97,9 +107,7 @@ class LineReader:
             if len(line) > self._longest:
                 raise EncodeError
             if text:
-                frames.append(
-                    pack(LINE_TYPE, self._logger, payload=text, pid=0, hostname=self._hostname)
-                )
+                frames.append(pack(**self._head, payload=text))
         except EncodeError:  # with its attributes, or with U+FFFD, it is too long for a message
             self._refuse("oversize", len(line) + more)
         else:

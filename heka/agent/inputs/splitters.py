@@ -11,7 +11,7 @@ from typing import ClassVar
 from heka.agent.inputs.network import SignerOptions
 from heka.agent.options import option, tables_of
 
-__all__ = ["HekaFramingSplitter", "ProtobufDecoder", "TokenSplitter"]
+__all__ = ["HekaFramingSplitter", "NullSplitter", "ProtobufDecoder", "TokenSplitter"]
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,17 @@ class HekaFramingSplitter:
     """Reads Heka messages."""
 
     Options: ClassVar[type] = HekaFramingOptions
+
+
+@dataclass(frozen=True)
+class NullOptions:
+    """Options of ``NullSplitter``: none."""
+
+
+class NullSplitter:
+    """Splits nothing: the output of a run, or the body of a request, is one message."""
+
+    Options: ClassVar[type] = NullOptions
 
 
 @dataclass(frozen=True)
