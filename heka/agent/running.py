@@ -19,6 +19,7 @@ from heka._net.options import QueueOptions
 from heka.agent.delivering import Delivery
 from heka.agent.graph import Consumer, Feed, Graph
 from heka.agent.outputs.blocks import BlockOutlet
+from heka.agent.outputs.signing import OwnSigner
 from heka.agent.queues import OutputQueue, QueueSettings
 from heka.exceptions import ConfigError
 
@@ -148,6 +149,8 @@ class RunningOutput:
         given = "" if section.queue is None else section.queue.directory
         #: Of its queue.
         self.directory = os.path.abspath(given or os.path.join(base_dir, "queues", section.name))
+        signer = section.own_signer
+        self._signer = None if signer is None else OwnSigner(signer)
         self._successor: RunningOutput | None = None
         self._delivery: Delivery | None = None
         # Held while a block is offered, so that no block gets into a queue that is being closed.
@@ -158,7 +161,11 @@ class RunningOutput:
     def _offer(self, block: Block) -> bool:
         with self._lock:
             if self._successor is None:
-                return self.queue is not None and self.queue.offer(block)
+                if self.queue is None:
+                    return False
+                if self._signer is not None:
+                    return self._signer.offer(block, self.queue.offer)
+                return self.queue.offer(block)
         return self._successor._offer(block)  # it was offered before a reload, and waited
 
     def _wait(self, seconds: float) -> None:
@@ -184,6 +191,8 @@ class RunningOutput:
         with former._lock:
             self.queue = self.queue or former.queue
             former._successor = self
+            if self._signer is not None and former._signer is not None:
+                self._signer.succeed(former._signer)
 
     def start(self) -> None:
         """Start to drain."""

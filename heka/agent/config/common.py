@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from heka.agent.config.plan import Retries
-from heka.agent.options import option
+from heka.agent.options import REQUIRED, choice, option
 from heka.agent.queues import QueueSettings
+from heka.exceptions import ConfigError
+from heka.signing import SignerConfig
 
 __all__ = ["COMMON", "IGNORED_SETTINGS", "Common", "without_effect"]
 
@@ -68,6 +70,27 @@ class FilterCommon(Common):
 
 
 @dataclass(frozen=True)
+class SignerOptions:
+    """The table ``[X.signer]`` of an output, with the keys of hekad's own clients."""
+
+    name: str = option(REQUIRED, "text", "Name of the signer.")
+    hmac_key: str = option(REQUIRED, "text", "Its key, best given as '%ENV[NAME]'.")
+    version: int = option(0, "integer", "Version of the key.")
+    hmac_hash: str = option("sha1", choice("sha1", "md5"), "The hash of the signature.")
+
+    def config(self) -> SignerConfig:
+        """Return the signer; ConfigError, which does not show the key."""
+        try:
+            return SignerConfig(self.name, self.version, self.hmac_key, self.hmac_hash)
+        except (ValueError, OverflowError) as failure:
+            raise ConfigError(f"no signer can be made of this table: {failure}") from None
+
+    def __post_init__(self) -> None:
+        """Check that a signer can be made of it; ConfigError."""
+        self.config()
+
+
+@dataclass(frozen=True)
 class OutputCommon(FilterCommon):
     """Keys of every output."""
 
@@ -78,6 +101,12 @@ class OutputCommon(FilterCommon):
         None,
         "boolean",
         "Whether messages are framed. ProtobufEncoder always frames, no other does.",
+    )
+    signer: SignerOptions | None = option(
+        None,
+        SignerOptions,
+        "The output signs: frames get a new header with this signature in place of their own. "
+        "Without it they are forwarded byte for byte.",
     )
 
 

@@ -13,6 +13,7 @@ from heka.exceptions import ConfigError
 if TYPE_CHECKING:
     from heka.agent.queues import QueueSettings
     from heka.matcher import Matcher
+    from heka.signing import SignerConfig
 
 __all__ = ["Place", "Plan", "Retries", "Section", "Settings"]
 
@@ -90,6 +91,7 @@ class Section:
         decoder: The section or the type of an input's decoder; empty: none.
         send_decode_failures: Of an input: whether what cannot be decoded is routed.
         log_decode_failures: Of an input: whether a line tells of it.
+        own_signer: Of an output that signs what it sends.
         queue: Of an output.
         retries: Of an output.
     """
@@ -107,6 +109,7 @@ class Section:
     decoder: str = ""
     send_decode_failures: bool = True
     log_decode_failures: bool = True
+    own_signer: SignerConfig | None = field(default=None, compare=False, repr=False)
     queue: QueueSettings | None = None
     retries: Retries | None = None
 

@@ -107,11 +107,12 @@ class SectionReader:
         """Return the section, which begins at *place*; None: ``problems`` says why not."""
         common, names = self._common()
         table = {key: value for key, value in self._table.items() if key not in names}
-        encoder = None
+        encoder = own_signer = None
         if isinstance(common, InputCommon):
             self._input(table, common)
         elif isinstance(common, OutputCommon):
             encoder = self._encoder(common)
+            own_signer = None if common.signer is None else common.signer.config()
         if self._kind == "splitter":
             for key in _SPLITTER_IGNORED:
                 if table.pop(key, None) is not None:
@@ -139,6 +140,7 @@ class SectionReader:
             decoder=getattr(common, "decoder", ""),
             send_decode_failures=getattr(common, "send_decode_failures", True),
             log_decode_failures=getattr(common, "log_decode_failures", True),
+            own_signer=own_signer,
             queue=getattr(common, "buffering", None),
             retries=getattr(common, "retries", None),
         )
@@ -254,6 +256,8 @@ class SectionReader:
                 f"expected {str(frames).lower()} with {type_}: ProtobufEncoder always frames, and "
                 "no other encoder does",
             )
+        if common.signer is not None and not frames:
+            self._fail("signer", f"expected none with {type_}: only ProtobufEncoder writes headers")
         return made
 
     def _try(self, section: Section, encoder: Any) -> None:
