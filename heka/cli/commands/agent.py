@@ -60,11 +60,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("status", "print what each section of a running agent has done"),
         ("reload", "have a running agent read its configuration again"),
         ("stop", "end a running agent in good order"),
+        ("unit", "print a unit file of systemd that runs it"),
     ):
         action = actions.add_parser(name, help=text)
         action.add_argument("config", metavar="CONFIG", help="a file, or a directory of .toml")
         if name == "status":
             action.add_argument("--json", action="store_true", help="as one line of JSON")
+        if name == "unit":
+            action.add_argument(
+                "--user", metavar="NAME", default="heka", help="run it as NAME; default heka"
+            )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -84,6 +89,8 @@ def run(args: argparse.Namespace) -> int:
             return _run(_load(args.config), args.config)
         if args.action == "check":
             return _check(args.config)
+        if args.action == "unit":
+            return _unit(args.config, args.user)
         return _ask(args)
     except ConfigError as problem:
         raise CommandError(str(problem)) from problem
@@ -138,6 +145,13 @@ def _check(path: str) -> int:
         match = f"  {section.matcher.text}" if section.matcher is not None else ""
         print(f"{section.kind:8}{section.name}  {section.type}{match}")
     print(f"{path}: {counted(len(plan.sections), 'section', 'sections')}, no error")
+    return 0
+
+
+def _unit(path: str, user: str) -> int:
+    from heka.agent.unit import unit_text
+
+    sys.stdout.write(unit_text(_load(path).settings, path, sys.executable, user))
     return 0
 
 
