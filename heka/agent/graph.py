@@ -110,23 +110,40 @@ class Graph:
         """End every wait of a feed: what is not accepted now is given up, and counted."""
         self.closed.set()
 
-    def parts_of(self, block: Block) -> list[tuple[Consumer, Block]]:
-        """Return what each consumer gets of *block*; nothing for those that get nothing."""
-        pairs = ((consumer, consumer.part_of(block)) for consumer in self.consumers)
+    def parts_of(self, block: Block, maker: str) -> list[tuple[Consumer, Block]]:
+        """Return what each consumer gets of *block*; nothing for those that get nothing.
+
+        Args:
+            block: The messages.
+            maker: Section that made them: a filter does not get what it made itself.
+        """
+        pairs = (
+            (consumer, consumer.part_of(block))
+            for consumer in self.consumers
+            if consumer.name != maker
+        )
         return [(consumer, part) for consumer, part in pairs if len(part)]
 
-    def accept(self, parts: list[tuple[Consumer, Block]]) -> list[tuple[Consumer, Block]]:
-        """Offer each part to its consumer; return those that were not accepted."""
-        return [(consumer, part) for consumer, part in parts if not consumer.accept(part)]
+    def accept(
+        self, parts: list[tuple[Consumer, Block]], hops: int
+    ) -> list[tuple[Consumer, Block]]:
+        """Offer each part to its consumer; return those that were not accepted.
+
+        Args:
+            parts: Of ``parts_of``.
+            hops: How many filters they have come through.
+        """
+        before = self.hops
+        self._depth.hops = hops
+        try:
+            return [(consumer, part) for consumer, part in parts if not consumer.accept(part)]
+        finally:
+            self._depth.hops = before
 
     @property
     def hops(self) -> int:
-        """How many filters the message that this thread offers has come through."""
+        """How many filters what a thread makes now has come through: 0 outside of ``accept``."""
         return getattr(self._depth, "hops", 0)
-
-    @hops.setter
-    def hops(self, hops: int) -> None:
-        self._depth.hops = hops
 
 
 class Rewriting(Protocol):
@@ -169,9 +186,19 @@ class Feed:
         self._graph = graph
         self._block: Block | None = None  # offered, and not yet accepted by all
         self._left: list[tuple[Consumer, Block]] = []
+        self._hops = 0  # of that block
 
-    def offer(self, block: Block) -> bool:
+    @property
+    def hops(self) -> int:
+        """How many filters what this thread makes now has come through, this one counted."""
+        return self._graph.hops
+
+    def offer(self, block: Block, hops: int | None = None) -> bool:
         """Decode *block*, and offer it to every consumer that it concerns; does not wait.
+
+        Args:
+            block: The messages.
+            hops: How many filters they have come through; None: what this thread makes now.
 
         Returns:
             True: all have accepted. False: the feed is paused; call ``retry`` until it returns
@@ -182,33 +209,28 @@ class Feed:
             block = self.decoding.decode(block)
         if not len(block):
             return True
-        graph = self._graph
-        hops = graph.hops
+        hops = self._graph.hops if hops is None else hops
         if hops > HOPS_MAX:
             self.dropped["loop"] += len(block)
             return True
-        self._block = block
-        graph.hops = hops + 1
-        try:
-            self._left = graph.accept(graph.parts_of(block))
-        finally:
-            graph.hops = hops
+        self._block, self._hops = block, hops
+        self._left = self._graph.accept(self._graph.parts_of(block, self.name), hops + 1)
         return self._is_accepted()
 
     def retry(self) -> bool:
         """Offer again what was not accepted; True: it is, or there is nothing to accept."""
         if self._block is None:
             return True
-        self._left = self._graph.accept(self._left)
+        self._left = self._graph.accept(self._left, self._hops + 1)
         return self._is_accepted()
 
-    def give(self, block: Block) -> bool:
-        """Offer *block*, and wait while the feed is paused.
+    def give(self, block: Block, hops: int | None = None) -> bool:
+        """Offer *block* as ``offer`` does, and wait while the feed is paused.
 
         Returns:
             False: the agent stops; the block was dropped and counted.
         """
-        return self.offer(block) or self.retry_until(math.inf)
+        return self.offer(block, hops) or self.retry_until(math.inf)
 
     def retry_until(self, deadline: float) -> bool:
         """Offer again what was not accepted until *deadline* (of ``heka._core.monotonic``).
@@ -229,8 +251,8 @@ class Feed:
         """Offer until *deadline* what the decoder has kept: its input has ended."""
         block = None if self.decoding is None else self.decoding.flush()
         if block is not None and len(block) and self._block is None:
-            self._block = block
-            self._left = self._graph.accept(self._graph.parts_of(block))
+            self._block, self._hops = block, 0
+            self._left = self._graph.accept(self._graph.parts_of(block, self.name), 1)
             if not self._is_accepted():
                 self.retry_until(deadline)
 

@@ -40,6 +40,12 @@ BUILT_IN: Final = {
     "StatAccumInput": "heka.agent.inputs.stat_accum:StatAccumInput",
     "HostInput": "heka.agent.inputs.host:HostInput",
     "ProcessInput": "heka.agent.inputs.process:ProcessInput",
+    "CounterFilter": "heka.agent.filters.counter:CounterFilter",
+    "HeartbeatFilter": "heka.agent.filters.heartbeat:HeartbeatFilter",
+    "SampleFilter": "heka.agent.filters.sample:SampleFilter",
+    "StatFilter": "heka.agent.filters.stat:StatFilter",
+    "ThrottleFilter": "heka.agent.filters.throttle:ThrottleFilter",
+    "UniqueItemsFilter": "heka.agent.filters.unique:UniqueItemsFilter",
     "TcpOutput": "heka.agent.outputs.sockets:TcpOutput",
     "UdpOutput": "heka.agent.outputs.sockets:UdpOutput",
     "FileOutput": "heka.agent.outputs.files:FileOutput",
@@ -81,13 +87,11 @@ ELSEWHERE: Final = {
     **dict.fromkeys(("PatternGroupingSplitter", "RegexSplitter"), "use TokenSplitter"),
     **dict.fromkeys(("ESJsonEncoder", "ESLogstashV0Encoder", "RstEncoder"), "use JsonEncoder"),
     "CarbonOutput": "use TcpOutput with encoder = 'PayloadEncoder' to the port of carbon",
-    "CounterFilter": "use 'heka agent status', which counts for each section",
     "DashboardOutput": "use 'heka agent status'",
     "FilePollingInput": "let a ProcessInput run cat",
     "HttpInput": "let a ProcessInput run curl",
     "HttpListenInput": "send to TcpInput",
     "IrcOutput": "use a program that reads 'heka tap'",
-    "StatFilter": "send the numbers to StatsdInput where they arise",
     "WhisperOutput": "send to carbon, which owns those files",
 }
 #: Decoders that come with hekad as Lua programs, and the type that does the same here.
@@ -104,10 +108,12 @@ _LUA_KEYS: Final = (
 )
 #: Lua programs that come with hekad and have a counterpart, by the begin of their names.
 _PROGRAMS: Final = {
+    "heartbeat": "HeartbeatFilter tells of silent senders",
     "linux_": "HostInput measures the same",
     "heka_memstat": "'heka agent status' shows the same",
     "heka_message_": "'heka agent status' counts by section",
     "schema_carbon_line": "StatAccumInput writes these lines itself: use PayloadEncoder",
+    "unique_items": "UniqueItemsFilter counts distinct values",
     "statmetric_": "StatAccumInput writes lines itself: use PayloadEncoder",
 }
 

@@ -71,7 +71,7 @@ def test_a_signed_only_consumer_gets_nothing_unsigned() -> None:
 
 def test_messages_that_filters_make_of_their_own_end_after_some_hops() -> None:
     graph = Graph()
-    feed = Feed(graph, "echo", WORLD)
+    feed = Feed(graph, "in", WORLD)
     seen: list[str] = []
     feeds = [Feed(graph, f"echo{i}", WORLD) for i in range(HOPS_MAX + 2)]
 

@@ -65,14 +65,16 @@ def _meet(one: tuple[str, str, int], two: tuple[str, str, int]) -> bool:
 
 
 def _cycles(sections: Sequence[Section]) -> Iterator[tuple[bool, Section, Problem]]:
-    """Filters whose matcher meets what they make, by themselves or by way of others.
+    """Filters whose matcher meets what they make, by way of others.
 
-    A plugin may have ``sample(name, options)``, which returns keywords of a message as it makes
-    them. Of others it is known only that Logger is the section's name: that is a note.
+    A filter does not get what it made itself. A plugin may have ``sample(name, options)``, which
+    returns keywords of a message as it makes them, or None when it makes none. Of others it is
+    known only that Logger is the section's name: that is a note.
     """
     filters = [section for section in sections if section.kind == "filter"]
     feeds = {
-        each.name: [other.name for other in filters if _feeds(each, other)] for each in filters
+        each.name: [other.name for other in filters if other is not each and _feeds(each, other)]
+        for each in filters
     }
     for section in filters:
         way = _way_back(section.name, feeds)
@@ -80,23 +82,24 @@ def _cycles(sections: Sequence[Section]) -> Iterator[tuple[bool, Section, Proble
             continue
         is_known = hasattr(section.plugin, "sample")
         verb = "meets" if is_known else "may meet"
-        through = f" by way of {', '.join(way)}" if way else ""
         yield (
             is_known,
             section,
             Problem(
                 (section.name, "message_matcher"),
-                f"{verb} the messages that this filter makes{through}; exclude them, as in "
-                f"... && Logger != '{section.name}'",
+                f"{verb} the messages that this filter makes by way of {', '.join(way)}; exclude "
+                f"them, as in ... && Logger != '{way[-1]}'",
             ),
         )
 
 
 def _feeds(one: Section, two: Section) -> bool:
-    sample: dict[str, Any] = {"type": "", "logger": one.name}
+    sample: dict[str, Any] | None = {"type": "", "logger": one.name}
     if hasattr(one.plugin, "sample"):
         sample = one.plugin.sample(one.name, one.options)
-    return two.matcher is not None and two.matcher.matches(Message(**sample))
+    if sample is None or two.matcher is None:
+        return False
+    return two.matcher.matches(Message(**sample))
 
 
 def _way_back(start: str, feeds: dict[str, list[str]]) -> list[str] | None:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from heka._core import monotonic, pack
-from heka.agent.inputs.stat_accum import StatAccumInput
+from heka.agent.inputs.stat_accum import StatAccumInput, accumulator
 from heka.agent.options import option
 from heka.exceptions import ConfigError
 from heka.framing import BlockReader
@@ -89,15 +89,7 @@ class HostInput:
 
     def _accumulator(self) -> StatAccumInput | None:
         name = self._options.stat_accum_name
-        if not name:
-            return None
-        found = self._feed.world.find(name)
-        if not isinstance(found, StatAccumInput):
-            raise ConfigError(
-                f"stat_accum_name: {self.name} needs a section of type StatAccumInput with the "
-                f"name {name!r}"
-            )
-        return found
+        return accumulator(self._feed.world, name, self.name) if name else None
 
     def _run(self) -> None:
         assert self._reader is not None

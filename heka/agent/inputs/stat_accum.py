@@ -29,8 +29,9 @@ from heka.message import MESSAGE_MAX, Message
 
 if TYPE_CHECKING:
     from heka.agent.graph import Feed
+    from heka.agent.world import World
 
-__all__ = ["WAITING_MAX", "StatAccumInput", "StatAccumOptions"]
+__all__ = ["WAITING_MAX", "StatAccumInput", "StatAccumOptions", "accumulator"]
 
 #: Flushes that wait while the input is paused.
 WAITING_MAX: Final = 8
@@ -299,3 +300,13 @@ def _fields_of(lines: str, seconds: int) -> dict[str, int | float]:
         is_whole = value.lstrip("-").isdecimal()
         fields[key] = int(value) if is_whole else float(value)
     return fields
+
+
+def accumulator(world: World, name: str, user: str) -> StatAccumInput:
+    """Return the StatAccumInput *name*, which the section *user* feeds; ConfigError without it."""
+    found = world.find(name)
+    if not isinstance(found, StatAccumInput):
+        raise ConfigError(
+            f"stat_accum_name: {user} needs a section of type StatAccumInput with the name {name!r}"
+        )
+    return found

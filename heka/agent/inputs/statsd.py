@@ -17,7 +17,7 @@ from heka._core import monotonic
 from heka._receiving import endpoint
 from heka._receiving.receiver import Receiver
 from heka.agent.inputs.losses import count_losses, lost_datagrams
-from heka.agent.inputs.stat_accum import StatAccumInput
+from heka.agent.inputs.stat_accum import accumulator
 from heka.agent.options import choice, option
 from heka.exceptions import ConfigError
 
@@ -115,14 +115,7 @@ class StatsdInput:
 
     def _table(self) -> StatTable:
         """Return the table now: the section of the StatAccumInput may have been replaced."""
-        name = self._options.stat_accum_name
-        found = self._feed.world.find(name)
-        if not isinstance(found, StatAccumInput):
-            raise ConfigError(
-                f"stat_accum_name: {self.name} needs a section of type StatAccumInput with the "
-                f"name {name!r}"
-            )
-        return found.table
+        return accumulator(self._feed.world, self._options.stat_accum_name, self.name).table
 
 
 class _DatagramServer:

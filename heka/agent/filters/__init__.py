@@ -1,0 +1,1 @@
+"""Filters of the agent: they get messages, and make others or feed the sums of a StatAccumInput."""
