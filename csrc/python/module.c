@@ -3,6 +3,7 @@
 #include "core/wire/hk_normalise.h"
 #include "core/wire/hk_sign.h"
 #include "core/wire/hk_uuid.h"
+#include "python/agent/otlp.h"
 #include "python/base/nearest.h"
 #include "python/base/read.h"
 #include "python/base/state.h"
@@ -43,6 +44,7 @@ static PyMethodDef methods[] = {
      heka_json_lines_doc},
     {"lock_file", heka_lock_file, METH_O, heka_lock_file_doc},
     {"unlock_file", heka_unlock_file, METH_O, heka_unlock_file_doc},
+    {"otlp_logs", (PyCFunction)(void (*)(void))heka_otlp_logs, METH_FASTCALL, heka_otlp_logs_doc},
     {"set_sources", (PyCFunction)(void (*)(void))heka_set_sources, METH_FASTCALL | METH_KEYWORDS,
      heka_set_sources_doc},
     {"capture_clients", heka_capture_clients, METH_O, heka_capture_clients_doc},

@@ -20,7 +20,7 @@ from collections.abc import Callable
 
 from heka._core import Ring, monotonic
 from heka._delivery.backoff import Backoff, when
-from heka._delivery.outlets import Outlet
+from heka._delivery.outlets import LaterError, Outlet
 from heka._delivery.reasons import reason_of
 from heka._net.options import QueueOptions
 from heka._runtime.reporter import Reporter
@@ -163,7 +163,10 @@ class Drain:
 
     def _fail(self, failure: Exception, *, at_once: bool = False) -> None:
         self.retries += 1
-        wait = self._wait(0.0 if at_once else self._backoff.fail())
+        seconds = 0.0 if at_once else self._backoff.fail()
+        if isinstance(failure, LaterError):
+            seconds = max(seconds, failure.seconds)
+        wait = self._wait(seconds)
         if not self.stopping:
             then = "another host is tried" if at_once else when(wait)
             self._reporter.report(

@@ -27,6 +27,7 @@ from heka._runtime.reporter import Reporter
 __all__ = [
     "BATCH",
     "FileOutlet",
+    "LaterError",
     "Outcome",
     "Outlet",
     "SocketOutlet",
@@ -45,6 +46,19 @@ _SLICE = 0.05
 
 def _ignore() -> None:
     """Do nothing."""
+
+
+class LaterError(OSError):
+    """The destination asks to be left alone for some time.
+
+    Attributes:
+        seconds: How long.
+    """
+
+    def __init__(self, seconds: float, text: str) -> None:
+        """Say *text*; try again after *seconds*."""
+        super().__init__(text)
+        self.seconds = seconds
 
 
 Event = Literal["tick", "interrupted", "drained", "closed", "failed"]

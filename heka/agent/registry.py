@@ -50,6 +50,7 @@ BUILT_IN: Final = {
     "UdpOutput": "heka.agent.outputs.sockets:UdpOutput",
     "FileOutput": "heka.agent.outputs.files:FileOutput",
     "LogOutput": "heka.agent.outputs.files:LogOutput",
+    "OtlpOutput": "heka.agent.outputs.otlp:OtlpOutput",
     "ProtobufEncoder": "heka.agent.outputs.encoders:ProtobufEncoder",
     "PayloadEncoder": "heka.agent.outputs.encoders:PayloadEncoder",
     "JsonEncoder": "heka.agent.outputs.encoders:JsonEncoder",
@@ -94,6 +95,8 @@ ELSEWHERE: Final = {
     "IrcOutput": "use a program that reads 'heka tap'",
     "WhisperOutput": "send to carbon, which owns those files",
 }
+#: Which extra of this distribution installs a package that a plugin needs; else it is ``agent``.
+EXTRAS: Final = {"cassandra": "cassandra", "confluent_kafka": "kafka"}
 #: Decoders that come with hekad as Lua programs, and the type that does the same here.
 NATIVE: Final = {
     "apache_access.lua": "ApacheAccessDecoder",
@@ -156,7 +159,13 @@ def plugin_class(type_: str, program: object = None) -> type[Any]:
     target = BUILT_IN.get(type_)
     if target is not None:
         module, _, name = target.partition(":")
-        found: type[Any] = getattr(importlib.import_module(module), name)
+        try:
+            found: type[Any] = getattr(importlib.import_module(module), name)
+        except ModuleNotFoundError as missing:
+            package = (missing.name or "").partition(".")[0]
+            raise ConfigError(
+                f"{type_} needs {package}: pip install 'heka-py[{EXTRAS.get(package, 'agent')}]'"
+            ) from missing
         return found
     offered = importlib.metadata.entry_points(group=GROUP)
     for point in offered:

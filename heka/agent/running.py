@@ -256,6 +256,7 @@ class RunningOutput:
             "matched": self.consumer.matched,
             **({} if queue is None else queue.account()),
             **({} if delivery is None else delivery.account()),
+            **getattr(self.plugin, "account", dict)(),
         }
 
 

@@ -97,6 +97,14 @@ def reader_seeds(vectors: dict) -> dict[str, bytes]:
     return seeds
 
 
+def otlp_seeds(messages: dict[str, bytes]) -> dict[str, bytes]:
+    """The messages behind a first byte that limits the request, or does not."""
+    return {
+        **{name: b"\x00" + data for name, data in messages.items()},
+        **{f"{name}-limit": b"\x20" + data for name, data in list(messages.items())[:4]},
+    }
+
+
 def json_seeds(messages: dict[str, bytes]) -> dict[str, bytes]:
     """The messages behind a first byte that selects how fuzz_json writes them, and texts."""
     seeds = {name: bytes([len(name) % 16 & ~2]) + wire for name, wire in messages.items()}
@@ -245,6 +253,7 @@ def main(corpus: Path) -> None:
     foreign = {f"foreign-{name}": bytes.fromhex(digits) for name, digits in FOREIGN.items()}
     write(corpus / "fuzz_decode", {**messages, **foreign})
     write(corpus / "fuzz_json", json_seeds({**messages, **foreign}))
+    write(corpus / "fuzz_otlp", otlp_seeds({**messages, **foreign}))
     write(corpus / "fuzz_reader", reader_seeds(vectors))
     headers = {}
     for frame in vectors["frames"]:

@@ -6,7 +6,9 @@
 #include <openssl/err.h>
 
 #include "core/agent/hk_stats.h"
+#include "core/format/hk_firsts.h"
 #include "core/format/hk_json.h"
+#include "core/format/hk_otlp.h"
 #include "core/match/hk_match_run.h"
 #include "core/match/hk_regex.h"
 #include "core/wire/hk_keyring.h"
@@ -140,6 +142,19 @@ write_line(void *arg)
     return status;
 }
 
+static hk_status
+write_otlp(void *arg)
+{
+    hk_block_place place = {.len = 1, .message = *(const hk_message *)arg};
+    const hk_block block = {.count = 1, .places = &place};
+    const hk_otlp_options options = {.now = 1};
+    hk_buffer out = sample_buffer();
+    const hk_status status = hk_otlp_logs(&block, &options, &out, NULL);
+    CHECK((out.len != 0) == (status == HK_OK));
+    hk_buffer_clear(&out);
+    return status;
+}
+
 static void
 test_messages(void)
 {
@@ -153,12 +168,13 @@ test_messages(void)
     } while (hk_decode_canonical(message.data, message.len, &m) != HK_OK || m.fields.len < 1000);
     sweep("encode", encode, &m, false);
 
-    for (unsigned i = 0; i <= HK_JSON_FEW; i++) { /* so many that their names are sorted */
+    for (unsigned i = 0; i <= HK_FIRSTS_FEW; i++) { /* so many that their names are sorted */
         put_hex(&message, "5207 0a0161 1000 1a00");
         message.data[message.len - 5] = (uint8_t)i;
     }
     must(hk_decode_canonical(message.data, message.len, &m));
     sweep("JSON line", write_line, &m, false);
+    sweep("OTLP request", write_otlp, &m, false);
 
     sample_foreign(&foreign, 7);
     while (foreign.len < 40000) { /* concatenated messages are one valid protobuf message */

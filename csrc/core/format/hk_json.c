@@ -7,9 +7,9 @@
 #include <math.h>
 #include <string.h>
 
-#include "core/wire/hk_names.h"
 #include "hk_decimal.h"
 #include "hk_double.h"
+#include "hk_firsts.h"
 #include "hk_json_text.h"
 
 #define SECOND_NS INT64_C(1000000000)
@@ -18,13 +18,6 @@
 #define VALUE_ROOM (HK_DOUBLE_TEXT + HK_JSON_TAIL)
 /* Bytes before the first string, "type": the longest are 203. */
 #define HEAD_ROOM 256u
-
-/* Names of the fields of one message: which of them are the first of their name. */
-typedef struct {
-    hk_slice few[HK_JSON_FEW];
-    size_t count;
-    hk_names index; /* made if there are more than HK_JSON_FEW */
-} names_seen;
 
 /* Writes a string literal; the caller has ensured the room. */
 #define PUT(p, literal) put_bytes((p), (literal), sizeof(literal) - 1)
@@ -242,41 +235,20 @@ put_field(hk_buffer *out, const hk_field *field)
     return status;
 }
 
-/* *is_first: whether no field before the one with that name has the same name. */
-static hk_status
-look_at_name(names_seen *seen, hk_slice fields, hk_slice name, bool *is_first)
-{
-    *is_first = true;
-    if (HK_LIKELY(seen->count < HK_JSON_FEW)) {
-        for (size_t i = 0; i < seen->count && *is_first; i++) {
-            *is_first =
-                seen->few[i].len != name.len || memcmp(seen->few[i].data, name.data, name.len) != 0;
-        }
-        seen->few[seen->count++] = name;
-        return HK_OK;
-    }
-    const hk_status status = hk_names_make(&seen->index, HK_NAMES_ALL, fields);
-    if (status == HK_OK) {
-        *is_first = hk_names_first(&seen->index, name);
-    }
-    return status;
-}
-
 static hk_status
 put_fields(hk_buffer *out, const hk_message *m)
 {
-    names_seen seen;
+    hk_firsts seen;
     hk_slice rest = m->fields;
     hk_field field;
     bool is_first;
     bool any = false;
     hk_status status = HK_OK;
 
-    seen.count = 0;
-    seen.index = (hk_names){.items = NULL};
+    hk_firsts_init(&seen);
     set_end(out, PUT(end_of(out), ", \"fields\": {"));
     while (status == HK_OK && hk_field_next(&rest, &field)) {
-        status = look_at_name(&seen, m->fields, field.name, &is_first);
+        status = hk_firsts_look(&seen, m->fields, field.name, &is_first);
         if (status == HK_OK && is_first) {
             if (any) {
                 set_end(out, PUT(end_of(out), ", "));
@@ -285,7 +257,7 @@ put_fields(hk_buffer *out, const hk_message *m)
             status = put_field(out, &field);
         }
     }
-    hk_names_clear(&seen.index);
+    hk_firsts_clear(&seen);
     if (status == HK_OK) {
         set_end(out, PUT(end_of(out), "}"));
     }

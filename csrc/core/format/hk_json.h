@@ -10,15 +10,13 @@
  * "-Infinity" as strings, "SEVERITY 42" for one above 7 or below 0. Of fields with the same name
  * the first is written; one without values has an empty list.
  *
- * No state, reentrant. Allocates for more than HK_JSON_FEW fields, and to let *out grow.
+ * No state, reentrant. Allocates for more than HK_FIRSTS_FEW fields, and to let *out grow.
  * Source: docs/reference, heka.jsonlines. Includes: hk_buffer.h, hk_decode.h. */
 #ifndef HK_JSON_H
 #define HK_JSON_H
 
 #include "core/base/hk_buffer.h"
 #include "core/wire/hk_decode.h"
-
-#define HK_JSON_FEW 16u /* fields; each is compared with each */
 
 /* What a receiver knows of a message beside its bytes; the keys behind "fields". */
 typedef struct {

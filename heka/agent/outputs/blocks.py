@@ -6,17 +6,34 @@ A writer is an object of ``BlockWriter``; ``BlockOutlet`` moves frames from a qu
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from heka._core import Ring, monotonic
 from heka._delivery.outlets import WrittenOutlet
+from heka._runtime.reporter import Reporter
 from heka.framing import Block, BlockReader
 from heka.message import MESSAGE_MAX
 
 if TYPE_CHECKING:
     from heka.agent.queues import OutputQueue
 
-__all__ = ["BlockOutlet", "BlockWriter"]
+__all__ = ["BlockOutlet", "BlockWriter", "TooLargeError"]
+
+#: Messages of a part from which on blocks are written whole again: no block has more.
+_PARTS_MAX: Final = 1024
+
+
+class TooLargeError(Exception):
+    """The destination takes no block like this one, but perhaps parts of it.
+
+    Attributes:
+        reason: Under which a single message is counted that is not taken either.
+    """
+
+    def __init__(self, reason: str, text: str) -> None:
+        """Refuse a block for *reason*; *text* says it to people."""
+        super().__init__(text)
+        self.reason = reason
 
 
 class BlockWriter(Protocol):
@@ -37,6 +54,7 @@ class BlockWriter(Protocol):
 
         Raises:
             OSError: Nothing is known to be taken; the block is written again later.
+            TooLargeError: Nothing was taken; parts of the block are tried, down to one message.
         """
 
     def close(self, deadline: float) -> None:
@@ -51,6 +69,8 @@ class BlockOutlet(WrittenOutlet):
         #: The queue that is drained, which keeps what is refused; the agent sets it.
         self.queue: OutputQueue | None = None
         self._writer = writer
+        self._most = 0  # messages of a part; 0: any number
+        self._reporter = Reporter()
 
     def is_open(self) -> bool:
         """Return whether the writer is open."""
@@ -65,16 +85,33 @@ class BlockOutlet(WrittenOutlet):
         deadline = monotonic() + patience
         left = len(frames)
         for block in BlockReader(16 * MESSAGE_MAX).feed(frames):
-            try:
-                rejected = self._writer.write(block, deadline)
-            except OSError:
-                self._writer.close(deadline)
-                raise
-            left -= block.nbytes
-            if self.queue is None:
-                ring.acknowledge(left, rejected=sum(map(len, rejected.values())))
-            else:
-                self.queue.acknowledge(left, _frames_of(block, rejected))
+            rest = block
+            while len(rest):
+                part = rest[: self._most] if self._most else rest
+                rejected = self._written(part, deadline)
+                if rejected is None:
+                    continue  # in smaller parts
+                rest = rest[len(part) :]
+                left -= part.nbytes
+                if self.queue is None:
+                    ring.acknowledge(left, rejected=sum(map(len, rejected.values())))
+                else:
+                    self.queue.acknowledge(left, _frames_of(part, rejected))
+
+    def _written(self, part: Block, deadline: float) -> Mapping[str, Sequence[int]] | None:
+        """Write *part*; return what was refused, or None: it is to be written in smaller parts."""
+        try:
+            rejected = self._writer.write(part, deadline)
+        except TooLargeError as failure:
+            self._reporter.report(str(failure))
+            self._most = max(1, len(part) // 2)
+            return None if len(part) > 1 else {failure.reason: [0]}
+        except OSError:
+            self._writer.close(deadline)
+            raise
+        if self._most:  # larger again, step by step
+            self._most = 2 * self._most if 2 * self._most < _PARTS_MAX else 0
+        return rejected
 
     def close(self, deadline: float) -> None:
         """Close the writer."""

@@ -74,6 +74,12 @@ add(
 )
 add("json-lines-truth", lambda w: do(_core.json_lines, w.blocks[0], misfits.BadTruth(), ""), Oops)
 
+add("otlp-logs", lambda w: do(_core.otlp_logs, w.blocks[0], b"\n\x03\n\x01a", 1))
+add("otlp-logs-none", lambda w: do(_core.otlp_logs), TypeError)
+add("otlp-logs-type", lambda w: do(_core.otlp_logs, w.payload, b"", 1), TypeError)
+add("otlp-logs-resource", lambda w: do(_core.otlp_logs, w.blocks[0], "", 1), TypeError)
+add("otlp-logs-now", lambda w: do(_core.otlp_logs, w.blocks[0], b"", misfits.BadIndex()), Oops)
+
 add("csv-lines", lambda w: do(_core.csv_lines, w.blocks[0], ("time", "payload", "a", "\u20ac")))
 add("csv-lines-none", lambda w: do(_core.csv_lines), TypeError)
 add("csv-lines-type", lambda w: do(_core.csv_lines, w.payload, ("a",)), TypeError)
