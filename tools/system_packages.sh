@@ -67,6 +67,8 @@ for purpose in "$@"; do
             if [[ $purpose == test ]]; then
                 # One test pipes `listen --json` into it.
                 need jq --version -- jq
+                # Rotates the log files that the agent reads.
+                need logrotate --version -- logrotate
                 # Makes the certificates of the tests' servers.
                 need openssl version -- openssl
             fi

@@ -3,6 +3,7 @@
 #include "core/wire/hk_normalise.h"
 #include "core/wire/hk_sign.h"
 #include "core/wire/hk_uuid.h"
+#include "python/agent/lines.h"
 #include "python/agent/otlp.h"
 #include "python/base/nearest.h"
 #include "python/base/read.h"
@@ -42,6 +43,8 @@ static PyMethodDef methods[] = {
     {"json_line", (PyCFunction)(void (*)(void))heka_json_line, METH_FASTCALL, heka_json_line_doc},
     {"json_lines", (PyCFunction)(void (*)(void))heka_json_lines, METH_FASTCALL,
      heka_json_lines_doc},
+    {"line_frames", (PyCFunction)(void (*)(void))heka_line_frames, METH_FASTCALL,
+     heka_line_frames_doc},
     {"lock_file", heka_lock_file, METH_O, heka_lock_file_doc},
     {"unlock_file", heka_unlock_file, METH_O, heka_unlock_file_doc},
     {"otlp_logs", (PyCFunction)(void (*)(void))heka_otlp_logs, METH_FASTCALL, heka_otlp_logs_doc},

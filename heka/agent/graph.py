@@ -256,12 +256,16 @@ class Feed:
             if not self._is_accepted():
                 self.retry_until(deadline)
 
+    def withdraw(self) -> None:
+        """Take back what was offered and not accepted by all: its source has it still."""
+        self._end_pause()
+        self._block, self._left = None, []
+
     def give_up(self) -> None:
         """Drop what was offered and not accepted, and count it."""
         if self._block is not None:
             self.dropped["stopped"] += max(len(part) for _, part in self._left)
-            self._end_pause()
-            self._block, self._left = None, []
+            self.withdraw()
 
     def account(self) -> dict[str, object]:
         """Return the counts, for a report."""

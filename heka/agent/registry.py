@@ -39,6 +39,7 @@ BUILT_IN: Final = {
     "StatsdInput": "heka.agent.inputs.statsd:StatsdInput",
     "StatAccumInput": "heka.agent.inputs.stat_accum:StatAccumInput",
     "HostInput": "heka.agent.inputs.host:HostInput",
+    "LogstreamerInput": "heka.agent.inputs.logstreamer:LogstreamerInput",
     "ProcessInput": "heka.agent.inputs.process:ProcessInput",
     "CounterFilter": "heka.agent.filters.counter:CounterFilter",
     "HeartbeatFilter": "heka.agent.filters.heartbeat:HeartbeatFilter",
@@ -73,11 +74,7 @@ ELSEWHERE: Final = {
         ("ElasticSearchOutput", "HttpOutput", "InfluxdbOutput", "NagiosOutput", "SmtpOutput"),
         "forward the messages by TcpOutput to a program that delivers them",
     ),
-    **dict.fromkeys(
-        ("LogstreamerInput", "LogfileInput", "LogfileDirectoryManagerInput"),
-        "let programs send their log themselves, or keep hekad for files, with a TcpOutput to the "
-        "TcpInput of this agent",
-    ),
+    **dict.fromkeys(("LogfileInput", "LogfileDirectoryManagerInput"), "use LogstreamerInput"),
     **dict.fromkeys(
         (
             *("GeoIpDecoder", "MultiDecoder", "PayloadJsonDecoder", "PayloadRegexDecoder"),

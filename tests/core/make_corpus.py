@@ -97,6 +97,21 @@ def reader_seeds(vectors: dict) -> dict[str, bytes]:
     return seeds
 
 
+def line_seeds() -> dict[str, bytes]:
+    """Texts behind the size of a piece and the length of the longest line."""
+    texts = {
+        "ends": b"one\r\n\n\r\ntwo\nthree",
+        "long": b"x" * 300 + b"\nnext\n" + b"\xc3\xa4" * 40 + b"\n",
+        "bytes": bytes(range(256)) * 2,
+        "open": b"y" * 50,
+    }
+    return {
+        f"{name}-{piece}": bytes([piece, 8]) + text
+        for name, text in texts.items()
+        for piece in (0, 6, 255)
+    }
+
+
 def otlp_seeds(messages: dict[str, bytes]) -> dict[str, bytes]:
     """The messages behind a first byte that limits the request, or does not."""
     return {
@@ -253,6 +268,7 @@ def main(corpus: Path) -> None:
     foreign = {f"foreign-{name}": bytes.fromhex(digits) for name, digits in FOREIGN.items()}
     write(corpus / "fuzz_decode", {**messages, **foreign})
     write(corpus / "fuzz_json", json_seeds({**messages, **foreign}))
+    write(corpus / "fuzz_lines", line_seeds())
     write(corpus / "fuzz_otlp", otlp_seeds({**messages, **foreign}))
     write(corpus / "fuzz_reader", reader_seeds(vectors))
     headers = {}

@@ -60,6 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("status", "print what each section of a running agent has done"),
         ("reload", "have a running agent read its configuration again"),
         ("stop", "end a running agent in good order"),
+        ("streams", "print which log files belong to which stream, and where each one is"),
         ("unit", "print a unit file of systemd that runs it"),
     ):
         action = actions.add_parser(name, help=text)
@@ -89,6 +90,8 @@ def run(args: argparse.Namespace) -> int:
             return _run(_load(args.config), args.config)
         if args.action == "check":
             return _check(args.config)
+        if args.action == "streams":
+            return _streams(args.config)
         if args.action == "unit":
             return _unit(args.config, args.user)
         return _ask(args)
@@ -145,6 +148,14 @@ def _check(path: str) -> int:
         match = f"  {section.matcher.text}" if section.matcher is not None else ""
         print(f"{section.kind:8}{section.name}  {section.type}{match}")
     print(f"{path}: {counted(len(plan.sections), 'section', 'sections')}, no error")
+    return 0
+
+
+def _streams(path: str) -> int:
+    from heka.agent.logs.listing import listing
+
+    for line in listing(_load(path)):
+        print(visible(line))
     return 0
 
 

@@ -74,6 +74,56 @@ add(
 )
 add("json-lines-truth", lambda w: do(_core.json_lines, w.blocks[0], misfits.BadTruth(), ""), Oops)
 
+LINE_PARTS = (b"", b"", b"")
+for number, (line_place, line_limits) in enumerate(
+    (((1, 0, False), (100, 9999, 10)), ((1, 0, True), (4, 1, 10)), ((1, 5, False), (4, 9999, 0)))
+):
+    add(
+        f"line-frames-{number}",
+        lambda w, place=line_place, limits=line_limits: do(
+            _core.line_frames, b"a line\nlonger\xff\r\n\nrest", place, LINE_PARTS, limits, 1
+        ),
+    )
+LINE_LIMITS = (100, 9999, 10)
+add("line-frames-none", lambda w: do(_core.line_frames), TypeError)
+add(
+    "line-frames-data",
+    lambda w: do(_core.line_frames, "", (1, 0, False), LINE_PARTS, LINE_LIMITS, 1),
+    TypeError,
+)
+add(
+    "line-frames-place",
+    lambda w: do(_core.line_frames, b"", None, LINE_PARTS, LINE_LIMITS, 1),
+    TypeError,
+)
+add(
+    "line-frames-incarnation",
+    lambda w: do(_core.line_frames, b"", (1 << 60, 0, False), LINE_PARTS, LINE_LIMITS, 1),
+    ValueError,
+)
+add(
+    "line-frames-truth",
+    lambda w: do(_core.line_frames, b"", (1, 0, misfits.BadTruth()), LINE_PARTS, LINE_LIMITS, 1),
+    Oops,
+)
+add(
+    "line-frames-parts",
+    lambda w: do(_core.line_frames, b"", (1, 0, False), ["", "", ""], LINE_LIMITS, 1),
+    TypeError,
+)
+add(
+    "line-frames-limits",
+    lambda w: do(_core.line_frames, b"", (1, 0, False), LINE_PARTS, (3, 1, 10), 1),
+    ValueError,
+)
+add(
+    "line-frames-now",
+    lambda w: do(
+        _core.line_frames, b"", (1, 0, False), LINE_PARTS, LINE_LIMITS, misfits.BadIndex()
+    ),
+    Oops,
+)
+
 add("otlp-logs", lambda w: do(_core.otlp_logs, w.blocks[0], b"\n\x03\n\x01a", 1))
 add("otlp-logs-none", lambda w: do(_core.otlp_logs), TypeError)
 add("otlp-logs-type", lambda w: do(_core.otlp_logs, w.payload, b"", 1), TypeError)

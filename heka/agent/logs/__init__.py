@@ -1,0 +1,1 @@
+"""Log files: every line that can still be read, once and in order, through rotation and restart."""

@@ -1,0 +1,139 @@
+"""Where a stream is: the place of the next byte, how the file is known again, and the file of it.
+
+::
+
+    {incarnation, device, inode, SHA-1 of the first n bytes, offset, SHA-1 of the 500 bytes before}
+
+The **incarnation** is drawn at random when a file is first seen, or found to be written anew. It is
+on disk before its first line is in a queue: the uuids of lines come from it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+from dataclasses import asdict, dataclass
+from typing import Final
+
+from heka.agent.logs.files import LogFile
+
+__all__ = [
+    "PREFIX_MAX",
+    "TAIL_MAX",
+    "Position",
+    "RottenError",
+    "hash_of",
+    "load",
+    "new_incarnation",
+    "path_of",
+    "save",
+]
+
+#: Bytes at the begin of a file by which it is known again.
+PREFIX_MAX: Final = 1024
+#: Bytes before the place that are compared.
+TAIL_MAX: Final = 500
+_INCARNATION_BITS: Final = 60
+_VERSION: Final = 1
+
+
+class RottenError(ValueError):
+    """A position file does not have the contents that were written."""
+
+
+def new_incarnation() -> int:
+    """Draw an incarnation."""
+    return secrets.randbits(_INCARNATION_BITS)
+
+
+def hash_of(data: bytes) -> str:
+    """Return the SHA-1 of *data*, which is no secret."""
+    return hashlib.sha1(data, usedforsecurity=False).hexdigest()
+
+
+@dataclass
+class Position:
+    """The place of the next byte.
+
+    Attributes:
+        incarnation: Of the file.
+        device, inode: Of the file.
+        path: Of the file when it was written, for people.
+        prefix_size, prefix: How many bytes at its begin were hashed, and their SHA-1.
+        offset: Of the next byte, in the uncompressed text.
+        tail: SHA-1 of the TAIL_MAX bytes before it, fewer at the begin.
+        passing_over: The byte belongs to a line that was too long.
+        time: Seconds since 1970, when it was written.
+    """
+
+    incarnation: int
+    device: int
+    inode: int
+    path: str
+    prefix_size: int
+    prefix: str
+    offset: int
+    tail: str
+    passing_over: bool
+    time: float
+
+    @property
+    def id(self) -> tuple[int, int]:
+        """Device and inode."""
+        return self.device, self.inode
+
+    def is_in(self, file: LogFile) -> bool:
+        """Return whether *file* has the bytes that were before this place."""
+        begin = file.read(0, self.prefix_size)
+        if len(begin) < self.prefix_size or hash_of(begin) != self.prefix:
+            return False
+        size = min(TAIL_MAX, self.offset)
+        before = file.read(self.offset - size, size)
+        return len(before) == size and hash_of(before) == self.tail
+
+
+def save(path: str, position: Position) -> None:
+    """Write *position* to *path*, which has the old or the new contents at any time; OSError."""
+    text = json.dumps({"version": _VERSION, **asdict(position)}, indent=1)
+    new = path + ".new"
+    with open(new, "w", encoding="utf-8", errors="surrogateescape") as file:
+        file.write(f"{hash_of(text.encode('utf-8', 'surrogateescape'))}\n{text}\n")
+    os.replace(new, path)
+
+
+def load(path: str) -> Position | None:
+    """Return the position in *path*; None: there is no such file.
+
+    Raises:
+        RottenError: It has other contents than were written.
+        OSError: It cannot be read.
+    """
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:
+            contents = file.read(1 << 20)
+    except FileNotFoundError:
+        return None
+    digest, _, text = contents.partition("\n")
+    text = text.removesuffix("\n")
+    if digest != hash_of(text.encode("utf-8", "surrogateescape")):
+        raise RottenError(f"{path!r} does not have the contents that were written")
+    try:
+        values = json.loads(text)
+        if values.pop("version") != _VERSION:
+            raise RottenError(f"{path!r} is of another version")
+        return Position(**values)
+    except (ValueError, TypeError, KeyError, AttributeError) as failure:
+        raise RottenError(f"{path!r} has no position: {failure}") from None
+
+
+def path_of(directory: str, name: str) -> str:
+    """Return the position file of the stream *name*: what is not harmless becomes %XX."""
+    raw = os.fsencode(name)
+    text = "".join(
+        chr(byte) if (chr(byte).isalnum() and byte < 128) or byte in b"-_" else f"%{byte:02X}"
+        for byte in raw
+    )
+    short = text if len(text) <= 200 else f"{text[:150]}-{hash_of(raw)}"
+    return os.path.join(directory, short)
