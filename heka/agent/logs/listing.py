@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from heka.agent.inputs.logstreamer import LogstreamerInput, positions_of
+from heka.agent.kept import RottenError
 from heka.agent.logs.discover import Candidate, Finder
-from heka.agent.logs.position import Position, RottenError, load, path_of
+from heka.agent.logs.position import Position, load, path_of
 
 if TYPE_CHECKING:
     from heka.agent.config import Plan

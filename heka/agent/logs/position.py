@@ -10,21 +10,19 @@ on disk before its first line is in a queue: the uuids of lines come from it.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import secrets
 from dataclasses import asdict, dataclass
 from typing import Final
 
+from heka.agent import kept
+from heka.agent.kept import RottenError, hash_of
 from heka.agent.logs.files import LogFile
 
 __all__ = [
     "PREFIX_MAX",
     "TAIL_MAX",
     "Position",
-    "RottenError",
-    "hash_of",
     "load",
     "new_incarnation",
     "path_of",
@@ -39,18 +37,9 @@ _INCARNATION_BITS: Final = 60
 _VERSION: Final = 1
 
 
-class RottenError(ValueError):
-    """A position file does not have the contents that were written."""
-
-
 def new_incarnation() -> int:
     """Draw an incarnation."""
     return secrets.randbits(_INCARNATION_BITS)
-
-
-def hash_of(data: bytes) -> str:
-    """Return the SHA-1 of *data*, which is no secret."""
-    return hashlib.sha1(data, usedforsecurity=False).hexdigest()
 
 
 @dataclass
@@ -95,12 +84,8 @@ class Position:
 
 
 def save(path: str, position: Position) -> None:
-    """Write *position* to *path*, which has the old or the new contents at any time; OSError."""
-    text = json.dumps({"version": _VERSION, **asdict(position)}, indent=1)
-    new = path + ".new"
-    with open(new, "w", encoding="utf-8", errors="surrogateescape") as file:
-        file.write(f"{hash_of(text.encode('utf-8', 'surrogateescape'))}\n{text}\n")
-    os.replace(new, path)
+    """Write *position* to *path*; OSError."""
+    kept.save(path, {"version": _VERSION, **asdict(position)})
 
 
 def load(path: str) -> Position | None:
@@ -110,30 +95,17 @@ def load(path: str) -> Position | None:
         RottenError: It has other contents than were written.
         OSError: It cannot be read.
     """
-    try:
-        with open(path, encoding="utf-8", errors="surrogateescape") as file:
-            contents = file.read(1 << 20)
-    except FileNotFoundError:
+    values = kept.load(path)
+    if values is None:
         return None
-    digest, _, text = contents.partition("\n")
-    text = text.removesuffix("\n")
-    if digest != hash_of(text.encode("utf-8", "surrogateescape")):
-        raise RottenError(f"{path!r} does not have the contents that were written")
+    if values.pop("version", None) != _VERSION:
+        raise RottenError(f"{path!r} is of another version")
     try:
-        values = json.loads(text)
-        if values.pop("version") != _VERSION:
-            raise RottenError(f"{path!r} is of another version")
         return Position(**values)
-    except (ValueError, TypeError, KeyError, AttributeError) as failure:
+    except TypeError as failure:
         raise RottenError(f"{path!r} has no position: {failure}") from None
 
 
 def path_of(directory: str, name: str) -> str:
-    """Return the position file of the stream *name*: what is not harmless becomes %XX."""
-    raw = os.fsencode(name)
-    text = "".join(
-        chr(byte) if (chr(byte).isalnum() and byte < 128) or byte in b"-_" else f"%{byte:02X}"
-        for byte in raw
-    )
-    short = text if len(text) <= 200 else f"{text[:150]}-{hash_of(raw)}"
-    return os.path.join(directory, short)
+    """Return the position file of the stream *name*."""
+    return os.path.join(directory, kept.name_of(name))

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from heka._core import monotonic
+from heka.agent.kept import RottenError, hash_of
 from heka.agent.logs.discover import Candidate
 from heka.agent.logs.files import LogFile, is_archive, unpacked
 from heka.agent.logs.framer import Framer
@@ -26,8 +27,6 @@ from heka.agent.logs.position import (
     PREFIX_MAX,
     TAIL_MAX,
     Position,
-    RottenError,
-    hash_of,
     load,
     new_incarnation,
     path_of,
