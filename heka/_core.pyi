@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from datetime import datetime
 from os import PathLike
-from types import MappingProxyType, TracebackType
+from types import MappingProxyType
 from typing import (
     Any,
     ClassVar,
@@ -21,6 +21,7 @@ from uuid import UUID
 from typing_extensions import Buffer, Self, disjoint_base
 
 from heka._core_types import Clause as Clause
+from heka._core_types import NoTimer as NoTimer
 from heka._core_types import StatTable as StatTable
 from heka._typing import FieldValue, TimerContext
 
@@ -518,23 +519,6 @@ class Client(Settings):
     def _replan(self) -> None: ...
 
 @final
-class NoTimer:
-    """A disabled timer: does nothing, and returns a decorated function unchanged."""
-
-    @property
-    def result(self) -> None: ...
-    def __init__(self) -> None: ...
-    def __enter__(self) -> NoTimer: ...
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        traceback: TracebackType | None,
-        /,
-    ) -> None: ...
-    def __call__(self, function: _Function) -> _Function: ...
-
-@final
 class Bound:
     """Fields that a context adds to every message, encoded once."""
 
@@ -574,6 +558,9 @@ def json_line(
     origin: str = ...,
     /,
 ) -> str | None: ...
+def carbon_lines(
+    block: Block, tags: Buffer, most_lines: SupportsIndex, most_bytes: SupportsIndex, /
+) -> tuple[list[bytes], tuple[int, int, int, int]]: ...
 def csv_lines(block: Block, columns: tuple[str, ...], /) -> bytes: ...
 def json_lines(block: Block, checked: bool = ..., origin: str = ..., /) -> bytes: ...
 def line_frames(

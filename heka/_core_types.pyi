@@ -1,9 +1,13 @@
 """Types of ``heka._core`` that stand by themselves; ``_core.pyi`` has the others."""
 
-from typing import Final, Literal, SupportsIndex, final
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Final, Literal, SupportsIndex, TypeVar, final
 
 from _typeshed import structseq
 from typing_extensions import Buffer, Self
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
 
 @final
 class Clause(structseq[str | int | bool | None], tuple[str, int, bool, bool | None]):
@@ -39,3 +43,20 @@ class StatTable:
     def refuse(self, lines: SupportsIndex, /) -> None: ...
     def flush(self, seconds: SupportsIndex, most: SupportsIndex, /) -> list[bytes]: ...
     def account(self) -> dict[str, int]: ...
+
+@final
+class NoTimer:
+    """A disabled timer: does nothing, and returns a decorated function unchanged."""
+
+    @property
+    def result(self) -> None: ...
+    def __init__(self) -> None: ...
+    def __enter__(self) -> NoTimer: ...
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+        /,
+    ) -> None: ...
+    def __call__(self, function: _Function) -> _Function: ...

@@ -3,6 +3,7 @@
 #include "core/wire/hk_normalise.h"
 #include "core/wire/hk_sign.h"
 #include "core/wire/hk_uuid.h"
+#include "python/agent/carbon.h"
 #include "python/agent/lines.h"
 #include "python/agent/otlp.h"
 #include "python/base/nearest.h"
@@ -39,6 +40,8 @@ static PyMethodDef methods[] = {
     {"check_frame", heka_check_frame, METH_O, heka_check_frame_doc},
     {"encode_raw", (PyCFunction)(void (*)(void))heka_encode_raw, METH_FASTCALL,
      heka_encode_raw_doc},
+    {"carbon_lines", (PyCFunction)(void (*)(void))heka_carbon_lines, METH_FASTCALL,
+     heka_carbon_lines_doc},
     {"csv_lines", (PyCFunction)(void (*)(void))heka_csv_lines, METH_FASTCALL, heka_csv_lines_doc},
     {"json_line", (PyCFunction)(void (*)(void))heka_json_line, METH_FASTCALL, heka_json_line_doc},
     {"json_lines", (PyCFunction)(void (*)(void))heka_json_lines, METH_FASTCALL,

@@ -6,11 +6,13 @@ thread for hours. Here each wait of a connection ends at one deadline for the wh
 
 from __future__ import annotations
 
+import base64
 import io
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import unquote
 
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -114,7 +116,13 @@ class Target:
     """
 
     def __init__(
-        self, url: str, headers: Mapping[str, str] = {}, tls: ssl.SSLContext | None = None
+        self,
+        url: str,
+        headers: Mapping[str, str] = {},
+        tls: ssl.SSLContext | None = None,
+        *,
+        user: str = "",
+        password: str = "",
     ) -> None:
         """Connect to nothing yet.
 
@@ -122,6 +130,8 @@ class Target:
             url: ``http`` or ``https``; user and password in it become basic authentication.
             headers: Of each request.
             tls: For ``https``; None: that of the system's CAs.
+            user: For basic authentication, in place of the one in the URL.
+            password: Of *user*.
 
         Raises:
             ConfigError: It is no such URL.
@@ -137,8 +147,10 @@ class Target:
         self.path = parts.path or "/"
         self._query = f"?{parts.query}" if parts.query else ""
         self._headers = dict(headers)
-        if parts.auth:
-            self._headers |= urllib3.make_headers(basic_auth=parts.auth)
+        auth = f"{user}:{password}" if user else unquote(parts.auth or "")
+        if auth:
+            encoded = base64.b64encode(auth.encode()).decode()
+            self._headers["Authorization"] = f"Basic {encoded}"
         self._clock = _Clock()
         self._where = (parts.host, port)
         self._is_secure = parts.scheme == "https"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BlockOutlet", "BlockWriter", "TooLargeError"]
 
-#: Messages of a part from which on blocks are written whole again: no block has more.
+#: Messages of a part: no block has more.
 _PARTS_MAX: Final = 1024
 
 
@@ -37,7 +37,11 @@ class TooLargeError(Exception):
 
 
 class BlockWriter(Protocol):
-    """Writes blocks to one destination; one thread uses it."""
+    """Writes blocks to one destination; one thread uses it.
+
+    It may have ``most``, the messages of a block that it takes: 1, when one that was written must
+    not be written again because the next one failed.
+    """
 
     def is_open(self) -> bool:
         """Return whether ``write`` may be called without ``open``."""
@@ -69,7 +73,8 @@ class BlockOutlet(WrittenOutlet):
         #: The queue that is drained, which keeps what is refused; the agent sets it.
         self.queue: OutputQueue | None = None
         self._writer = writer
-        self._most = 0  # messages of a part; 0: any number
+        self._limit: int = getattr(writer, "most", _PARTS_MAX)
+        self._most = self._limit  # messages of a part
         self._reporter = Reporter()
 
     def is_open(self) -> bool:
@@ -87,7 +92,7 @@ class BlockOutlet(WrittenOutlet):
         for block in BlockReader(16 * MESSAGE_MAX).feed(frames):
             rest = block
             while len(rest):
-                part = rest[: self._most] if self._most else rest
+                part = rest if len(rest) <= self._most else rest[: self._most]
                 rejected = self._written(part, deadline)
                 if rejected is None:
                     continue  # in smaller parts
@@ -109,8 +114,7 @@ class BlockOutlet(WrittenOutlet):
         except OSError:
             self._writer.close(deadline)
             raise
-        if self._most:  # larger again, step by step
-            self._most = 2 * self._most if 2 * self._most < _PARTS_MAX else 0
+        self._most = min(2 * self._most, self._limit)  # larger again, step by step
         return rejected
 
     def close(self, deadline: float) -> None:

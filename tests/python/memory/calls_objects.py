@@ -124,6 +124,17 @@ add(
     Oops,
 )
 
+add("carbon-lines", lambda w: do(_core.carbon_lines, w.blocks[0], b";a=b", 1, 0))
+add("carbon-lines-none", lambda w: do(_core.carbon_lines), TypeError)
+add("carbon-lines-type", lambda w: do(_core.carbon_lines, w.payload, b"", 1, 1), TypeError)
+add("carbon-lines-tags", lambda w: do(_core.carbon_lines, w.blocks[0], "", 1, 1), TypeError)
+add("carbon-lines-most", lambda w: do(_core.carbon_lines, w.blocks[0], b"", -1, 1), ValueError)
+add(
+    "carbon-lines-bytes",
+    lambda w: do(_core.carbon_lines, w.blocks[0], b"", 1, misfits.BadIndex()),
+    Oops,
+)
+
 add("otlp-logs", lambda w: do(_core.otlp_logs, w.blocks[0], b"\n\x03\n\x01a", 1))
 add("otlp-logs-none", lambda w: do(_core.otlp_logs), TypeError)
 add("otlp-logs-type", lambda w: do(_core.otlp_logs, w.payload, b"", 1), TypeError)
