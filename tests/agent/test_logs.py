@@ -19,8 +19,10 @@ import pytest
 from agent.support import Shelf
 
 from heka._core import monotonic
+from heka.agent.config import load_text
 from heka.agent.graph import Feed, Graph
 from heka.agent.inputs.logstreamer import LogstreamerInput, LogstreamerOptions
+from heka.agent.logs.listing import listing
 from heka.agent.world import World
 from heka.exceptions import ConfigError
 from heka.framing import Block
@@ -484,3 +486,30 @@ def test_wrong_options_are_refused(options: dict[str, Any], text: str) -> None:
     with pytest.raises(ConfigError) as caught:
         LogstreamerOptions(**options)
     assert text in str(caught.value)
+
+
+def test_the_listing_shows_each_file_and_what_is_left(logs: Logs) -> None:
+    logs.write(10)
+    logs.start()
+    logs.wait()
+    os.rename(logs.path, f"{logs.path}.1")
+    logs.write(10)
+    logs.wait()
+    logs.stop()
+    size = logs.path.stat().st_size
+    with open(logs.path, "a") as file:
+        file.write("more\n")
+    (logs.directory / "app.log.fifo").mkdir()
+    text = (
+        f"[agent]\nbase_dir = {str(logs.base)!r}\n"
+        f"[logs]\ntype = 'LogstreamerInput'\npaths = [{str(logs.path)!r}]\n"
+    )
+
+    old = Path(f"{logs.path}.1").stat().st_size
+    assert list(listing(load_text(text, "a.toml"))) == [
+        "[logs]",
+        "  logs: 5 bytes left",
+        f"    {logs.path}.1  {old:,} bytes, read",
+        f"    {logs.path}  {size + 5:,} bytes, at byte {size}",
+        f"  left out: {logs.path}.fifo: it is no regular file",
+    ]

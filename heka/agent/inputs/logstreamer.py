@@ -162,6 +162,7 @@ class LogstreamerInput:
             options.initial_tail,
             options.rotate_wait,
             options.position_interval,
+            options.oldest_duration,
             lambda line: self._feed.world.say(f"{self.name}: {line}"),
         )
         self._thread = threading.Thread(target=self._run, name=f"heka {self.name}", daemon=True)

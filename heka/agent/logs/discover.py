@@ -162,7 +162,7 @@ class Finder:
             found.directories.add(os.path.dirname(path) or ".")
             candidate = self._candidate(path, found)
             files = [each for each in self._rotated(path, found) if each is not None]
-            files.sort(key=lambda each: (each.mtime_ns, each.path))
+            files.sort(key=lambda each: (each.mtime_ns, *_age_of(each.path[len(path) :])))
             name = self._name if len(self._pattern.globs) == len(lives) == 1 else path
             whole = [*files, *([candidate] if candidate else [])]
             if whole:
@@ -201,6 +201,12 @@ def _is_rotated(path: str, others: set[str]) -> bool:
     directory, name = os.path.split(path)
     ends = (found.start() for found in re.finditer(r"[.\-_]", name) if found.start())
     return any(os.path.join(directory, name[:end]) in others for end in ends)
+
+
+def _age_of(ending: str) -> tuple[int, str]:
+    """Return a key for files that changed at one time: .2 is older than .1, dates are in order."""
+    number = re.match(r"\.([0-9]{1,5})(?!\d)", ending)
+    return (-int(number[1]) if number else 0), ending
 
 
 def _without_doubles(files: list[Candidate]) -> list[Candidate]:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from heka.agent.inputs.logstreamer import LogstreamerInput, positions_of
 from heka.agent.kept import RottenError
 from heka.agent.logs.discover import Candidate, Finder
-from heka.agent.logs.position import Position, load, path_of
+from heka.agent.logs.files import is_archive
+from heka.agent.logs.position import Place, load, path_of
 
 if TYPE_CHECKING:
     from heka.agent.config import Plan
@@ -35,26 +36,28 @@ def listing(plan: Plan) -> Iterator[str]:
 
 def _stream(name: str, files: Sequence[Candidate], path: str) -> Iterator[str]:
     try:
-        place = load(path)
+        places = load(path)
     except (RottenError, OSError) as failure:
         yield f"  {name}: {failure}"
-        place = None
-    at = _index(files, place)
-    left = sum(each.size for each in files[max(at, 0) :])
-    if place is not None and at >= 0:
-        left = max(0, left - place.offset)
-    where = "nothing was read" if place is None else f"at byte {place.offset:,} of {place.path}"
-    if place is not None and at < 0:
-        where += ", which is not here by its inode; it is looked for by its contents"
-    yield f"  {name}: {where}, {left:,} bytes left"
-    for number, each in enumerate(files):
-        state = "read" if number < at else "here" if number == at else "to be read"
+        places = None
+    known = {place.id: place for place in places or ()}
+    states = [_state(each, known.get(each.id)) for each in files]
+    left = sum(left for left, _ in states)
+    where = "nothing was read, " if places is None else ""
+    yield f"  {name}: {where}{left:,} bytes left"
+    for each, (_, state) in zip(files, states, strict=True):
         yield f"    {each.path}  {each.size:,} bytes, {state}"
 
 
-def _index(files: Sequence[Candidate], place: Position | None) -> int:
-    """Return which of *files* has the place; -1: none."""
-    for number, each in enumerate(files):
-        if place is not None and each.id == place.id:
-            return number
-    return -1
+def _state(file: Candidate, place: Place | None) -> tuple[int, str]:
+    """Return the bytes that are left of *file*, and what is to be said of it."""
+    if place is None:
+        return file.size, "not known by its inode: it is looked for by its contents"
+    if is_archive(file.path):
+        if place.complete:
+            return 0, "read"
+        return file.size, f"at byte {place.offset:,} of its text"
+    if file.size < place.offset:
+        return file.size, "written anew"
+    left = file.size - place.offset
+    return left, f"at byte {place.offset:,}" if left else "read"

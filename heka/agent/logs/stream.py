@@ -1,44 +1,40 @@
-"""One stream: follows one logical log from file to file, and knows its place in it.
+"""One stream: a log and its rotated files, read in order, each line once.
 
-::
-
-    begin -> the place that is on disk, found again by inode and hashes -> read to the end
-          -> a newer file? after rotate_wait -> its incarnation to disk -> read it from its start
-
-The bytes before the place are read again with each chunk, and compared: a file that was written
-anew is seen, whatever its size. Then the place may be in a copy of the file (logrotate's
-copytruncate): it is read to its end first.
+Each file that is known has a ``Place``. A look at the directory (``look``) finds the place of each
+file: by device and inode if the content is the same, else by content, as for a file that was moved,
+copied or compressed. What has no place is new. ``turn`` then reads on where something is unread,
+from old to new; a newer file waits until the older one was quiet for ``rotate_wait``.
 """
 
 from __future__ import annotations
 
+import os
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
 from heka._core import monotonic
-from heka.agent.kept import RottenError, hash_of
+from heka.agent.kept import RottenError
 from heka.agent.logs.discover import Candidate
-from heka.agent.logs.files import LogFile, is_archive, unpacked
+from heka.agent.logs.files import Archive, Plain, Source, is_archive, open_source, unpacked
 from heka.agent.logs.framer import Framer
-from heka.agent.logs.position import (
-    PREFIX_MAX,
-    TAIL_MAX,
-    Position,
-    load,
-    new_incarnation,
-    path_of,
-    save,
-)
+from heka.agent.logs.position import PREFIX_MAX, TAIL, Place, load, path_of, save
 from heka.framing import Block
 
 __all__ = ["Settings", "Stream"]
 
-#: Bytes that are read at once, and in one turn: streams take turns.
+#: Bytes that are read at once.
 _CHUNK: Final = 256 * 1024
-_TURN: Final = 1024 * 1024
+#: Chunks of one stream before others have their turn.
+_TURN: Final = 8
+#: Bytes at the end of a copy that are compared with the original.
+_COMPARED: Final = 64 * 1024
+#: Seconds for which a deleted file is quiet before it is closed, if there is no newer one.
+_DELETED_WAIT: Final = 60.0
+#: Places of files that are gone, at most.
+_GONE_MAX: Final = 1000
 
 
 @dataclass(frozen=True)
@@ -48,8 +44,9 @@ class Settings:
     Attributes:
         directory: Of the position files.
         initial_tail: A stream that is new begins at the end of its newest file.
-        rotate_wait: Seconds that a file is read on when there is a newer one.
-        position_interval: Seconds between two writings of a position, at least.
+        rotate_wait: Seconds that a file is quiet before a newer one is read.
+        position_interval: Seconds between two writings of the places, at least.
+        oldest: Seconds for which the place of a file that is gone is kept; 0: for ever.
         say: Gets lines for people.
     """
 
@@ -57,178 +54,204 @@ class Settings:
     initial_tail: bool
     rotate_wait: float
     position_interval: float
+    oldest: float
     say: Callable[[str], object]
 
 
-@dataclass
-class _Known:
-    """A file that was read, or that was there before the place: it is not read again.
-
-    Attributes:
-        position: Behind its last line; None: it was not read here.
-        size, mtime_ns: When it was looked at last.
-    """
-
-    position: Position | None
-    size: int
-    mtime_ns: int
-
-
 class Stream:
-    """A logical log.
+    """A logical log; one thread uses it.
 
     Attributes:
         counts: ``lines``, bytes ``read``; ``cut`` lines, ``wrong`` ones with bytes that are no
             UTF-8, bytes ``passed`` over; files ``truncated`` or written anew, ``vanished`` ones,
             broken ``archives``, positions ``not_written``.
+        files: The places of its files as they were found, the oldest first.
     """
 
     def __init__(self, name: str, framer: Framer, settings: Settings) -> None:
-        """Begin nowhere."""
+        """Read the places of an earlier run."""
         self.name = name
         self.counts: Counter[str] = Counter()
+        self.files: list[Place] = []
         self._framer = framer
         self._settings = settings
         self._path = path_of(settings.directory, name)
-        self._file: LogFile | None = None
-        self._position: Position | None = None
-        self._tail = b""  # the last bytes before the place
-        self._begin = b""  # the first bytes of the file, up to the place
-        self._saved_at = -settings.position_interval
-        self._is_saved = True
-        self._newer_since: float | None = None
-        self._files: Sequence[Candidate] = ()
-        self._paths: set[str] = set()
-        self._next: tuple[Candidate, Position | None] | None = None
-        #: The files on disk are to be looked at before the next turn.
-        self.wants_look = False
-        self._is_anew = False  # the file was, and the place is to be looked for
-        self._known: dict[tuple[int, int], _Known] = {}
-        self._seen: tuple[int, int] | None = None  # size and time of change, at the end
+        self._gone: list[Place] = []  # places of files that were not found
+        self._held: list[Candidate] = []  # files that are empty, or may be copies
+        self._sources: dict[int, Source] = {}  # by the id of the place
+        self._grown: dict[int, float] = {}  # when a place was last seen to grow
         self._said: set[str] = set()
-
-    # ---- the files ------------------------------------------------------------------------------
-
-    def look(self, files: Sequence[Candidate]) -> None:
-        """Take over what was found on disk, the oldest first."""
-        self._files = files
-        self._paths = {each.path for each in files}
-        self.wants_look = False
-        if self._file is not None:
-            self._next = self._following()
-        elif self._position is None and files:
-            self._start()
-
-    def _start(self) -> None:
-        """Find the place that is on disk, or begin."""
+        self._paths: set[str] = set()
+        self._is_unsaved = False
+        self._saved_at = -settings.position_interval
+        places: list[Place] | None = []
         try:
-            stored = load(self._path)
+            places = load(self._path)
         except (RottenError, OSError) as failure:
             self._say(f"{failure}: its files are read from the start, lines may come twice")
-            stored = None
-        if stored is not None:
-            if self._go_on(stored):
-                return
-            self.counts["vanished"] += 1
-            self._say(f"{stored.path!r} is gone, with what was not read of it")
-            changed = [each for each in self._files if each.mtime_ns / 1e9 >= stored.time]
-            self._pass_by([each for each in self._files if each not in changed])
-            if changed:
-                self._open(changed[0])
-        elif self._settings.initial_tail:
-            *older, newest = self._files
-            self._pass_by(older)
-            if self._open(newest):
-                self._go_to_end()
-        else:
-            self._open(self._files[0])
+        self._tail_first = places is None and settings.initial_tail
+        self._gone = places or []
+        #: The file that was read last; what was written to it meanwhile is not known.
+        self._last = self._gone[-1] if self._gone else None
 
-    def _pass_by(self, files: Sequence[Candidate]) -> None:
-        for each in files:
-            self._known[each.id] = _Known(None, each.size, each.mtime_ns)
+    # ---- a look at the directory --------------------------------------------------------------
 
-    def _go_on(self, stored: Position) -> bool:
-        """Go on at the stored place; False: no file has it.
-
-        The file with the same inode comes first, then the others, the newest first.
-        """
-        same = [each for each in self._files if each.id == (stored.device, stored.inode)]
-        others = [each for each in reversed(self._files) if each not in same]
-        if stored.offset == 0:
-            others = []  # nothing to know it by
-        for candidate in (*same, *others):
-            file = self._try_open(candidate)
-            if file is None:
+    def look(self, files: Iterable[Candidate]) -> None:
+        """Find the place of each of *files*, which are in order."""
+        files = list(files)
+        self._paths = {each.path for each in files}
+        known = [*self._gone, *self.files]
+        opened: list[tuple[Candidate, Source | None]] = []
+        by_inode = {(place.device, place.inode): place for place in known if place.inode}
+        claimed: dict[int, Place] = {}  # index in opened -> place
+        for found in files:
+            place = by_inode.get(found.id)
+            index = len(opened)
+            if place is not None and self._is_as_left(place, found):
+                place.path = found.path
+                claimed[index] = place
+                opened.append((found, None))
                 continue
-            if stored.is_in(file):
-                self._pass_by(self._files[: self._files.index(candidate)])
-                self._take(file, stored)
-                return True
-            file.close()
-        if same:  # written anew, while nobody looked
-            self.counts["truncated"] += 1
-            self._pass_by(self._files[: self._files.index(same[0])])
-            return self._open(same[0])
-        return False
+            source = self._open(found.path)
+            if source is None:
+                if place is not None:  # not readable now; it stays what it was
+                    claimed[index] = place
+                    opened.append((found, None))
+                continue
+            opened.append((found, source))
+            if place is not None and (source.device, source.inode) == (place.device, place.inode):
+                if place.is_in(source):
+                    self._claim(place, found, source)
+                    claimed[index] = place
+                else:
+                    self._lose_content(place, is_counted=place.path == found.path)
+        taken = {id(place) for place in claimed.values()}
+        for index, (found, source) in reversed([*enumerate(opened)]):
+            if index not in claimed and source is not None:
+                place = self._by_content(source, [p for p in known if id(p) not in taken])
+                if place is not None:
+                    self._claim(place, found, source)
+                    claimed[index] = place
+                    taken.add(id(place))
+        now = time.time()
+        self._held = []
+        for index, (found, source) in reversed([*enumerate(opened)]):  # a copy is the older one
+            if index not in claimed and source is not None:
+                if self._is_new(found, source, [claimed[i] for i in claimed if i > index]):
+                    claimed[index] = self._begin(found, source)
+                else:
+                    self._held.append(found)
+                    source.close()
+        self.files = []
+        for index, (found, _) in enumerate(opened):
+            place = claimed.get(index)
+            if place is None:
+                continue
+            place.seen, place.size = now, found.size
+            self.files.append(place)
+        self._tail_first = False
+        self._keep_gone(known, now)
+        if self._is_unsaved and any(place.offset == 0 for place in self.files):
+            self.save()  # the incarnation has to be known before its first line
 
-    def _take(self, file: LogFile, stored: Position) -> None:
-        self._file = file
-        self._position = stored
-        stored.device, stored.inode = file.id
-        stored.path = file.path
-        size = min(TAIL_MAX, stored.offset)
-        self._tail = file.read(stored.offset - size, size)
-        self._begin = file.read(0, min(PREFIX_MAX, stored.offset))
-        self._seen = None
+    def _begin(self, found: Candidate, source: Source) -> Place:
+        """Return the place of a file that is new."""
+        place = Place(found.path, source.device, source.inode)
+        place.begin(source)
+        self._is_unsaved = True
+        self._sources[id(place)] = source
+        if self._tail_first:
+            self._move_to_end(place, source)
+        return place
 
-    def _open(self, candidate: Candidate, place: Position | None = None) -> bool:
-        """Open a file at *place*; at its start, with an incarnation that is on disk first."""
-        file = self._try_open(candidate)
-        if file is None:
-            return False
-        position = place or self._new_position(file)
-        if place is None and not self._write(position):
-            file.close()
-            return False
-        if self._file is not None:
-            self._file.close()
-        self._take(file, position)
-        return True
-
-    @staticmethod
-    def _new_position(file: LogFile) -> Position:
-        empty = hash_of(b"")
-        return Position(
-            *(new_incarnation(), *file.id, file.path, 0, empty, 0, empty),
-            passing_over=False,
-            time=time.time(),
+    def _is_as_left(self, place: Place, found: Candidate) -> bool:
+        """Whether *found* needs no look into it: it is open and has not shrunk, or is unchanged."""
+        source = self._sources.get(id(place))
+        if source is not None:
+            return is_archive(found.path) or (
+                found.size >= place.offset and source.size() >= place.offset and place.is_in(source)
+            )
+        return found.size == place.size and (
+            place.complete or found.mtime_ns / 1e9 < place.seen - 1
         )
 
-    def _try_open(self, candidate: Candidate) -> LogFile | None:
-        try:
-            file = LogFile(candidate.path)
-        except OSError as failure:
-            self._say(f"cannot read {candidate.path!r}: {failure.strerror or failure}")
-            return None
-        return file
+    def _claim(self, place: Place, found: Candidate, source: Source) -> None:
+        """Let *source* be the file of *place* from now on."""
+        if not is_archive(found.path) and source.size() < place.offset:
+            place.move(source.size(), source)
+        place.path, place.device, place.inode = found.path, source.device, source.inode
+        place.complete = False
+        self._is_unsaved = True
+        if id(place) in self._sources:
+            source.close()  # the open one has the rest too
+        else:
+            self._sources[id(place)] = source
 
-    def _go_to_end(self) -> None:
-        """Go behind the last whole line of the file."""
-        assert self._file is not None
-        assert self._position is not None
-        size = self._file.stat()[0]
-        while size > 0:
-            start = max(0, size - _CHUNK)
-            found = self._file.read(start, size - start).rfind(self._framer.delimiter)
-            if found >= 0:
-                size = start + found + 1
-                break
-            size = start
-        self._position.offset = size
-        self._take(self._file, self._position)
-        self._is_saved = False
+    def _lose_content(self, place: Place, *, is_counted: bool = True) -> None:
+        """The file of *place* was written anew, or its inode is another file's now."""
+        self.counts["truncated"] += is_counted
+        place.inode = 0
+        self._is_unsaved = True
+        self._close(place)
 
-    # ---- reading --------------------------------------------------------------------------------
+    def _by_content(self, source: Source, places: list[Place]) -> Place | None:
+        for place in places:
+            if place.prefix[0] and place.is_in(source):
+                return place
+        for place in places:
+            if place.offset and not place.inode and place.part_in(source):
+                return place
+        return None
+
+    def _is_new(self, found: Candidate, source: Source, newer: Iterable[Place]) -> bool:
+        """Whether *source* is no copy of one of the *newer* files, perhaps in the making."""
+        if isinstance(source, Archive):
+            return unpacked(found.path) not in self._paths
+        size = source.size()
+        if size == 0:
+            return False
+        for place in newer:
+            original = self._sources.get(id(place)) or self._open(place.path)
+            if original is None:
+                continue
+            try:
+                if not place.is_in(original):
+                    return False  # it was truncated just now, and the copy is to be its file
+                if size <= original.size() and _is_copy(source, original, size):
+                    return False
+            finally:
+                if id(place) not in self._sources:
+                    original.close()
+        return True
+
+    def _move_to_end(self, place: Place, source: Source) -> None:
+        """Read nothing of what there is but a line that has begun."""
+        size = source.size()
+        begin = max(0, size - _CHUNK)
+        place.move(
+            begin + source.read_at(begin, size - begin).rfind(self._framer.delimiter) + 1, source
+        )
+
+    def _keep_gone(self, known: list[Place], now: float) -> None:
+        """Keep the places of files that were not found, for some time."""
+        present = {id(place) for place in self.files}
+        gone = [place for place in known if id(place) not in present]
+        for place in gone:
+            if id(place) not in self._sources and (place is self._last or not self._is_done(place)):
+                self.counts["vanished"] += 1
+                self._say(f"{place.path}: is gone, with what was not read of it")
+                place.size, place.complete = place.offset, True
+        oldest = self._settings.oldest
+        self._last = None
+        since = now - oldest if oldest else 0.0
+        gone = [
+            place
+            for place in gone
+            if id(place) in self._sources or (place.prefix[0] and place.seen > since)
+        ]
+        self._gone = sorted(gone, key=lambda place: place.seen)[-_GONE_MAX:]
+
+    # ---- reading ------------------------------------------------------------------------------
 
     def turn(self, give: Callable[[Block], bool]) -> bool:
         """Read some; True: there may be more at once.
@@ -236,236 +259,211 @@ class Stream:
         Args:
             give: Takes a block; False: the agent stops, and the block was not taken.
         """
-        file = self._file
-        if file is None:
-            return False
-        if self._is_anew:
-            self._begin_anew(file)
-        elif self._seen is None or file.stat() != self._seen:
-            done = 0
-            while done < _TURN and not self._is_anew:
-                used = self._read(file, give)
-                if used is None:
-                    return False
-                if used == 0:
-                    break
-                done += used
-            if done >= _TURN or self._is_anew:
+        self.save(due_only=True)
+        open_gone = [place for place in self._gone if id(place) in self._sources]
+        places = [*open_gone, *self.files]
+        for number, place in enumerate(places):
+            is_newest = number == len(places) - 1
+            if self._is_done(place):
+                continue
+            source = self._sources.get(id(place)) or self._reopen(place)
+            if source is None:
+                continue
+            more = self._read_place(place, source, give)
+            if more is None:
+                return False
+            if more:
                 return True
-        return self._go_further(file, give)
+            if is_newest and number >= len(open_gone) and isinstance(source, Plain):
+                break
+            wait = _DELETED_WAIT if is_newest and number < len(open_gone) else None
+            if not self._is_quiet(place, source, wait):
+                break  # a newer file waits
+            if not self._finish(place, source, give):
+                return False
+        return False
 
-    def _begin_anew(self, file: LogFile) -> None:
-        """The file was truncated, or written anew: its copy comes first, then the file again."""
-        position = self._position
-        assert position is not None
-        self._is_anew = False
-        for each in reversed(self._files) if position.offset else ():
-            if each.id != file.id and each.id not in self._known:
-                copy = self._try_open(each)
-                if copy is not None and self._stamped().is_in(copy):
-                    file.close()
-                    self._take(copy, position)
-                    self._next = self._following()
-                    return
-                if copy is not None:
-                    copy.close()
-        anew = self._new_position(file)
-        if self._write(anew):
-            self.counts["truncated"] += 1
-            self._take(file, anew)
+    @property
+    def wants_look(self) -> bool:
+        """Whether a file has changed in a way that only a look can explain."""
+        try:
+            if any(os.stat(found.path).st_size != found.size for found in self._held):
+                return True
+            if not self.files:
+                return False
+            place = self.files[-1]
+            status = os.stat(place.path)
+        except OSError:
+            return True
+        if (status.st_dev, status.st_ino) != (place.device, place.inode):
+            return True
+        if id(place) in self._sources:
+            return status.st_size < place.offset and not is_archive(place.path)
+        return status.st_size != place.size
+
+    def _is_done(self, place: Place) -> bool:
+        return id(place) not in self._sources and (
+            place.complete if is_archive(place.path) else place.offset >= place.size
+        )
+
+    def _read_place(
+        self, place: Place, source: Source, give: Callable[[Block], bool]
+    ) -> bool | None:
+        """Read a turn of *place*; whether there is more; None: the agent stops."""
+        for _ in range(_TURN):
+            used, more = self._read(place, source, give)
+            if used is None:
+                return None
+            if used == 0:
+                break  # a line that has no end yet
+            self._grown[id(place)] = monotonic()
+            if isinstance(source, Plain):
+                place.size = max(place.size, place.offset)
+            if not more:
+                break
         else:
-            self._is_anew = True
+            return True
+        return False
 
     def _read(
-        self, file: LogFile, give: Callable[[Block], bool], *, is_last: bool = False
-    ) -> int | None:
-        """Read a chunk; return the bytes that are done, None when the agent stops.
+        self,
+        place: Place,
+        source: Source,
+        give: Callable[[Block], bool],
+        *,
+        is_last: bool = False,
+    ) -> tuple[int | None, bool]:
+        """Read a chunk, and give its lines.
+
+        The bytes before the place come with it, so what was written anew is never read on.
 
         Args:
-            file: The open file.
+            place: Of the file.
+            source: The file.
             give: As of ``turn``.
-            is_last: Nothing more comes: a last line needs no end.
+            is_last: Nothing more comes: the last line needs no end.
+
+        Returns:
+            The bytes that are done, None when the agent stops; and whether there may be more.
         """
-        position = self._position
-        assert position is not None
-        seen = file.stat()
-        before = b"" if file.is_archive else self._tail
-        data = file.read(position.offset - len(before), len(before) + _CHUNK)
-        if not data.startswith(before):
-            self._is_anew = self.wants_look = True
-            return 0
-        data = data[len(before) :]
-        text = data + self._framer.delimiter if is_last and data else data
-        made = self._framer.read(text, position.incarnation, position.offset, position.passing_over)
+        before = min(TAIL, place.offset)
+        data = source.read_at(place.offset - before, before + _CHUNK)
+        if not place.is_behind(data[:before]):
+            if len(data) >= before:  # a shorter file is found by the next look
+                self._lose_content(place)
+            return 0, False
+        size = len(data) - before
+        if size <= 0:
+            return 0, False
+        text = data[before:] + (self._framer.delimiter if is_last else b"")
+        made = self._framer.read(text, place.incarnation, place.offset, place.passing_over)
         for block in made.blocks:
             if not give(block):
-                return None
-        used = min(made.used, len(data))
+                return None, False
+        used = min(made.used, size)
         if used == 0:
-            self._seen = seen
-            return 0
-        self._tail = (self._tail + data[:used])[-TAIL_MAX:]
-        if len(self._begin) < PREFIX_MAX:
-            self._begin = (self._begin + data[:used])[:PREFIX_MAX]
-        position.offset += used
-        position.passing_over = made.passing_over
-        self._is_saved = False
+            return 0, False
+        place.advance(data, before, used, made.passing_over and not is_last)
+        self._is_unsaved = True
         counts = self.counts
         counts["read"] += used
         for name in ("lines", "cut", "wrong", "passed"):
             counts[name] += getattr(made, name)
         self.save(due_only=True)
-        return used
+        return used, size >= _CHUNK or used < size
 
-    def _go_further(self, file: LogFile, give: Callable[[Block], bool]) -> bool:
-        """At the end of a file: go to the next one when there is one; True: it was done."""
-        self.save(due_only=True)
-        if self._next is None:
-            self._newer_since = None
+    def _finish(self, place: Place, source: Source, give: Callable[[Block], bool]) -> bool:
+        """The file of *place* is complete: its last line ends with it. False: the agent stops."""
+        used: int | None = 1
+        while used and not source.damage:  # the last line of a broken archive is not whole
+            used, _ = self._read(place, source, give, is_last=True)
+        if used is None:
             return False
-        now = monotonic()
-        if self._newer_since is None:
-            self._newer_since = now
-        wait = self._settings.rotate_wait
-        is_quiet = file.is_archive or time.time() - file.stat()[1] / 1e9 > wait
-        if not is_quiet and now - self._newer_since < wait:
-            return False
-        is_broken = file.is_broken  # then its last line is no whole one
-        if not is_broken and self._read(file, give, is_last=True) is None:
-            return False
-        if self._is_anew:
-            return True
-        position = self._stamped()
-        if file.is_broken:
+        if not place.inode:
+            return True  # it was written anew just now
+        place.complete = isinstance(source, Archive)
+        if not place.complete:
+            place.size = place.offset
+        self._is_unsaved = True
+        if source.damage:
             self.counts["archives"] += 1
-            self._say(f"{file.path!r} is cut or rotten behind byte {position.offset}")
-        candidate, place = self._next
-        left = _Known(position, *file.stat())
-        if not self._open(candidate, place):
-            return False
-        self._known[file.id] = left
-        self._known.pop(candidate.id, None)
-        self._newer_since = None
-        self._next = self._following()
+            self._say(f"{place.path}: cannot be read to its end: {source.damage}")
+        self._close(place)
         return True
 
-    # ---- what comes next ------------------------------------------------------------------------
+    def _is_quiet(self, place: Place, source: Source, wait: float | None = None) -> bool:
+        wait = self._settings.rotate_wait if wait is None else wait
+        if isinstance(source, Archive) or abs(time.time() - source.modified()) >= wait:
+            return True
+        return monotonic() - self._grown.setdefault(id(place), monotonic()) >= wait
 
-    def _following(self) -> tuple[Candidate, Position | None] | None:
-        """Return the file to be read next, and the place in it; no place: from its start."""
-        assert self._file is not None
-        ids = {each.id for each in self._files}
-        for key in [key for key, known in self._known.items() if key not in ids]:
-            if self._known[key].position is None:
-                del self._known[key]
-        is_before = self._file.id in ids
-        for each in self._files:
-            if each.id == self._file.id:
-                is_before = False
-                continue
-            known = self._known.get(each.id)
-            if known is not None:
-                place = self._grown(each, known)
-                if place is not None:
-                    return each, place[0]
-            elif not self._is_copy(each, ids, is_before=is_before):
-                return each, None
-        self._known = {
-            key: known for key, known in self._known.items() if key in ids or known.position
-        }
-        return None
+    # ---- files --------------------------------------------------------------------------------
 
-    def _grown(self, candidate: Candidate, known: _Known) -> tuple[Position | None] | None:
-        """Return where to read a file that was left and has changed; None: there is nothing.
-
-        (None,): its inode was used again, it is another file.
-        """
-        now = (candidate.size, candidate.mtime_ns)
-        if now == (known.size, known.mtime_ns) or known.position is None:
-            return None
-        known.size, known.mtime_ns = now
-        file = self._try_open(candidate)
-        if file is None:
-            return None
+    def _open(self, path: str) -> Source | None:
         try:
-            if not known.position.is_in(file):
-                return (None,)
-            return (known.position,) if file.read(known.position.offset, 1) else None
-        finally:
-            file.close()
-
-    def _is_copy(self, candidate: Candidate, ids: set[tuple[int, int]], *, is_before: bool) -> bool:
-        """Return whether an unknown file has the contents of one that was read.
-
-        It is the copy of the open file that copytruncate makes, and stands before it; or a file
-        that was left, and is now compressed or on another file system.
-        """
-        if is_archive(candidate.path) and unpacked(candidate.path) in self._paths:
-            return True  # it is being written, from the file beside it
-        file = self._try_open(candidate)
-        if file is None:
-            return False
-        try:
-            here = self._stamped()
-            now = (candidate.size, candidate.mtime_ns)
-            is_here = is_before
-            if here.id not in ids and self._file is not None:  # moved away
-                is_here = file.is_archive or now == self._file.stat()
-            if is_here and here.offset and here.is_in(file):
-                return True
-            for key, known in self._known.items():
-                if key in ids or known.position is None or not known.position.offset:
-                    continue
-                is_same = file.is_archive or now == (known.size, known.mtime_ns)
-                if is_same and known.position.is_in(file):
-                    del self._known[key]
-                    self._known[candidate.id] = _Known(
-                        known.position, candidate.size, candidate.mtime_ns
-                    )
-                    return True
-        finally:
-            file.close()
-        return False
-
-    # ---- the place on disk ----------------------------------------------------------------------
-
-    def _stamped(self) -> Position:
-        position = self._position
-        assert position is not None
-        position.prefix_size = len(self._begin)
-        position.prefix = hash_of(self._begin)
-        position.tail = hash_of(self._tail)
-        position.time = time.time()
-        return position
-
-    def save(self, *, due_only: bool = False) -> None:
-        """Write the place to disk, if it has changed."""
-        if self._is_saved or self._position is None:
-            return
-        now = monotonic()
-        if due_only and now - self._saved_at < self._settings.position_interval:
-            return
-        if self._write(self._stamped()):
-            self._is_saved = True
-            self._saved_at = now
-
-    def _write(self, position: Position) -> bool:
-        try:
-            save(self._path, position)
+            return open_source(path)
         except OSError as failure:
-            self.counts["not_written"] += 1
-            self._say(f"cannot write {self._path!r}: {failure.strerror}; the place is kept in mind")
-            return False
-        return True
+            if not isinstance(failure, FileNotFoundError):
+                self._say(f"{path}: cannot be read: {failure.strerror or failure}")
+            return None
 
-    def close(self) -> None:
-        """Write the place, and close the file."""
-        self.save()
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+    def _reopen(self, place: Place) -> Source | None:
+        """Open the file of *place* again; None: it is not there, or is another one."""
+        source = self._open(place.path)
+        if source is None:
+            return None
+        if (source.device, source.inode) != (place.device, place.inode) or not place.is_in(source):
+            source.close()
+            return None
+        self._sources[id(place)] = source
+        return source
+
+    def _close(self, place: Place) -> None:
+        source = self._sources.pop(id(place), None)
+        self._grown.pop(id(place), None)
+        if source is not None:
+            source.close()
 
     def _say(self, text: str) -> None:
         if text not in self._said and len(self._said) < 100:
             self._said.add(text)
             self._settings.say(f"{self.name}: {text}")
+
+    # ---- places -------------------------------------------------------------------------------
+
+    def save(self, *, due_only: bool = False) -> None:
+        """Write the places, if they have changed; what cannot be written is tried again."""
+        now = monotonic()
+        if not self._is_unsaved or (
+            due_only and now - self._saved_at < self._settings.position_interval
+        ):
+            return
+        self._saved_at = now
+        try:
+            save(self._path, [*self._gone, *self.files])
+        except OSError as failure:
+            self.counts["not_written"] += 1
+            self._say(f"cannot write {self._path!r}: {failure.strerror}; the place is kept in mind")
+        else:
+            self._is_unsaved = False
+
+    def close(self) -> None:
+        """Write the places and close all files."""
+        self.save()
+        for place in [*self._gone, *self.files]:
+            self._close(place)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether there is no file of it, nor one that is open."""
+        return not (self.files or self._held or self._sources)
+
+
+def _is_copy(source: Source, original: Source, size: int) -> bool:
+    """Whether the *size* bytes of *source* are the first ones of *original*."""
+    if not isinstance(original, Plain):
+        return False
+    begin = max(0, size - _COMPARED)
+    return source.read_at(0, min(size, PREFIX_MAX)) == original.read_at(
+        0, min(size, PREFIX_MAX)
+    ) and source.read_at(begin, size - begin) == original.read_at(begin, size - begin)
