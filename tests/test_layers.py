@@ -106,6 +106,7 @@ HEADERS = {
     r"fcntl\.h|sys/(file|mman|stat)\.h|dirent\.h": (
         r"core/(base/hk_(file|lock)|queue/hk_(cursor|segment|journal|recover))"
     ),
+    r"sys/inotify\.h": r"python/agent/watch",
     r"sys/vfs\.h|linux/magic\.h": r"core/base/hk_file",
 }
 

@@ -6,6 +6,7 @@
 #include "python/agent/carbon.h"
 #include "python/agent/lines.h"
 #include "python/agent/otlp.h"
+#include "python/agent/watch.h"
 #include "python/base/nearest.h"
 #include "python/base/read.h"
 #include "python/base/state.h"
@@ -46,6 +47,8 @@ static PyMethodDef methods[] = {
     {"json_line", (PyCFunction)(void (*)(void))heka_json_line, METH_FASTCALL, heka_json_line_doc},
     {"json_lines", (PyCFunction)(void (*)(void))heka_json_lines, METH_FASTCALL,
      heka_json_lines_doc},
+    {"watch_directory", (PyCFunction)(void (*)(void))heka_watch_directory, METH_FASTCALL,
+     heka_watch_directory_doc},
     {"line_frames", (PyCFunction)(void (*)(void))heka_line_frames, METH_FASTCALL,
      heka_line_frames_doc},
     {"lock_file", heka_lock_file, METH_O, heka_lock_file_doc},

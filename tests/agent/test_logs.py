@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import resource
 import shutil
 import subprocess
 import time
@@ -513,3 +514,66 @@ def test_the_listing_shows_each_file_and_what_is_left(logs: Logs) -> None:
         f"    {logs.path}  {size + 5:,} bytes, at byte {size}",
         f"  left out: {logs.path}.fifo: it is no regular file",
     ]
+
+
+# ---- many files ----------------------------------------------------------------------------------
+
+
+def test_inotify_tells_of_lines_and_files_without_a_look(logs: Logs) -> None:
+    """After the first look there is none by time alone."""
+    logs.options["rescan_interval"] = 3600.0
+    logs.write()
+    logs.start()
+    logs.wait()
+    logs.write()
+    logs.wait()
+    os.rename(logs.path, f"{logs.path}.1")
+    logs.write()
+    logs.check()
+
+
+def test_inotify_tells_of_a_file_behind_a_link(logs: Logs) -> None:
+    elsewhere = logs.base / "elsewhere.log"
+    elsewhere.touch()
+    logs.path.symlink_to(elsewhere)
+    logs.options["rescan_interval"] = 3600.0
+    logs.start()
+    soon(lambda: logs.plugin and logs.plugin._watch.is_complete)
+    logs.write()
+    logs.check()
+
+
+def test_more_streams_than_descriptors_are_read(
+    logs: Logs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their files are closed while nothing is written."""
+    monkeypatch.setattr(resource, "getrlimit", lambda what: (40, 40))
+    logs.options = {"paths": (f"{logs.directory}/*.log",), "rescan_interval": 3600.0}
+    files = [logs.directory / f"{number}.log" for number in range(60)]
+    for path in files:
+        logs.write(1, path)
+    before = len(os.listdir("/proc/self/fd"))
+    logs.start()
+    logs.wait()
+    for path in files[:30]:
+        logs.write(1, path)
+    logs.wait()
+    soon(lambda: len(os.listdir("/proc/self/fd")) <= before + 20)
+
+    assert sorted(logs.numbers()) == list(range(90))
+    assert len(set(logs.shelf.uuids)) == 90
+
+
+def test_streams_whose_files_are_gone_are_forgotten(logs: Logs) -> None:
+    logs.options = {"paths": (f"{logs.directory}/*.log",)}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("heka.agent.logs.stream._DELETED_WAIT", 0.0)
+        logs.start()
+        for number in range(20):
+            path = logs.directory / f"{number}.log"
+            logs.write(1, path)
+            logs.wait()
+            path.unlink()
+        soon(lambda: logs.count("streams") == 0)
+
+    assert logs.count("lines") == 20

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import resource
 import threading
 from collections import Counter
 from collections.abc import Mapping
@@ -11,9 +12,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from heka._core import monotonic
-from heka.agent.logs.discover import Finder, Pattern
+from heka.agent.logs.discover import Finder, Found, Pattern
 from heka.agent.logs.framer import Framer
 from heka.agent.logs.stream import Settings, Stream
+from heka.agent.logs.watch import Watch
 from heka.agent.options import Kind, choice, option
 from heka.exceptions import ConfigError
 
@@ -26,6 +28,8 @@ __all__ = ["LogstreamerInput", "LogstreamerOptions", "positions_of"]
 
 #: Seconds between two offers of what a full queue did not accept.
 _AGAIN: Final = 0.05
+#: Times of rescan_interval after which there is a look although inotify told of no change.
+_SELDOM: Final = 12
 
 
 def _read_translation(value: Any) -> dict[str, dict[str, int]]:
@@ -66,7 +70,11 @@ class LogstreamerOptions:
     oldest_duration: float = option(
         720 * 3600.0, "seconds", "Files that have not changed for so long are left out; 0: none."
     )
-    rescan_interval: float = option(5.0, "seconds", "Seconds between two looks for new files.")
+    rescan_interval: float = option(
+        5.0,
+        "seconds",
+        "Seconds between two looks for new files; 12 times as many where inotify tells of them.",
+    )
     check_data_interval: float = option(0.25, "seconds", "Seconds between two looks for new lines.")
     initial_tail: bool = option(
         False, "boolean", "Begin a stream that is new at the end of its newest file."
@@ -129,6 +137,12 @@ def positions_of(base_dir: str, section: str) -> str:
     return os.path.join(base_dir, "positions", section)
 
 
+def _directories(found: Found) -> set[str]:
+    """Return where files may change: a link's file may be in another directory."""
+    real = (os.path.realpath(each.path) for each in found.links)
+    return {*found.directories, *map(os.path.dirname, real)}
+
+
 class LogstreamerInput:
     """Reads log files line by line, and goes on where it was after rotation and restart.
 
@@ -144,6 +158,11 @@ class LogstreamerInput:
         self._options = options
         self._feed = feed
         self._finder = Finder(name, options.pattern())
+        self._watch = Watch()
+        # With more streams than half of the descriptors, files are closed while they are quiet.
+        self._open_most = resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2
+        self._parks = False
+        self._names: dict[str, str] = {}  # path -> stream
         self._streams: dict[str, Stream] = {}
         self._left_out: dict[str, str] = {}
         self._said: set[str] = set()
@@ -176,7 +195,7 @@ class LogstreamerInput:
 
     def account(self) -> Mapping[str, object]:
         """Return the sums of all streams, and how many there are."""
-        sums: Counter[str] = Counter()
+        sums = Counter(self._counts)  # of streams that are gone
         for stream in list(self._streams.values()):
             sums.update(stream.counts)
         return {**sums, "streams": len(self._streams), "left_out": len(self._left_out)}
@@ -186,21 +205,37 @@ class LogstreamerInput:
     def _run(self) -> None:
         options = self._options
         scan_at = monotonic()
+        active: set[str] = set()  # streams that have something to do, whatever inotify tells
         while not self._stopped.is_set():
-            if monotonic() >= scan_at:
+            written, renamed = self._watch.changes()
+            if renamed or monotonic() >= scan_at:
                 self._scan()
-                scan_at = monotonic() + options.rescan_interval
+                is_watched = self._watch.is_complete
+                scan_at = monotonic() + options.rescan_interval * (_SELDOM if is_watched else 1)
+                active = set(self._streams)
+            elif self._watch.is_complete:
+                active |= {self._names[path] for path in written if path in self._names}
+            else:
+                active = set(self._streams)
             busy = False
-            for stream in list(self._streams.values()):
-                if self._stopped.is_set():
-                    break
-                busy |= self._turn(stream)
+            for name in list(active):
+                stream = self._streams.get(name)
+                if stream is None or self._stopped.is_set():
+                    continue
+                is_busy = self._turn(stream)
+                if self._parks:
+                    stream.park()
+                busy |= is_busy
                 if stream.wants_look:
                     self._scan()
+                elif not (is_busy or stream.is_waiting):
+                    active.discard(name)
             if not busy:
-                self._stopped.wait(min(options.check_data_interval, scan_at - monotonic()))
+                wait = min(options.check_data_interval, scan_at - monotonic())
+                self._stopped.wait(max(0.0, wait))
         for stream in self._streams.values():
             stream.close()
+        self._watch.close()
 
     def _turn(self, stream: Stream) -> bool:
         try:
@@ -223,14 +258,30 @@ class LogstreamerInput:
     def _scan(self) -> None:
         assert self._settings is not None
         found = self._finder.find()
+        if self._watch.watch(_directories(found)):
+            found = self._finder.find()  # what came before they were watched
         for path, why in found.left_out.items():
             self._say(f"{path!r} is left out: {why}")
         self._left_out = found.left_out
+        self._parks = len(found.streams) > self._open_most
+        self._names = {each.path: name for name, files in found.streams.items() for each in files}
+        for each in found.links:
+            if each.path in self._names:
+                self._names[os.path.realpath(each.path)] = self._names[each.path]
+        for name in self._streams.keys() - found.streams.keys():
+            gone = self._streams[name]
+            gone.look(())
+            if gone.is_idle:
+                gone.close()
+                self._counts.update(gone.counts)
+                del self._streams[name]
         for name, files in found.streams.items():
             stream = self._streams.get(name)
             if stream is None:
                 stream = self._streams[name] = self._new_stream(name)
             stream.look(files)
+            if self._parks:
+                stream.park()
 
     def _new_stream(self, name: str) -> Stream:
         assert self._settings is not None

@@ -31,8 +31,6 @@ BUILT_IN: Final[Mapping[str, Mapping[str, int]]] = {
     },
     "DayName": {key: number for number, name in enumerate(_DAYS) for key in (name, name[:3])},
 }
-#: What follows the name of a log in the name of a file that was rotated away from it.
-_ROTATED: Final = re.compile(r"[.\-_].+")
 
 
 @dataclass(frozen=True)
@@ -59,11 +57,13 @@ class Found:
         streams: Name -> its files, the oldest first.
         left_out: Path -> why it is in no stream.
         directories: Where files may appear.
+        links: Files of streams that are symbolic links.
     """
 
     streams: dict[str, list[Candidate]] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
     directories: set[str] = field(default_factory=set)
+    links: list[Candidate] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -158,25 +158,17 @@ class Finder:
             found.directories.add(os.path.dirname(pattern) or ".")
         paths = {path for pattern in self._pattern.globs for path in glob.glob(pattern)}
         lives = sorted(path for path in paths if not _is_rotated(path, paths))
+        rotated = _rotated(set(lives))
         for path in lives:
             found.directories.add(os.path.dirname(path) or ".")
             candidate = self._candidate(path, found)
-            files = [each for each in self._rotated(path, found) if each is not None]
+            others = (self._candidate(each, found) for each in rotated.get(path, ()))
+            files = [each for each in others if each is not None]
             files.sort(key=lambda each: (each.mtime_ns, *_age_of(each.path[len(path) :])))
             name = self._name if len(self._pattern.globs) == len(lives) == 1 else path
             whole = [*files, *([candidate] if candidate else [])]
             if whole:
                 found.streams[name] = _without_doubles(whole)
-
-    def _rotated(self, path: str, found: Found) -> Iterator[Candidate | None]:
-        directory, base = os.path.split(path)
-        try:
-            names = os.listdir(directory or ".")
-        except OSError:
-            return
-        for name in names:
-            if name.startswith(base) and _ROTATED.fullmatch(name[len(base) :]):
-                yield self._candidate(os.path.join(directory, name), found)
 
     # ---- a file ---------------------------------------------------------------------------------
 
@@ -193,7 +185,29 @@ class Finder:
             found.left_out[path] = "it has not changed for oldest_duration"
             return None
         id_ = (status.st_dev, status.st_ino)
-        return Candidate(path, id_, status.st_size, status.st_mtime_ns)
+        made = Candidate(path, id_, status.st_size, status.st_mtime_ns)
+        if os.path.islink(path):
+            found.links.append(made)
+        return made
+
+
+def _rotated(lives: set[str]) -> dict[str, list[str]]:
+    """Return the files that are named like one of *lives* with an ending."""
+    found: dict[str, list[str]] = {}
+    for directory in {os.path.dirname(path) for path in lives}:
+        try:
+            names = os.listdir(directory or ".")
+        except OSError:
+            continue
+        for name in names:
+            path = os.path.join(directory, name)
+            ends = [] if path in lives else re.finditer(r"[.\-_](?=.)", name, re.DOTALL)
+            for each in ends:
+                live = os.path.join(directory, name[: each.start()])
+                if each.start() and live in lives:
+                    found.setdefault(live, []).append(path)
+                    break
+    return found
 
 
 def _is_rotated(path: str, others: set[str]) -> bool:

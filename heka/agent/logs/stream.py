@@ -8,6 +8,7 @@ from old to new; a newer file waits until the older one was quiet for ``rotate_w
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections import Counter
@@ -83,6 +84,7 @@ class Stream:
         self._said: set[str] = set()
         self._paths: set[str] = set()
         self._is_unsaved = False
+        self._is_waiting = False
         self._saved_at = -settings.position_interval
         places: list[Place] | None = []
         try:
@@ -260,10 +262,13 @@ class Stream:
             give: Takes a block; False: the agent stops, and the block was not taken.
         """
         self.save(due_only=True)
+        self._is_waiting = False
         open_gone = [place for place in self._gone if id(place) in self._sources]
         places = [*open_gone, *self.files]
         for number, place in enumerate(places):
             is_newest = number == len(places) - 1
+            if is_newest and id(place) not in self._sources:
+                self._measure(place)
             if self._is_done(place):
                 continue
             source = self._sources.get(id(place)) or self._reopen(place)
@@ -278,10 +283,40 @@ class Stream:
                 break
             wait = _DELETED_WAIT if is_newest and number < len(open_gone) else None
             if not self._is_quiet(place, source, wait):
+                self._is_waiting = True
                 break  # a newer file waits
             if not self._finish(place, source, give):
                 return False
         return False
+
+    def park(self) -> None:
+        """Close the files that were found; they are opened again when they have changed."""
+        for place in self.files:
+            source = self._sources.get(id(place))
+            if source is not None:
+                if isinstance(source, Plain):
+                    place.size = source.size()
+                self._close(place)
+
+    @staticmethod
+    def _measure(place: Place) -> None:
+        """See how many bytes the file of *place*, which is closed, has by now."""
+        with contextlib.suppress(OSError):
+            status = os.stat(place.path)
+            if (status.st_dev, status.st_ino) == place.id and not is_archive(place.path):
+                place.size = status.st_size
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether time alone may give it something to do: to go on, to close, to write places."""
+        return (
+            self._is_waiting or self._is_unsaved or any(id(p) in self._sources for p in self._gone)
+        )
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether there is no file of it, nor one that is open."""
+        return not (self.files or self._held or self._sources)
 
     @property
     def wants_look(self) -> bool:
@@ -452,11 +487,6 @@ class Stream:
         self.save()
         for place in [*self._gone, *self.files]:
             self._close(place)
-
-    @property
-    def is_idle(self) -> bool:
-        """Whether there is no file of it, nor one that is open."""
-        return not (self.files or self._held or self._sources)
 
 
 def _is_copy(source: Source, original: Source, size: int) -> bool:

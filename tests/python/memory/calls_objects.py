@@ -5,6 +5,7 @@ from __future__ import annotations
 import _imp
 import copy
 import operator
+import os
 import pickle
 from functools import partial as do
 from typing import Any
@@ -122,6 +123,25 @@ add(
         _core.line_frames, b"", (1, 0, False), LINE_PARTS, LINE_LIMITS, misfits.BadIndex()
     ),
     Oops,
+)
+
+
+def watch_twice() -> None:
+    """Watch a directory, and another with the same descriptor."""
+    fd, _ = _core.watch_directory(-1, "/")
+    try:
+        _core.watch_directory(fd, b"/tmp")
+    finally:
+        os.close(fd)
+
+
+add("watch-directory", lambda w: watch_twice)
+add("watch-directory-none", lambda w: do(_core.watch_directory), TypeError)
+add("watch-directory-fd", lambda w: do(_core.watch_directory, misfits.BadIndex(), "/"), Oops)
+add("watch-directory-range", lambda w: do(_core.watch_directory, -2, "/"), ValueError)
+add("watch-directory-path", lambda w: do(_core.watch_directory, -1, 1), TypeError)
+add(
+    "watch-directory-absent", lambda w: do(_core.watch_directory, -1, "/no/such"), FileNotFoundError
 )
 
 add("carbon-lines", lambda w: do(_core.carbon_lines, w.blocks[0], b";a=b", 1, 0))
