@@ -516,6 +516,19 @@ def test_the_listing_shows_each_file_and_what_is_left(logs: Logs) -> None:
     ]
 
 
+def test_a_stop_while_a_queue_is_full_brings_no_line_again(logs: Logs) -> None:
+    """The blocks that were accepted are done, though they came from one read with the others."""
+    logs.write(5000)
+    logs.shelf.room = 2500
+    logs.start()
+    soon(lambda: logs.plugin and logs.plugin._feed.paused_since is not None)
+    logs.stop()
+    assert 0 < len(logs.shelf.payloads) < 2500
+    logs.shelf.room = None
+    logs.start()
+    logs.check()
+
+
 # ---- many files ----------------------------------------------------------------------------------
 
 

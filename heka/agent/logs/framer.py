@@ -10,7 +10,7 @@ from heka._core import line_frames
 from heka.framing import Block, BlockReader
 from heka.message import MESSAGE_MAX, Message
 
-__all__ = ["LINE_TYPE", "TRUNCATED", "Framer", "Read"]
+__all__ = ["LINE_TYPE", "TRUNCATED", "Framer", "Read", "offset_of"]
 
 #: Type of the messages, as in hekad.
 LINE_TYPE: Final = "logfile"
@@ -22,6 +22,12 @@ _FRAMES: Final = 256 * 1024
 _BESIDE: Final = 64
 #: Bytes of a message with the timestamp 1 before its Type: uuid and timestamp.
 _BEFORE: Final = 20
+_OFFSET: Final = (1 << 62) - 1
+
+
+def offset_of(block: Block) -> int:
+    """Return the offset of the first line of *block*, which its uuid has; see hk_lines.h."""
+    return int.from_bytes(block[0].message.uuid[8:], "big") & _OFFSET
 
 
 @dataclass(frozen=True)

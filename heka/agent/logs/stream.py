@@ -20,7 +20,7 @@ from heka._core import monotonic
 from heka.agent.kept import RottenError
 from heka.agent.logs.discover import Candidate
 from heka.agent.logs.files import Archive, Plain, Source, is_archive, open_source, unpacked
-from heka.agent.logs.framer import Framer
+from heka.agent.logs.framer import Framer, offset_of
 from heka.agent.logs.position import PREFIX_MAX, TAIL, Place, load, path_of, save
 from heka.framing import Block
 
@@ -392,8 +392,12 @@ class Stream:
             return 0, False
         text = data[before:] + (self._framer.delimiter if is_last else b"")
         made = self._framer.read(text, place.incarnation, place.offset, place.passing_over)
-        for block in made.blocks:
+        for number, block in enumerate(made.blocks):
             if not give(block):
+                if number:  # the blocks before it are in the queues
+                    done = offset_of(block) - place.offset
+                    place.advance(data, before, done, passing_over=False)
+                    self._is_unsaved = True
                 return None, False
         used = min(made.used, size)
         if used == 0:
