@@ -82,7 +82,8 @@ module_exec(PyObject *module)
         heka_ring_init(module, state) < 0 || heka_emitter_init(module, state) < 0 ||
         heka_no_timer_init(module, state) < 0 || heka_client_init(module, state) < 0 ||
         heka_block_init(module, state) < 0 || heka_block_reader_init(module, state) < 0 ||
-        heka_matcher_init(module, state) < 0 || heka_stats_init(module, state) < 0) {
+        heka_matcher_init(module, state) < 0 || heka_stats_init(module, state) < 0 ||
+        heka_regex_init(module, state) < 0) {
         return -1;
     }
     if (PyModule_AddIntConstant(module, "MESSAGE_MAX", HK_MESSAGE_MAX) < 0 ||

@@ -5,7 +5,7 @@ Knows the protocol ``Decoder`` and nothing of any format.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -50,7 +50,7 @@ class Decoding:
         if not section.send_decode_failures:
             self._decoded = matcher.compile(f"Fields[{UNDECODED}] == NIL")
 
-    def decode(self, block: Block) -> Block:
+    def decode(self, block: Block) -> Sequence[Block]:
         """Return what is to be routed instead of *block*."""
         before = self._decoder.undecoded
         try:
@@ -58,22 +58,22 @@ class Decoding:
         except Exception as failure:  # a decoder may be anybody's: its input must go on
             self.failed += len(block)
             self._tell(f"its decoder raised {failure!r}; messages go on as they came")
-            return block
+            return (block,)
         undecoded = self._decoder.undecoded
         if undecoded != before:
             more = undecoded - self._said
             if self._tell(f"{more} more messages could not be decoded"):
                 self._said = undecoded
             if self._decoded is not None:
-                kept = self._decoded.filter(made)
-                self.dropped += len(made) - len(kept)
+                kept = [self._decoded.filter(each) for each in made]
+                self.dropped += sum(map(len, made)) - sum(map(len, kept))
                 made = kept
         return made
 
-    def flush(self) -> Block | None:
-        """Return what the decoder has kept, at the end of its input; None: nothing."""
+    def flush(self) -> Sequence[Block]:
+        """Return what the decoder has kept, at the end of its input."""
         flush = getattr(self._decoder, "flush", None)
-        found: Block | None = None if flush is None else flush()
+        found: Sequence[Block] = () if flush is None else flush()
         return found
 
     def account(self) -> dict[str, object]:

@@ -17,7 +17,7 @@ from __future__ import annotations
 import math
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Final, Protocol
 
 from heka._core import monotonic
@@ -135,10 +135,16 @@ class Graph:
         """
         before = self.hops
         self._depth.hops = hops
+        left: list[tuple[Consumer, Block]] = []
+        full: set[Consumer] = set()  # gets no later part before an earlier one
         try:
-            return [(consumer, part) for consumer, part in parts if not consumer.accept(part)]
+            for consumer, part in parts:
+                if consumer in full or not consumer.accept(part):
+                    full.add(consumer)
+                    left.append((consumer, part))
         finally:
             self._depth.hops = before
+        return left
 
     @property
     def hops(self) -> int:
@@ -149,11 +155,11 @@ class Graph:
 class Rewriting(Protocol):
     """What a feed does with its blocks before it routes them."""
 
-    def decode(self, block: Block) -> Block:
+    def decode(self, block: Block) -> Sequence[Block]:
         """Return what is routed instead of *block*."""
 
-    def flush(self) -> Block | None:
-        """Return what was kept, at the end of the input; None: nothing."""
+    def flush(self) -> Sequence[Block]:
+        """Return what was kept, at the end of the input."""
 
     def account(self) -> dict[str, object]:
         """Return its counts, for a report."""
@@ -184,7 +190,7 @@ class Feed:
         #: Rewrites each block before it is routed; None: blocks are routed as they came.
         self.decoding: Rewriting | None = None
         self._graph = graph
-        self._block: Block | None = None  # offered, and not yet accepted by all
+        self._blocks: Sequence[Block] = ()  # offered, and not yet accepted by all
         self._left: list[tuple[Consumer, Block]] = []
         self._hops = 0  # of that block
 
@@ -204,22 +210,26 @@ class Feed:
             True: all have accepted. False: the feed is paused; call ``retry`` until it returns
             True, then offer the next block. Nothing of this one is lost.
         """
-        assert self._block is None
+        assert not self._blocks
+        blocks: Sequence[Block] = (block,)
         if self.decoding is not None and len(block):
-            block = self.decoding.decode(block)
-        if not len(block):
-            return True
+            blocks = self.decoding.decode(block)
         hops = self._graph.hops if hops is None else hops
         if hops > HOPS_MAX:
-            self.dropped["loop"] += len(block)
+            self.dropped["loop"] += sum(map(len, blocks))
             return True
-        self._block, self._hops = block, hops
-        self._left = self._graph.accept(self._graph.parts_of(block, self.name), hops + 1)
+        return self._offer_all(blocks, hops)
+
+    def _offer_all(self, blocks: Sequence[Block], hops: int) -> bool:
+        self._blocks = [block for block in blocks if len(block)]
+        self._hops = hops
+        parts = [pair for each in self._blocks for pair in self._graph.parts_of(each, self.name)]
+        self._left = self._graph.accept(parts, hops + 1)
         return self._is_accepted()
 
     def retry(self) -> bool:
         """Offer again what was not accepted; True: it is, or there is nothing to accept."""
-        if self._block is None:
+        if not self._blocks:
             return True
         self._left = self._graph.accept(self._left, self._hops + 1)
         return self._is_accepted()
@@ -249,22 +259,22 @@ class Feed:
 
     def finish(self, deadline: float) -> None:
         """Offer until *deadline* what the decoder has kept: its input has ended."""
-        block = None if self.decoding is None else self.decoding.flush()
-        if block is not None and len(block) and self._block is None:
-            self._block, self._hops = block, 0
-            self._left = self._graph.accept(self._graph.parts_of(block, self.name), 1)
-            if not self._is_accepted():
-                self.retry_until(deadline)
+        blocks = () if self.decoding is None else self.decoding.flush()
+        if blocks and not self._blocks and not self._offer_all(blocks, 0):
+            self.retry_until(deadline)
 
     def withdraw(self) -> None:
         """Take back what was offered and not accepted by all: its source has it still."""
         self._end_pause()
-        self._block, self._left = None, []
+        self._blocks, self._left = (), []
 
     def give_up(self) -> None:
         """Drop what was offered and not accepted, and count it."""
-        if self._block is not None:
-            self.dropped["stopped"] += max(len(part) for _, part in self._left)
+        if self._blocks:
+            waiting: Counter[Consumer] = Counter()
+            for consumer, part in self._left:
+                waiting[consumer] += len(part)
+            self.dropped["stopped"] += max(waiting.values())
             self.withdraw()
 
     def account(self) -> dict[str, object]:
@@ -284,14 +294,14 @@ class Feed:
             if self.paused_since is None:
                 self.paused_since = monotonic()
             return False
-        block, self._block = self._block, None
-        assert block is not None
+        blocks, self._blocks = self._blocks, ()
         self._end_pause()
-        self.messages += len(block)
-        self.bytes += block.nbytes
         copy = self._graph.copy
-        if copy is not None:
-            copy(block)
+        for block in blocks:
+            self.messages += len(block)
+            self.bytes += block.nbytes
+            if copy is not None:
+                copy(block)
         return True
 
     def _end_pause(self) -> None:

@@ -7,7 +7,7 @@ here are protocols: a plugin need not inherit from them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 if TYPE_CHECKING:
@@ -63,11 +63,11 @@ class Source(Protocol):
 class Decoder(Protocol):
     """Rewrites the blocks of one input before they are routed; its feed's thread calls it.
 
-    A decoder that joins messages may also have ``flush() -> Block | None``: what it has kept, at
-    the end of its input.
+    A decoder that joins messages may also have ``flush() -> Sequence[Block]``: what it has kept,
+    at the end of its input.
 
     Attributes:
-        undecoded: Messages so far that it could not decode. They are in the block that ``decode``
+        undecoded: Messages so far that it could not decode. They are in the blocks that ``decode``
             returns, as they came, with the field ``heka.undecoded``.
     """
 
@@ -77,7 +77,7 @@ class Decoder(Protocol):
     def __init__(self, name: str, options: Any, world: World) -> None:
         """Keep the arguments; ConfigError when an option is wrong."""
 
-    def decode(self, block: Block) -> Block:
+    def decode(self, block: Block) -> Sequence[Block]:
         """Return the messages to route instead of *block*; raises for no content of a message."""
 
     def account(self) -> Mapping[str, object]:

@@ -62,6 +62,11 @@ BUILT_IN: Final = {
     "HekaFramingSplitter": "heka.agent.inputs.splitters:HekaFramingSplitter",
     "NullSplitter": "heka.agent.inputs.splitters:NullSplitter",
     "TokenSplitter": "heka.agent.inputs.splitters:TokenSplitter",
+    "ApacheAccessDecoder": "heka.agent.decoders.access:ApacheAccessDecoder",
+    "JsonDecoder": "heka.agent.decoders.json:JsonDecoder",
+    "MultiDecoder": "heka.agent.decoders.multi:MultiDecoder",
+    "NginxAccessDecoder": "heka.agent.decoders.access:NginxAccessDecoder",
+    "PayloadRegexDecoder": "heka.agent.decoders.regex:PayloadRegexDecoder",
     "ProtobufDecoder": "heka.agent.inputs.splitters:ProtobufDecoder",
 }
 #: What hekad has and this agent has not, with what to do instead.
@@ -81,13 +86,14 @@ ELSEWHERE: Final = {
     **dict.fromkeys(("LogfileInput", "LogfileDirectoryManagerInput"), "use LogstreamerInput"),
     **dict.fromkeys(
         (
-            *("GeoIpDecoder", "MultiDecoder", "PayloadJsonDecoder", "PayloadRegexDecoder"),
-            *("PayloadXmlDecoder", "ScribbleDecoder", "StatsToFieldsDecoder"),
+            *("GeoIpDecoder", "PayloadXmlDecoder"),
+            *("ScribbleDecoder", "StatsToFieldsDecoder"),
         ),
         "messages are forwarded as they came; decode them where they are read",
     ),
     **dict.fromkeys(("PatternGroupingSplitter", "RegexSplitter"), "use TokenSplitter"),
     **dict.fromkeys(("ESJsonEncoder", "ESLogstashV0Encoder", "RstEncoder"), "use JsonEncoder"),
+    "PayloadJsonDecoder": "use JsonDecoder",
     "DashboardOutput": "use 'heka agent status'",
     "FilePollingInput": "let a ProcessInput run cat",
     "HttpInput": "let a ProcessInput run curl",

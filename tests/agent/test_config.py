@@ -473,6 +473,22 @@ def test_a_distribution_offers_types_by_entry_points(offered):
         load_text("[BrokenFilter]", "a.toml")
 
 
+def test_a_lua_decoder_that_has_a_counterpart_is_that():
+    text = """
+    [access]
+    type = "SandboxDecoder"
+    filename = "lua_decoders/nginx_access.lua"
+    memory_limit = 8000000
+    [access.config]
+    type = "nginx.access"
+    payload_keep = true
+    """
+    [section] = load_text(text, "a.toml").sections
+
+    assert section.plugin.__name__ == "NginxAccessDecoder"
+    assert (section.options.message_type, section.options.payload_keep) == ("nginx.access", True)
+
+
 def filters(**matchers: str) -> str:
     """Return a configuration with an Echo for each matcher."""
     return "\n".join(

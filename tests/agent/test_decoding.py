@@ -19,9 +19,9 @@ class Shouter:
     undecoded = 0
 
     def __init__(self) -> None:
-        self.kept: Block | None = None
+        self.kept: list[Block] = []
 
-    def decode(self, block: Block) -> Block:
+    def decode(self, block: Block) -> list[Block]:
         frames = []
         for text in block.column("payload"):
             if text == "raise":
@@ -30,10 +30,9 @@ class Shouter:
             self.undecoded += not is_decoded
             fields = None if is_decoded else {UNDECODED: "no text"}
             frames.append(pack("t", payload=text.upper(), fields=fields))
-        [made] = BlockReader().feed(b"".join(frames))
-        return made
+        return BlockReader().feed(b"".join(frames))
 
-    def flush(self) -> Block | None:
+    def flush(self) -> list[Block]:
         return self.kept
 
     def account(self) -> dict[str, object]:
@@ -83,6 +82,6 @@ def test_messages_go_on_as_they_came_when_a_decoder_raises() -> None:
 def test_what_the_decoder_has_kept_is_routed_at_the_end() -> None:
     feed, shelf, shouter = fed([])
     feed.finish(0.0)
-    shouter.kept = block_of("rest")
+    shouter.kept = [block_of("rest"), block_of("more")]
     feed.finish(0.0)
-    assert shelf.payloads == ["rest"], "and it is not decoded again"
+    assert shelf.payloads == ["rest", "more"], "and it is not decoded again"

@@ -39,6 +39,17 @@ def test_a_full_consumer_pauses_the_feed_and_gets_its_part_once() -> None:
     assert feed.paused_seconds > 0
 
 
+def test_a_full_consumer_gets_later_blocks_after_earlier_ones() -> None:
+    shelf = Shelf(room=2)
+    graph = Graph([shelf.consumer])
+    parts = [(shelf.consumer, block_of(*texts)) for texts in (("a", "b", "c"), ("d",))]
+    left = graph.accept(parts, 1)
+    assert (shelf.payloads, len(left)) == ([], 2), "d has room, but it comes after c"
+    shelf.room = None
+    assert graph.accept(left, 1) == []
+    assert shelf.payloads == ["a", "b", "c", "d"]
+
+
 def test_give_waits_until_there_is_room_or_the_graph_is_closed() -> None:
     shelf = Shelf(room=0)
     graph = Graph([shelf.consumer])

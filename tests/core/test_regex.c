@@ -420,6 +420,45 @@ test_threads(void)
     }
 }
 
+/* What the named groups match, each in brackets; - for a group that has matched nothing. */
+static const char *
+groups_of(const char *pattern, hk_slice subject)
+{
+    static char text[256];
+    hk_regex *regex;
+    hk_slice groups[4];
+    size_t column;
+    const char *expected;
+    size_t at = 0;
+    hk_regex_scratch *scratch = hk_regex_scratch_new();
+    CHECK_INT(hk_regex_compile_captures(text_of(pattern), &regex, &column, &expected), HK_OK);
+    text[0] = '\0';
+    if (hk_regex_capture(regex, scratch, subject, groups) == HK_REGEX_YES) {
+        for (size_t i = 0; i < hk_regex_groups(regex); i++) {
+            const hk_slice group = groups[i].data == NULL ? text_of("-") : groups[i];
+            const hk_slice name = hk_regex_group_name(regex, i);
+            at +=
+                (size_t)snprintf(text + at, sizeof text - at, "%.*s[%.*s]", (int)name.len,
+                                 (const char *)name.data, (int)group.len, (const char *)group.data);
+        }
+    }
+    hk_regex_scratch_free(scratch);
+    hk_regex_free(regex);
+    return text;
+}
+
+static void
+test_captures(void)
+{
+    CHECK_TEXT(groups_of("(a)(?P<b>b+)(?:c)(?P<d>d)?", text_of("xabbcc")), "b[bb]d[-]");
+    CHECK_TEXT(groups_of("(?P<z>.)(?<a>.*)$", text_of("\xff\xc3\xa4")),
+               "z[\xef\xbf\xbd]a[\xc3\xa4]");
+    CHECK_TEXT(groups_of("^(?P<all>abc)$", text_of("abc")), "all[abc]");
+    CHECK_TEXT(groups_of("(?P<n>)x", text_of("x")), "n[]");
+    CHECK_TEXT(groups_of("(?P<n>a)", text_of("b")), "");
+    CHECK_TEXT(groups_of("((?P<n>a|ab)(c|bcd))(?P<m>d*)", text_of("abcd")), "n[a]m[]");
+}
+
 int
 main(void)
 {
@@ -427,6 +466,7 @@ main(void)
     for (int way = JIT; way <= JIT_NOT_BUILT; way++) {
         no_jit = way;
         test_answers();
+        test_captures();
         test_limits_leave_no_trace();
         test_threads();
         if (way == JIT_NOT_BUILT) {

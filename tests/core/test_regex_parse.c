@@ -86,12 +86,13 @@ test_limits(void)
     memset(deep, '(', sizeof deep);
     hk_buffer_init(&out, NULL, 0, 65536);
     const hk_slice open = {deep, sizeof deep};
-    CHECK_INT(hk_regex_translate(open, (hk_regex_form){true, true}, &out, &report), HK_ERR_TOO_BIG);
+    CHECK_INT(hk_regex_translate(open, (hk_regex_form){true, true, NULL}, &out, &report),
+              HK_ERR_TOO_BIG);
     CHECK_SIZE(report.column, HK_REGEX_DEPTH_MAX);
     CHECK(strncmp(report.expected, "at most 200 groups", 18) == 0);
     memset(deep + HK_REGEX_DEPTH_MAX, ')', HK_REGEX_DEPTH_MAX);
     const hk_slice most = {deep, 2 * HK_REGEX_DEPTH_MAX};
-    CHECK_INT(hk_regex_translate(most, (hk_regex_form){true, true}, &out, &report), HK_OK);
+    CHECK_INT(hk_regex_translate(most, (hk_regex_form){true, true, NULL}, &out, &report), HK_OK);
     hk_buffer_clear(&out);
 
     /* The text for PCRE2 is bounded too. */
@@ -105,8 +106,8 @@ test_limits(void)
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         for (size_t room = 0; room < 64; room++) {
             hk_buffer_init(&out, block, room, room);
-            const hk_status status =
-                hk_regex_translate(text_of(texts[i]), (hk_regex_form){true, true}, &out, &report);
+            const hk_status status = hk_regex_translate(
+                text_of(texts[i]), (hk_regex_form){true, true, NULL}, &out, &report);
             CHECK(status == HK_OK || (status == HK_ERR_TOO_BIG &&
                                       strcmp(report.expected, "a smaller expression") == 0));
         }

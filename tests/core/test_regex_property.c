@@ -16,8 +16,8 @@ test_properties(void)
     check_translated("\\p{Any}\\P{Any}[^\\P{Any}]", false,
                      "[\\x{0}-\\x{10ffff}][^\\x{0}-\\x{10ffff}][\\x{0}-\\x{10ffff}]");
     hk_buffer_init(&out, block, sizeof block, sizeof block);
-    status =
-        hk_regex_translate(text_of("\\p{Greek}"), (hk_regex_form){false, false}, &out, &report);
+    status = hk_regex_translate(text_of("\\p{Greek}"), (hk_regex_form){false, false, NULL}, &out,
+                                &report);
     CHECK_INT(status, HK_OK);
     CHECK_BYTES(out.data, out.len, (const uint8_t *)"[\\p{Greek}]", 11);
     static const char *const unknown[] = {

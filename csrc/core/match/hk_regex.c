@@ -33,11 +33,17 @@ struct hk_regex {
     hk_regex_literals *literals; /* owned; NULL: the programs are used */
     program plain;
     program guarded; /* its code is NULL when the expression is easy */
+    bool captures;
+    char *pattern; /* owned, for captures: what the names borrow from */
+    hk_slice *names;
+    size_t groups;
 };
 
 struct hk_regex_scratch {
     pcre2_match_context *context;
     pcre2_match_data *data;
+    pcre2_match_data *wide; /* for captures; NULL before the first one */
+    size_t room;            /* groups of it */
     pcre2_jit_stack *stack; /* NULL: this PCRE2 has no JIT */
     hk_buffer repaired;     /* the subject, where it is not UTF-8 */
     uint64_t work;          /* of the search so far */
@@ -89,7 +95,8 @@ pcre2_has_script_prefix(void)
 /* ---- compiling ---- */
 
 static hk_status
-compile_text(const hk_buffer *text, program *out, size_t *column, const char **expected)
+compile_text(const hk_buffer *text, bool captures, program *out, size_t *column,
+             const char **expected)
 {
     hk_status status = HK_ERR_NOMEM;
     pcre2_general_context *memory = pcre2_general_context_create(take_memory, give_memory, NULL);
@@ -102,11 +109,11 @@ compile_text(const hk_buffer *text, program *out, size_t *column, const char **e
     }
     (void)pcre2_set_newline(context, PCRE2_NEWLINE_LF);
     (void)pcre2_set_parens_nest_limit(context, 2 * HK_REGEX_DEPTH_MAX + 10);
-    out->code =
-        pcre2_compile(text->len > 0 ? text->data : (PCRE2_SPTR) "", text->len,
-                      PCRE2_UTF | PCRE2_NO_UTF_CHECK | PCRE2_MULTILINE | PCRE2_ALT_CIRCUMFLEX |
-                          PCRE2_DOLLAR_ENDONLY | PCRE2_NO_AUTO_CAPTURE | PCRE2_NEVER_BACKSLASH_C,
-                      &error, &at, context);
+    out->code = pcre2_compile(text->len > 0 ? text->data : (PCRE2_SPTR) "", text->len,
+                              PCRE2_UTF | PCRE2_NO_UTF_CHECK | PCRE2_MULTILINE |
+                                  PCRE2_ALT_CIRCUMFLEX | PCRE2_DOLLAR_ENDONLY |
+                                  PCRE2_NEVER_BACKSLASH_C | (captures ? 0 : PCRE2_NO_AUTO_CAPTURE),
+                              &error, &at, context);
     if (out->code == NULL) {
         if (error != PCRE2_ERROR_HEAP_FAILED) {
             /* The syntax is right: what is left is the size of the program. */
@@ -132,25 +139,47 @@ done:
 }
 
 static hk_status
-make_program(hk_slice pattern, bool guarded, program *out, bool *easy, size_t *column,
-             const char **expected)
+make_program(hk_slice pattern, bool guarded, hk_buffer *names, program *out, bool *easy,
+             size_t *column, const char **expected)
 {
     uint8_t block[1024];
     hk_buffer text;
     hk_regex_report report;
     hk_buffer_init(&text, block, sizeof block, TEXT_MAX);
     hk_status status = hk_regex_translate(
-        pattern, (hk_regex_form){guarded, pcre2_has_script_prefix()}, &text, &report);
+        pattern, (hk_regex_form){guarded, pcre2_has_script_prefix(), names}, &text, &report);
     *easy = report.easy;
     *column = report.column;
     *expected = report.expected;
-    status = status == HK_OK ? compile_text(&text, out, column, expected) : status;
+    status = status == HK_OK ? compile_text(&text, names != NULL, out, column, expected) : status;
     hk_buffer_clear(&text);
     return status;
 }
 
-hk_status
-hk_regex_compile(hk_slice pattern, hk_regex **out, size_t *column, const char **expected)
+/* Keeps the names of the groups, which borrow from pattern. */
+static hk_status
+keep_names(hk_regex *regex, hk_slice pattern, const hk_buffer *names)
+{
+    const size_t count = names->len / sizeof(hk_slice);
+    regex->captures = true;
+    regex->pattern = malloc(pattern.len + 1);
+    regex->names = malloc((count + 1) * sizeof *regex->names);
+    if (regex->pattern == NULL || regex->names == NULL) {
+        return HK_ERR_NOMEM;
+    }
+    memcpy(regex->pattern, pattern.data, pattern.len);
+    for (size_t i = 0; i < count; i++) {
+        hk_slice name;
+        memcpy(&name, names->data + i * sizeof name, sizeof name);
+        regex->names[i] =
+            (hk_slice){(const uint8_t *)regex->pattern + (name.data - pattern.data), name.len};
+    }
+    regex->groups = count;
+    return HK_OK;
+}
+
+static hk_status
+compile(hk_slice pattern, bool captures, hk_regex **out, size_t *column, const char **expected)
 {
     assert(pattern.data != NULL || pattern.len == 0);
     *out = NULL;
@@ -172,19 +201,52 @@ hk_regex_compile(hk_slice pattern, hk_regex **out, size_t *column, const char **
         return HK_ERR_NOMEM;
     }
     bool easy;
-    hk_status status = make_program(pattern, false, &regex->plain, &easy, column, expected);
+    hk_buffer names;
+    hk_buffer again; /* of the guarded program: the same names */
+    hk_buffer_init(&names, NULL, 0, HK_REGEX_PATTERN_MAX * sizeof(hk_slice));
+    hk_buffer_init(&again, NULL, 0, HK_REGEX_PATTERN_MAX * sizeof(hk_slice));
+    hk_status status = make_program(pattern, false, captures ? &names : NULL, &regex->plain, &easy,
+                                    column, expected);
     if (status == HK_OK) {
-        status = hk_regex_literals_read(pattern, &regex->literals);
+        status = captures ? keep_names(regex, pattern, &names)
+                          : hk_regex_literals_read(pattern, &regex->literals);
     }
     if (status == HK_OK && regex->literals == NULL && !easy) {
-        status = make_program(pattern, true, &regex->guarded, &easy, column, expected);
+        status = make_program(pattern, true, captures ? &again : NULL, &regex->guarded, &easy,
+                              column, expected);
     }
+    hk_buffer_clear(&again);
+    hk_buffer_clear(&names);
     if (status != HK_OK) {
         hk_regex_free(regex);
         return status;
     }
     *out = regex;
     return HK_OK;
+}
+
+hk_status
+hk_regex_compile(hk_slice pattern, hk_regex **out, size_t *column, const char **expected)
+{
+    return compile(pattern, false, out, column, expected);
+}
+
+hk_status
+hk_regex_compile_captures(hk_slice pattern, hk_regex **out, size_t *column, const char **expected)
+{
+    return compile(pattern, true, out, column, expected);
+}
+
+size_t
+hk_regex_groups(const hk_regex *regex)
+{
+    return regex->groups;
+}
+
+hk_slice
+hk_regex_group_name(const hk_regex *regex, size_t i)
+{
+    return regex->names[i];
 }
 
 void
@@ -194,6 +256,8 @@ hk_regex_free(hk_regex *regex)
         hk_regex_literals_free(regex->literals);
         pcre2_code_free(regex->plain.code);
         pcre2_code_free(regex->guarded.code);
+        free(regex->pattern);
+        free(regex->names);
         free(regex);
     }
 }
@@ -258,6 +322,7 @@ hk_regex_scratch_free(hk_regex_scratch *scratch)
     if (scratch != NULL) {
         pcre2_jit_stack_free(scratch->stack);
         pcre2_match_data_free(scratch->data);
+        pcre2_match_data_free(scratch->wide);
         pcre2_match_context_free(scratch->context);
         hk_buffer_clear(&scratch->repaired);
         free(scratch);
@@ -265,13 +330,13 @@ hk_regex_scratch_free(hk_regex_scratch *scratch)
 }
 
 static hk_regex_result
-run(const program *p, hk_regex_scratch *s, hk_slice subject, uint32_t limit)
+run(const program *p, hk_regex_scratch *s, pcre2_match_data *data, hk_slice subject, uint32_t limit)
 {
     (void)pcre2_set_match_limit(s->context, limit);
     const int rc = p->jit ? pcre2_jit_match(p->code, subject.data, subject.len, 0,
-                                            PCRE2_NO_UTF_CHECK, s->data, s->context)
+                                            PCRE2_NO_UTF_CHECK, data, s->context)
                           : pcre2_match(p->code, subject.data, subject.len, 0, PCRE2_NO_UTF_CHECK,
-                                        s->data, s->context);
+                                        data, s->context);
     if (rc >= 0) {
         return HK_REGEX_YES;
     }
@@ -301,25 +366,17 @@ repair(hk_regex_scratch *s, hk_slice *subject)
     return true;
 }
 
-hk_regex_result
-hk_regex_search(const hk_regex *regex, hk_regex_scratch *scratch, hk_slice subject)
+/* Searches in a subject that is UTF-8. */
+static hk_regex_result
+search(const hk_regex *regex, hk_regex_scratch *scratch, pcre2_match_data *data, hk_slice subject)
 {
-    assert(subject.data != NULL || subject.len == 0);
-    if (regex->literals != NULL) {
-        return hk_regex_literals_search(regex->literals, subject) ? HK_REGEX_YES : HK_REGEX_NO;
-    }
-    if (subject.len == 0) {
-        subject.data = (const uint8_t *)"";
-    }
-    if (hk_utf8_valid(subject.data, subject.len) < subject.len && !repair(scratch, &subject)) {
-        return HK_REGEX_NOMEM;
-    }
     if (regex->guarded.code == NULL) {
-        return run(&regex->plain, scratch, subject, HK_REGEX_MATCH_MAX);
+        return run(&regex->plain, scratch, data, subject, HK_REGEX_MATCH_MAX);
     }
     if (subject.len <= SHORT) {
         const uint32_t square = (uint32_t)((subject.len + 4) * (subject.len + 4));
-        const hk_regex_result result = run(&regex->plain, scratch, subject, SHORT_WORK / square);
+        const hk_regex_result result =
+            run(&regex->plain, scratch, data, subject, SHORT_WORK / square);
         if (result != HK_REGEX_LIMIT) {
             return result;
         }
@@ -329,5 +386,68 @@ hk_regex_search(const hk_regex *regex, hk_regex_scratch *scratch, hk_slice subje
                         ? (uint64_t)subject.len * HK_REGEX_WORK_EACH
                         : HK_REGEX_WORK_MAX;
     scratch->start = scratch->last = 0;
-    return run(&regex->guarded, scratch, subject, HK_REGEX_MATCH_MAX);
+    return run(&regex->guarded, scratch, data, subject, HK_REGEX_MATCH_MAX);
+}
+
+/* Makes *subject what PCRE2 takes: UTF-8 that is not NULL. False: no memory. */
+static bool
+prepare(hk_regex_scratch *scratch, hk_slice *subject)
+{
+    if (subject->len == 0) {
+        subject->data = (const uint8_t *)"";
+    }
+    return hk_utf8_valid(subject->data, subject->len) == subject->len || repair(scratch, subject);
+}
+
+hk_regex_result
+hk_regex_search(const hk_regex *regex, hk_regex_scratch *scratch, hk_slice subject)
+{
+    assert(subject.data != NULL || subject.len == 0);
+    if (regex->literals != NULL) {
+        return hk_regex_literals_search(regex->literals, subject) ? HK_REGEX_YES : HK_REGEX_NO;
+    }
+    return prepare(scratch, &subject) ? search(regex, scratch, scratch->data, subject)
+                                      : HK_REGEX_NOMEM;
+}
+
+/* Room for the groups of regex in scratch. False: no memory. */
+static bool
+widen(hk_regex_scratch *scratch, size_t groups)
+{
+    if (scratch->wide != NULL && scratch->room >= groups) {
+        return true;
+    }
+    pcre2_general_context *memory = pcre2_general_context_create(take_memory, give_memory, NULL);
+    pcre2_match_data *wide =
+        memory == NULL ? NULL : pcre2_match_data_create((uint32_t)groups + 1, memory);
+    pcre2_general_context_free(memory);
+    if (wide == NULL) {
+        return false;
+    }
+    pcre2_match_data_free(scratch->wide);
+    scratch->wide = wide;
+    scratch->room = groups;
+    return true;
+}
+
+hk_regex_result
+hk_regex_capture(const hk_regex *regex, hk_regex_scratch *scratch, hk_slice subject,
+                 hk_slice *groups)
+{
+    assert(regex->captures);
+    if (!widen(scratch, regex->groups) || !prepare(scratch, &subject)) {
+        return HK_REGEX_NOMEM;
+    }
+    const hk_regex_result result = search(regex, scratch, scratch->wide, subject);
+    if (result == HK_REGEX_YES) {
+        const PCRE2_SIZE *pairs = pcre2_get_ovector_pointer(scratch->wide);
+        for (size_t i = 0; i < regex->groups; i++) {
+            const PCRE2_SIZE start = pairs[2 * i + 2];
+            const PCRE2_SIZE end = pairs[2 * i + 3];
+            groups[i] = start == PCRE2_UNSET || end < start
+                            ? (hk_slice){NULL, 0}
+                            : (hk_slice){subject.data + start, end - start};
+        }
+    }
+    return result;
 }

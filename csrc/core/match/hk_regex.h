@@ -38,6 +38,14 @@ typedef enum {
 HK_CHECK hk_status hk_regex_compile(hk_slice pattern, hk_regex **out, size_t *column,
                                     const char **expected);
 
+/* The same, for hk_regex_capture(). */
+HK_CHECK hk_status hk_regex_compile_captures(hk_slice pattern, hk_regex **out, size_t *column,
+                                             const char **expected);
+
+/* The named groups of an expression that was compiled for captures, in their order. */
+size_t hk_regex_groups(const hk_regex *regex);
+hk_slice hk_regex_group_name(const hk_regex *regex, size_t i);
+
 /* regex may be NULL. */
 void hk_regex_free(hk_regex *regex);
 
@@ -50,6 +58,12 @@ void hk_regex_scratch_free(hk_regex_scratch *scratch);
 /* Whether the expression matches any part of subject. scratch may be NULL where
  * hk_regex_is_literal() is true. */
 hk_regex_result hk_regex_search(const hk_regex *regex, hk_regex_scratch *scratch, hk_slice subject);
+
+/* The same for an expression that was compiled for captures. HK_REGEX_YES: groups[i] is what named
+ * group i has matched, its data NULL if nothing; it borrows from subject or, where that is no
+ * UTF-8, from scratch until the next search. */
+hk_regex_result hk_regex_capture(const hk_regex *regex, hk_regex_scratch *scratch, hk_slice subject,
+                                 hk_slice *groups);
 
 /* Whether searches compare bytes and need no engine. */
 bool hk_regex_is_literal(const hk_regex *regex);

@@ -30,6 +30,7 @@ typedef struct {
     bool repeated;    /* a repetition was the last thing read */
     bool forked;      /* a branch began since the last callout */
     hk_buffer names;  /* of groups: hk_slice */
+    bool captures;    /* named groups do */
     size_t depth;     /* open groups */
     level levels[HK_REGEX_DEPTH_MAX + 1];
 } parser;
@@ -334,6 +335,7 @@ open_group(parser *p)
     hk_regex_cursor *c = &p->c;
     const size_t open = c->at;
     const unsigned flags = c->flags;
+    const size_t named = p->names.len;
     bool closed = false;
     hk_status status = HK_OK;
     if (hk_regex_peek(c, 1) != '?') {
@@ -354,7 +356,7 @@ open_group(parser *p)
     }
     level *l = &p->levels[++p->depth];
     *l = (level){.open = open, .flags = flags, .written = p->written, .cost = {0, 1}, .repeats = 1};
-    return hk_regex_put(c, "(?:");
+    return hk_regex_put(c, p->captures && p->names.len > named ? "(" : "(?:");
 }
 
 static hk_status
@@ -486,6 +488,7 @@ hk_regex_translate(hk_slice pattern, hk_regex_form form, hk_buffer *out, hk_rege
     p.c = (hk_regex_cursor){
         .pattern = pattern, .script_prefix = form.script_prefix, .out = out, .expected = ""};
     p.guarded = form.guarded;
+    p.captures = form.names != NULL;
     p.written = 0;
     p.stretch = 0;
     p.repeated = p.forked = false;
@@ -498,6 +501,9 @@ hk_regex_translate(hk_slice pattern, hk_regex_form form, hk_buffer *out, hk_rege
     if (status == HK_OK && p.depth > 0) {
         status =
             hk_regex_fail(&p.c, HK_ERR_CORRUPT, p.levels[p.depth].open, "a ) that closes this (");
+    }
+    if (status == HK_OK && form.names != NULL) { /* before they are sorted */
+        status = hk_buffer_append(form.names, p.names.data, p.names.len);
     }
     status = status == HK_OK ? check_names(&p) : status;
     const level *whole = &p.levels[0];

@@ -1,7 +1,8 @@
 /* hk_regex_parse.h -- reads RE2's syntax and writes the same expression for PCRE2.
  *
  * By an allow-list: what is not of RE2's published syntax is refused, with its column. What PCRE2
- * reads otherwise is written in another form; groups capture nothing, as only a match is asked for.
+ * reads otherwise is written in another form. Groups capture nothing, unless the form has a list of
+ * names: those with a name then do, numbered in their order.
  * The written text is for PCRE2_MULTILINE with PCRE2_ALT_CIRCUMFLEX, without PCRE2_UCP.
  *
  * Guarded text has a callout, `(?C1)`, after each repetition and each group of alternatives, and
@@ -18,6 +19,7 @@
 typedef struct {
     bool guarded;       /* write callouts */
     bool script_prefix; /* write \p{sc:Greek}, which PCRE2 has since 10.40 */
+    hk_buffer *names;   /* gets an hk_slice of the pattern for each named group, or is NULL */
 } hk_regex_form;
 
 typedef struct {

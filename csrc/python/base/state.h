@@ -86,7 +86,8 @@ typedef enum { HEKA_NAMES(HEKA_NAME_ENUM) HEKA_NAME_default_, HEKA_NAME_COUNT } 
     X(PyTypeObject, ring_type) X(PyTypeObject, settings_type) X(PyTypeObject, bound_type)         \
     X(PyTypeObject, emitter_type) X(PyTypeObject, no_timer_type) X(PyTypeObject, client_type)     \
     X(PyTypeObject, block_type) X(PyTypeObject, block_reader_type)                                \
-    X(PyTypeObject, matcher_type) X(PyTypeObject, clause_type) X(PyTypeObject, stats_type)
+    X(PyTypeObject, matcher_type) X(PyTypeObject, clause_type) X(PyTypeObject, stats_type)          \
+    X(PyTypeObject, regex_type)
 /* clang-format on */
 #define HEKA_STATE_MEMBER(type, name) type *name;
 
@@ -156,6 +157,7 @@ int heka_block_init(PyObject *module, heka_state *state);
 int heka_block_reader_init(PyObject *module, heka_state *state);
 int heka_clause_init(PyObject *module, heka_state *state);
 int heka_matcher_init(PyObject *module, heka_state *state);
+int heka_regex_init(PyObject *module, heka_state *state);
 int heka_stats_init(PyObject *module, heka_state *state);
 
 #endif

@@ -72,6 +72,12 @@ KINDS = [
         is_collected=False,
     ),
     Kind(
+        _core.Regex,
+        lambda: _core.Regex("(?P<a>x)(?P<b>y)?"),
+        lambda: _core.Regex("(?P<a>"),
+        is_collected=False,
+    ),
+    Kind(
         _core.Clause,
         lambda: _core.Clause(("Type == 'a'", 1, False, None)),
         lambda: _core.Clause(5),  # type: ignore[call-overload]

@@ -33,6 +33,7 @@ INSTANCES: dict[str, Callable[[], Any]] = {
     "Matcher": lambda: _core.Matcher("TRUE"),
     "Message": heka.Message,
     "NoTimer": _core.NoTimer,
+    "Regex": lambda: _core.Regex("a"),
     "Ring": lambda: _core.Ring(4096, 1000),
     "SignerConfig": lambda: SIGNER,
     "Sink": lambda: _core.Sink(print),
