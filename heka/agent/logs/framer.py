@@ -83,7 +83,9 @@ class Framer:
         self._limits = (max(4, min(longest, room)), _FRAMES, delimiter[0])
         self.delimiter = delimiter
 
-    def read(self, data: bytes, incarnation: int, offset: int, passing_over: bool) -> Read:
+    def read(
+        self, data: bytes | memoryview, incarnation: int, offset: int, passing_over: bool
+    ) -> Read:
         """Return the messages of the whole lines of *data*, which is at that place."""
         place = (incarnation, offset, passing_over)
         now = time.time_ns()

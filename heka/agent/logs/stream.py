@@ -27,7 +27,7 @@ from heka.framing import Block
 __all__ = ["Settings", "Stream"]
 
 #: Bytes that are read at once.
-_CHUNK: Final = 256 * 1024
+_CHUNK: Final = 192 * 1024
 #: Chunks of one stream before others have their turn.
 _TURN: Final = 8
 #: Bytes at the end of a copy that are compared with the original.
@@ -390,7 +390,7 @@ class Stream:
         size = len(data) - before
         if size <= 0:
             return 0, False
-        text = data[before:] + (self._framer.delimiter if is_last else b"")
+        text = data[before:] + self._framer.delimiter if is_last else memoryview(data)[before:]
         made = self._framer.read(text, place.incarnation, place.offset, place.passing_over)
         for number, block in enumerate(made.blocks):
             if not give(block):
