@@ -22,15 +22,15 @@ _DIRECTORIES: Final = {"/var/lib": "StateDirectory", "/var/cache": "CacheDirecto
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_./:@+-]+")
 
 _TEXT: Final = """\
-# Written by 'heka agent unit'.
+# Written by 'heka {command} unit'.
 [Unit]
-Description=heka agent
+Description=heka {command}
 After=network-online.target
 Wants=network-online.target
 
 [Service]
 Type=notify
-ExecStart={program} -m heka agent run {config}
+ExecStart={program} -m heka {command} run {config}
 ExecReload=/bin/kill -HUP $MAINPID
 User={user}
 {directory}Restart=on-failure
@@ -52,7 +52,9 @@ WantedBy=multi-user.target
 """
 
 
-def unit_text(settings: Settings, config: str, program: str, user: str) -> str:
+def unit_text(
+    settings: Settings, config: str, program: str, user: str, command: str = "agent"
+) -> str:
     """Return the unit file.
 
     Args:
@@ -60,6 +62,7 @@ def unit_text(settings: Settings, config: str, program: str, user: str) -> str:
         config: Its path.
         program: Path of the Python interpreter.
         user: Who the agent runs as.
+        command: ``agent`` or ``grater``.
 
     Raises:
         ConfigError: *user* is no name of a user, or a path cannot stand in a unit.
@@ -71,6 +74,7 @@ def unit_text(settings: Settings, config: str, program: str, user: str) -> str:
     if above in _DIRECTORIES and _PLAIN.fullmatch(own):
         directory = f"{_DIRECTORIES[above]}={own}\n{_DIRECTORIES[above]}Mode=0700\n"
     return _TEXT.format(
+        command=command,
         program=_word(program),
         config=_word(os.path.abspath(config)),
         user=user,

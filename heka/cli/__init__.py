@@ -52,6 +52,7 @@ COMMANDS: Final[dict[str, str]] = {
     "completion": "print the script with which a shell completes the command line",
     "demo": "send messages from one process to another, and show them",
     "doctor": "find out why nothing arrives at a destination",
+    "grater": "aggregate what agents forward, and give it to stores",
     "listen": "receive messages and show them, until Ctrl-C",
     "match": "check a matcher expression, explain it, and try it on messages",
     "queue": "list, show, check, skip and send what waits in queues on disk",
@@ -90,6 +91,10 @@ def command_of(name: str) -> Command:
             from heka.cli.commands import doctor
 
             return doctor
+        case "grater":
+            from heka.cli.commands import grater
+
+            return grater
         case "listen":
             from heka.cli.commands import listen
 

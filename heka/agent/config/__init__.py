@@ -5,7 +5,7 @@ place.
 """
 
 from heka.agent.config.compare import Changes, compare
-from heka.agent.config.load import load, load_text
+from heka.agent.config.load import load, load_aggregator, load_text
 from heka.agent.config.plan import Place, Plan, Retries, Section, Settings
 
 __all__ = [
@@ -17,5 +17,6 @@ __all__ = [
     "Settings",
     "compare",
     "load",
+    "load_aggregator",
     "load_text",
 ]

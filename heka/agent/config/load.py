@@ -14,15 +14,20 @@ from heka.agent.config.files import read_files
 from heka.agent.config.plan import Place, Plan, Section, Settings
 from heka.agent.config.sections import Named, SectionReader
 from heka.agent.config.text import Text, read_toml
-from heka.agent.config.together import conflicts
+from heka.agent.config.together import conflicts, is_open
 from heka.agent.options import Problem, closest, dotted, read, shown
 from heka.agent.registry import BUILT_IN, kind_of, native, plugin_class
 from heka.exceptions import ConfigError
 
-__all__ = ["load", "load_text"]
+__all__ = ["load", "load_aggregator", "load_text"]
 
 #: The section with the settings of the agent; the second name is hekad's.
 _GLOBAL: Final = ("agent", "hekad")
+_LISTENING: Final = '[TcpInput]\naddress = "127.0.0.1:5565"\n'
+_OPEN: Final = (
+    "other machines reach it, and it asks nobody who they are; set require_signature = true with "
+    "keys, or use_tls with client_cafile, or listen on 127.0.0.1"
+)
 #: Kinds of sections that others name; they are read first.
 _NAMED: Final = ("splitter", "decoder", "encoder")
 
@@ -34,6 +39,29 @@ def load(path: str) -> Plan:
         ConfigError: It cannot be read, or something in it is wrong; a line for each error.
     """
     return _Loader(read_files(path)).plan()
+
+
+def load_aggregator(path: str) -> Plan:
+    """Return what the files at *path* say, with the defaults of an aggregator.
+
+    Without an input for Heka messages it listens on port 5565 of the loopback. An input that other
+    machines can reach must ask who sends: by ``require_signature``, or TLS with ``client_cafile``.
+
+    Raises:
+        ConfigError: As ``load``; or anybody could send to such an input.
+    """
+    texts = read_files(path)
+    tables = [pair for text in texts for pair in text.table.items()]
+    types = {
+        table.get("type", name) if isinstance(table, Mapping) else name for name, table in tables
+    }
+    if not types & {"TcpInput", "UdpInput"}:
+        texts.append(read_toml(_LISTENING, "the defaults of an aggregator"))
+    plan = _Loader(texts).plan()
+    open_ = [section for section in plan.sections if is_open(section)]
+    if open_:
+        raise ConfigError("\n".join(f"{each.place}: {each.name}: {_OPEN}" for each in open_))
+    return plan
 
 
 def load_text(text: str, file: str) -> Plan:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -11,7 +12,7 @@ from heka.agent.options import Problem
 from heka.agent.registry import kind_of
 from heka.message import Message
 
-__all__ = ["conflicts"]
+__all__ = ["conflicts", "is_open"]
 
 _ANY: Final = ("", "0.0.0.0", "::")
 
@@ -29,6 +30,25 @@ def conflicts(
     yield from _cycles(sections)
     yield from _missing(sections, names)
     yield from _own_decoders(sections)
+
+
+def is_open(section: Section) -> bool:
+    """Return whether other machines can send Heka messages to *section*, and need not say who."""
+    options = section.options
+    found = _listens(section)
+    if found is None or found[0] == "unix" or not hasattr(options, "require_signature"):
+        return False
+    tls = getattr(options, "tls", None)
+    return not (
+        options.require_signature or getattr(tls, "client_cafile", "") or _is_loopback(found[1])
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host.partition("%")[0]).is_loopback
+    except ValueError:  # a name
+        return host == "localhost"
 
 
 def _listeners(sections: Sequence[Section]) -> Iterator[tuple[bool, Section, Problem]]:

@@ -8,7 +8,7 @@ import os
 import socket
 import stat
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from heka._display.escape import counted, visible
@@ -36,6 +36,11 @@ _REPLY_MAX: Final = 16 * 1024 * 1024  # bytes
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the actions, and the options that stand for a configuration."""
     parser.epilog = _EPILOG
+    _add_urls(parser)
+    add_actions(parser)
+
+
+def _add_urls(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--from",
         dest="sources",
@@ -53,6 +58,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="without CONFIG: forward everything there, for instance tcp://host:5565; repeatable",
     )
     parser.add_argument("--base-dir", metavar="DIR", help="without CONFIG: where queues are kept")
+
+
+def add_actions(parser: argparse.ArgumentParser) -> None:
+    """Add what can be done with a configuration."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", title="actions")
     for name, text in (
         ("run", "run it until SIGTERM; SIGHUP reloads"),
@@ -79,6 +88,8 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         CommandError: The configuration is wrong, or no agent answers.
     """
+    from heka.agent.config import load
+
     try:
         if args.action is None:
             return _run(_plan_of(args), None)
@@ -86,23 +97,23 @@ def run(args: argparse.Namespace) -> int:
             raise CommandError(
                 "--from, --to and --base-dir stand for a CONFIG; give one or the other"
             )
-        if args.action == "run":
-            return _run(_load(args.config), args.config)
-        if args.action == "check":
-            return _check(args.config)
-        if args.action == "streams":
-            return _streams(args.config)
-        if args.action == "unit":
-            return _unit(args.config, args.user)
-        return _ask(args)
+        return act(args, load)
     except ConfigError as problem:
         raise CommandError(str(problem)) from problem
 
 
-def _load(path: str) -> Plan:
-    from heka.agent.config import load
-
-    return load(path)
+def act(args: argparse.Namespace, load: Callable[[str], Plan]) -> int:
+    """Do what the action says with the configuration that *load* reads; ConfigError."""
+    path = args.config
+    if args.action == "run":
+        return _run(load(path), lambda: load(path))
+    if args.action == "check":
+        return _check(load(path), path)
+    if args.action == "streams":
+        return _streams(load(path))
+    if args.action == "unit":
+        return _unit(load(path), path, args.user, args.command)
+    return _ask(args, load)
 
 
 def _plan_of(args: argparse.Namespace) -> Plan:
@@ -117,17 +128,15 @@ def _plan_of(args: argparse.Namespace) -> Plan:
     return load_text(toml_of(args.sources, args.targets, args.base_dir), "the command line")
 
 
-def _run(plan: Plan, path: str | None) -> int:
+def _run(plan: Plan, load: Callable[[], Plan] | None) -> int:
     from heka.agent.supervise import Agent
 
-    def load() -> Plan:
-        if path is None:
-            raise ConfigError("the agent runs without a file; there is nothing to read again")
-        return _load(path)
+    def no_file() -> Plan:
+        raise ConfigError("the agent runs without a file; there is nothing to read again")
 
     for note in plan.notes:
         _say(f"note: {note}")
-    agent = Agent(plan, load, _say)
+    agent = Agent(plan, load or no_file, _say)
     agent.start()
     for name, address in agent.addresses():
         _say(f"{name}: listening on {address}")
@@ -140,8 +149,7 @@ def _say(text: str) -> None:
     print(f"heka agent: {visible(text)}", file=sys.stderr, flush=True)
 
 
-def _check(path: str) -> int:
-    plan = _load(path)
+def _check(plan: Plan, path: str) -> int:
     for note in plan.notes:
         print(f"note: {note}")
     for section in plan.sections:
@@ -151,26 +159,26 @@ def _check(path: str) -> int:
     return 0
 
 
-def _streams(path: str) -> int:
+def _streams(plan: Plan) -> int:
     from heka.agent.logs.listing import listing
 
-    for line in listing(_load(path)):
+    for line in listing(plan):
         print(visible(line))
     return 0
 
 
-def _unit(path: str, user: str) -> int:
+def _unit(plan: Plan, path: str, user: str, command: str) -> int:
     from heka.agent.unit import unit_text
 
-    sys.stdout.write(unit_text(_load(path).settings, path, sys.executable, user))
+    sys.stdout.write(unit_text(plan.settings, path, sys.executable, user, command))
     return 0
 
 
 # ---- talking to an agent that runs ---------------------------------------------------------------
 
 
-def _ask(args: argparse.Namespace) -> int:
-    path = args.config if _is_socket(args.config) else _load(args.config).settings.control
+def _ask(args: argparse.Namespace, load: Callable[[str], Plan]) -> int:
+    path = args.config if _is_socket(args.config) else load(args.config).settings.control
     if not path:
         raise CommandError(
             "the agent has no control socket; set control in the [agent] section, or use signals: "
