@@ -70,12 +70,15 @@ def add_actions(parser: argparse.ArgumentParser) -> None:
         ("reload", "have a running agent read its configuration again"),
         ("stop", "end a running agent in good order"),
         ("streams", "print which log files belong to which stream, and where each one is"),
+        ("test", "give lines to its decoders, and compare what comes with what CASES expects"),
         ("unit", "print a unit file of systemd that runs it"),
     ):
         action = actions.add_parser(name, help=text)
         action.add_argument("config", metavar="CONFIG", help="a file, or a directory of .toml")
         if name == "status":
             action.add_argument("--json", action="store_true", help="as one line of JSON")
+        if name == "test":
+            action.add_argument("cases", metavar="CASES", help="a file of cases, in TOML")
         if name == "unit":
             action.add_argument(
                 "--user", metavar="NAME", default="heka", help="run it as NAME; default heka"
@@ -111,6 +114,8 @@ def act(args: argparse.Namespace, load: Callable[[str], Plan]) -> int:
         return _check(load(path), path)
     if args.action == "streams":
         return _streams(load(path))
+    if args.action == "test":
+        return _test(load(path), args.cases)
     if args.action == "unit":
         return _unit(load(path), path, args.user, args.command)
     return _ask(args, load)
@@ -165,6 +170,18 @@ def _streams(plan: Plan) -> int:
     for line in listing(plan):
         print(visible(line))
     return 0
+
+
+def _test(plan: Plan, path: str) -> int:
+    from heka.agent.trial import try_cases
+
+    outcomes = list(try_cases(plan, path))
+    for outcome in outcomes:
+        for difference in outcome.differences:
+            print(visible(f"{outcome.place}: {outcome.name}: {difference}"))
+    failed = sum(1 for outcome in outcomes if outcome.differences)
+    print(f"{path}: {counted(len(outcomes), 'case', 'cases')}, {failed} failed")
+    return 1 if failed else 0
 
 
 def _unit(plan: Plan, path: str, user: str, command: str) -> int:
