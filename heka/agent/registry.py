@@ -54,6 +54,7 @@ BUILT_IN: Final = {
     "LogOutput": "heka.agent.outputs.files:LogOutput",
     "AlertmanagerOutput": "heka.agent.outputs.alertmanager:AlertmanagerOutput",
     "CarbonOutput": "heka.agent.outputs.carbon:CarbonOutput",
+    "CassandraOutput": "heka.agent.outputs.cassandra:CassandraOutput",
     "NagiosOutput": "heka.agent.outputs.nagios:NagiosOutput",
     "OtlpOutput": "heka.agent.outputs.otlp:OtlpOutput",
     "ProtobufEncoder": "heka.agent.outputs.encoders:ProtobufEncoder",

@@ -84,6 +84,16 @@ def add_actions(parser: argparse.ArgumentParser) -> None:
                 "--user", metavar="NAME", default="heka", help="run it as NAME; default heka"
             )
 
+    schema = actions.add_parser("schema", help="print the tables that an output writes to")
+    schema.add_argument("store", metavar="STORE", choices=["cassandra"], help="cassandra")
+    for option, metavar, kind, default, text in (
+        ("--rate", "N", float, 100.0, "messages a second of the busiest logger; default 100"),
+        ("--keep", "DAYS", float, 30.0, "days that rows are kept, 0: for ever; default 30"),
+        ("--keyspace", "NAME", str, "heka", "default heka"),
+        ("--replication", "N", int, 3, "copies of each row; default 3"),
+    ):
+        schema.add_argument(option, metavar=metavar, type=kind, default=default, help=text)
+
 
 def run(args: argparse.Namespace) -> int:
     """Do what the action says; return the exit code.
@@ -107,6 +117,8 @@ def run(args: argparse.Namespace) -> int:
 
 def act(args: argparse.Namespace, load: Callable[[str], Plan]) -> int:
     """Do what the action says with the configuration that *load* reads; ConfigError."""
+    if args.action == "schema":
+        return _schema(args)
     path = args.config
     if args.action == "run":
         return _run(load(path), lambda: load(path))
@@ -169,6 +181,18 @@ def _streams(plan: Plan) -> int:
 
     for line in listing(plan):
         print(visible(line))
+    return 0
+
+
+def _schema(args: argparse.Namespace) -> int:
+    from heka.agent.outputs.cassandra_schema import NAME, schema, sizes_for
+
+    if not NAME.fullmatch(args.keyspace):
+        raise CommandError(f"--keyspace: expected letters, digits and _, got {args.keyspace!r}")
+    if not (0 < args.rate < 1e9 and 0 <= args.keep < 36_500 and 1 <= args.replication <= 100):
+        raise CommandError("expected a --rate over 0, --keep in days, and --replication from 1 on")
+    days = args.keep * 86_400
+    sys.stdout.write(schema(sizes_for(args.rate), days, args.keyspace, args.replication))
     return 0
 
 
