@@ -174,7 +174,8 @@ class Feed:
         messages: Messages that were accepted by every consumer that gets them.
         bytes: Their bytes, decoded.
         dropped: Messages that were not, by reason: ``stopped`` (the agent ended while the input was
-            paused), ``loop`` (over HOPS_MAX).
+            paused), ``loop`` (over HOPS_MAX), ``failed`` (its filter raised).
+        failures: How often its plugin has raised.
         paused_since: When ``offer`` said False (``heka._core.monotonic``); None: not paused.
     """
 
@@ -185,6 +186,7 @@ class Feed:
         self.messages = 0
         self.bytes = 0
         self.dropped: Counter[str] = Counter()
+        self.failures = 0
         self.paused_since: float | None = None
         self.paused_seconds = 0.0
         #: Rewrites each block before it is routed; None: blocks are routed as they came.
@@ -277,6 +279,14 @@ class Feed:
             self.dropped["stopped"] += max(waiting.values())
             self.withdraw()
 
+    def fail(self, failure: Exception, messages: int) -> None:
+        """Count that the plugin of this feed has raised, and that it dropped *messages*; say it."""
+        self.failures += 1
+        if messages:
+            self.dropped["failed"] += messages
+        if self.failures == 1:  # the report counts the others
+            self.world.say(f"{self.name} raised {failure!r}")
+
     def account(self) -> dict[str, object]:
         """Return the counts, for a report."""
         since = self.paused_since
@@ -284,6 +294,7 @@ class Feed:
             "in": self.messages,
             "bytes": self.bytes,
             "dropped": dict(self.dropped),
+            **({"failures": self.failures} if self.failures else {}),
             "paused": 0.0 if since is None else round(monotonic() - since, 3),
             "paused_seconds": round(self.paused_seconds, 3),
             **({} if self.decoding is None else {"decoder": self.decoding.account()}),

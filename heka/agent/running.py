@@ -102,7 +102,14 @@ class RunningFilter:
         self.plugin: Any = attempt(
             section, "be made", lambda: section.plugin(section.name, section.options, self.feed)
         )
-        self.consumer = _consumer(section, self.plugin.accept)
+        self.consumer = _consumer(section, self._accept)
+
+    def _accept(self, block: Block) -> bool:
+        try:
+            return bool(self.plugin.accept(block))
+        except Exception as failure:  # the input that offers it has to go on
+            self.feed.fail(failure, len(block))
+            return True
 
     def start(self) -> None:
         """Begin; ConfigError with the section when it cannot."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from heka import matcher
 from heka._core import monotonic, pack
 from heka.agent.filters.counter import CounterFilter, CounterOptions
 from heka.agent.filters.heartbeat import HeartbeatFilter, HeartbeatOptions
-from heka.agent.filters.outbox import WAITING_MAX
+from heka.agent.filters.outbox import WAITING_MAX, Outbox
 from heka.agent.filters.sample import SampleFilter, SampleOptions
 from heka.agent.filters.stat import MetricOptions, StatFilter, StatOptions
 from heka.agent.filters.throttle import OTHER, ThrottleFilter, ThrottleOptions
@@ -21,6 +22,7 @@ from heka.agent.filters.unique import UniqueItemsFilter, UniqueItemsOptions
 from heka.agent.filters.variables import Template
 from heka.agent.graph import HOPS_MAX, Consumer, Feed, Graph
 from heka.agent.inputs.stat_accum import StatAccumInput, StatAccumOptions
+from heka.agent.running import RunningFilter
 from heka.agent.world import World
 from heka.exceptions import ConfigError
 from heka.framing import Block, BlockReader
@@ -344,6 +346,41 @@ def test_a_filter_does_not_get_what_it_made_itself(bench: Bench) -> None:
     assert Feed(graph, "in", WORLD).offer(block({"payload": "p"}))
     assert [each.type for each in bench.made(2)] == ["", "sampled."]
     assert own.matched == 1
+
+
+def test_a_filter_that_raises_stops_nothing_and_is_counted() -> None:
+    class Broken:
+        Options = CounterOptions
+
+        def __init__(self, name: str, options: Any, feed: Feed) -> None:
+            self.outbox = Outbox(feed, 0.01, self.tick)
+            self.start, self.stop = self.outbox.start, self.outbox.stop
+
+        def accept(self, block: Block) -> bool:
+            raise KeyError("accept")
+
+        def tick(self, now: float) -> list[Message]:
+            raise ValueError("tick")
+
+        def account(self) -> dict[str, object]:
+            return {}
+
+    said: list[str] = []
+    section: Any = SimpleNamespace(
+        name="broken", plugin=Broken, options=None, matcher=matcher.compile("TRUE"), signer=""
+    )
+    world = World("here", "", lambda name: None, said.append)
+    running = RunningFilter(section, Graph(), world)
+    running.start()
+    other = Box()
+    feed = Feed(Graph([running.consumer, other.consumer]), "in", WORLD)
+    assert feed.offer(block({"payload": "a"}, {"payload": "b"}))
+    assert other.payloads == ["a", "b"]
+    soon(lambda: running.feed.failures > 3)  # it ticks on
+    running.stop(monotonic() + 30)
+    assert running.account()["dropped"] == {"failed": 2}
+    assert len(said) == 1
+    assert "broken raised" in said[0]
 
 
 @pytest.mark.parametrize(

@@ -72,6 +72,13 @@ class Outbox:
             self._waiting.extend((hops, block) for block in blocks)
             self._changed.notify()
 
+    def _ticked(self, tick: Callable[[float], Iterable[Message]]) -> list[Block]:
+        try:
+            return block_of(tick(monotonic()))
+        except Exception as failure:  # its thread has to go on
+            self._feed.fail(failure, 0)
+            return []
+
     def _run(self) -> None:
         due = monotonic() + self._interval
         while True:
@@ -85,7 +92,7 @@ class Outbox:
                 with self._changed:
                     self._waiting.popleft()
             if self._tick is not None and (is_last or monotonic() >= due):
-                for block in block_of(self._tick(monotonic())):
+                for block in self._ticked(self._tick):
                     self._feed.give(block)
                 missed = max(0.0, monotonic() - due) // self._interval
                 due += (missed + 1) * self._interval
