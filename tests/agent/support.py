@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+from typing import Any
+
 from heka import matcher
-from heka._core import pack
+from heka._core import monotonic, pack
 from heka.agent.graph import Consumer
 from heka.agent.world import World
 from heka.framing import Block, BlockReader
+from heka.message import Message
 
 WORLD = World("here", "", lambda name: None)
 
@@ -30,3 +35,25 @@ class Shelf:
             return False
         self.payloads += block.column("payload")
         return True
+
+
+class Box(Shelf):
+    """A shelf that keeps the messages too."""
+
+    def __init__(self, room: int | None = None) -> None:
+        super().__init__(room=room)
+        self.messages: list[Message] = []
+
+    def accept(self, block: Block) -> bool:
+        taken = super().accept(block)
+        self.messages += [frame.message for frame in block] if taken else []
+        return taken
+
+
+def soon(what: Callable[[], Any], seconds: float = 30) -> Any:
+    """Return what *what* returns as soon as it is true."""
+    end = monotonic() + seconds
+    while not (found := what()):
+        assert monotonic() < end, "it did not come"
+        time.sleep(0.002)
+    return found

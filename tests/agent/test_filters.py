@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from agent.support import Shelf
+from agent.support import Box, soon
 
 from heka import matcher
 from heka._core import monotonic, pack
@@ -36,27 +35,6 @@ def block(*messages: dict[str, Any]) -> Block:
     """Return a block of messages with these keywords."""
     [made] = BlockReader().feed(b"".join(pack(**each) for each in messages))
     return made
-
-
-class Box(Shelf):
-    """A shelf that keeps the messages too."""
-
-    def __init__(self, room: int | None = None) -> None:
-        super().__init__(room=room)
-        self.messages: list[Message] = []
-
-    def accept(self, block: Block) -> bool:
-        taken = super().accept(block)
-        self.messages += [frame.message for frame in block] if taken else []
-        return taken
-
-
-def soon(what: Callable[[], object]) -> None:
-    """Wait until *what* returns something true."""
-    end = monotonic() + 30
-    while not what():
-        assert monotonic() < end, "it did not come"
-        time.sleep(0.002)
 
 
 class Bench:

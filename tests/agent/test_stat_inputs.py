@@ -7,12 +7,12 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from agent.support import Shelf
+from agent.support import Box, soon
 
 import heka.agent.inputs.losses as losses
 from heka._core import monotonic
@@ -23,32 +23,9 @@ from heka.agent.inputs.statsd import LinesReader, StatsdInput, StatsdOptions
 from heka.agent.options import read
 from heka.agent.world import World
 from heka.exceptions import ConfigError
-from heka.framing import Block
-from heka.message import MESSAGE_MAX, Message
+from heka.message import MESSAGE_MAX
 
 LONG = 3600.0  # seconds; no test waits for a tick of it
-
-
-def soon(what: Callable[[], Any], seconds: float = 30) -> Any:
-    """Return what *what* returns as soon as it is true."""
-    end = monotonic() + seconds
-    while not (found := what()):
-        assert monotonic() < end, "it did not come"
-        time.sleep(0.002)
-    return found
-
-
-class Box(Shelf):
-    """A shelf that keeps the messages too."""
-
-    def __init__(self, room: int | None = None) -> None:
-        super().__init__(room=room)
-        self.messages: list[Message] = []
-
-    def accept(self, block: Block) -> bool:
-        taken = super().accept(block)
-        self.messages += [frame.message for frame in block] if taken else []
-        return taken
 
 
 class Agent:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from heka._core import Regex
-from heka.agent.decoders.text import TextDecoder
+from heka.agent.decoders.text import GroupsDecoder
 from heka.agent.decoders.times import Layout
 from heka.agent.options import REQUIRED, option
 from heka.exceptions import ConfigError
@@ -16,7 +16,6 @@ from heka.message import Field, Message
 
 if TYPE_CHECKING:
     from heka.agent.world import World
-    from heka.framing import Block
 
 __all__ = ["ApacheAccessDecoder", "ApacheAccessOptions", "NginxAccessDecoder", "NginxAccessOptions"]
 
@@ -108,23 +107,15 @@ class ApacheAccessOptions:
         _regex_of(_apache_parts(self.log_format))
 
 
-class _AccessDecoder(TextDecoder):
+class _AccessDecoder(GroupsDecoder):
     """What both have in common."""
 
     def __init__(self, parts: list[tuple[str, str]], message_type: str, payload_keep: bool) -> None:
-        super().__init__()
-        self._regex = _regex_of(parts)
+        super().__init__(_regex_of(parts))
         self._names = [name for name, _ in parts if name]
         self._type = message_type
         self._keep = payload_keep
         self._layouts = {name: Layout(layout) for name, layout in _TIMES.items()}
-        self._limits = 0
-
-    def found_in(self, block: Block) -> Iterable[tuple[str | None, ...] | None]:
-        """Return the values of each line."""
-        found, limits = self._regex.captures(block)
-        self._limits += limits
-        return found
 
     def apply(self, message: Message, found: tuple[str | None, ...] | None) -> str:
         """Set the values as fields."""
@@ -148,10 +139,6 @@ class _AccessDecoder(TextDecoder):
         if not self._keep:
             message.payload = ""
         return ""
-
-    def account(self) -> Mapping[str, object]:
-        """Return how many messages were not decoded, and how many searches reached a limit."""
-        return {**super().account(), **({"limits": self._limits} if self._limits else {})}
 
 
 class NginxAccessDecoder(_AccessDecoder):

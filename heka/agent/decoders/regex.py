@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from heka._core import Regex
-from heka.agent.decoders.text import TextDecoder, set_value, severity_of
+from heka.agent.decoders.text import GroupsDecoder, set_value, severity_of
 from heka.agent.decoders.times import Layout
 from heka.agent.filters.variables import variable
 from heka.agent.options import REQUIRED, Kind, option
@@ -16,7 +16,6 @@ from heka.exceptions import ConfigError, MatcherError
 
 if TYPE_CHECKING:
     from heka.agent.world import World
-    from heka.framing import Block
     from heka.message import Message
 
 __all__ = ["PayloadRegexDecoder", "PayloadRegexOptions", "read_severities"]
@@ -69,7 +68,7 @@ class PayloadRegexOptions:
             Layout(self.timestamp_layout or "RFC3339", self.timestamp_location)
 
 
-class PayloadRegexDecoder(TextDecoder):
+class PayloadRegexDecoder(GroupsDecoder):
     """Reads payloads by a regular expression: its groups become attributes and fields.
 
     The groups ``Timestamp`` and ``Severity`` set these attributes.
@@ -79,26 +78,17 @@ class PayloadRegexDecoder(TextDecoder):
 
     def __init__(self, name: str, options: PayloadRegexOptions, world: World) -> None:
         """Compile the expression and the texts."""
-        super().__init__()
-        self._regex = Regex(options.match_regex)
-        self._groups = self._regex.groups
+        super().__init__(Regex(options.match_regex))
         self._texts = {key: _VARIABLE.split(text) for key, text in options.message_fields.items()}
         self._severities = options.severity_map
         layout = options.timestamp_layout or "RFC3339"
         self._layout = Layout(layout, options.timestamp_location)
-        self._limits = 0
-
-    def found_in(self, block: Block) -> Iterable[tuple[str | None, ...] | None]:
-        """Return what the groups have matched in each message."""
-        found, limits = self._regex.captures(block)
-        self._limits += limits
-        return found
 
     def apply(self, message: Message, found: tuple[str | None, ...] | None) -> str:
         """Set what the groups have matched."""
         if found is None:
             return _NO_MATCH
-        groups = dict(zip(self._groups, found, strict=True))
+        groups = dict(zip(self.regex.groups, found, strict=True))
         why = self._apply_times(message, groups)
         fields = dict(message.fields)
         for key, pieces in self._texts.items():
@@ -110,10 +100,6 @@ class PayloadRegexDecoder(TextDecoder):
         if not why:
             message.fields = fields
         return why
-
-    def account(self) -> Mapping[str, object]:
-        """Return how many messages were not decoded, and how many searches reached a limit."""
-        return {**super().account(), **({"limits": self._limits} if self._limits else {})}
 
     def _apply_times(self, message: Message, groups: Mapping[str, str | None]) -> str:
         time = groups.get("Timestamp")

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from heka._core import frame
+from heka._core import Regex, frame
 from heka.agent.decoding import UNDECODED
 from heka.exceptions import EncodeError
 from heka.framing import Block, BlockReader, Frame
 from heka.message import Field, Message
 from heka.severity import severity_from
 
-__all__ = ["TextDecoder", "set_value", "severity_of"]
+__all__ = ["GroupsDecoder", "TextDecoder", "set_value", "severity_of"]
 
 _TEXTS: Final = {
     "Type": "type",
@@ -61,7 +61,7 @@ class TextDecoder:
             why = self.apply(message, found)
             if not why:
                 return frame(message.encode())
-        except (EncodeError, OverflowError) as problem:
+        except (EncodeError, OverflowError, RecursionError) as problem:
             why = str(problem)[:200]
         self.undecoded += 1
         message = Message.decode(each.payload)  # as it came
@@ -70,6 +70,26 @@ class TextDecoder:
             return frame(message.encode())
         except EncodeError:  # there is no room for the mark
             return frame(each.payload)
+
+
+class GroupsDecoder(TextDecoder):
+    """Base of decoders that read payloads by the named groups of a regular expression."""
+
+    def __init__(self, regex: Regex) -> None:
+        """Read by *regex*."""
+        super().__init__()
+        self.regex = regex
+        self._limits = 0
+
+    def found_in(self, block: Block) -> Iterable[tuple[str | None, ...] | None]:
+        """Return what the groups have matched in each message; None: nothing has."""
+        found, limits = self.regex.captures(block)
+        self._limits += limits
+        return found
+
+    def account(self) -> Mapping[str, object]:
+        """Return how many messages were not decoded, and how many searches reached a limit."""
+        return {**super().account(), **({"limits": self._limits} if self._limits else {})}
 
 
 def set_value(message: Message, fields: dict[str, Any], key: str, value: Any) -> str:
