@@ -26,7 +26,8 @@ translated(const char *pattern, bool guarded, hk_status *status, hk_regex_report
     static char text[4096];
     hk_buffer out;
     hk_buffer_init(&out, (uint8_t *)text, sizeof text - 1, sizeof text - 1);
-    *status = hk_regex_translate(text_of(pattern), (hk_regex_form){guarded, true, NULL}, &out, report);
+    *status =
+        hk_regex_translate(text_of(pattern), (hk_regex_form){guarded, true, NULL}, &out, report);
     text[*status == HK_OK ? out.len : 0] = '\0';
     return text;
 }
