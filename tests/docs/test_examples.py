@@ -32,7 +32,16 @@ from heka.logging import HekaHandler
 #: A destination in a text. What is written for a part of it is not one.
 URL = re.compile(r"\b(?:udp|tcp|tls|unix|unixgram|file)://[^\s\"'`()<>|]+")
 #: Pages whose configurations are those of the agent.
-OF_THE_AGENT = ("agent", "alerts", "from-hekad", "graphite", "grater", "logs", "otlp")
+OF_THE_AGENT = (
+    "agent",
+    "alerts",
+    "elasticsearch",
+    "from-hekad",
+    "graphite",
+    "grater",
+    "logs",
+    "otlp",
+)
 PLACEHOLDERS = ("://host:port", "://...", "{")
 
 

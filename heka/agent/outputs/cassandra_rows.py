@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from heka.agent.options import choice, option
 from heka.agent.outputs.cassandra_schema import NAME, bucket_of, shard_of
+from heka.agent.outputs.documents import text_of
 from heka.agent.outputs.tls import ClientTlsOptions
 from heka.exceptions import ConfigError
 from heka.message import Field, Message
@@ -101,12 +102,12 @@ def rows_of(block: Block, options: CassandraOptions, counts: Counter[str]) -> It
 def _row(index: int, message: Message, written: int, options: CassandraOptions) -> Row:
     bucket = bucket_of(message.timestamp, options.bucket)
     shard = shard_of(message.uuid, options.shards)
-    partition = (_text(message.logger), bucket, shard)
-    payload = _text(message.payload)
-    fields = {_text(name): _value(value) for name, value in message.fields.items()}
+    partition = (text_of(message.logger), bucket, shard)
+    payload = text_of(message.payload)
+    fields = {text_of(name): _value(value) for name, value in message.fields.items()}
     values = (
-        *(*partition, message.timestamp, message.uuid, _text(message.type), message.severity),
-        *(_text(message.hostname), message.pid, _text(message.env_version), payload, fields),
+        *(*partition, message.timestamp, message.uuid, text_of(message.type), message.severity),
+        *(text_of(message.hostname), message.pid, text_of(message.env_version), payload, fields),
         written,
     )
     size = len(payload) + sum(len(key) + len(text) for key, text in fields.items()) + 200
@@ -116,7 +117,7 @@ def _row(index: int, message: Message, written: int, options: CassandraOptions) 
 def _metrics(
     index: int, message: Message, written: int, options: CassandraOptions, counts: Counter[str]
 ) -> Iterator[Row]:
-    host = _text(message.hostname)
+    host = text_of(message.hostname)
     for line in message.payload.splitlines():
         try:
             key, value, seconds = line.rsplit(" ", 2)
@@ -124,7 +125,7 @@ def _metrics(
         except ValueError:
             counts["bad_lines"] += 1
             continue
-        partition = (_text(key), bucket_of(stamp * 1_000_000_000, options.bucket))
+        partition = (text_of(key), bucket_of(stamp * 1_000_000_000, options.bucket))
         yield Row(
             index, "metric", partition, (*partition, stamp, host, number, written), len(key) + 100
         )
@@ -150,12 +151,7 @@ def batches_of(rows: Iterable[Row]) -> Iterator[list[Row]]:
     yield from waiting.values()
 
 
-def _text(text: str) -> str:
-    """Return *text* with U+FFFD for bytes that were no UTF-8: Cassandra takes no other text."""
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-
-
 def _value(value: Any) -> str:
     """Return a field as text: its values with commas between; bytes as hexadecimal digits."""
     found = value if isinstance(value, Field) else [each for part in value for each in part]
-    return ",".join(each.hex() if isinstance(each, bytes) else _text(str(each)) for each in found)
+    return ",".join(each.hex() if isinstance(each, bytes) else text_of(str(each)) for each in found)
