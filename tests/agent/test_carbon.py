@@ -6,7 +6,7 @@ import socket
 from typing import Any
 
 import pytest
-from agent.support import block_of
+from agent.support import block_of, soon
 
 from heka._core import carbon_lines, monotonic
 from heka.agent.outputs.carbon import CarbonOptions, CarbonOutput, _LinesWriter
@@ -68,6 +68,21 @@ def test_a_connection_that_ends_is_told() -> None:
         with pytest.raises(OSError, match=r"closed|reset|[Bb]roken"):
             write_on()
         writer.close(0.0)
+
+
+def test_a_carbon_that_has_ended_while_idle_gets_nothing() -> None:
+    """The kernel would take one more write, and nobody would read it."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        output, writer = writer_to(server.getsockname())
+        write(writer, block_of("a 1 2"))
+        peer, _ = server.accept()
+        peer.recv(100)
+        peer.close()
+        soon(writer._transport.has_hung_up)
+        with pytest.raises(ConnectionResetError, match="the peer has closed"):
+            write(writer, block_of("b 1 2"))
+        writer.close(0.0)
+    assert output.account()["lines"] == 1
 
 
 def test_pieces_have_so_many_lines() -> None:

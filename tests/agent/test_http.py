@@ -22,7 +22,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import (
 from heka._core import monotonic
 from heka._delivery.outlets import LaterError
 from heka.agent.http import target as target_module
-from heka.agent.http.answers import check
+from heka.agent.http.answers import check, excerpt
 from heka.agent.http.target import Answer, Target
 from heka.agent.outputs.blocks import TooLargeError
 from heka.agent.outputs.encoders import PayloadEncoder
@@ -293,6 +293,11 @@ def test_a_server_that_reads_nothing_is_left_at_the_deadline() -> None:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         with pytest.raises(OSError, match=r"longer than its timeout|timed out"):
             Target(url).post(b"x" * (1 << 24), {}, monotonic() + 0.3)
+
+
+def test_an_error_shows_the_begin_of_a_text_only() -> None:
+    for kind, shown in (("", " (no way)"), ("text/html", " (no way)"), ("image/png", "")):
+        assert excerpt(Answer(500, kind, "", b" no \n way ")) == shown
 
 
 def test_an_answer_without_end_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -213,12 +213,17 @@ def test_one_run_submits_a_block(tmp_path: Path) -> None:
         ("print('0 data packet(s) sent to host successfully.')", "expected exit code 0 and 1"),
         (f"{SENT}; sys.exit(2)", "got 2 and"),
         ("print('Error: Timeout after 10 seconds')", "Timeout after 10 seconds"),
-        ("time.sleep(60)", "takes longer than 0.5 s"),
     ],
 )
 def test_a_run_that_fails_is_tried_again(tmp_path: Path, text: str, said: str) -> None:
-    writer = writer_of(send_nsca_timeout=0.5, **program(tmp_path, text))
+    writer = writer_of(send_nsca_timeout=60.0, **program(tmp_path, text))
     with pytest.raises(OSError, match=re.escape(said)):
+        writer.write(results("OK: a"), monotonic() + 60)
+
+
+def test_a_run_that_does_not_end_is_ended(tmp_path: Path) -> None:
+    writer = writer_of(send_nsca_timeout=0.5, **program(tmp_path, "time.sleep(60)"))
+    with pytest.raises(TimeoutError, match=r"takes longer than 0\.5 s"):
         writer.write(results("OK: a"), soon())
 
 
@@ -245,6 +250,14 @@ def test_a_form_has_the_number_of_its_cookie() -> None:
     assert (form["cmd_typ"], form["cmd_mod"]) == ("30", "2")
     assert (form["host"], form["service"], form["plugin_state"]) == ("web1", "disk", "1")
     assert (form["plugin_output"], form["performance_data"]) == ("80 %", "used=80")
+
+
+def test_a_service_that_nagios_does_not_know_costs_itself() -> None:
+    page = b"<P><DIV CLASS='errorMessage'>Sorry, but you are not authorized to commit the specified"
+    with serving(lambda body: (200, {"Content-Type": "text/html"}, page)) as store:
+        writer = writer_of(url=store.url)
+        assert dict(writer.write(results("OK: a"), soon())) == {"not-authorized": range(1)}
+        writer.close(soon())
 
 
 def test_a_page_that_does_not_say_submitted_is_an_error() -> None:

@@ -97,6 +97,20 @@ def reader_seeds(vectors: dict) -> dict[str, bytes]:
     return seeds
 
 
+def carbon_seeds() -> dict[str, bytes]:
+    """Payloads of lines behind the most lines and bytes of a piece."""
+    texts = {
+        "lines": b"a 1 2\nb.c -1.5e3 4294967295\n\n  d\t.5  0\r\n",
+        "wrong": b"a\na 1\na 1 2 3\na nan 1\na 1e999 1\na 1 -1\na\xff 1 1\n\xc2\xa0b 1 1\n",
+        "long": b"k" * 300 + b" 1 2\n" + b"a." * 2000 + b"b;t=v 1 2\n",
+    }
+    return {
+        f"{name}-{lines}-{size}": bytes([lines, size]) + text
+        for name, text in texts.items()
+        for lines, size in ((0, 0), (1, 9), (2, 3))
+    }
+
+
 def line_seeds() -> dict[str, bytes]:
     """Texts behind the size of a piece and the length of the longest line."""
     texts = {
@@ -268,6 +282,7 @@ def main(corpus: Path) -> None:
     foreign = {f"foreign-{name}": bytes.fromhex(digits) for name, digits in FOREIGN.items()}
     write(corpus / "fuzz_decode", {**messages, **foreign})
     write(corpus / "fuzz_json", json_seeds({**messages, **foreign}))
+    write(corpus / "fuzz_carbon", carbon_seeds())
     write(corpus / "fuzz_lines", line_seeds())
     write(corpus / "fuzz_otlp", otlp_seeds({**messages, **foreign}))
     write(corpus / "fuzz_reader", reader_seeds(vectors))

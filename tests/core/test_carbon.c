@@ -1,6 +1,7 @@
 /* test_carbon.c -- lines for carbon: what is refused, blanks, tags, pieces. */
 #include "core/format/hk_carbon.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "check.h"
@@ -47,6 +48,16 @@ test_lines(void)
     }
     CHECK_TEXT(pieces_of(slice_of("a\xff 1 2\na\x01 1 2\nb 1 2"), &options, &count), "[b 1 2\n]");
     CHECK_SIZE(count.not_text, 2);
+    static const char *const blanks[] = {
+        "\xc2\x85",     "\xc2\xa0",     "\xe1\x9a\x80", "\xe2\x80\x80", "\xe2\x80\x8a",
+        "\xe2\x80\xa8", "\xe2\x80\xa9", "\xe2\x80\xaf", "\xe2\x81\x9f", "\xe3\x80\x80"};
+    for (size_t i = 0; i < sizeof blanks / sizeof *blanks; i++) {
+        char line[32];
+        (void)snprintf(line, sizeof line, "a%sb 1 2", blanks[i]);
+        CHECK_TEXT(pieces_of(slice_of(line), &options, &count), "");
+        CHECK_SIZE(count.not_text, 1);
+    }
+    CHECK_TEXT(pieces_of(slice_of("\xe2\x82\xac 1 2"), &options, &count), "[\xe2\x82\xac 1 2\n]");
 }
 
 static void
@@ -69,6 +80,35 @@ test_too_long(void)
     hk_buffer_clear(&text);
 }
 
+/* A part of a key is the name of a file or a directory, unless the key has tags. */
+static void
+test_long_keys(void)
+{
+    const hk_carbon_options plain = {.most_lines = 0};
+    const hk_carbon_options tagged = {.tags = slice_of(";a=b")};
+    char key[5000];
+    hk_carbon_count count;
+    memset(key, 'k', sizeof key);
+    for (size_t len = 251; len <= 252; len++) {
+        hk_buffer line = sample_buffer();
+        put_raw(&line, "a.", 2);
+        put_raw(&line, key, len);
+        put_raw(&line, " 1 2", 4);
+        (void)pieces_of((hk_slice){line.data, line.len}, &plain, &count);
+        CHECK_SIZE(count.lines, len == 251);
+        CHECK_SIZE(count.too_long, len == 252);
+        (void)pieces_of((hk_slice){line.data, line.len}, &tagged, &count);
+        CHECK_SIZE(count.lines, 1);
+        hk_buffer_clear(&line);
+    }
+    for (size_t i = 100; i < sizeof key; i += 100) {
+        key[i] = '.';
+    }
+    memcpy(key + 4900, " 1 2", 4);
+    (void)pieces_of((hk_slice){(uint8_t *)key, 4904}, &plain, &count);
+    CHECK_SIZE(count.too_long, 1);
+}
+
 static void
 test_pieces(void)
 {
@@ -89,6 +129,7 @@ main(void)
 {
     test_lines();
     test_too_long();
+    test_long_keys();
     test_pieces();
     return check_report();
 }

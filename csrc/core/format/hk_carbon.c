@@ -63,15 +63,54 @@ is_time(hk_slice part)
     return value <= UINT32_MAX;
 }
 
+/* Bytes of the blank of Unicode, or of the end of a line, that begins at p; 0: there is none.
+ * Carbon splits lines at all of them. */
+static size_t
+unicode_blank(const uint8_t *p, size_t len)
+{
+    if (len >= 2 && p[0] == 0xc2 && (p[1] == 0x85 || p[1] == 0xa0)) {
+        return 2;
+    }
+    if (len < 3) {
+        return 0;
+    }
+    const bool is_blank_of_e2 =
+        p[0] == 0xe2 &&
+        ((p[1] == 0x80 && (p[2] <= 0x8a || p[2] == 0xa8 || p[2] == 0xa9 || p[2] == 0xaf)) ||
+         (p[1] == 0x81 && p[2] == 0x9f));
+    const bool is_other = (p[0] == 0xe1 && p[1] == 0x9a && p[2] == 0x80) ||
+                          (p[0] == 0xe3 && p[1] == 0x80 && p[2] == 0x80);
+    return is_blank_of_e2 || is_other ? 3 : 0;
+}
+
 static bool
 is_text(hk_slice part)
 {
     for (size_t i = 0; i < part.len; i++) {
-        if (part.data[i] < 0x20 || part.data[i] == 0x7f) {
+        if (part.data[i] < 0x20 || part.data[i] == 0x7f ||
+            unicode_blank(part.data + i, part.len - i) > 0) {
             return false;
         }
     }
     return hk_utf8_valid(part.data, part.len) == part.len;
+}
+
+/* Whether carbon can make files of the key: its parts, between dots, are directories, the last one
+ * a file with ".wsp" behind it. A key with tags is a file named by a hash. */
+static bool
+is_path(hk_slice key)
+{
+    size_t part = 0;
+    if (memchr(key.data, ';', key.len) != NULL) {
+        return true;
+    }
+    for (size_t i = 0; i < key.len; i++) {
+        part = key.data[i] == '.' || key.data[i] == '/' ? 0 : part + 1;
+        if (part > HK_CARBON_PART_MAX) {
+            return false;
+        }
+    }
+    return key.len <= HK_CARBON_KEY_MAX;
 }
 
 static uint8_t *
@@ -112,7 +151,7 @@ add_line(hk_carbon *carbon, hk_slice line, const hk_carbon_options *options)
         return HK_OK; /* an empty line */
     }
     const size_t size = key.len + options->tags.len + value.len + time.len + 3;
-    if (size > HK_CARBON_LINE_MAX) {
+    if (size > HK_CARBON_LINE_MAX || (options->tags.len == 0 && !is_path(key))) {
         carbon->count.too_long++;
         return HK_OK;
     }

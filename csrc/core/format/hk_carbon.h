@@ -5,8 +5,9 @@
  * A line of a payload is written again with one blank between its three parts, blanks around them
  * are skipped. Carbon closes the connection on a line over 16,384 bytes, and what follows is lost;
  * it drops NaN, keeps infinities for ever, and loses bytes that are no UTF-8. Such lines are
- * refused here, and counted; so is one without three parts, a value that is no number, and a time
- * that is no whole number of seconds below 1 << 32.
+ * refused here, and counted; so is one without three parts, a value that is no number, a time that
+ * is no whole number of seconds below 1 << 32, a key with a blank of Unicode, at which carbon
+ * splits, and a key that is too long for a path.
  *
  * Reentrant; allocates to let its buffers grow. Source: carbon 1.1.7, measured; Heka's
  * CarbonOutput. Includes: hk_buffer.h. */
@@ -16,6 +17,8 @@
 #include "core/base/hk_buffer.h"
 
 #define HK_CARBON_LINE_MAX 16384u /* bytes with the newline */
+#define HK_CARBON_PART_MAX 251u   /* bytes of a part of a key without tags: 255 less ".wsp" */
+#define HK_CARBON_KEY_MAX 3800u   /* bytes of such a key: 4,096 less carbon's directory */
 
 typedef struct {
     hk_slice tags;     /* borrowed: ";name=value" any number of times, behind each key */
@@ -25,9 +28,9 @@ typedef struct {
 
 typedef struct {
     uint64_t lines;     /* written */
-    uint64_t too_long;  /* refused: over HK_CARBON_LINE_MAX */
+    uint64_t too_long;  /* refused: over one of the limits above */
     uint64_t malformed; /* refused: no key, value and time; a value that is no finite number */
-    uint64_t not_text;  /* refused: no UTF-8, or with control characters */
+    uint64_t not_text;  /* refused: a key that is no UTF-8, or has control characters or blanks */
 } hk_carbon_count;
 
 typedef struct {

@@ -54,7 +54,8 @@ def check(target: Target, answer: Answer, expected: str) -> None:
 
 def excerpt(answer: Answer) -> str:
     """Return the begin of a text that the store sent, for an error text."""
-    if not answer.body or not (answer.kind.startswith("text/") or "json" in answer.kind):
+    is_text = answer.kind in ("", "application/json") or answer.kind.startswith("text/")
+    if not answer.body or not is_text:
         return ""
     text = " ".join(answer.body[: 4 * _EXCERPT_MAX].decode(errors="replace").split())
     shown = "".join(each if each.isprintable() else "?" for each in text[:_EXCERPT_MAX])

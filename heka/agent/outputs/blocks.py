@@ -5,6 +5,7 @@ A writer is an object of ``BlockWriter``; ``BlockOutlet`` moves frames from a qu
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -15,9 +16,10 @@ from heka.framing import Block, BlockReader
 from heka.message import MESSAGE_MAX
 
 if TYPE_CHECKING:
+    from heka._net.sockets import SocketTransport
     from heka.agent.queues import OutputQueue
 
-__all__ = ["BlockOutlet", "BlockWriter", "TooLargeError"]
+__all__ = ["BlockOutlet", "BlockWriter", "TooLargeError", "check_connected"]
 
 #: Messages of a part: no block has more.
 _PARTS_MAX: Final = 1024
@@ -63,6 +65,12 @@ class BlockWriter(Protocol):
 
     def close(self, deadline: float) -> None:
         """Close in good order; at once when *deadline* has passed."""
+
+
+def check_connected(transport: SocketTransport) -> None:
+    """Raise OSError when the peer has closed: what is written then would be taken, and lost."""
+    if transport.has_hung_up():
+        raise ConnectionResetError(errno.ECONNRESET, "the peer has closed the connection")
 
 
 class BlockOutlet(WrittenOutlet):

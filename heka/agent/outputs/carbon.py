@@ -12,7 +12,7 @@ from heka._core import carbon_lines
 from heka._net.addresses import parse
 from heka._net.transports import SocketTransport, make_socket
 from heka.agent.options import choice, option
-from heka.agent.outputs.blocks import BlockOutlet
+from heka.agent.outputs.blocks import BlockOutlet, check_connected
 from heka.agent.outputs.encoders import PayloadEncoder
 from heka.exceptions import ConfigError
 
@@ -97,6 +97,7 @@ class _LinesWriter:
         self._transport.open(deadline)
 
     def write(self, block: Block, deadline: float) -> Mapping[str, Sequence[int]]:
+        check_connected(self._transport)
         pieces, counts = carbon_lines(block, self._tags, *self._limits)
         for piece in pieces:
             self._transport.send(piece, deadline)

@@ -42,6 +42,9 @@ _SENT: Final = re.compile(rb"(\d+) data packet\(s\) sent to host successfully")
 _CONTROL: Final = re.compile(r"[\x00-\x09\x0b-\x1f\x7f]")  # all but the newline
 _CUT: Final = b"..."
 BAD_NAME: Final = "bad-name"
+#: Nagios knows no such host or service, or the user may not command it: it says the same of both.
+NOT_AUTHORIZED: Final = "not-authorized"
+_NOT_AUTHORIZED_PAGE: Final = b"not authorized to commit"
 
 
 @dataclass(frozen=True)
@@ -315,10 +318,12 @@ class _CommandPage:
         results, refused = results_of(block, self._options)
         for each in results:
             until = min(deadline, monotonic() + self._options.response_header_timeout)
-            self._post(each, until)
+            if not self._post(each, until):
+                return {NOT_AUTHORIZED: range(len(block))}
         return _rejected(refused)
 
-    def _post(self, result: Result, deadline: float) -> None:
+    def _post(self, result: Result, deadline: float) -> bool:
+        """Submit one result; False: Nagios does not allow it."""
         # Since Nagios 4 a form without the number that its cookie has is refused, with status 200.
         token = secrets.token_hex(4)
         output, _, performance = result.escaped().partition(b"|")
@@ -339,8 +344,11 @@ class _CommandPage:
         }
         answer = self._target.post(urlencode(form).encode(), headers, deadline)
         check(self._target, answer, "")
+        if _NOT_AUTHORIZED_PAGE in answer.body:
+            return False
         if b"successfully submitted" not in answer.body:
             raise OSError(f"{self._target.name} did not take the command{excerpt(answer)}")
+        return True
 
     def close(self, deadline: float) -> None:
         self._target.close()

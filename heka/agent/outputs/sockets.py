@@ -11,7 +11,7 @@ from heka._delivery.queue import outlet_for
 from heka._net.addresses import Address, QueueOptions, parse
 from heka._net.transports import SocketTransport, make_socket
 from heka.agent.options import REQUIRED, option
-from heka.agent.outputs.blocks import BlockOutlet
+from heka.agent.outputs.blocks import BlockOutlet, check_connected
 from heka.agent.outputs.encoders import ProtobufEncoder
 from heka.agent.outputs.tls import ClientTlsOptions
 from heka.exceptions import ConfigError
@@ -112,6 +112,7 @@ class _EncodedWriter:
         self._transport.open(deadline)
 
     def write(self, block: Block, deadline: float) -> Mapping[str, Sequence[int]]:
+        check_connected(self._transport)
         parts = (block[i : i + 1] for i in range(len(block))) if self._each else (block,)
         for part in parts:
             data = self._encoder.encode(part)
